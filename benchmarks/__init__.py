@@ -1,0 +1,1 @@
+"""The registered benchmarks, one module or folder each."""

@@ -1,0 +1,302 @@
+"""``files:PATH``: the user's own requests, from JSONL, JSONL.gz or Parquet."""
+
+import datetime
+import gzip
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import (
+    Benchmark,
+    BenchmarkRef,
+    Corpus,
+    CorpusMeta,
+    Environment,
+    EnvironmentSpec,
+    Scenario,
+    ScenarioSpec,
+    Sizes,
+    UserError,
+    cached,
+    cached_meta,
+    hashing,
+    nearest,
+    register_benchmark,
+    splits,
+)
+
+VERSION = 1  # of the loader: a change makes cached corpora stale
+FIELDS = ("payload", "label", "id", "group", "date", "description", "cve", "vendor", "product", "source", "technique")
+MOST_BROKEN = 0.01  # share of rows without a payload or label that is dropped and counted; more is refused
+
+RANDOM = ScenarioSpec("random", "none", "test rows drawn at random, other attacks on the same units", {"id": EnvironmentSpec()})
+DISJOINT = ScenarioSpec(
+    "group-disjoint",
+    "attribute-generalization",
+    "no tested group (or group linked to one) is trained on",
+    {"id": EnvironmentSpec(), "test": EnvironmentSpec(shifted=True)},
+)
+TEMPORAL = ScenarioSpec(
+    "temporal",
+    "temporal",
+    "training ends before a date, tests begin at it",
+    {"id": EnvironmentSpec(), "test": EnvironmentSpec(shifted=True)},
+)
+
+
+@register_benchmark("files", summary="your own requests: JSONL, JSONL.gz or Parquet, with --map and --where", argument="PATH")
+class Files(Benchmark):
+    """A corpus from one file, with the scenarios that its mapped columns allow."""
+
+    def __init__(self, ref: BenchmarkRef) -> None:
+        super().__init__(ref)
+        self._path = Path(ref.argument or "")
+        if not self._path.is_file():
+            raise UserError(f"--bench files:{ref.argument}: there is no such file.")
+        for field in ref.mapping:
+            if field not in FIELDS:
+                raise UserError(f"--map {field}=…: the field {field} is unknown; {nearest(field, list(FIELDS))}")
+        if missing := [field for field in ("payload", "label") if field not in ref.mapping]:
+            raise UserError(f"--bench {ref}: --map must name the columns of payload and label; {missing[0]} is missing.")
+        self._fingerprint = hashing.of_json(
+            ["files", VERSION, self.name, hashing.of_file(self._path), dict(ref.mapping), {k: list(v) for k, v in ref.where.items()}]
+        )
+
+    @property
+    def name(self) -> str:
+        """``files-`` and the file's name without its endings."""
+        return "files-" + re.sub(r"[^a-z0-9._-]+", "-", self._path.name.lower().split(".")[0])
+
+    def meta(self) -> CorpusMeta:
+        """See `Benchmark.meta`."""
+        return cached_meta(self._fingerprint, self._build)
+
+    def corpus(self) -> Corpus:
+        """See `Benchmark.corpus`."""
+        return cached(self._fingerprint, self._build)
+
+    def scenarios(self) -> Sequence[ScenarioSpec]:
+        """Offers ``group-disjoint`` where groups are mapped, ``temporal`` where dates are."""
+        meta = self.meta()
+        lacking = self.unavailable()
+        return [spec for spec in (RANDOM, DISJOINT, TEMPORAL) if spec.name not in lacking and meta.rows]
+
+    def unavailable(self) -> Mapping[str, str]:
+        """See `Benchmark.unavailable`."""
+        out = {}
+        if "group" not in self.ref.mapping:
+            out[DISJOINT.name] = "it needs groups: --map group=COLUMN (or A+B for several)."
+        if "date" not in self.ref.mapping:
+            out[TEMPORAL.name] = "it needs dates: --map date=COLUMN."
+        return out
+
+    def build(self, corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
+        """Splits by rows as they are; nothing is rendered."""
+        folds = splits.make_folds(corpus, [c for c in corpus.meta.columns if c.startswith("group.")], seed)
+        notes: tuple[str, ...] = ()
+        if spec.name == RANDOM.name:
+            parts = splits.random(folds, sizes)
+        elif spec.name == DISJOINT.name:
+            parts = splits.disjoint(folds, sizes)
+        else:
+            date = _days(corpus)
+            cutoff = _cutoff(date)
+            parts = splits.temporal(folds, date, cutoff, sizes)
+            day = datetime.date(1970, 1, 1) + datetime.timedelta(days=cutoff)
+            notes = (f"temporal: tests begin at {day}; {int(np.isnan(date).sum())} rows without a date take no part",)
+        rows = {"id": parts.id, "test": parts.test}
+        for name, part in {"train": parts.train, "validation": parts.validation, **rows}.items():
+            if not len(part) and (name != "test" or name in spec.environments):
+                raise ValueError(f"the scenario {spec.name} leaves no {name} rows in this corpus")
+        return Scenario(
+            spec=spec,
+            train=Environment(parts.train),
+            validation=Environment(parts.validation),
+            environments={name: Environment(rows[name]) for name in spec.environments},
+            unit=folds.unit,
+            notes=notes,
+        )
+
+    def _build(self) -> Corpus:
+        return _Loader(self._path, self.ref.mapping, self.ref.where).corpus(self.name)
+
+
+def _days(corpus: Corpus) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    days = corpus.table.column("date").cast(pa.int32()).cast(pa.float64())
+    return np.asarray(pc.fill_null(days, float("nan")).to_numpy(), dtype=np.float64)
+
+
+def _cutoff(date: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    """Returns the earliest date that leaves at most 40 % of the dated rows to test on; the last one if none does."""
+    known = np.sort(date[~np.isnan(date)])
+    for day in np.unique(known):
+        if (known >= day).mean() <= 0.4:
+            return float(day)
+    return float(known[-1])
+
+
+class _Loader:
+    """Reads the rows that ``where`` keeps and casts the mapped columns; counts what it leaves out."""
+
+    def __init__(self, path: Path, mapping: Mapping[str, str], where: Mapping[str, tuple[str, ...]]) -> None:
+        self._path = path
+        self._where = where
+        self._groups = mapping["group"].split("+") if "group" in mapping else []
+        self._fields = {field: column for field, column in mapping.items() if field != "group"}
+        self._broken: list[str] = []
+
+    def corpus(self, name: str) -> Corpus:
+        import pyarrow as pa
+
+        columns: dict[str, list[Any]] = {field: [] for field in self._fields}
+        groups: dict[str, list[str | None]] = {column: [] for column in self._groups}
+        total = 0
+        for number, row in self._rows():
+            if any(str(row.get(column)) not in values for column, values in self._where.items()):
+                continue
+            total += 1
+            try:
+                cast = {field: _CASTS.get(field, _text)(row.get(column)) for field, column in self._fields.items()}
+            except ValueError as error:
+                self._broken.append(f"row {number}: {error}")
+                continue
+            for field, value in cast.items():
+                columns[field].append(value)
+            for column in self._groups:
+                groups[column].append(_text(row.get(column)))
+        self._check(total)
+        table = {("sample" if field == "id" else field): values for field, values in columns.items()}
+        table.setdefault("sample", [str(i) for i in range(len(table["payload"]))])
+        texts = table.pop("description", None)
+        descriptions = None
+        if texts is not None:
+            table["description_id"] = [None if t is None else hashlib.sha256(t.encode()).hexdigest()[:16] for t in texts]
+            distinct = {i: t for i, t in zip(table["description_id"], texts, strict=True) if i is not None}
+            descriptions = pa.table({"description_id": pa.array(list(distinct), pa.string()), "text": pa.array(list(distinct.values()), pa.string())})
+        payload = pa.array(table.pop("payload"), pa.large_binary())
+        date = {"date": pa.array(table.pop("date"), pa.date32())} if "date" in table else {}
+        strings = {field: pa.array(values, pa.string()) for field, values in table.items()}
+        grouped = {f"group.{column}": pa.array(values, pa.string()) for column, values in groups.items()}
+        return Corpus.create(
+            name, pa.table({"payload": payload, **strings, **grouped, **date}), descriptions, notes=self._notes()
+        )
+
+    def _check(self, total: int) -> None:
+        if total == 0:
+            raise UserError(f"{self._path}: no row is left" + (" after --where." if self._where else "."))
+        if len(self._broken) > MOST_BROKEN * total:
+            raise UserError(
+                f"{self._path}: {len(self._broken)} of {total} rows cannot be used ({self._broken[0]}); "
+                f"up to {MOST_BROKEN:.0%} are left out and counted."
+            )
+
+    def _notes(self) -> tuple[str, ...]:
+        if not self._broken:
+            return ()
+        return (f"{len(self._broken)} rows were left out: {'; '.join(self._broken[:5])}",)
+
+    def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yields (row number from 1, row); checks on the first that every column is there."""
+        wanted = [*self._fields.values(), *self._groups, *self._where]
+        seen: Counter[str] = Counter()
+        for number, row in self._raw_rows():
+            seen.update(column for column in wanted if column in row)
+            if number == 1000:
+                self._require(wanted, seen, row)
+            yield number, row
+        if seen or number:
+            self._require(wanted, seen, row)
+
+    def _require(self, wanted: list[str], seen: Counter[str], row: dict[str, Any]) -> None:
+        for column in wanted:
+            if not seen[column]:
+                raise UserError(f"{self._path} has no column {column}; {nearest(column, list(row))}")
+
+    def _raw_rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        return self._parquet_rows() if self._path.suffix == ".parquet" else self._json_rows()
+
+    def _json_rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        opener = gzip.open if self._path.suffix == ".gz" else open
+        try:
+            with opener(self._path, "rb") as stream:
+                number = 0
+                for number, line in enumerate(stream, start=1):
+                    if line.strip():
+                        yield number, self._parse(number, line)
+        except (OSError, EOFError) as error:
+            raise UserError(f"{self._path} cannot be read: {error}.") from error
+        if number == 0:
+            raise UserError(f"{self._path} is empty.")
+
+    def _parse(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"{self._path}, line {number}: no JSON ({error}).") from error
+        if not isinstance(row, dict):
+            raise UserError(f"{self._path}, line {number}: a JSON object is needed, not {type(row).__name__}.")
+        return row
+
+    def _parquet_rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        wanted = {*self._fields.values(), *self._groups, *self._where}
+        try:
+            file = pq.ParquetFile(self._path)
+            names = file.schema_arrow.names
+            for column in sorted(wanted - set(names)):
+                raise UserError(f"{self._path} has no column {column}; {nearest(column, names)}")
+            number = 0
+            for batch in file.iter_batches(batch_size=8192, columns=sorted(wanted)):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+        except pa.ArrowInvalid as error:
+            raise UserError(f"{self._path} is no Parquet file ({error}).") from error
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+def _required_text(value: Any) -> str:
+    text = _text(value)
+    if text is None:
+        raise ValueError("the label is missing")
+    return text
+
+
+def _payload(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str) or not value:
+        raise ValueError("the payload is missing or no text")
+    return value.encode("utf-8", "surrogateescape" if value.isascii() else "surrogatepass")
+
+
+def _date(value: Any) -> datetime.date | None:
+    """Reads a date, an ISO 8601 text or a year."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime.datetime):
+        return value.date()
+    if isinstance(value, datetime.date):
+        return value
+    text = str(value)
+    try:
+        return datetime.date(int(text), 1, 1) if re.fullmatch(r"\d{4}", text) else datetime.date.fromisoformat(text[:10])
+    except ValueError as error:
+        raise ValueError(f"the date {text!r} is neither a year nor ISO 8601") from error
+
+
+_CASTS = {"payload": _payload, "label": _required_text, "date": _date}

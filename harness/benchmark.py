@@ -1,0 +1,66 @@
+"""The contract of a benchmark: a corpus and the scenarios drawn from it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.corpus import Corpus, CorpusMeta
+from harness.scenario import Scenario, ScenarioSpec, Sizes
+
+
+@dataclass(frozen=True)
+class BenchmarkRef:
+    """A benchmark as the user named it; enough for any process to open it again.
+
+    Attributes:
+        name: registered name, ``files`` for ``files:PATH``.
+        argument: what stands behind the colon, or None.
+        mapping: corpus column to source column (``--map``).
+        where: source column to the values kept (``--where``).
+    """
+
+    name: str
+    argument: str | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name if self.argument is None else f"{self.name}:{self.argument}"
+
+
+class Benchmark(ABC):
+    """A corpus and its scenarios. Register a subclass with `register_benchmark`."""
+
+    def __init__(self, ref: BenchmarkRef) -> None:
+        self.ref = ref
+
+    @abstractmethod
+    def meta(self) -> CorpusMeta:
+        """Returns the corpus's metadata without loading its rows."""
+
+    @abstractmethod
+    def corpus(self) -> Corpus:
+        """Returns the corpus, from the cache where it is there."""
+
+    @abstractmethod
+    def scenarios(self) -> Sequence[ScenarioSpec]:
+        """Returns the scenarios that this corpus can carry, in their fixed order."""
+
+    @abstractmethod
+    def build(self, corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
+        """Draws one seed of a scenario; the same arguments give the same rows and bytes in any process."""
+
+    def unavailable(self) -> Mapping[str, str]:
+        """Returns scenarios that exist in principle and one sentence each on what the corpus lacks for them."""
+        return {}
+
+
+@dataclass(frozen=True)
+class BenchmarkInfo:
+    """The frozen record of a registered benchmark; ``argument`` names what follows a colon, if anything does."""
+
+    name: str
+    summary: str
+    argument: str | None
+    origin: str
+    factory: Callable[[BenchmarkRef], Benchmark]

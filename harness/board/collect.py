@@ -1,0 +1,204 @@
+"""From records to the figures of a board."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from statistics import fmean
+
+from harness.intervals import Interval, t_interval
+from harness.record import Record
+
+FALLBACK = "majority"  # a failed cell takes this method's score
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method's line.
+
+    Attributes:
+        rank: 1 is best; None where the method is not ranked (see ``why_unranked``).
+        score: mean over seeds of the score, with its interval; None where no scored environment was reached.
+        id: mean macro-F1 in ``id`` environments.
+        worst: lowest mean macro-F1 over scored environments, and its ``scenario/environment``.
+        environments: mean macro-F1 by (scenario, environment).
+        failed: reason by scenario and seed of each failed cell.
+    """
+
+    method: str
+    version: int
+    kind: str
+    rank: int | None
+    why_unranked: str
+    score: Interval | None
+    id: float | None
+    worst: tuple[float, str] | None
+    environments: Mapping[tuple[str, str], float]
+    trials: int
+    compute_seconds: float
+    failed: Mapping[str, str]
+    missing: int
+    not_applicable: int
+    stale: int
+
+    @property
+    def gap(self) -> float | None:
+        """In-distribution macro-F1 minus the score: never ranked by, since it rewards weak models."""
+        return None if self.id is None or self.score is None else self.id - self.score.mean
+
+
+@dataclass(frozen=True)
+class Board:
+    """The board of one corpus under one budget."""
+
+    benchmark: str
+    corpus: str
+    preset: str
+    ranked: bool
+    trials: int
+    seconds: float
+    seeds: tuple[int, ...]
+    scenarios: Mapping[str, str]
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    provenance: Mapping[str, str]
+
+
+Setting = tuple[str, str, str, int, float, str, tuple[int | None, ...]]
+
+
+def boards(
+    records: Iterable[Record], *, is_stale: Callable[[Record], bool], ranks: Callable[[str], bool]
+) -> list[Board]:
+    """Groups records by corpus and budget and summarises each group.
+
+    Args:
+        records: any records; those of different corpora, presets or budgets never share a board.
+        is_stale: whether a record was made by an older version of its method or scenario.
+        ranks: whether a preset of that name ranks.
+    """
+    grouped: dict[Setting, list[Record]] = defaultdict(list)
+    for record in records:
+        c = record.cell
+        setting = (c.benchmark, c.corpus, c.preset, c.trials, c.seconds, c.sampler, tuple(c.sizes))
+        grouped[setting].append(record)
+    return [_board(setting, group, is_stale, ranks(setting[2])) for setting, group in sorted(grouped.items(), key=_order)]
+
+
+def _order(item: tuple[Setting, list[Record]]) -> str:
+    return repr(item[0])
+
+
+def _board(setting: Setting, records: list[Record], is_stale: Callable[[Record], bool], ranked: bool) -> Board:
+    stale = [r for r in records if is_stale(r)]
+    fresh = [r for r in records if not is_stale(r)]
+    expected = {(r.cell.scenario, r.cell.seed) for r in fresh}
+    scenarios = {r.cell.scenario: r.cell for r in fresh}
+    columns = tuple((name, env) for name in sorted(scenarios) for env in scenarios[name].environments)
+    by_method: dict[str, list[Record]] = defaultdict(list)
+    for record in fresh:
+        by_method[record.cell.method].append(record)
+    fallback = {
+        (r.cell.scenario, r.cell.seed): r for r in by_method.get(FALLBACK, []) if r.result is not None
+    }
+    rows = [
+        _row(found, expected, fallback, columns, sum(s.cell.method == name for s in stale))
+        for name, found in by_method.items()
+    ]
+    rows.sort(key=lambda row: (-(row.score.mean if row.score else -1), -(row.id or 0), row.method))
+    return Board(
+        benchmark=setting[0],
+        corpus=setting[1],
+        preset=setting[2],
+        ranked=ranked,
+        trials=setting[3],
+        seconds=setting[4],
+        seeds=tuple(sorted({seed for _, seed in expected})),
+        scenarios={name: cell.shift for name, cell in sorted(scenarios.items())},
+        columns=columns,
+        rows=tuple(_with_ranks(rows, ranked)),
+        notes=tuple(sorted({note for r in fresh if r.result for note in r.result.notes})),
+        provenance=_provenance(fresh),
+    )
+
+
+def _row(
+    records: list[Record],
+    expected: set[tuple[str, int]],
+    fallback: Mapping[tuple[str, int], Record],
+    columns: tuple[tuple[str, str], ...],
+    stale: int,
+) -> Row:
+    by_cell = {(r.cell.scenario, r.cell.seed): r for r in records}
+    failed = {
+        f"{r.cell.scenario}, seed {r.cell.seed}": r.failure.reason for r in records if r.status == "failed" and r.failure
+    }
+    scoring = {place: r if r.result else fallback.get(place) for place, r in by_cell.items()}
+    means = {
+        column: fmean(values)
+        for column in columns
+        if (values := [r.result.metrics[column[1]]["macro_f1"] for p, r in by_cell.items() if r.result and p[0] == column[0]])
+    }
+    per_seed = [
+        value
+        for seed in sorted({seed for _, seed in expected})
+        if (value := _score({p[0]: r for p, r in scoring.items() if p[1] == seed and r is not None})) is not None
+    ]
+    scored = {(r.cell.scenario, env) for r in records for env in r.cell.scored}
+    shifted = [(value, "/".join(column)) for column, value in means.items() if column in scored]
+    ids = [value for column, value in means.items() if column[1] == "id"]
+    any_record = records[0]
+    not_applicable = sum(r.status == "not-applicable" for r in records)
+    missing = len(expected - set(by_cell))
+    why = "not applicable" if not_applicable else "missing cells" if missing else ""
+    return Row(
+        method=any_record.cell.method,
+        version=any_record.cell.method_version,
+        kind=any_record.cell.kind,
+        rank=None,
+        why_unranked=why or ("" if any_record.cell.kind == "ranked" else any_record.cell.kind),
+        score=t_interval(per_seed) if per_seed else None,
+        id=fmean(ids) if ids else None,
+        worst=min(shifted) if shifted else None,
+        environments=means,
+        trials=sum(len(r.result.trials) for r in records if r.result),
+        compute_seconds=sum(r.provenance.compute_seconds for r in records),
+        failed=failed,
+        missing=missing,
+        not_applicable=not_applicable,
+        stale=stale,
+    )
+
+
+def _score(by_scenario: Mapping[str, Record]) -> float | None:
+    """Mean over shift types, then scenarios, then shifted environments, of macro-F1, for one seed."""
+    shifts: dict[str, list[float]] = defaultdict(list)
+    for record in by_scenario.values():
+        if record.result is not None and record.cell.scored:
+            values = [record.result.metrics[env]["macro_f1"] for env in record.cell.scored]
+            shifts[record.cell.shift].append(fmean(values))
+    return fmean(fmean(values) for values in shifts.values()) if shifts else None
+
+
+def _with_ranks(rows: list[Row], ranked: bool) -> Iterable[Row]:
+    rank = 0
+    for row in rows:
+        if ranked and not row.why_unranked and row.score is not None:
+            rank += 1
+            yield Row(**{**row.__dict__, "rank": rank})
+        else:
+            yield row
+
+
+def _provenance(records: list[Record]) -> dict[str, str]:
+    def seen(values: Iterable[str]) -> str:
+        return ", ".join(sorted(set(values))) or "unknown"
+
+    return {
+        "processor": seen(r.provenance.machine.get("processor", "unknown") for r in records),
+        "packages": seen(
+            " ".join(f"{name} {v}" for name, v in sorted(r.provenance.packages.items())) for r in records
+        ),
+        "source digest": seen(r.provenance.source.get("digest", "unknown")[:12] for r in records),
+        "records": str(len(records)),
+    }

@@ -1,0 +1,18 @@
+"""Which records today's registry still stands for."""
+
+from harness import registry
+from harness.cell import PROTOCOL_VERSION
+from harness.presets import PRESETS
+from harness.record import Record
+
+
+def is_stale(record: Record) -> bool:
+    """Whether a record was made under another protocol or by another version of a method that is registered."""
+    known = registry.methods().get(record.cell.method)
+    older = known is not None and known.version != record.cell.method_version
+    return older or record.cell.protocol != PROTOCOL_VERSION
+
+
+def ranks(preset: str) -> bool:
+    """Whether boards of a preset rank; those of unknown presets do not."""
+    return preset in PRESETS and PRESETS[preset].ranked

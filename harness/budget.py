@@ -1,0 +1,46 @@
+"""What a method may spend on one cell, and what it did spend."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Literal
+
+Sampler = Literal["random", "tpe"]
+WALL_FACTOR = 10  # a cell is ended from outside after this many times its seconds
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The same for every method of a run.
+
+    Attributes:
+        trials: configurations tried, the default one included.
+        seconds: compute seconds (process CPU time) per cell after which no trial begins.
+        sampler: how trials after the first are drawn.
+    """
+
+    trials: int
+    seconds: float
+    sampler: Sampler = "random"
+
+    @property
+    def wall_limit(self) -> float:
+        """Seconds of wall time after which a cell is killed."""
+        return self.seconds * WALL_FACTOR
+
+
+@dataclass
+class Ledger:
+    """Clock of one cell: compute seconds since it was opened, and what each trial cost."""
+
+    budget: Budget
+    started: float = field(default_factory=time.process_time)
+    trial_seconds: list[float] = field(default_factory=list)
+
+    @property
+    def spent(self) -> float:
+        """Compute seconds spent so far."""
+        return time.process_time() - self.started
+
+    def exhausted(self) -> bool:
+        """Whether the cell's seconds are spent; methods poll it as ``context.should_stop``."""
+        return self.spent >= self.budget.seconds

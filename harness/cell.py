@@ -1,0 +1,75 @@
+"""Cells: the unit of work, of caching, of failure and of distribution, and the key that tells them apart."""
+
+from dataclasses import asdict, dataclass
+
+from harness import hashing, space
+from harness.benchmark import BenchmarkRef
+from harness.budget import Budget
+from harness.corpus import CorpusMeta
+from harness.method import MethodInfo
+from harness.scenario import ScenarioSpec, Sizes
+
+PROTOCOL_VERSION = 1  # raise it when the meaning of a figure changes for every method
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (method, benchmark, scenario, seed) under one budget.
+
+    Attributes:
+        missing: what the corpus lacks for this method, empty when the cell can run.
+    """
+
+    method: MethodInfo
+    benchmark: BenchmarkRef
+    corpus: CorpusMeta
+    scenario: ScenarioSpec
+    seed: int
+    budget: Budget
+    sizes: Sizes
+    preset: str
+    precision: str
+    missing: str = ""
+
+    def info(self) -> dict[str, object]:
+        """Returns the plain values of the record's ``cell`` part."""
+        return {
+            "method": self.method.name,
+            "method_version": self.method.version,
+            "kind": self.method.kind,
+            "tags": sorted(self.method.tags),
+            "benchmark": self.corpus.name,
+            "corpus": self.corpus.hash,
+            "scenario": self.scenario.name,
+            "scenario_version": self.scenario.version,
+            "shift": self.scenario.shift,
+            "environments": {name: env.version for name, env in self.scenario.environments.items()},
+            "scored": list(self.scenario.scored),
+            "seed": self.seed,
+            "trials": self.budget.trials,
+            "seconds": self.budget.seconds,
+            "sampler": self.budget.sampler,
+            "sizes": list(asdict(self.sizes).values()),
+            "preset": self.preset,
+            "precision": self.precision,
+            "protocol": PROTOCOL_VERSION,
+        }
+
+    @property
+    def key(self) -> str:
+        """SHA-256 (hex) of everything the result depends on."""
+        return hashing.of_json({**self.info(), "space": space.describe(self.method.space)})
+
+    @property
+    def label(self) -> str:
+        """A short name for progress lines and messages."""
+        return f"{self.method.name} on {self.scenario.name}, seed {self.seed}"
+
+
+def missing_for(method: MethodInfo, corpus: CorpusMeta) -> str:
+    """Returns what the corpus lacks for a method that cannot do without it, or an empty string."""
+    if "text" in method.tags and corpus.descriptions == 0:
+        return "the corpus has no descriptions"
+    if "span" in method.tags and "span" not in corpus.columns:
+        return "the corpus has no attack spans"
+    return ""

@@ -1,0 +1,34 @@
+"""The command line. Verbs live in modules of their own and import what they need when they run."""
+
+import os
+import sys
+
+import typer
+
+from harness.cli.leaderboard import leaderboard
+from harness.cli.listing import list_app
+from harness.cli.run import run
+from harness.errors import UserError
+
+app = typer.Typer(
+    help="Compare shortcut-robust classifiers of cyber-attack payloads under one protocol and one budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(run)
+app.command()(leaderboard)
+app.add_typer(list_app, name="list")
+
+
+def main() -> None:
+    """Runs the command line; a user's mistake is one sentence on standard error and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

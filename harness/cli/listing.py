@@ -1,0 +1,65 @@
+"""``harness list``: what is registered."""
+
+import typer
+
+from harness.cli import options
+
+list_app = typer.Typer(help="List methods, benchmarks or scenarios.", no_args_is_help=True)
+
+
+@list_app.command()
+def methods(plugin: options.Plugin = None) -> None:
+    """List the registered methods and their search spaces."""
+    from harness import registry, space
+
+    registry.discover(plugin or [])
+    lines = [
+        [i.name, str(i.version), i.kind, " ".join(sorted(i.tags)) or "–", " ".join(space.describe(i.space)) or "–", i.summary]
+        for i in registry.methods().values()
+    ]
+    _print("method version kind tags searched summary".split(), lines)
+
+
+@list_app.command()
+def benchmarks(plugin: options.Plugin = None) -> None:
+    """List the registered benchmarks."""
+    from harness import registry
+
+    registry.discover(plugin or [])
+    lines = [
+        [f"{i.name}:{i.argument}" if i.argument else i.name, i.summary] for i in registry.benchmarks().values()
+    ]
+    _print(["benchmark", "summary"], lines)
+
+
+@list_app.command()
+def scenarios(
+    bench: options.Bench = "synthetic",
+    mapping: options.Map = None,
+    where: options.Where = None,
+    plugin: options.Plugin = None,
+) -> None:
+    """List the scenarios that a benchmark offers, and what it lacks for the others."""
+    from harness import registry
+    from harness.cli.run import benchmark_ref
+
+    registry.discover(plugin or [])
+    benchmark = registry.open_benchmark(benchmark_ref(bench, mapping, where))
+    lines = [[s.name, s.shift, " ".join(s.environments), s.summary] for s in benchmark.scenarios()]
+    lines += [[name, "–", "not offered", reason] for name, reason in benchmark.unavailable().items()]
+    _print(["scenario", "shift", "environments", "summary"], lines)
+
+
+def _print(header: list[str], lines: list[list[str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for line in lines:
+        table.add_row(*(Text(cell) for cell in line))
+    console = Console()
+    console.print(table, width=None if console.is_terminal else 160)

@@ -1,0 +1,101 @@
+"""Options that several verbs share, and how their text becomes values."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from harness.errors import UserError
+
+Plugin = Annotated[
+    list[str] | None, typer.Option("--plugin", metavar="FILE", help="A Python file that registers methods or benchmarks.")
+]
+Bench = Annotated[
+    str, typer.Option("--bench", metavar="CORPUS", help="A benchmark's name, or files:PATH for your own data.")
+]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", metavar="FIELD=COLUMN,…", help="files: which of your columns is payload, label, group, date …"
+    ),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="COLUMN=A|B", help="files: keep only rows whose column has one of these values."),
+]
+
+
+def names(text: str) -> list[str]:
+    """Splits a comma-separated list, without empty parts or repeats."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def mapping(texts: list[str] | None) -> dict[str, str]:
+    """Reads ``--map`` values.
+
+    Raises:
+        UserError: a part is not ``field=column``, or a field is mapped twice.
+    """
+    found: dict[str, str] = {}
+    for part in (part for text in texts or [] for part in names(text)):
+        field, equals, column = part.partition("=")
+        if not (equals and field and column):
+            raise UserError(f"--map {part}: a part must read FIELD=COLUMN, as in label=family.")
+        if field in found:
+            raise UserError(f"--map: {field} is mapped twice, to {found[field]} and to {column}; join groups with '+'.")
+        found[field] = column
+    return found
+
+
+def where(texts: list[str] | None) -> dict[str, tuple[str, ...]]:
+    """Reads ``--where`` values.
+
+    Raises:
+        UserError: a value is not ``column=a|b``.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for text in texts or []:
+        column, equals, values = text.partition("=")
+        kept = tuple(value for value in values.split("|") if value)
+        if not (equals and column and kept):
+            raise UserError(f"--where {text}: it must read COLUMN=VALUE or COLUMN=VALUE|VALUE.")
+        if column in found:
+            raise UserError(f"--where: {column} is given twice; join its values as {column}=A|B.")
+        found[column] = kept
+    return found
+
+
+def seeds(text: str | None, default: int) -> list[int]:
+    """Reads ``--seeds``: a count (``6`` is seeds 0 to 5), a range (``2-4``) or a list (``0,3``).
+
+    Raises:
+        UserError: the text is none of these.
+    """
+    if text is None:
+        return list(range(default))
+    if re.fullmatch(r"[1-9]\d{0,4}", text):
+        return list(range(int(text)))
+    if match := re.fullmatch(r"(\d{1,5})-(\d{1,5})", text):
+        first, last = int(match[1]), int(match[2])
+        if first <= last:
+            return list(range(first, last + 1))
+    elif re.fullmatch(r"\d{1,5}(,\d{1,5})+,?|\d{1,5},", text):
+        return sorted({int(part) for part in text.split(",") if part})
+    raise UserError(f"--seeds {text}: a count above 0 (6), a range (2-4) or a list (0,3) is needed.")
+
+
+def memory(text: str | None) -> int | None:
+    """Reads ``--memory`` in gigabytes; ``none`` lifts the limit.
+
+    Raises:
+        UserError: the text is no positive number.
+    """
+    if text is None or text == "none":
+        return None
+    try:
+        gigabytes = float(text)
+    except ValueError:
+        gigabytes = 0.0
+    if not 0 < gigabytes < 1e6:
+        raise UserError(f"--memory {text}: gigabytes per worker above 0 are needed, or none.")
+    return int(gigabytes * 2**30)

@@ -1,0 +1,220 @@
+"""``harness run``: tune, score and rank."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from harness.cli import options
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.benchmark import BenchmarkRef
+    from harness.budget import Budget, Sampler
+    from harness.method import MethodInfo
+    from harness.runner import Plan, Tally
+    from harness.store import Store
+
+Number = TypeVar("Number", int, float)
+
+
+def run(
+    method: Annotated[str, typer.Option(metavar="a,b|all", help="Methods by name; all means every ranked one.")] = "all",
+    bench: options.Bench = "synthetic",
+    scenario: Annotated[str, typer.Option(metavar="a,b", help="Scenarios by name; all by default.")] = "",
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N|A-B|A,B", help="How many seeds, or which; each tests another fold.")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(metavar="N", help="Configurations tried per cell.")] = None,
+    seconds: Annotated[float | None, typer.Option(metavar="S", help="Compute seconds per cell.")] = None,
+    preset: Annotated[str, typer.Option(metavar="quick|standard|full", help="Sizes, seeds, trials, seconds.")] = "quick",
+    sampler: Annotated[str, typer.Option(metavar="random|tpe", help="How trials after the first are drawn.")] = "random",
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Cells at a time; every core by default.")] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="GB|none", help="Private memory per worker; a fair share by default.")
+    ] = None,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Where records go.")] = Path("results/local"),
+    plugin: options.Plugin = None,
+    mapping: options.Map = None,
+    where: options.Where = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
+) -> None:
+    """Tune, score and rank methods on a benchmark. What already has a record is not run again.
+
+    Exit code 0: every cell is done. 1: some failed. 2: a mistake in the arguments or the data.
+    """
+    from rich.console import Console
+
+    from harness import registry
+    from harness.budget import Budget
+    from harness.presets import preset as find_preset
+    from harness.runner import choose_scenarios, make_plan
+    from harness.store import Store
+
+    console = Console(highlight=False)
+    sizes = find_preset(preset)
+    chosen_seeds = options.seeds(seeds, sizes.seeds)
+    budget = Budget(
+        _positive("--trials", trials, sizes.trials), _positive("--seconds", seconds, sizes.seconds), _sampler(sampler)
+    )
+    count = _positive("--workers", workers, _cores())
+    limit = options.memory(memory) if memory else _fair_share(count)
+    plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
+    registry.discover(plugins)
+    methods = choose_methods(method)
+    _check_requirements(methods)
+    benchmark = registry.open_benchmark(benchmark_ref(bench, mapping, where))
+    corpus = benchmark.meta()
+    scenarios = choose_scenarios(benchmark, options.names(scenario))
+    store = Store(results)
+    plan = make_plan(methods, benchmark, corpus, scenarios, chosen_seeds, budget, sizes.sizes, preset, store)
+    waiting = plan.waiting(retry_failed)
+    _announce(console, plan, len(waiting), budget, count, corpus.notes)
+    if dry_run:
+        return
+    if waiting:
+        store.open_for_writing()
+    tally = _run(console, plan, store, count, limit, retry_failed, plugins)
+    _report(console, tally, results)
+    if tally.interrupted:
+        console.print("Interrupted; finished cells are kept. The same command goes on from here.")
+        raise typer.Exit(130)
+    raise typer.Exit(1 if tally.count("failed") else 0)
+
+
+def benchmark_ref(bench: str, mapping: list[str] | None, where: list[str] | None) -> "BenchmarkRef":
+    """Reads ``--bench``, ``--map`` and ``--where``.
+
+    Raises:
+        UserError: one of them is malformed.
+    """
+    from harness.benchmark import BenchmarkRef
+
+    name, colon, argument = bench.partition(":")
+    if not name:
+        raise UserError(f"--bench {bench!r}: a benchmark's name or files:PATH is needed.")
+    return BenchmarkRef(name, argument if colon else None, options.mapping(mapping), options.where(where))
+
+
+def choose_methods(text: str) -> "list[MethodInfo]":
+    """Returns the named methods; ``all`` stands for every ranked one, plug-ins included.
+
+    Raises:
+        UserError: a name is unknown, or none is given.
+    """
+    from harness import registry
+
+    chosen: dict[str, MethodInfo] = {}
+    for name in options.names(text):
+        if name == "all":
+            chosen.update({n: info for n, info in registry.methods().items() if info.kind == "ranked"})
+        else:
+            chosen[name] = registry.method(name)
+    if not chosen:
+        raise UserError("--method: name at least one method, or all.")
+    return list(chosen.values())
+
+
+def _check_requirements(methods: "list[MethodInfo]") -> None:
+    import importlib.util
+
+    for info in methods:
+        for module in info.requires:
+            if importlib.util.find_spec(module.split(".")[0]) is None:
+                raise UserError(f"method {info.name} needs the Python package {module.split('.')[0]}; install it first.")
+
+
+def _positive(option: str, value: Number | None, default: Number) -> Number:
+    if value is None:
+        return default
+    if not 0 < value < 1e9:
+        raise UserError(f"{option} {value}: a number above 0 is needed.")
+    return value
+
+
+def _sampler(text: str) -> "Sampler":
+    if text not in ("random", "tpe"):
+        raise UserError(f"--sampler {text} is unknown; known: random, tpe")
+    return "tpe" if text == "tpe" else "random"
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _fair_share(workers: int) -> int:
+    """Nine tenths of the machine's memory, shared by the workers; in bytes."""
+    import psutil
+
+    return int(psutil.virtual_memory().total * 0.9 / workers)
+
+
+def _announce(
+    console: "Console", plan: "Plan", waiting: int, budget: "Budget", workers: int, notes: tuple[str, ...]
+) -> None:
+    first = plan.cells[0]
+    for note in notes:
+        console.print(f"note: {note}", markup=False, soft_wrap=True)
+    console.print(
+        f"{len(plan.cells)} cells on {first.corpus.name} ({first.corpus.rows} payloads, {len(first.corpus.classes)} "
+        f"classes), preset {first.preset}: {waiting} to run, {len(plan.cached)} with a record, "
+        f"{sum(bool(c.missing) for c in plan.cells)} not applicable.",
+        markup=False,
+        soft_wrap=True,
+    )
+    if waiting:
+        hours = waiting * budget.seconds / 3600
+        limit = -(-waiting // workers) * budget.wall_limit / 60
+        console.print(
+            f"Each cell: {budget.trials} trials, {budget.seconds:g} compute seconds of tuning; {workers} at a time. At "
+            f"most {hours:.2f} core-hours of tuning; hard limit {limit:.0f} minutes of wall time.",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _run(
+    console: "Console",
+    plan: "Plan",
+    store: "Store",
+    workers: int,
+    memory: int | None,
+    retry_failed: bool,
+    plugins: tuple[str, ...],
+) -> "Tally":
+    from harness.progress import Progress
+    from harness.provenance import command_line
+    from harness.runner import run_plan
+
+    waiting = {cell.key: cell for cell in plan.waiting(retry_failed)}
+    with Progress(console, waiting, len(plan.cells) - len(waiting)) as progress:
+        return run_plan(
+            plan,
+            store,
+            workers=workers,
+            memory=memory,
+            retry_failed=retry_failed,
+            plugins=plugins,
+            command=command_line(),
+            on_event=progress.on_event,
+        )
+
+
+def _report(console: "Console", tally: "Tally", results: Path) -> None:
+    from harness.board.collect import boards
+    from harness.board.render import failures, terminal_tables
+    from harness.board.stale import is_stale, ranks
+
+    for board in boards(tally.records, is_stale=is_stale, ranks=ranks):
+        for table in terminal_tables(board):
+            console.print(table)
+        for note in board.notes:
+            console.print(f"note: {note}", markup=False, soft_wrap=True)
+        for line in failures(board):
+            console.print(f"failed: {line}", markup=False, soft_wrap=True)
+    console.print(f"Records: {results}", markup=False, soft_wrap=True)

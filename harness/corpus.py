@@ -1,0 +1,221 @@
+"""The corpus: a payload table, a description table and metadata, content-hashed and cached as Parquet."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import hashing
+from harness.errors import UserError
+from harness.payloads import Payloads
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = 1  # of the cached files; a change makes every cache entry stale
+GROUP, CUE = "group.", "cue."  # column prefixes
+
+
+def payload_fields() -> "dict[str, pa.DataType]":
+    """Returns the fixed columns of a payload table and their Arrow types.
+
+    ``sample`` (unique), ``payload`` and ``label`` are never null. ``span`` holds flat byte offsets: start, end,
+    start, end ... Columns named ``group.*`` (a group's name) and ``cue.*`` (a cue's value) are strings.
+    """
+    import pyarrow as pa
+
+    text = pa.string()
+    return {
+        "sample": text,
+        "payload": pa.large_binary(),
+        "label": text,
+        "cve": text,
+        "description_id": text,
+        "date": pa.date32(),
+        "vendor": text,
+        "product": text,
+        "source": text,
+        "technique": text,
+        "core": text,
+        "span": pa.list_(pa.int32()),
+    }
+
+
+@dataclass(frozen=True)
+class CorpusMeta:
+    """What is known of a corpus without reading its rows."""
+
+    name: str
+    hash: str
+    rows: int
+    descriptions: int
+    classes: dict[str, int]
+    columns: tuple[str, ...]
+    notes: tuple[str, ...] = ()  # what was dropped or changed while it was built, one sentence each
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the grouping columns, without their prefix."""
+        return tuple(c.removeprefix(GROUP) for c in self.columns if c.startswith(GROUP))
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Payloads with their labels and attributes, and the descriptions they refer to.
+
+    Attributes:
+        table: one row per payload, see `payload_fields`.
+        descriptions: ``description_id``, ``text`` and, where known, ``label`` and ``cve``; may be empty.
+        meta: name, content hash and counts.
+    """
+
+    table: "pa.Table"
+    descriptions: "pa.Table"
+    meta: CorpusMeta
+    _columns: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def create(
+        cls, name: str, table: "pa.Table", descriptions: "pa.Table | None" = None, notes: tuple[str, ...] = ()
+    ) -> "Corpus":
+        """Checks the tables, casts them to the schema and computes the content hash.
+
+        Raises:
+            UserError: a required column is missing or has nulls, sample ids repeat, fewer than two classes.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        types = payload_fields()
+        columns = {n: types.get(n, pa.string()) for n in table.column_names}
+        table = table.cast(pa.schema(list(columns.items()))).combine_chunks()
+        for required in ("sample", "payload", "label"):
+            if required not in columns:
+                raise UserError(f"corpus {name}: the column {required} is missing.")
+            if table.column(required).null_count:
+                raise UserError(f"corpus {name}: {table.column(required).null_count} rows have no {required}.")
+        if pc.count_distinct(table.column("sample")).as_py() != table.num_rows:
+            raise UserError(f"corpus {name}: sample ids must be unique, and some repeat.")
+        counts = {row["values"]: row["counts"] for row in table.column("label").value_counts().to_pylist()}
+        if len(counts) < 2:
+            raise UserError(f"corpus {name}: at least two classes are needed, and {len(counts)} is there.")
+        if descriptions is None:
+            descriptions = pa.table({"description_id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
+        digest = hashing.of_json([FORMAT, hashing.of_table(table), hashing.of_table(descriptions)])
+        meta = CorpusMeta(
+            name,
+            digest,
+            table.num_rows,
+            descriptions.num_rows,
+            dict(sorted(counts.items())),
+            tuple(sorted(table.column_names)),
+            notes,
+        )
+        return cls(table, descriptions, meta)
+
+    def __len__(self) -> int:
+        return self.meta.rows
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in their fixed (sorted) order; labels are indices into it."""
+        return tuple(self.meta.classes)
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Class index of every row, int64 (n,)."""
+        return self.codes("label")[0]
+
+    def codes(self, column: str) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+        """Returns a string column as integers (int64 (n,), -1 where missing) and their sorted values."""
+        import pyarrow.compute as pc
+
+        if column not in self._columns:
+            values = sorted(v for v in self.table.column(column).unique().to_pylist() if v is not None)
+            index = pc.index_in(self.table.column(column), value_set=_strings(values))
+            codes = pc.fill_null(index, -1).to_numpy().astype(np.int64)
+            self._columns[column] = (codes, tuple(values))
+        found: tuple[npt.NDArray[np.int64], tuple[str, ...]] = self._columns[column]
+        return found
+
+    def payloads(self, rows: npt.NDArray[np.int64]) -> Payloads:
+        """Returns a copy of the payloads of the given rows."""
+        import pyarrow as pa
+
+        taken = self.table.column("payload").take(pa.array(rows))
+        return Payloads.from_arrow(taken)
+
+    def has(self, column: str) -> bool:
+        """Whether the payload table has the column."""
+        return column in self.meta.columns
+
+
+def _strings(values: list[str]) -> "pa.Array":
+    import pyarrow as pa
+
+    return pa.array(values, pa.string())
+
+
+def cache_root() -> Path:
+    """Returns the cache folder: ``$HARNESS_CACHE``, else the platform's place for user caches."""
+    import platformdirs
+
+    return Path(os.environ.get("HARNESS_CACHE") or platformdirs.user_cache_dir("shortcut-harness"))
+
+
+def cached(fingerprint: str, build: Callable[[], Corpus]) -> Corpus:
+    """Returns the corpus of a fingerprint from the cache, building and storing it first where it is absent.
+
+    Args:
+        fingerprint: a hash of everything the corpus is made from (source bytes, mapping, code version).
+        build: makes the corpus; its errors pass through and nothing is stored then.
+    """
+    folder = cache_root() / "corpora" / hashing.of_json([FORMAT, fingerprint])[:32]
+    if not (folder / "meta.json").exists():
+        _store(folder, build())
+    return _load(folder)
+
+
+def cached_meta(fingerprint: str, build: Callable[[], Corpus]) -> CorpusMeta:
+    """Like `cached`, but reads only the metadata, so that planning loads no rows."""
+    folder = cache_root() / "corpora" / hashing.of_json([FORMAT, fingerprint])[:32]
+    if not (folder / "meta.json").exists():
+        _store(folder, build())
+    return _load_meta(folder)
+
+
+def _store(folder: Path, corpus: Corpus) -> None:
+    import pyarrow.parquet as pq
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    try:
+        pq.write_table(corpus.table, temporary / "payloads.parquet", compression="zstd")
+        pq.write_table(corpus.descriptions, temporary / "descriptions.parquet", compression="zstd")
+        (temporary / "meta.json").write_text(json.dumps(asdict(corpus.meta)), encoding="utf-8")
+        temporary.rename(folder)
+    except OSError:
+        if not folder.exists():  # else another process was first, with the same content
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _load_meta(folder: Path) -> CorpusMeta:
+    raw = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    return CorpusMeta(**{**raw, "columns": tuple(raw["columns"]), "notes": tuple(raw["notes"])})
+
+
+def _load(folder: Path) -> Corpus:
+    import pyarrow.parquet as pq
+
+    tables = [pq.read_table(folder / f"{name}.parquet", memory_map=True) for name in ("payloads", "descriptions")]
+    return Corpus(tables[0], tables[1], _load_meta(folder))

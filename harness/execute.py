@@ -1,0 +1,179 @@
+"""The life of one cell inside a worker: tune, freeze, score."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import hashing, metrics, registry, seeds
+from harness.budget import Budget, Ledger
+from harness.benchmark import BenchmarkRef
+from harness.corpus import Corpus
+from harness.method import Context, Descriptions, Method, Predictor, Tag, TrainingData
+from harness.record import Result
+from harness.scenario import Environment, Scenario, Sizes
+from harness.taxonomy import threat_class
+from harness.tune import Tuned, selection, tune
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to run a cell; plain values, so that any process or machine can take it."""
+
+    key: str
+    label: str
+    method: str
+    benchmark: BenchmarkRef
+    corpus: str
+    scenario: str
+    seed: int
+    budget: Budget
+    sizes: Sizes
+    precision: str
+    plugins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a worker sends home: the reproducible result as plain values, and what it cost."""
+
+    result: dict[str, Any]
+    compute_seconds: float
+    trial_seconds: list[float]
+    predict_seconds: float
+
+
+def execute(task: Task, on_trial: Callable[[int], None], report: Callable[[int, float], None]) -> Outcome:
+    """Runs one cell to its end.
+
+    The scenario is drawn twice: once for the tuning step, which keeps nothing but training and validation copies, and
+    once, after the predictor is frozen, for scoring.
+
+    Args:
+        task: the cell.
+        on_trial: called with each trial's number before it starts.
+        report: called with whatever the method reports.
+    """
+    registry.discover(task.plugins)
+    method = registry.method(task.method).factory()
+    data = _tuning_data(task, method.info.tags)
+    ledger = Ledger(task.budget)
+    context = Context(
+        seed=seeds.integer(task.seed, "init"),
+        classes=tuple(threat_class(name) for name in data.classes),
+        device="cpu",
+        precision=task.precision,
+        should_stop=ledger.exhausted,
+        report=report,
+    )
+    tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
+    compute_seconds = ledger.spent
+    began = time.process_time()
+    result = _score(task, tuned, method, data)
+    return Outcome(result, compute_seconds, ledger.trial_seconds, time.process_time() - began)
+
+
+@dataclass(frozen=True)
+class _TuningData:
+    train: TrainingData
+    validation: TrainingData
+    groups: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def _open(task: Task) -> tuple[Corpus, Scenario]:
+    benchmark = registry.open_benchmark(task.benchmark)
+    corpus = benchmark.corpus()
+    if corpus.meta.hash != task.corpus:
+        raise RuntimeError(f"the corpus changed while the run was under way ({task.benchmark})")
+    spec = next(s for s in benchmark.scenarios() if s.name == task.scenario)
+    return corpus, benchmark.build(corpus, spec, task.seed, task.sizes)
+
+
+def _tuning_data(task: Task, tags: frozenset[Tag]) -> _TuningData:
+    corpus, scenario = _open(task)
+    train = _training_data(corpus, scenario.train, tags)
+    validation = _training_data(corpus, scenario.validation, tags)
+    return _TuningData(train, validation, validation.labels.copy(), corpus.classes, scenario.notes)
+
+
+def _training_data(corpus: Corpus, part: Environment, tags: frozenset[Tag]) -> TrainingData:
+    """Copies what a method may see of one part; nothing in it refers back to the corpus."""
+    labels = corpus.labels[part.rows].copy()
+    return TrainingData(
+        payloads=part.render(corpus),
+        labels=labels,
+        descriptions=_descriptions(corpus, part.rows) if "text" in tags else None,
+    )
+
+
+def _descriptions(corpus: Corpus, rows: npt.NDArray[np.int64]) -> Descriptions:
+    """Collects the distinct descriptions of the rows."""
+    ids = corpus.descriptions.column("description_id").to_pylist()
+    texts = corpus.descriptions.column("text").to_pylist()
+    position = {name: index for index, name in enumerate(ids)}
+    named, values = corpus.codes("description_id")
+    global_index = np.array([position.get(value, -1) for value in values] + [-1], dtype=np.int64)[named[rows]]
+    used, of_row = np.unique(global_index[global_index >= 0], return_inverse=True)
+    out = np.full(len(rows), -1, dtype=np.int64)
+    out[global_index >= 0] = of_row
+    labels = np.full(len(used), -1, dtype=np.int64)
+    labels[out[out >= 0]] = corpus.labels[rows][out >= 0]
+    return Descriptions(tuple(texts[i] for i in used), labels, out)
+
+
+def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[str, Any]:
+    corpus, scenario = _open(task)
+    names = unit_names(corpus, scenario)
+    scored = {
+        name: _score_environment(tuned.predictor, corpus, environment, names)
+        for name, environment in scenario.environments.items()
+    }
+    result = Result(
+        classes=list(corpus.classes),
+        rows={"train": len(data.train), "validation": len(data.validation)},
+        best_trial=tuned.best.number,
+        params=tuned.best.params,
+        limited_by=tuned.limited_by,
+        selected_by=selection(method),
+        trials=tuned.trials,
+        metrics={name: values[0] for name, values in scored.items()},
+        predictions={name: values[1] for name, values in scored.items()},
+        counts={name: values[2] for name, values in scored.items()},
+        notes=list(data.notes),
+    )
+    return result.model_dump(mode="json")
+
+
+def unit_names(corpus: Corpus, scenario: Scenario) -> list[str]:
+    """Returns the name of each corpus row's resampling unit: its CVE where known, else its component's number."""
+    column = next((c for c in ("cve", "group.cve") if corpus.has(c)), None)
+    if column is None:
+        return [str(unit) for unit in scenario.unit.tolist()]
+    codes, values = corpus.codes(column)
+    return [
+        values[code] if code >= 0 else str(unit)
+        for code, unit in zip(codes.tolist(), scenario.unit.tolist(), strict=True)
+    ]
+
+
+def _score_environment(
+    predictor: Predictor, corpus: Corpus, environment: Environment, names: list[str]
+) -> tuple[Mapping[str, float], str, dict[str, list[list[int]]]]:
+    """Predicts one environment once; returns its metrics, the prediction hash and the counts per unit."""
+    truth = corpus.labels[environment.rows]
+    classes = len(corpus.classes)
+    table = metrics.check_probabilities(
+        predictor.predict_proba(environment.render(corpus)), len(environment.rows), classes
+    )
+    predicted = table.argmax(axis=1)
+    counts: dict[str, dict[tuple[int, int], int]] = {}
+    for row, true, guess in zip(environment.rows.tolist(), truth.tolist(), predicted.tolist(), strict=True):
+        cell = counts.setdefault(names[row], {})
+        cell[true, guess] = cell.get((true, guess), 0) + 1
+    compact = {unit: [[*pair, n] for pair, n in sorted(cells.items())] for unit, cells in sorted(counts.items())}
+    return metrics.summary(table, truth, classes), hashing.of_array(predicted.astype(np.int16)), compact

@@ -1,0 +1,186 @@
+"""The local executor: one process per cell, forked from a server that has the heavy libraries loaded."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.execute import Outcome, Task
+from harness.worker import work
+
+FailureKind = Literal["exception", "memory", "wall-limit", "died"]
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Started:
+    """A worker took the cell."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """A running cell began a trial."""
+
+    key: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A cell has its outcome."""
+
+    key: str
+    outcome: Outcome
+    wall_seconds: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A cell ended without an outcome."""
+
+    key: str
+    kind: FailureKind
+    reason: str
+    detail: str
+    wall_seconds: float
+
+
+Event = Started | TrialStarted | Finished | Failed
+
+
+@dataclass
+class _Running:
+    task: Task
+    process: BaseProcess
+    connection: Connection
+    began: float
+    log: Path
+    last: tuple[Any, ...] | None = None
+
+    @property
+    def deadline(self) -> float:
+        return self.began + self.task.budget.wall_limit
+
+
+class LocalExecutor:
+    """Runs tasks on this machine.
+
+    Args:
+        workers: cells at a time, one thread each.
+        memory: most bytes of private memory of a cell; None for no limit.
+        preload: modules the server loads once before it forks.
+    """
+
+    def __init__(self, workers: int, memory: int | None, preload: Iterable[str]) -> None:
+        self.workers = workers
+        self.memory = memory
+        self._preload = sorted({"harness.worker", "harness.cli", "optuna", "pyarrow.parquet", *preload})
+
+    def run(self, tasks: Iterable[tuple[Task, Path]]) -> Iterator[Event]:
+        """Runs (task, log file) pairs and yields what happens, as it happens.
+
+        Closing the generator kills what is running.
+        """
+        context = self._context()
+        waiting = iter(tasks)
+        running: list[_Running] = []
+        try:
+            while True:
+                while len(running) < self.workers and (pair := next(waiting, None)) is not None:
+                    running.append(self._start(context, *pair))
+                    yield Started(running[-1].task.key)
+                if not running:
+                    return
+                timeout = max(0.0, min(r.deadline for r in running) - time.monotonic())
+                ready = wait([r.connection for r in running], timeout)
+                for cell in list(running):
+                    event = self._receive(cell) if cell.connection in ready else self._overdue(cell)
+                    if event is not None:
+                        yield event
+                    if isinstance(event, Finished | Failed):
+                        running.remove(cell)
+        finally:
+            for cell in running:
+                _kill(cell)
+
+    def _context(self) -> BaseContext:
+        for name in _ONE_THREAD:
+            os.environ[name] = "1"
+        if "forkserver" not in multiprocessing.get_all_start_methods():
+            return multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(list(self._preload))
+        return context
+
+    def _start(self, context: BaseContext, task: Task, log: Path) -> _Running:
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=work, args=(task, self.memory, str(log), sender), daemon=True)  # type: ignore[attr-defined]
+        process.start()
+        sender.close()
+        return _Running(task, process, receiver, time.monotonic(), log)
+
+    def _receive(self, cell: _Running) -> Event | None:
+        """Takes one message; an end of file without a final message means that the process died."""
+        try:
+            message = cell.connection.recv()
+        except (EOFError, OSError):
+            cell.process.join()
+            _close(cell)
+            reason = _death(cell.process.exitcode, self.memory)
+            return Failed(cell.task.key, "died", reason, _tail(cell.log), time.monotonic() - cell.began)
+        if message[0] == "trial":
+            return TrialStarted(cell.task.key, message[1])
+        if message[0] == "done":
+            cell.process.join(5)
+            _kill(cell)
+            return Finished(cell.task.key, *message[1:])
+        if message[0] == "failed":
+            cell.process.join(5)
+            _kill(cell)
+            return Failed(cell.task.key, *message[1:], wall_seconds=time.monotonic() - cell.began)
+        return None
+
+    def _overdue(self, cell: _Running) -> Event | None:
+        if time.monotonic() < cell.deadline:
+            return None
+        _kill(cell)
+        limit = cell.task.budget.wall_limit
+        reason = f"still running after {limit:g} s, the wall limit of {cell.task.budget.seconds:g} s of budget"
+        return Failed(cell.task.key, "wall-limit", reason, _tail(cell.log), time.monotonic() - cell.began)
+
+
+def _death(code: int | None, memory: int | None) -> str:
+    if code is None or code >= 0:
+        return f"the process ended by itself with exit code {code}"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    hint = ", perhaps out of memory" if memory is not None and -code in (signal.SIGKILL, signal.SIGABRT) else ""
+    return f"the process was ended by {name}{hint}"
+
+
+def _tail(log: Path) -> str:
+    with contextlib.suppress(OSError):
+        return log.read_text(encoding="utf-8", errors="replace")[-4000:]
+    return ""
+
+
+def _kill(cell: _Running) -> None:
+    if cell.process.is_alive():
+        cell.process.kill()
+        cell.process.join()
+    _close(cell)
+
+
+def _close(cell: _Running) -> None:
+    cell.connection.close()
+    cell.process.close()

@@ -1,0 +1,137 @@
+"""The contract of a method: what it declares, what it is handed, what it returns."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.payloads import Payloads
+from harness.space import Params, Space
+from harness.taxonomy import ThreatClass
+
+Kind = Literal["ranked", "control", "fixed", "heavy"]
+Tag = Literal["text", "groups", "span"]
+KINDS: tuple[Kind, ...] = ("ranked", "control", "fixed", "heavy")
+TAGS: tuple[Tag, ...] = ("text", "groups", "span")
+
+
+@dataclass(frozen=True)
+class Descriptions:
+    """Texts handed to methods with the tag ``text``: those of the training rows, and description-only ones.
+
+    Attributes:
+        texts: m texts.
+        labels: int64 (m,), class index of each text; -1 where unknown.
+        of_row: int64 (n,), index of each payload's text; -1 where it has none.
+    """
+
+    texts: tuple[str, ...]
+    labels: npt.NDArray[np.int64]
+    of_row: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The part of a corpus that a method trains or validates on: copies, with no way back to the rest.
+
+    Attributes:
+        payloads: n payloads.
+        labels: int64 (n,), indices into ``context.classes``.
+        descriptions: only with the tag ``text``.
+        groups: int64 (n,), only with the tag ``groups``; the group whose worst accuracy selects the trial.
+        environments: int64 (n,), only with the tag ``groups``; which training environment a row comes from.
+        cues: cue name to int64 (n,) value codes, only with the tag ``groups``.
+        spans: per row the flat byte offsets of the attack, only with the tag ``span``.
+    """
+
+    payloads: Payloads
+    labels: npt.NDArray[np.int64]
+    descriptions: Descriptions | None = None
+    groups: npt.NDArray[np.int64] | None = None
+    environments: npt.NDArray[np.int64] | None = None
+    cues: Mapping[str, npt.NDArray[np.int64]] | None = None
+    spans: tuple[tuple[int, ...], ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.payloads)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the harness tells a method beside the data.
+
+    Attributes:
+        seed: the cell's seed for initialisation and data order; the same for every trial.
+        classes: name and anchor text, in label order; classes without a training row included.
+        device: ``cpu`` or ``cuda``.
+        precision: ``float32`` or ``bfloat16`` (autocast).
+        should_stop: true once this cell's seconds are spent; return then what has been learned.
+        report: tells the harness of progress, ``report(step, score)``.
+    """
+
+    seed: int
+    classes: tuple[ThreatClass, ...]
+    device: str
+    precision: str
+    should_stop: Callable[[], bool]
+    report: Callable[[int, float], None]
+
+
+class Predictor(ABC):
+    """What a fit leaves behind. It sees bytes and nothing else."""
+
+    @abstractmethod
+    def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
+        """Returns class probabilities, float32 (n, len(context.classes)); every row sums to one."""
+
+
+class Method(ABC):
+    """A learner. Subclass it, decorate it with `register_method`, and the harness does the rest.
+
+    Attributes:
+        space: the search space; trial 0 uses every dimension's default.
+        info: set by `register_method`.
+    """
+
+    space: ClassVar[Space] = {}
+    info: ClassVar["MethodInfo"]
+
+    @abstractmethod
+    def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
+        """Trains with one configuration.
+
+        Args:
+            train: what to learn from.
+            validation: for early stopping and the like; the harness scores it as well.
+            params: one value per dimension of ``space``.
+            context: seed, classes, device and the clock.
+        """
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """The frozen record of a registered method.
+
+    Attributes:
+        version: raise it whenever the same data and seed may give another result.
+        requires: importable modules that ``fit`` needs; loaded once, before cells are forked.
+        origin: module or file it was registered from.
+    """
+
+    name: str
+    version: int
+    kind: Kind
+    tags: frozenset[Tag]
+    summary: str
+    reference: str
+    requires: tuple[str, ...]
+    origin: str
+    factory: Callable[[], Method]
+    space: Space
+
+    def description(self) -> dict[str, Any]:
+        """Returns the plain values that ``harness list methods`` shows."""
+        return {"name": self.name, "version": self.version, "kind": self.kind, "tags": sorted(self.tags)}

@@ -1,0 +1,83 @@
+"""Metrics of one prediction set, from integer counts wherever possible."""
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import UserError
+
+CALIBRATION_BINS = 15
+
+
+class PredictionError(Exception):
+    """A predictor returned something that is no probability table."""
+
+
+def check_probabilities(table: object, rows: int, classes: int) -> npt.NDArray[np.float32]:
+    """Returns the table as float32, or says in one sentence what is wrong with it.
+
+    Raises:
+        PredictionError: wrong type, shape or values.
+    """
+    if not isinstance(table, np.ndarray):
+        raise PredictionError(f"predict_proba returned {type(table).__name__}, a NumPy array is needed")
+    if table.shape != (rows, classes):
+        raise PredictionError(f"predict_proba returned shape {table.shape}, ({rows}, {classes}) is needed")
+    out = table.astype(np.float32)
+    if not np.isfinite(out).all():
+        raise PredictionError("predict_proba returned NaN or infinite values")
+    if (out < 0).any() or not np.allclose(out.sum(axis=1), 1, atol=1e-3):
+        raise PredictionError("predict_proba returned rows that are no probabilities (negative, or not summing to one)")
+    return out
+
+
+def confusion(
+    truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int
+) -> npt.NDArray[np.int64]:
+    """Returns counts, int64 (classes, classes): rows are true classes, columns predicted ones."""
+    flat = np.bincount(truth * classes + predicted, minlength=classes * classes)
+    return flat.reshape(classes, classes).astype(np.int64)
+
+
+def macro_f1(counts: npt.NDArray[np.int64]) -> float:
+    """Returns the mean F1 over the classes that occur in the truth, 0 where a class is never hit."""
+    true, predicted, hit = counts.sum(1), counts.sum(0), np.diag(counts)
+    present = true > 0
+    if not present.any():
+        raise UserError("macro-F1 needs at least one row.")
+    f1 = 2 * hit[present] / (true[present] + predicted[present])
+    return float(f1.mean())
+
+
+def accuracy(counts: npt.NDArray[np.int64]) -> float:
+    """Returns the share of rows whose class is predicted."""
+    return float(np.diag(counts).sum() / counts.sum())
+
+
+def worst_group_accuracy(hit: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64]) -> float:
+    """Returns the lowest accuracy over the groups that have a row."""
+    rows = np.bincount(groups)
+    hits = np.bincount(groups, weights=hit)
+    return float((hits[rows > 0] / rows[rows > 0]).min())
+
+
+def calibration_error(table: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> float:
+    """Returns the expected calibration error over equal-width bins of confidence (Guo et al. 2017)."""
+    confidence = table.max(axis=1)
+    hit = table.argmax(axis=1) == truth
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    gap = np.bincount(bins, weights=hit, minlength=CALIBRATION_BINS) - np.bincount(
+        bins, weights=confidence, minlength=CALIBRATION_BINS
+    )
+    return float(np.abs(gap).sum() / len(truth))
+
+
+def summary(table: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], classes: int) -> dict[str, float]:
+    """Returns the metrics that a record keeps of one environment."""
+    counts = confusion(truth, table.argmax(axis=1), classes)
+    return {
+        "rows": float(len(truth)),
+        "macro_f1": macro_f1(counts),
+        "accuracy": accuracy(counts),
+        "worst_class_recall": worst_group_accuracy(table.argmax(axis=1) == truth, truth),
+        "calibration_error": round(calibration_error(table, truth), 6),
+    }

@@ -1,0 +1,40 @@
+"""Presets: the sizes of a run, by name."""
+
+from dataclasses import dataclass
+
+from harness.errors import UserError, nearest
+from harness.scenario import Sizes
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How much of everything; ``ranked`` says whether a board made with it ranks."""
+
+    name: str
+    sizes: Sizes
+    seeds: int
+    trials: int
+    seconds: float
+    ranked: bool
+    summary: str
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset("quick", Sizes(1320, 330, 550), 1, 2, 60, False, "a smoke test, not ranked"),
+        Preset("standard", Sizes(1320, 330, 550), 6, 4, 300, True, "the official sizes"),
+        Preset("full", Sizes(), 12, 16, 3600, True, "every row, a wide search"),
+    )
+}
+
+
+def preset(name: str) -> Preset:
+    """Returns a preset.
+
+    Raises:
+        UserError: none has that name.
+    """
+    if name not in PRESETS:
+        raise UserError(f"--preset {name} is unknown; {nearest(name, list(PRESETS))}")
+    return PRESETS[name]

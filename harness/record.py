@@ -1,0 +1,102 @@
+"""The record of a cell: what it is, what came out (reproducible), and how it came about (not reproducible)."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+Status = Literal["done", "failed", "not-applicable"]
+LimitedBy = Literal["trials", "space", "seconds"]
+TrialState = Literal["complete", "failed"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CellInfo(_Strict):
+    """Everything the key is made of, in plain values."""
+
+    method: str
+    method_version: int
+    kind: str
+    tags: list[str]
+    benchmark: str
+    corpus: str = Field(description="content hash")
+    scenario: str
+    scenario_version: int
+    shift: str
+    environments: dict[str, int] = Field(description="version by name")
+    scored: list[str] = Field(description="environments whose macro-F1 enters the score")
+    seed: int
+    trials: int
+    seconds: float
+    sampler: str
+    sizes: list[int | None] = Field(description="most rows of train, validation and each environment")
+    preset: str
+    precision: str
+    protocol: int
+
+
+class TrialRecord(_Strict):
+    """One configuration that was tried."""
+
+    number: int
+    params: dict[str, Any]
+    state: TrialState
+    macro_f1: float | None = Field(default=None, description="on validation")
+    worst_group: float | None = Field(default=None, description="lowest group accuracy on validation")
+    reason: str | None = None
+
+
+class Result(_Strict):
+    """What two runs of the same cell share to the last digit (one processor model, one set of pins)."""
+
+    classes: list[str]
+    rows: dict[str, int] = Field(description="rows of train and validation")
+    best_trial: int
+    params: dict[str, Any]
+    limited_by: LimitedBy
+    selected_by: Literal["macro_f1", "worst_group"]
+    trials: list[TrialRecord]
+    metrics: dict[str, dict[str, float]] = Field(description="by environment and metric")
+    predictions: dict[str, str] = Field(description="hash of the predicted classes by environment")
+    counts: dict[str, dict[str, list[list[int]]]] = Field(
+        description="by environment and unit: true class, predicted class, rows"
+    )
+    notes: list[str] = Field(default_factory=list, description="what the scenario's draw left out")
+
+
+class Failure(_Strict):
+    """Why a cell ended without a result."""
+
+    kind: Literal["exception", "memory", "wall-limit", "died"]
+    reason: str
+    detail: str = ""
+
+
+class Provenance(_Strict):
+    """How the record came about; differs from run to run."""
+
+    created: str = ""
+    wall_seconds: float = 0.0
+    compute_seconds: float = 0.0
+    trial_seconds: list[float] = Field(default_factory=list)
+    predict_seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    machine: dict[str, str] = Field(default_factory=dict)
+    packages: dict[str, str] = Field(default_factory=dict)
+    source: dict[str, str] = Field(default_factory=dict)
+    command: str = ""
+
+
+class Record(_Strict):
+    """One cell's file."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    key: str
+    status: Status
+    cell: CellInfo
+    result: Result | None = None
+    failure: Failure | None = None
+    provenance: Provenance

@@ -1,0 +1,191 @@
+"""Registration and discovery of methods and benchmarks.
+
+Built-ins are the modules of the packages ``methods`` and ``benchmarks``; third parties use the entry-point groups
+``harness.methods`` and ``harness.benchmarks``; ``--plugin path.py`` loads a single file. None of them may import a
+heavy library at top level, so that discovery stays cheap.
+"""
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Callable, Iterable
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar, get_args
+
+from harness.benchmark import Benchmark, BenchmarkInfo, BenchmarkRef
+from harness.errors import UserError, nearest
+from harness.method import KINDS, TAGS, Kind, Method, MethodInfo, Tag
+from harness.space import check_space
+
+M = TypeVar("M", bound=type[Method])
+B = TypeVar("B", bound=type[Benchmark])
+
+_methods: dict[str, MethodInfo] = {}
+_benchmarks: dict[str, BenchmarkInfo] = {}
+_discovered: set[str] = set()
+_NAME = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+
+def register_method(
+    name: str,
+    *,
+    version: int,
+    summary: str,
+    kind: Kind = "ranked",
+    tags: Iterable[Tag] = (),
+    reference: str = "",
+    requires: Iterable[str] = (),
+) -> Callable[[M], M]:
+    """Registers a `Method` subclass under a name.
+
+    Args:
+        name: letters a-z, digits and hyphens.
+        version: raise it whenever the same data and seed may give another result.
+        summary: one line for ``harness list methods``.
+        kind: ``ranked``, ``control`` (it exists to falsify a claim), ``fixed`` (not trained here) or ``heavy``.
+        tags: what else it is handed: ``text``, ``groups``, ``span``.
+        reference: the paper it follows.
+        requires: modules that ``fit`` imports; loaded once before cells are forked, checked before the run.
+
+    Raises:
+        UserError: the name is taken or malformed, or the search space is.
+    """
+
+    def decorate(cls: M) -> M:
+        if not name or set(name) - set(_NAME):
+            raise UserError(f"the method name {name!r} may hold only a-z, 0-9 and hyphens.")
+        if kind not in KINDS:
+            raise UserError(f"method {name}: kind={kind!r} is unknown, {nearest(str(kind), list(KINDS))}")
+        if unknown := set(tags) - set(TAGS):
+            raise UserError(f"method {name}: tag {min(unknown)!r} is unknown, {nearest(min(unknown), list(get_args(Tag)))}")
+        check_space(f"method {name}", cls.space)
+        info = MethodInfo(
+            name, version, kind, frozenset(tags), summary, reference, tuple(requires), cls.__module__, cls, cls.space
+        )
+        cls.info = info
+        _claim(_methods, info, "method")
+        return cls
+
+    return decorate
+
+
+def register_benchmark(name: str, *, summary: str, argument: str | None = None) -> Callable[[B], B]:
+    """Registers a `Benchmark` subclass; ``argument`` names what stands behind the colon in ``name:ARGUMENT``."""
+
+    def decorate(cls: B) -> B:
+        _claim(_benchmarks, BenchmarkInfo(name, summary, argument, cls.__module__, cls), "benchmark")
+        return cls
+
+    return decorate
+
+
+Info = TypeVar("Info", MethodInfo, BenchmarkInfo)
+
+
+def _claim(table: dict[str, Info], info: Info, what: str) -> None:
+    holder = table.get(info.name)
+    if holder is not None:
+        raise UserError(
+            f"the {what} name {info.name} is registered twice, by {holder.origin} and by {info.origin}; rename one."
+        )
+    table[info.name] = info
+
+
+def discover(plugins: Iterable[str] = ()) -> None:
+    """Imports every built-in, entry-point and plug-in module once.
+
+    Raises:
+        UserError: a plug-in file is missing or fails to load, a name collides, a foreign package hides ours.
+    """
+    for package in ("methods", "benchmarks"):
+        if package not in _discovered:
+            _discovered.add(package)
+            _import_package(package)
+            for entry in entry_points(group=f"harness.{package}"):
+                _guard(f"the entry point {entry.name} ({entry.value})", entry.load)
+    for plugin in plugins:
+        load_plugin(plugin)
+
+
+def _import_package(name: str) -> None:
+    package = importlib.import_module(name)
+    ours = Path(__file__).resolve().parent.parent / name
+    places = [Path(place).resolve() for place in package.__path__]
+    if ours not in places:
+        raise UserError(
+            f"another package named {name!r} ({places[0] if places else 'of unknown place'}) hides the harness's own "
+            f"({ours}); rename it or take its folder off the Python path."
+        )
+    for module in pkgutil.iter_modules([str(ours)]):
+        if module.name != "neural":
+            importlib.import_module(f"{name}.{module.name}")
+
+
+def load_plugin(path: str) -> None:
+    """Loads a plug-in file once; see `discover` for the errors."""
+    file = Path(path).resolve()
+    if str(file) in _discovered:
+        return
+    if not file.is_file():
+        raise UserError(f"--plugin {path}: there is no such file.")
+    _discovered.add(str(file))
+    name = f"harness_plugin_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise UserError(f"--plugin {path}: a Python file (*.py) is needed.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    _guard(f"--plugin {path}", lambda: _execute(spec.loader, module))
+
+
+def _execute(loader: object, module: ModuleType) -> None:
+    loader.exec_module(module)  # type: ignore[attr-defined]
+
+
+def _guard(what: str, load: Callable[[], object]) -> None:
+    try:
+        load()
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{what} failed to load: {type(error).__name__}: {error}") from error
+
+
+def methods() -> dict[str, MethodInfo]:
+    """Returns every registered method by name, sorted."""
+    return dict(sorted(_methods.items()))
+
+
+def benchmarks() -> dict[str, BenchmarkInfo]:
+    """Returns every registered benchmark by name, sorted."""
+    return dict(sorted(_benchmarks.items()))
+
+
+def method(name: str) -> MethodInfo:
+    """Returns one method.
+
+    Raises:
+        UserError: no method has that name; the sentence offers the nearest ones.
+    """
+    if name not in _methods:
+        raise UserError(f"there is no method named {name}; {nearest(name, list(_methods))}")
+    return _methods[name]
+
+
+def open_benchmark(ref: BenchmarkRef) -> Benchmark:
+    """Returns the benchmark that a reference names.
+
+    Raises:
+        UserError: no benchmark has that name, or its argument is missing or unwanted.
+    """
+    info = _benchmarks.get(ref.name)
+    if info is None:
+        raise UserError(f"there is no benchmark named {ref.name}; {nearest(ref.name, list(_benchmarks))}")
+    if info.argument is None and ref.argument is not None:
+        raise UserError(f"the benchmark {ref.name} takes no argument, and {ref.argument!r} was given.")
+    if info.argument is not None and not ref.argument:
+        raise UserError(f"the benchmark {ref.name} needs an argument: {ref.name}:{info.argument}.")
+    return info.factory(ref)

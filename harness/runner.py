@@ -1,0 +1,193 @@
+"""Plans cells, runs the ones that have no record, and writes what they leave behind."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.benchmark import Benchmark
+from harness.budget import Budget
+from harness.cell import Cell, missing_for
+from harness.corpus import CorpusMeta
+from harness.errors import UserError, nearest
+from harness.execute import Task
+from harness.executor import Event, Failed, Finished, LocalExecutor
+from harness.method import MethodInfo
+from harness.provenance import here, now
+from harness.record import CellInfo, Failure, Record, Result
+from harness.scenario import ScenarioSpec, Sizes
+from harness.store import Store
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of one command, in the order they run."""
+
+    cells: tuple[Cell, ...]
+    cached: dict[str, Record]
+
+    def waiting(self, retry_failed: bool) -> list[Cell]:
+        """Returns the cells that still have to run."""
+        return [c for c in self.cells if not self._settled(c, retry_failed)]
+
+    def _settled(self, cell: Cell, retry_failed: bool) -> bool:
+        if cell.missing:
+            return True
+        record = self.cached.get(cell.key)
+        return record is not None and not (retry_failed and record.status == "failed")
+
+
+@dataclass
+class Tally:
+    """What became of a plan's cells."""
+
+    records: list[Record] = field(default_factory=list)
+    interrupted: bool = False
+
+    def count(self, status: str) -> int:
+        """Returns how many cells have a status."""
+        return sum(r.status == status for r in self.records)
+
+
+def choose_scenarios(benchmark: Benchmark, names: Sequence[str]) -> list[ScenarioSpec]:
+    """Returns the named scenarios of a benchmark, all of them when none is named.
+
+    Raises:
+        UserError: a name is unknown, or the corpus lacks what the scenario needs.
+    """
+    known = {spec.name: spec for spec in benchmark.scenarios()}
+    lacking = benchmark.unavailable()
+    for name in names:
+        if name in lacking:
+            raise UserError(f"--scenario {name}: {lacking[name]}")
+        if name not in known:
+            raise UserError(f"--scenario {name} is unknown for {benchmark.ref}; {nearest(name, list(known))}")
+    return [known[name] for name in names] if names else list(known.values())
+
+
+def make_plan(
+    methods: Iterable[MethodInfo],
+    benchmark: Benchmark,
+    corpus: CorpusMeta,
+    scenarios: Iterable[ScenarioSpec],
+    seeds: Iterable[int],
+    budget: Budget,
+    sizes: Sizes,
+    preset: str,
+    store: Store,
+) -> Plan:
+    """Lists the cells, ordered by scenario and seed so that what cells share is used while it is warm.
+
+    Raises:
+        UserError: a record of one of the cells cannot be read.
+    """
+    methods, seeds = list(methods), list(seeds)
+    cells = tuple(
+        Cell(
+            method=method,
+            benchmark=benchmark.ref,
+            corpus=corpus,
+            scenario=scenario,
+            seed=seed,
+            budget=budget,
+            sizes=sizes,
+            preset=preset,
+            precision="float32",
+            missing=missing_for(method, corpus),
+        )
+        for scenario in scenarios
+        for seed in seeds
+        for method in methods
+    )
+    cached = {cell.key: record for cell in cells if not cell.missing and (record := store.get(cell)) is not None}
+    return Plan(cells, cached)
+
+
+def run_plan(
+    plan: Plan,
+    store: Store,
+    *,
+    workers: int,
+    memory: int | None,
+    retry_failed: bool,
+    plugins: tuple[str, ...],
+    command: str,
+    on_event: Callable[[Event], None],
+) -> Tally:
+    """Runs what has no record, writes a record per cell, and returns every cell's record.
+
+    Ctrl-C kills the running cells and returns what there is; finished cells keep their records.
+    """
+    waiting = {cell.key: cell for cell in plan.waiting(retry_failed)}
+    tally = Tally([r for key, r in plan.cached.items() if key not in waiting])
+    tally.records += [_not_applicable(cell, command) for cell in plan.cells if cell.missing]
+    if not waiting:
+        return tally
+    preload = {module for cell in waiting.values() for module in cell.method.requires}
+    executor = LocalExecutor(min(workers, len(waiting)), memory, preload)
+    events = executor.run((_task(cell, plugins), store.log_path(cell)) for cell in waiting.values())
+    try:
+        for event in events:
+            if isinstance(event, Finished | Failed):
+                record = _record(waiting[event.key], event, command)
+                store.put(record)
+                _drop_empty(store.log_path(waiting[event.key]))
+                tally.records.append(record)
+            on_event(event)
+    except KeyboardInterrupt:
+        tally.interrupted = True
+    finally:
+        events.close()  # type: ignore[attr-defined]
+    return tally
+
+
+def _task(cell: Cell, plugins: tuple[str, ...]) -> Task:
+    return Task(
+        key=cell.key,
+        label=cell.label,
+        method=cell.method.name,
+        benchmark=cell.benchmark,
+        corpus=cell.corpus.hash,
+        scenario=cell.scenario.name,
+        seed=cell.seed,
+        budget=cell.budget,
+        sizes=cell.sizes,
+        precision=cell.precision,
+        plugins=plugins,
+    )
+
+
+def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
+    base = here(command)
+    if isinstance(event, Finished):
+        provenance = base.model_copy(
+            update={
+                "created": now(),
+                "wall_seconds": round(event.wall_seconds, 3),
+                "compute_seconds": round(event.outcome.compute_seconds, 3),
+                "trial_seconds": [round(s, 3) for s in event.outcome.trial_seconds],
+                "predict_seconds": round(event.outcome.predict_seconds, 3),
+                "peak_memory_mb": round(event.peak_memory_mb, 1),
+            }
+        )
+        result, failure = Result.model_validate(event.outcome.result), None
+    else:
+        provenance = base.model_copy(update={"created": now(), "wall_seconds": round(event.wall_seconds, 3)})
+        result, failure = None, Failure(kind=event.kind, reason=event.reason, detail=event.detail)
+    return Record(
+        key=cell.key,
+        status="done" if result else "failed",
+        cell=CellInfo.model_validate(cell.info()),
+        result=result,
+        failure=failure,
+        provenance=provenance,
+    )
+
+
+def _not_applicable(cell: Cell, command: str) -> Record:
+    info = CellInfo.model_validate(cell.info())
+    return Record(key=cell.key, status="not-applicable", cell=info, provenance=here(command))
+
+
+def _drop_empty(log: Path) -> None:
+    if log.exists() and log.stat().st_size == 0:
+        log.unlink()

@@ -1,0 +1,93 @@
+"""Scenarios: what is trained on, what it is validated on, and the environments it is tested in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.corpus import Corpus
+from harness.payloads import Payloads
+
+ShiftType = Literal[
+    "none", "spurious-correlation", "attribute-generalization", "class-imbalance", "temporal", "source"
+]
+Rows = npt.NDArray[np.int64]
+
+
+class Transform(Protocol):
+    """A deterministic rendering of corpus rows: a cue assignment or a perturbation."""
+
+    def __call__(self, corpus: Corpus, rows: Rows) -> Payloads:
+        """Returns one payload per row, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Row ids and a deterministic transform, rendered on demand.
+
+    Attributes:
+        rows: int64 (n,), row ids in the corpus.
+        transform: None leaves the stored payloads as they are.
+    """
+
+    rows: Rows
+    transform: Transform | None = None
+
+    def render(self, corpus: Corpus) -> Payloads:
+        """Returns the payloads of this environment."""
+        return corpus.payloads(self.rows) if self.transform is None else self.transform(corpus, self.rows)
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """What is known of an environment before anything is built; ``shifted`` ones count towards the score."""
+
+    version: int = 1
+    shifted: bool = False
+
+
+@dataclass(frozen=True)
+class ScenarioSpec:
+    """What is known of a scenario before anything is built: enough to plan, key and list it."""
+
+    name: str
+    shift: ShiftType
+    summary: str
+    environments: Mapping[str, EnvironmentSpec]
+    version: int = 1
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Names of the environments whose macro-F1 enters the score; none where nothing shifts."""
+        return tuple(n for n, e in self.environments.items() if e.shifted and self.shift != "none")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Most rows of each part; ``None`` means all there are."""
+
+    train: int | None = None
+    validation: int | None = None
+    test: int | None = None
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One seed's draw of a scenario.
+
+    Attributes:
+        train, validation: what tuning may see.
+        environments: what it may not, by name, in the order of the spec.
+        unit: int64 (corpus rows,), the resampling unit of each row: a component of rows linked by their groups.
+        notes: what the draw left out, one sentence each.
+    """
+
+    spec: ScenarioSpec
+    train: Environment
+    validation: Environment
+    environments: Mapping[str, Environment]
+    unit: Rows
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,111 @@
+"""The results folder: one file per cell, whole or absent."""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.cell import Cell
+from harness.errors import UserError
+from harness.record import CellInfo, Record
+
+_UNSAFE = re.compile(r"[^a-z0-9._-]+")
+
+
+def slug(text: str) -> str:
+    """Returns text as a file name of ``[a-z0-9._-]``."""
+    return _UNSAFE.sub("-", text.lower()).strip("-.") or "unnamed"
+
+
+class Store:
+    """Reads and writes records under one folder: ``<benchmark>/<scenario>/<method>-s<seed>-<key>.json``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, info: CellInfo, key: str) -> Path:
+        """Returns where the record of a cell lies; the only place that knows."""
+        name = f"{slug(info.method)}-s{info.seed}-{key[:16]}.json"
+        return self.root / slug(info.benchmark) / slug(info.scenario) / name
+
+    def open_for_writing(self) -> None:
+        """Makes the folder.
+
+        Raises:
+            UserError: it cannot be written to.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
+        except OSError as error:
+            raise UserError(f"--results {self.root}: the folder cannot be written to ({error.strerror}).") from error
+
+    def get(self, cell: Cell) -> Record | None:
+        """Returns the record of a cell, or None where there is none.
+
+        Raises:
+            UserError: there is a file and it is no whole record of this cell.
+        """
+        path = self.path(CellInfo.model_validate(cell.info()), cell.key)
+        if not path.exists():
+            return None
+        record = read(path)
+        if record.key != cell.key:
+            raise UserError(f"{path} holds the record of another cell; move it away and run again.")
+        return record
+
+    def put(self, record: Record) -> Path:
+        """Writes a record: to a temporary name, synced, renamed."""
+        path = self.path(record.cell, record.key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(record.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        handle, temporary = tempfile.mkstemp(prefix=".writing-", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return path
+
+    def log_path(self, cell: Cell) -> Path:
+        """Returns the file that takes what a cell's method prints; makes its folder."""
+        folder = self.root / ".logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{slug(cell.method.name)}-{slug(cell.scenario.name)}-s{cell.seed}-{cell.key[:16]}.log"
+
+    def records(self) -> Iterator[Record]:
+        """Yields every record, in the order of the file names.
+
+        Raises:
+            UserError: a file is no whole record.
+        """
+        for path in sorted(self.root.glob("*/*/*.json")):
+            yield read(path)
+
+
+def read(path: Path) -> Record:
+    """Returns the record in a file.
+
+    Raises:
+        UserError: the file is unreadable, cut off, or of another schema.
+    """
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise UserError(
+            f"{path} is no whole record ({where}: {first['msg']}); move it away and run again to recompute it."
+        ) from error

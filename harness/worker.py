@@ -1,0 +1,89 @@
+"""The process of one cell: it limits itself, runs the cell and sends home what happened."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from harness.execute import Task, execute
+from harness.tune import CellFailure
+
+_PR_SET_PDEATHSIG = 1
+
+
+def work(task: Task, memory: int | None, log: str, connection: Connection) -> None:
+    """Runs a task and sends ("trial", n), ("report", step, score), then ("done", ...) or ("failed", kind, ...).
+
+    Args:
+        task: the cell.
+        memory: most bytes of private memory beyond what the process starts with; None for no limit.
+        log: file that takes what the method prints.
+        connection: the way home.
+    """
+    _end_with_parent()
+    _redirect_output(Path(log))
+    if memory is not None:
+        _limit_memory(memory)
+    began = time.perf_counter()
+    try:
+        outcome = execute(
+            task,
+            lambda number: connection.send(("trial", number)),
+            lambda step, score: connection.send(("report", step, score)),
+        )
+    except MemoryError:
+        _send_failure(connection, "memory", _memory_reason(memory), traceback.format_exc())
+    except CellFailure as failure:
+        _send_failure(connection, "exception", str(failure), failure.detail)
+    except Exception as error:
+        _send_failure(connection, "exception", f"{type(error).__name__}: {error}", traceback.format_exc())
+    else:
+        connection.send(("done", outcome, time.perf_counter() - began, _peak_megabytes()))
+    connection.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # nothing of the method's (threads, atexit handlers) may outlive the cell
+
+
+def _send_failure(connection: Connection, kind: str, reason: str, detail: str) -> None:
+    connection.send(("failed", kind, " ".join(reason.split())[:500], detail[-8000:]))
+
+
+def _memory_reason(memory: int | None) -> str:
+    limit = "" if memory is None else f" of {memory / 2**30:.1f} GB per worker (--memory)"
+    return f"out of memory: the cell needs more than the limit{limit}"
+
+
+def _end_with_parent() -> None:
+    """Asks Linux to kill this process when its parent dies, so that a killed run leaves no worker behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
+
+
+def _redirect_output(log: Path) -> None:
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+    os.close(target)
+
+
+def _limit_memory(memory: int) -> None:
+    import resource
+
+    import psutil
+
+    used = psutil.Process().memory_info().data if sys.platform == "linux" else 0
+    resource.setrlimit(resource.RLIMIT_DATA, (used + memory, used + memory))
+
+
+def _peak_megabytes() -> float:
+    import resource
+
+    peak: Any = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak) / (1024 if sys.platform == "linux" else 1024**2)

@@ -1,0 +1,24 @@
+"""The floor: always the most frequent training class."""
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import Context, Method, Params, Payloads, Predictor, TrainingData, register_method
+
+
+@register_method("majority", version=1, summary="class frequencies of the training set, whatever the payload")
+class Majority(Method):
+    """Predicts the class shares of training, so that its argmax is the most frequent class."""
+
+    def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
+        """Counts classes."""
+        counts = np.bincount(train.labels, minlength=len(context.classes))
+        return _Constant((counts / counts.sum()).astype(np.float32))
+
+
+class _Constant(Predictor):
+    def __init__(self, shares: npt.NDArray[np.float32]) -> None:
+        self._shares = shares
+
+    def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
+        return np.tile(self._shares, (len(payloads), 1))

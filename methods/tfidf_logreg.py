@@ -1,0 +1,62 @@
+"""TF-IDF over byte n-grams and multinomial logistic regression: the bar every other method has to clear."""
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import Categorical, Context, Float, Int, Method, Params, Payloads, Predictor, TrainingData, register_method
+from methods.ngrams import TfIdf
+
+
+@register_method(
+    "tfidf-logreg",
+    version=1,
+    summary="hashed byte n-gram TF-IDF + multinomial logistic regression",
+    requires=("sklearn.linear_model", "scipy.sparse"),
+)
+class TfIdfLogisticRegression(Method):
+    """Searches the inverse regularisation strength, the n-gram lengths and class balancing."""
+
+    space = {
+        "c": Float(1e-1, 1e3, default=10.0, log=True),
+        "longest": Int(3, 6, default=4),
+        "balanced": Categorical((False, True), default=True),
+    }
+
+    def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
+        """Fits by L-BFGS."""
+        from sklearn.linear_model import LogisticRegression
+
+        features = TfIdf(train.payloads, 1, params["longest"])
+        model = LogisticRegression(
+            C=params["c"],
+            class_weight="balanced" if params["balanced"] else None,
+            max_iter=300,
+            tol=1e-3,
+            random_state=context.seed,
+        )
+        if len(np.unique(train.labels)) < 2:
+            raise ValueError("logistic regression needs at least two classes in training")
+        model.fit(features.train, train.labels)
+        return _Linear(features, model.coef_, model.intercept_, model.classes_, len(context.classes))
+
+
+class _Linear(Predictor):
+    def __init__(
+        self,
+        features: TfIdf,
+        weights: npt.NDArray[np.float64],
+        bias: npt.NDArray[np.float64],
+        classes: npt.NDArray[np.int64],
+        width: int,
+    ) -> None:
+        self._features = features
+        if len(bias) == 1:  # two classes: scikit-learn keeps one row
+            weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+        self._weights, self._bias, self._classes, self._width = weights, bias, classes, width
+
+    def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
+        logits = self._features.transform(payloads) @ self._weights.T + self._bias
+        out = np.zeros((len(payloads), self._width), dtype=np.float32)
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        out[:, self._classes] = shares / shares.sum(axis=1, keepdims=True)
+        return out

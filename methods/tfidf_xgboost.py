@@ -1,0 +1,81 @@
+"""TF-IDF over a selection of byte n-grams and gradient-boosted trees."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import Context, Float, Int, Method, Params, Payloads, Predictor, TrainingData, register_method
+from methods.ngrams import TfIdf
+
+if TYPE_CHECKING:
+    import xgboost
+
+SELECTED = 1500
+
+
+@register_method(
+    "tfidf-xgboost",
+    version=1,
+    summary="the most telling hashed byte n-grams (chi-squared) + XGBoost on histograms",
+    reference="Chen and Guestrin 2016, arXiv 1603.02754",
+    requires=("xgboost", "scipy.sparse", "sklearn.feature_selection"),
+)
+class TfIdfXGBoost(Method):
+    """Boosts shallow trees on the columns with the highest chi-squared statistic against the classes."""
+
+    space = {
+        "learning_rate": Float(0.05, 0.5, default=0.2, log=True),
+        "max_depth": Int(3, 8, default=5),
+        "min_child_weight": Float(0.1, 5.0, default=0.5, log=True),
+        "colsample": Float(0.05, 0.6, default=0.2),
+        "reg_lambda": Float(0.1, 10.0, default=1.0, log=True),
+    }
+
+    def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
+        """Boosts until validation loss has not improved for 15 rounds."""
+        import xgboost
+        from sklearn.feature_selection import chi2
+
+        features = TfIdf(train.payloads, 1, 4, min_rows=4)
+        statistic = np.nan_to_num(chi2(features.train, train.labels)[0], nan=0.0)
+        columns = np.sort(np.argsort(-statistic, kind="stable")[:SELECTED])
+        booster = xgboost.train(
+            {
+                "objective": "multi:softprob",
+                "num_class": len(context.classes),
+                "tree_method": "hist",
+                "max_bin": 16,
+                "eta": params["learning_rate"],
+                "max_depth": params["max_depth"],
+                "min_child_weight": params["min_child_weight"],
+                "colsample_bytree": params["colsample"],
+                "lambda": params["reg_lambda"],
+                "subsample": 0.8,
+                "nthread": 1,
+                "seed": context.seed,
+                "verbosity": 0,
+            },
+            _matrix(features.train[:, columns], train.labels),
+            num_boost_round=120,
+            evals=[(_matrix(features.transform(validation.payloads)[:, columns], validation.labels), "validation")],
+            early_stopping_rounds=15,
+            verbose_eval=False,
+        )
+        return _Trees(features, columns, booster[: booster.best_iteration + 1])
+
+
+def _matrix(table: object, labels: npt.NDArray[np.int64] | None = None) -> "xgboost.DMatrix":
+    """Wraps a sparse table densely: absent n-grams are zeros to XGBoost, not missing values."""
+    import xgboost
+
+    return xgboost.DMatrix(table.toarray(), label=labels, nthread=1)  # type: ignore[attr-defined]
+
+
+class _Trees(Predictor):
+    def __init__(self, features: TfIdf, columns: npt.NDArray[np.int64], booster: "xgboost.Booster") -> None:
+        self._features, self._columns, self._booster = features, columns, booster
+
+    def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
+        table = self._features.transform(payloads)[:, self._columns]
+        return np.asarray(self._booster.predict(_matrix(table)), dtype=np.float32)
