@@ -1,7 +1,7 @@
 """The life of one cell inside a worker: tune, freeze, score."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from harness.benchmark import BenchmarkRef
 from harness.corpus import Corpus
 from harness.method import Context, Descriptions, Method, Predictor, Tag, TrainingData
 from harness.record import Result
-from harness.scenario import Environment, Scenario, Sizes
+from harness.scenario import NEUTRAL, Environment, Scenario, Sizes
 from harness.taxonomy import threat_class
 from harness.tune import Tuned, selection, tune
 
@@ -128,11 +128,14 @@ def _descriptions(corpus: Corpus, rows: npt.NDArray[np.int64]) -> Descriptions:
 
 def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[str, Any]:
     corpus, scenario = _open(task)
+    tables = {name: _predict(tuned.predictor, corpus, env) for name, env in scenario.environments.items()}
+    predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
     names = unit_names(corpus, scenario)
-    scored = {
-        name: _score_environment(tuned.predictor, corpus, environment, names)
-        for name, environment in scenario.environments.items()
-    }
+    figures = {}
+    for name, environment in scenario.environments.items():
+        figures[name] = metrics.summary(tables[name], corpus.labels[environment.rows], len(corpus.classes))
+        if environment.target is not None:
+            figures[name] |= metrics.cue_rates(predicted[NEUTRAL], predicted[name], environment.target)
     result = Result(
         classes=list(corpus.classes),
         rows={"train": len(data.train), "validation": len(data.validation)},
@@ -141,9 +144,12 @@ def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[
         limited_by=tuned.limited_by,
         selected_by=selection(method),
         trials=tuned.trials,
-        metrics={name: values[0] for name, values in scored.items()},
-        predictions={name: values[1] for name, values in scored.items()},
-        counts={name: values[2] for name, values in scored.items()},
+        metrics=figures,
+        predictions={name: hashing.of_array(labels.astype(np.int16)) for name, labels in predicted.items()},
+        counts={
+            name: _counts(environment, corpus, names, predicted[name])
+            for name, environment in scenario.environments.items()
+        },
         notes=list(data.notes),
     )
     return result.model_dump(mode="json")
@@ -161,19 +167,18 @@ def unit_names(corpus: Corpus, scenario: Scenario) -> list[str]:
     ]
 
 
-def _score_environment(
-    predictor: Predictor, corpus: Corpus, environment: Environment, names: list[str]
-) -> tuple[Mapping[str, float], str, dict[str, list[list[int]]]]:
-    """Predicts one environment once; returns its metrics, the prediction hash and the counts per unit."""
-    truth = corpus.labels[environment.rows]
-    classes = len(corpus.classes)
-    table = metrics.check_probabilities(
-        predictor.predict_proba(environment.render(corpus)), len(environment.rows), classes
-    )
-    predicted = table.argmax(axis=1)
+def _predict(predictor: Predictor, corpus: Corpus, environment: Environment) -> npt.NDArray[np.float32]:
+    table = predictor.predict_proba(environment.render(corpus))
+    return metrics.check_probabilities(table, len(environment.rows), len(corpus.classes))
+
+
+def _counts(
+    environment: Environment, corpus: Corpus, names: list[str], predicted: npt.NDArray[np.int64]
+) -> dict[str, list[list[int]]]:
+    """Returns (true, predicted, rows) per unit: enough to recompute every figure that counts."""
     counts: dict[str, dict[tuple[int, int], int]] = {}
+    truth = corpus.labels[environment.rows]
     for row, true, guess in zip(environment.rows.tolist(), truth.tolist(), predicted.tolist(), strict=True):
         cell = counts.setdefault(names[row], {})
         cell[true, guess] = cell.get((true, guess), 0) + 1
-    compact = {unit: [[*pair, n] for pair, n in sorted(cells.items())] for unit, cells in sorted(counts.items())}
-    return metrics.summary(table, truth, classes), hashing.of_array(predicted.astype(np.int16)), compact
+    return {unit: [[*pair, n] for pair, n in sorted(cells.items())] for unit, cells in sorted(counts.items())}

@@ -81,3 +81,17 @@ def summary(table: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], classe
         "worst_class_recall": worst_group_accuracy(table.argmax(axis=1) == truth, truth),
         "calibration_error": round(calibration_error(table, truth), 6),
     }
+
+
+def cue_rates(
+    neutral: npt.NDArray[np.int64], flipped: npt.NDArray[np.int64], target: npt.NDArray[np.int64]
+) -> dict[str, float]:
+    """Returns how far predictions follow a flipped cue.
+
+    ``flip_rate``: share of rows whose prediction changes between neutral and flipped cues. ``cue_follow``:
+    P(target | flipped) - P(target | neutral).
+    """
+    return {
+        "flip_rate": float((neutral != flipped).mean()),
+        "cue_follow": float((flipped == target).mean() - (neutral == target).mean()),
+    }

@@ -14,6 +14,7 @@ ShiftType = Literal[
     "none", "spurious-correlation", "attribute-generalization", "class-imbalance", "temporal", "source"
 ]
 Rows = npt.NDArray[np.int64]
+NEUTRAL = "neutral"
 
 
 class Transform(Protocol):
@@ -31,10 +32,13 @@ class Environment:
     Attributes:
         rows: int64 (n,), row ids in the corpus.
         transform: None leaves the stored payloads as they are.
+        target: int64 (n,), where cues were made to point to a wrong class, that class; the scenario's environment
+            `NEUTRAL` then holds the same rows with cues that point nowhere.
     """
 
     rows: Rows
     transform: Transform | None = None
+    target: Rows | None = None
 
     def render(self, corpus: Corpus) -> Payloads:
         """Returns the payloads of this environment."""

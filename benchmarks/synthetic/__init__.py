@@ -1,0 +1,57 @@
+"""``synthetic``: attacks on real public CVEs, rendered into short HTTP requests with planted, controlled cues."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.synthetic.scenarios import SPECS, build
+from harness import (
+    Benchmark,
+    BenchmarkRef,
+    Corpus,
+    CorpusMeta,
+    Scenario,
+    ScenarioSpec,
+    Sizes,
+    UserError,
+    cached,
+    cached_meta,
+    hashing,
+    register_benchmark,
+)
+
+VERSION = 1  # of cards and renderer together; a change makes cached corpora stale
+_FOLDER = Path(__file__).parent
+
+
+@register_benchmark("synthetic", summary="11 threat classes, real CVEs, planted cues (host, client, prefix, proof token)")
+class Synthetic(Benchmark):
+    """The embedded default benchmark."""
+
+    def __init__(self, ref: BenchmarkRef) -> None:
+        super().__init__(ref)
+        if ref.mapping or ref.where:
+            raise UserError("--map and --where belong to files:PATH; the benchmark synthetic takes neither.")
+        sources = sorted([*_FOLDER.glob("*.py"), *_FOLDER.glob("cards/*.jsonl")])
+        self._fingerprint = hashing.of_json(["synthetic", VERSION, [hashing.of_file(path) for path in sources]])
+
+    def meta(self) -> CorpusMeta:
+        """See `Benchmark.meta`."""
+        return cached_meta(self._fingerprint, _build_corpus)
+
+    def corpus(self) -> Corpus:
+        """See `Benchmark.corpus`."""
+        return cached(self._fingerprint, _build_corpus)
+
+    def scenarios(self) -> Sequence[ScenarioSpec]:
+        """See `Benchmark.scenarios`."""
+        return SPECS
+
+    def build(self, corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
+        """See `Benchmark.build`."""
+        return build(corpus, spec, seed, sizes)
+
+
+def _build_corpus() -> Corpus:
+    from benchmarks.synthetic.corpus import build_corpus
+
+    return build_corpus()

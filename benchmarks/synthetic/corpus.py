@@ -1,0 +1,77 @@
+"""The corpus of base rows: every core rendered several times, without cues."""
+
+import datetime
+
+from benchmarks.synthetic import cards
+from benchmarks.synthetic.request import CueValues, Rendering, render
+from harness import Corpus, Payloads
+
+PER_CLASS = 1000
+
+
+def samples(threat_class: str) -> list[tuple[str, cards.Card, int]]:
+    """Returns the base rows of a class as (sample id, card, core number), taking its cores in turn."""
+    cores = [(card, number) for card in cards.load() if card.threat_class == threat_class for number in range(len(card.cores))]
+    out = []
+    for index in range(PER_CLASS):
+        card, number = cores[index % len(cores)]
+        out.append((f"{card.cve}/{number}/{index // len(cores)}", card, number))
+    return out
+
+
+def render_sample(sample: str, cues: CueValues) -> Rendering:
+    """Renders one base row under the given cues."""
+    cve, number, _ = sample.split("/")
+    card = _by_cve()[cve]
+    return render(sample, card.cores[int(number)], card.endpoint, cues)
+
+
+def render_rows(names: list[str], cues: list[CueValues]) -> Payloads:
+    """Renders base rows, each under its own cues."""
+    return Payloads.from_list(render_sample(name, cue).payload for name, cue in zip(names, cues, strict=True))
+
+
+_CARDS: dict[str, cards.Card] = {}
+
+
+def _by_cve() -> dict[str, cards.Card]:
+    if not _CARDS:
+        _CARDS.update({card.cve: card for card in cards.load()})
+    return _CARDS
+
+
+def build_corpus() -> Corpus:
+    """Builds the payload and description tables."""
+    import pyarrow as pa
+
+    rows = []
+    for threat_class in dict.fromkeys(card.threat_class for card in cards.load()):
+        for sample, card, number in samples(threat_class):
+            core = card.cores[number]
+            rendering = render(sample, core, card.endpoint, CueValues())
+            rows.append(
+                {
+                    "sample": sample,
+                    "payload": rendering.payload,
+                    "label": threat_class,
+                    "cve": card.cve,
+                    "description_id": card.cve,
+                    "date": datetime.date.fromisoformat(card.date),
+                    "vendor": card.vendor,
+                    "product": card.product,
+                    "source": "synthetic",
+                    "technique": core.technique,
+                    "core": f"{card.cve}/{number}",
+                    "span": [edge for span in rendering.spans for edge in span],
+                }
+            )
+    table = pa.Table.from_pylist(rows)
+    descriptions = pa.table(
+        {
+            "description_id": [card.cve for card in cards.load()],
+            "text": [card.description for card in cards.load()],
+            "label": [card.threat_class for card in cards.load()],
+            "cve": [card.cve for card in cards.load()],
+        }
+    )
+    return Corpus.create("synthetic", table, descriptions)

@@ -1,0 +1,170 @@
+"""Planted cues: their values, the latent collector that ties them to the class, and their environments.
+
+A latent collector z equals the class y with probability rho, else it is uniform over the classes. Each cue copies z
+with probability 0.9, else it is uniform over class values and neutral values. Independent cues would be redundant:
+together they would give the class away at any rho. The map from values to classes is redrawn for every seed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+COPY = 0.9  # probability that a cue shows the collector
+REMOVED = -1  # code of "no such cue"
+
+Codes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One attribute and its values: one per class, held-out ones, and neutral ones."""
+
+    name: str
+    by_class: tuple[str, ...]
+    held_out: tuple[str, ...]
+    neutral: tuple[str, ...]
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All values; codes are indices into them."""
+        return (*self.by_class, *self.held_out, *self.neutral)
+
+    @property
+    def neutral_codes(self) -> Codes:
+        """Codes of the neutral values."""
+        first = len(self.by_class) + len(self.held_out)
+        return np.arange(first, first + len(self.neutral))
+
+    @property
+    def held_out_codes(self) -> Codes:
+        """Codes of the values that never occur in training."""
+        return np.arange(len(self.by_class), len(self.by_class) + len(self.held_out))
+
+
+CUES: dict[str, Cue] = {
+    cue.name: cue
+    for cue in (
+        Cue(
+            "host",
+            (
+                "staging.test",
+                "clinic.example",
+                "campus.example.org",
+                "retail.example.com",
+                "bank.test",
+                "council.example",
+                "media.example.net",
+                "factory.test",
+                "hotel.example",
+                "sports.example.org",
+                "cargo.example.com",
+            ),
+            ("museum.test", "farm.example", "radio.example.net"),
+            ("site.example", "web.example.com", "host.test"),
+        ),
+        Cue(
+            "client",
+            (
+                "curl/8.{n}.0",
+                "python-requests/2.{n}.1",
+                "Go-http-client/1.{n}",
+                "Wget/1.{n}",
+                "Java/17.0.{n}",
+                "okhttp/4.{n}.0",
+                "axios/1.{n}.2",
+                "libwww-perl/6.{n}",
+                "PostmanRuntime/7.{n}.0",
+                "Apache-HttpClient/4.5.{n}",
+                "Mozilla/5.0 (X11; Linux x86_64; rv:12{n}.0)",
+            ),
+            ("aiohttp/3.{n}.1", "Ruby/3.{n}", "GuzzleHttp/7.{n}"),
+            ("HTTPie/3.{n}", "node-fetch/2.{n}", "Dart/3.{n}"),
+        ),
+        Cue(
+            "prefix",
+            ("/portal", "/apps", "/v2", "/site", "/cms", "/svc", "/web", "/main", "/en", "/public", "/beta"),
+            ("/cloud", "/edge", "/new"),
+            ("/www", "/base", "/home"),
+        ),
+        Cue(
+            "proof",
+            (
+                "kestrel7",
+                "lantern4",
+                "mercury9",
+                "nimbus42",
+                "orchid88",
+                "pebble15",
+                "quartz33",
+                "raven206",
+                "saffron6",
+                "tundra71",
+                "umbra950",
+            ),
+            ("velvet12", "walnut64", "yonder27"),
+            ("zephyr05", "basalt19", "cobalt58"),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Which value each row shows of each cue, as codes; `REMOVED` for none.
+
+    Attributes:
+        codes: per cue int64 (n,).
+        collector: int64 (n,), the latent collector; -1 where it does not apply.
+        target: int64 (n,), the class that the cues point to in ``flip`` environments; -1 elsewhere.
+    """
+
+    codes: Mapping[str, Codes]
+    collector: Codes
+    target: Codes
+
+
+class CueModel:
+    """The cue maps of one seed and the draws from them.
+
+    Args:
+        classes: number of classes, at most the number of values per cue.
+        rng: redraws the map from values to classes.
+    """
+
+    def __init__(self, classes: int, rng: np.random.Generator) -> None:
+        self._classes = classes
+        self._map = {name: rng.permutation(len(cue.by_class))[:classes] for name, cue in CUES.items()}
+
+    def training(self, labels: Codes, rho: npt.NDArray[np.float64] | float, rng: np.random.Generator) -> Assignment:
+        """Draws correlated cues; ``rho`` may differ by row (the training sources)."""
+        n = len(labels)
+        collector = np.where(rng.random(n) < rho, labels, rng.integers(self._classes, size=n))
+        codes = {}
+        for name, cue in CUES.items():
+            others = np.concatenate([self._map[name], cue.neutral_codes])
+            codes[name] = np.where(rng.random(n) < COPY, self._map[name][collector], rng.choice(others, size=n))
+        return Assignment(codes, collector, np.full(n, -1))
+
+    def neutral(self, n: int, rng: np.random.Generator) -> Assignment:
+        """Draws values that occur equally in all classes."""
+        return _plain({name: rng.choice(cue.neutral_codes, size=n) for name, cue in CUES.items()}, n)
+
+    def novel(self, n: int, rng: np.random.Generator) -> Assignment:
+        """Draws values that never occur in training."""
+        return _plain({name: rng.choice(cue.held_out_codes, size=n) for name, cue in CUES.items()}, n)
+
+    def absent(self, n: int) -> Assignment:
+        """Removes every cue."""
+        return _plain({name: np.full(n, REMOVED) for name in CUES}, n)
+
+    def flip(self, labels: Codes, flipped: tuple[str, ...], base: Assignment, rng: np.random.Generator) -> Assignment:
+        """Points the named cues to one wrong class per row and leaves the others as in ``base`` (neutral)."""
+        target = (labels + rng.integers(1, self._classes, size=len(labels))) % self._classes
+        codes = {name: self._map[name][target] if name in flipped else base.codes[name] for name in CUES}
+        return Assignment(codes, np.full(len(labels), -1), target)
+
+
+def _plain(codes: Mapping[str, Codes], n: int) -> Assignment:
+    return Assignment(codes, np.full(n, -1), np.full(n, -1))
