@@ -35,7 +35,9 @@ VERSION = 1  # of the loader: a change makes cached corpora stale
 FIELDS = ("payload", "label", "id", "group", "date", "description", "cve", "vendor", "product", "source", "technique")
 MOST_BROKEN = 0.01  # share of rows without a payload or label that is dropped and counted; more is refused
 
-RANDOM = ScenarioSpec("random", "none", "test rows drawn at random, other attacks on the same units", {"id": EnvironmentSpec()})
+RANDOM = ScenarioSpec(
+    "random", "none", "test rows drawn at random, other attacks on the same units", {"id": EnvironmentSpec()}
+)
 DISJOINT = ScenarioSpec(
     "group-disjoint",
     "attribute-generalization",
@@ -50,7 +52,9 @@ TEMPORAL = ScenarioSpec(
 )
 
 
-@register_benchmark("files", summary="your own requests: JSONL, JSONL.gz or Parquet, with --map and --where", argument="PATH")
+@register_benchmark(
+    "files", summary="your own requests: JSONL, JSONL.gz or Parquet, with --map and --where", argument="PATH"
+)
 class Files(Benchmark):
     """A corpus from one file, with the scenarios that its mapped columns allow."""
 
@@ -63,9 +67,18 @@ class Files(Benchmark):
             if field not in FIELDS:
                 raise UserError(f"--map {field}=…: the field {field} is unknown; {nearest(field, list(FIELDS))}")
         if missing := [field for field in ("payload", "label") if field not in ref.mapping]:
-            raise UserError(f"--bench {ref}: --map must name the columns of payload and label; {missing[0]} is missing.")
+            raise UserError(
+                f"--bench {ref}: --map must name the columns of payload and label; {missing[0]} is missing."
+            )
         self._fingerprint = hashing.of_json(
-            ["files", VERSION, self.name, hashing.of_file(self._path), dict(ref.mapping), {k: list(v) for k, v in ref.where.items()}]
+            [
+                "files",
+                VERSION,
+                self.name,
+                hashing.of_file(self._path),
+                dict(ref.mapping),
+                {k: list(v) for k, v in ref.where.items()},
+            ]
         )
 
     @property
@@ -179,9 +192,16 @@ class _Loader:
         texts = table.pop("description", None)
         descriptions = None
         if texts is not None:
-            table["description_id"] = [None if t is None else hashlib.sha256(t.encode()).hexdigest()[:16] for t in texts]
+            table["description_id"] = [
+                None if t is None else hashlib.sha256(t.encode()).hexdigest()[:16] for t in texts
+            ]
             distinct = {i: t for i, t in zip(table["description_id"], texts, strict=True) if i is not None}
-            descriptions = pa.table({"description_id": pa.array(list(distinct), pa.string()), "text": pa.array(list(distinct.values()), pa.string())})
+            descriptions = pa.table(
+                {
+                    "description_id": pa.array(list(distinct), pa.string()),
+                    "text": pa.array(list(distinct.values()), pa.string()),
+                }
+            )
         payload = pa.array(table.pop("payload"), pa.large_binary())
         date = {"date": pa.array(table.pop("date"), pa.date32())} if "date" in table else {}
         strings = {field: pa.array(values, pa.string()) for field, values in table.items()}
@@ -294,7 +314,9 @@ def _date(value: Any) -> datetime.date | None:
         return value
     text = str(value)
     try:
-        return datetime.date(int(text), 1, 1) if re.fullmatch(r"\d{4}", text) else datetime.date.fromisoformat(text[:10])
+        return (
+            datetime.date(int(text), 1, 1) if re.fullmatch(r"\d{4}", text) else datetime.date.fromisoformat(text[:10])
+        )
     except ValueError as error:
         raise ValueError(f"the date {text!r} is neither a year nor ISO 8601") from error
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import hashing, metrics, registry, seeds
-from harness.budget import Budget, Ledger
 from harness.benchmark import BenchmarkRef
+from harness.budget import Budget, Ledger
 from harness.corpus import Corpus
 from harness.method import Context, Descriptions, Method, Predictor, Tag, TrainingData
 from harness.record import Result

@@ -11,12 +11,13 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from harness.execute import Outcome, Task
 from harness.worker import work
 
 FailureKind = Literal["exception", "memory", "wall-limit", "died"]
+_LAST_WORDS = 5.0  # seconds a process may take to end after its final message
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -66,7 +67,11 @@ class _Running:
     connection: Connection
     began: float
     log: Path
-    last: tuple[Any, ...] | None = None
+    finished: bool = False
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.began
 
     @property
     def deadline(self) -> float:
@@ -106,13 +111,15 @@ class LocalExecutor:
                 ready = wait([r.connection for r in running], timeout)
                 for cell in list(running):
                     event = self._receive(cell) if cell.connection in ready else self._overdue(cell)
+                    if isinstance(event, Finished | Failed):
+                        cell.finished = isinstance(event, Finished)
+                        running.remove(cell)
+                        _end(cell)
                     if event is not None:
                         yield event
-                    if isinstance(event, Finished | Failed):
-                        running.remove(cell)
         finally:
             for cell in running:
-                _kill(cell)
+                _end(cell)
 
     def _context(self) -> BaseContext:
         for name in _ONE_THREAD:
@@ -135,29 +142,24 @@ class LocalExecutor:
         try:
             message = cell.connection.recv()
         except (EOFError, OSError):
-            cell.process.join()
-            _close(cell)
+            cell.process.join(_LAST_WORDS)
             reason = _death(cell.process.exitcode, self.memory)
-            return Failed(cell.task.key, "died", reason, _tail(cell.log), time.monotonic() - cell.began)
+            return Failed(cell.task.key, "died", reason, _tail(cell.log), cell.age)
         if message[0] == "trial":
             return TrialStarted(cell.task.key, message[1])
         if message[0] == "done":
-            cell.process.join(5)
-            _kill(cell)
             return Finished(cell.task.key, *message[1:])
         if message[0] == "failed":
-            cell.process.join(5)
-            _kill(cell)
-            return Failed(cell.task.key, *message[1:], wall_seconds=time.monotonic() - cell.began)
+            kind, reason, detail = message[1:]
+            return Failed(cell.task.key, kind, reason, detail, cell.age)
         return None
 
     def _overdue(self, cell: _Running) -> Event | None:
-        if time.monotonic() < cell.deadline:
+        budget = cell.task.budget
+        if cell.age < budget.wall_limit:
             return None
-        _kill(cell)
-        limit = cell.task.budget.wall_limit
-        reason = f"still running after {limit:g} s, the wall limit of {cell.task.budget.seconds:g} s of budget"
-        return Failed(cell.task.key, "wall-limit", reason, _tail(cell.log), time.monotonic() - cell.began)
+        reason = f"still running after {budget.wall_limit:g} s, the wall limit of {budget.seconds:g} s of budget"
+        return Failed(cell.task.key, "wall-limit", reason, _tail(cell.log), cell.age)
 
 
 def _death(code: int | None, memory: int | None) -> str:
@@ -174,13 +176,11 @@ def _tail(log: Path) -> str:
     return ""
 
 
-def _kill(cell: _Running) -> None:
+def _end(cell: _Running) -> None:
+    """Leaves nothing of a cell's process behind."""
+    cell.process.join(_LAST_WORDS if cell.finished else 0)
     if cell.process.is_alive():
         cell.process.kill()
         cell.process.join()
-    _close(cell)
-
-
-def _close(cell: _Running) -> None:
     cell.connection.close()
     cell.process.close()

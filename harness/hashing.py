@@ -53,7 +53,9 @@ def _column(array: "pa.Array", digest: "hashlib._Hash") -> None:
         for value in array.drop_null().cast(pa.large_binary()).to_pylist():
             digest.update(value)
     elif pa.types.is_list(kind):
-        digest.update(pc.fill_null(pc.list_value_length(array).cast(pa.int64()), -1).to_numpy(zero_copy_only=False).data)
+        digest.update(
+            pc.fill_null(pc.list_value_length(array).cast(pa.int64()), -1).to_numpy(zero_copy_only=False).data
+        )
         _column(array.flatten(), digest)
     else:
         numbers = array.cast(pa.int32()) if pa.types.is_date32(kind) else array

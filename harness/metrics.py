@@ -30,9 +30,7 @@ def check_probabilities(table: object, rows: int, classes: int) -> npt.NDArray[n
     return out
 
 
-def confusion(
-    truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int
-) -> npt.NDArray[np.int64]:
+def confusion(truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
     """Returns counts, int64 (classes, classes): rows are true classes, columns predicted ones."""
     flat = np.bincount(truth * classes + predicted, minlength=classes * classes)
     return flat.reshape(classes, classes).astype(np.int64)

@@ -1,5 +1,6 @@
 """An immutable array of byte strings: one buffer and offsets, as in Arrow."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -76,7 +77,7 @@ class Payloads(Sequence[bytes]):
     def __iter__(self) -> Iterator[bytes]:
         whole = self.data.tobytes()
         bounds = self.offsets.tolist()
-        return (whole[a:b] for a, b in zip(bounds, bounds[1:], strict=False))
+        return (whole[a:b] for a, b in itertools.pairwise(bounds))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Payloads):

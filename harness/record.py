@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
 Status = Literal["done", "failed", "not-applicable"]
 LimitedBy = Literal["trials", "space", "seconds"]
 TrialState = Literal["complete", "failed"]
+SelectedBy = Literal["macro_f1", "worst_group"]
 
 
 class _Strict(BaseModel):
@@ -57,7 +57,7 @@ class Result(_Strict):
     best_trial: int
     params: dict[str, Any]
     limited_by: LimitedBy
-    selected_by: Literal["macro_f1", "worst_group"]
+    selected_by: SelectedBy
     trials: list[TrialRecord]
     metrics: dict[str, dict[str, float]] = Field(description="by environment and metric")
     predictions: dict[str, str] = Field(description="hash of the predicted classes by environment")
@@ -93,7 +93,7 @@ class Provenance(_Strict):
 class Record(_Strict):
     """One cell's file."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     key: str
     status: Status
     cell: CellInfo

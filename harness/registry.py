@@ -60,7 +60,9 @@ def register_method(
         if kind not in KINDS:
             raise UserError(f"method {name}: kind={kind!r} is unknown, {nearest(str(kind), list(KINDS))}")
         if unknown := set(tags) - set(TAGS):
-            raise UserError(f"method {name}: tag {min(unknown)!r} is unknown, {nearest(min(unknown), list(get_args(Tag)))}")
+            raise UserError(
+                f"method {name}: tag {min(unknown)!r} is unknown, {nearest(min(unknown), list(get_args(Tag)))}"
+            )
         check_space(f"method {name}", cls.space)
         info = MethodInfo(
             name, version, kind, frozenset(tags), summary, reference, tuple(requires), cls.__module__, cls, cls.space

@@ -10,9 +10,7 @@ import numpy.typing as npt
 from harness.corpus import Corpus
 from harness.payloads import Payloads
 
-ShiftType = Literal[
-    "none", "spurious-correlation", "attribute-generalization", "class-imbalance", "temporal", "source"
-]
+ShiftType = Literal["none", "spurious-correlation", "attribute-generalization", "class-imbalance", "temporal", "source"]
 Rows = npt.NDArray[np.int64]
 NEUTRAL = "neutral"
 

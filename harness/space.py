@@ -51,8 +51,7 @@ class Categorical:
 
     def suggest(self, trial: "optuna.Trial", name: str) -> Value:
         """Draws a value through Optuna."""
-        value: Value = trial.suggest_categorical(name, list(self.choices))
-        return value
+        return trial.suggest_categorical(name, list(self.choices))  # type: ignore[return-value]
 
 
 Dimension = Float | Int | Categorical

@@ -53,12 +53,14 @@ class Folds:
     @property
     def held(self) -> Mask:
         """Rows of the units of the tested fold."""
-        return self.fold == self.seed % FOLDS
+        mask: Mask = self.fold == self.seed % FOLDS
+        return mask
 
     @property
     def neighbour(self) -> Mask:
         """Rows of the units of the next fold, which give the in-distribution test rows."""
-        return self.fold == (self.seed + 1) % FOLDS
+        mask: Mask = self.fold == (self.seed + 1) % FOLDS
+        return mask
 
 
 def components(columns: Sequence[Rows]) -> Rows:
@@ -79,7 +81,8 @@ def components(columns: Sequence[Rows]) -> Rows:
         targets.append(known[first][inverse])
     source, target = np.concatenate(sources), np.concatenate(targets)
     graph = coo_array((np.ones(len(source), dtype=np.int8), (source, target)), shape=(n, n))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+    component: Rows = connected_components(graph, directed=False)[1].astype(np.int64)
+    return component
 
 
 def make_folds(corpus: Corpus, groups: Sequence[str], seed: int) -> Folds:
@@ -99,7 +102,8 @@ def make_folds(corpus: Corpus, groups: Sequence[str], seed: int) -> Folds:
 
 def _distinct_payloads(corpus: Corpus) -> Rows:
     codes = corpus.table.column("payload").combine_chunks().dictionary_encode().indices
-    return codes.to_numpy(zero_copy_only=False).astype(np.int64)
+    distinct: Rows = codes.to_numpy(zero_copy_only=False).astype(np.int64)
+    return distinct
 
 
 def _balanced(unit: Rows, labels: Rows, classes: int, rng: np.random.Generator) -> Rows:

@@ -12,7 +12,7 @@ import numpy as np
 from harness import metrics, seeds, space
 from harness.budget import Ledger, Sampler
 from harness.method import Context, Method, Predictor, TrainingData
-from harness.record import LimitedBy, TrialRecord
+from harness.record import LimitedBy, SelectedBy, TrialRecord
 
 if TYPE_CHECKING:
     import optuna
@@ -107,7 +107,7 @@ def tune(
     return Tuned(best[1], trials, best[2], limited_by)
 
 
-def selection(method: Method) -> str:
+def selection(method: Method) -> SelectedBy:
     """Returns the validation metric that chooses the trial: worst group for methods that are told groups."""
     return "worst_group" if "groups" in method.info.tags else "macro_f1"
 

@@ -10,6 +10,7 @@ from methods.ngrams import TfIdf
 
 if TYPE_CHECKING:
     import xgboost
+    from scipy.sparse import csr_array
 
 SELECTED = 1500
 
@@ -65,11 +66,11 @@ class TfIdfXGBoost(Method):
         return _Trees(features, columns, booster[: booster.best_iteration + 1])
 
 
-def _matrix(table: object, labels: npt.NDArray[np.int64] | None = None) -> "xgboost.DMatrix":
-    """Wraps a sparse table densely: absent n-grams are zeros to XGBoost, not missing values."""
+def _matrix(table: "csr_array", labels: npt.NDArray[np.int64] | None = None) -> "xgboost.DMatrix":
+    """Wraps a sparse table; an absent n-gram is "missing" to XGBoost, which learns a direction for it."""
     import xgboost
 
-    return xgboost.DMatrix(table.toarray(), label=labels, nthread=1)  # type: ignore[attr-defined]
+    return xgboost.DMatrix(table, label=labels, nthread=1)
 
 
 class _Trees(Predictor):

@@ -23,7 +23,9 @@ VERSION = 1  # of cards and renderer together; a change makes cached corpora sta
 _FOLDER = Path(__file__).parent
 
 
-@register_benchmark("synthetic", summary="11 threat classes, real CVEs, planted cues (host, client, prefix, proof token)")
+@register_benchmark(
+    "synthetic", summary="11 threat classes, real CVEs, planted cues (host, client, prefix, proof token)"
+)
 class Synthetic(Benchmark):
     """The embedded default benchmark."""
 

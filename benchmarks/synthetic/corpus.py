@@ -11,7 +11,12 @@ PER_CLASS = 1000
 
 def samples(threat_class: str) -> list[tuple[str, cards.Card, int]]:
     """Returns the base rows of a class as (sample id, card, core number), taking its cores in turn."""
-    cores = [(card, number) for card in cards.load() if card.threat_class == threat_class for number in range(len(card.cores))]
+    cores = [
+        (card, number)
+        for card in cards.load()
+        if card.threat_class == threat_class
+        for number in range(len(card.cores))
+    ]
     out = []
     for index in range(PER_CLASS):
         card, number = cores[index % len(cores)]

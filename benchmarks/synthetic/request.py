@@ -25,7 +25,7 @@ _SLOTS: dict[str, tuple[tuple[Slot, ...], tuple[float, ...]]] = {
 }
 _HEADERS = ("X-Forwarded-For", "Referer", "X-Request-Id", "Accept-Language", "X-Client-Id", "Origin", "X-Api-Version")
 _COMPANIONS = (
-    ("lang", "en"), ("page", "2"), ("sort", "asc"), ("limit", "20"), ("view", "list"), ("tab", "general"), ("step", "1"),
+    ("lang", "en"), ("page", "2"), ("sort", "asc"), ("limit", "20"), ("view", "list"), ("tab", "main"), ("step", "1"),
     ("mode", "edit"), ("format", "html"), ("action", "save"), ("type", "default"), ("token", "a81f3c"), ("uid", "1042"),
     ("submit", "Send"), ("year", "2023"), ("category", "7"), ("status", "open"), ("theme", "light"),
 )  # fmt: skip
@@ -123,7 +123,9 @@ class _Message:
             self._value = base64.b64encode(self._value)
         self._filename = core.raw_filename(proof)
         in_url = slot in ("query", "cookie", "header")
-        self._method = ("GET" if rng.random() < 0.85 else "POST") if in_url else ("PUT" if rng.random() < 0.1 else "POST")
+        self._method = (
+            ("GET" if rng.random() < 0.85 else "POST") if in_url else ("PUT" if rng.random() < 0.1 else "POST")
+        )
         self._safe = rng.choice(_SAFE)
         self._companions = rng.sample(_COMPANIONS, k=rng.choice((0, 0, 1, 1, 2)))
         self._place = rng.randint(0, len(self._companions))
@@ -221,9 +223,11 @@ class _Message:
             wire.add(f'--{self._boundary}{disposition}"{name}"\r\n\r\n{value}\r\n')
         wire.add(f'--{self._boundary}{disposition}"{self._endpoint.parameter}"')
         if self._slot == "upload":
-            name = self._filename or b"import.xml"
-            wire.add('; filename="').add(name.replace(b'"', b"%22").replace(b"\r", b"%0D").replace(b"\n", b"%0A"), attack=bool(self._filename))
-            wire.add('"\r\nContent-Type: ' + ("text/xml" if not self._filename else "application/octet-stream"))
+            filename = self._filename or b"import.xml"
+            for character in (b'"', b"\r", b"\n"):
+                filename = filename.replace(character, b"%%%02X" % ord(character))
+            wire.add('; filename="').add(filename, attack=bool(self._filename))
+            wire.add('"\r\nContent-Type: ' + ("application/octet-stream" if self._filename else "text/xml"))
         return wire.add("\r\n\r\n").add(self._value, attack=True).add(f"\r\n--{self._boundary}--\r\n")
 
     def _raw(self) -> _Wire:

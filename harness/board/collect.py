@@ -82,7 +82,9 @@ def boards(
         c = record.cell
         setting = (c.benchmark, c.corpus, c.preset, c.trials, c.seconds, c.sampler, tuple(c.sizes))
         grouped[setting].append(record)
-    return [_board(setting, group, is_stale, ranks(setting[2])) for setting, group in sorted(grouped.items(), key=_order)]
+    return [
+        _board(setting, group, is_stale, ranks(setting[2])) for setting, group in sorted(grouped.items(), key=_order)
+    ]
 
 
 def _order(item: tuple[Setting, list[Record]]) -> str:
@@ -98,9 +100,7 @@ def _board(setting: Setting, records: list[Record], is_stale: Callable[[Record],
     by_method: dict[str, list[Record]] = defaultdict(list)
     for record in fresh:
         by_method[record.cell.method].append(record)
-    fallback = {
-        (r.cell.scenario, r.cell.seed): r for r in by_method.get(FALLBACK, []) if r.result is not None
-    }
+    fallback = {(r.cell.scenario, r.cell.seed): r for r in by_method.get(FALLBACK, []) if r.result is not None}
     rows = [
         _row(found, expected, fallback, columns, sum(s.cell.method == name for s in stale))
         for name, found in by_method.items()
@@ -131,13 +131,19 @@ def _row(
 ) -> Row:
     by_cell = {(r.cell.scenario, r.cell.seed): r for r in records}
     failed = {
-        f"{r.cell.scenario}, seed {r.cell.seed}": r.failure.reason for r in records if r.status == "failed" and r.failure
+        f"{r.cell.scenario}, seed {r.cell.seed}": r.failure.reason
+        for r in records
+        if r.status == "failed" and r.failure
     }
     scoring = {place: r if r.result else fallback.get(place) for place, r in by_cell.items()}
     means = {
         column: fmean(values)
         for column in columns
-        if (values := [r.result.metrics[column[1]]["macro_f1"] for p, r in by_cell.items() if r.result and p[0] == column[0]])
+        if (
+            values := [
+                r.result.metrics[column[1]]["macro_f1"] for p, r in by_cell.items() if r.result and p[0] == column[0]
+            ]
+        )
     }
     per_seed = [
         value
@@ -196,9 +202,7 @@ def _provenance(records: list[Record]) -> dict[str, str]:
 
     return {
         "processor": seen(r.provenance.machine.get("processor", "unknown") for r in records),
-        "packages": seen(
-            " ".join(f"{name} {v}" for name, v in sorted(r.provenance.packages.items())) for r in records
-        ),
+        "packages": seen(" ".join(f"{name} {v}" for name, v in sorted(r.provenance.packages.items())) for r in records),
         "source digest": seen(r.provenance.source.get("digest", "unknown")[:12] for r in records),
         "records": str(len(records)),
     }

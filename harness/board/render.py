@@ -93,7 +93,9 @@ def markdown(boards: Sequence[Board]) -> str:
             parts.append(_table(*by_environment(board, scenario)))
         parts += [_bullets("Failed cells (they score as `majority`)", failures(board))]
         parts += [_bullets("Left out", board.notes)]
-        parts += [_bullets("Provenance", [f"corpus {board.corpus[:16]}", *(f"{k}: {v}" for k, v in board.provenance.items())])]
+        parts += [
+            _bullets("Provenance", [f"corpus {board.corpus[:16]}", *(f"{k}: {v}" for k, v in board.provenance.items())])
+        ]
     if not boards:
         parts.append("No records yet.\n")
     return "\n".join(part for part in parts if part)
@@ -110,7 +112,9 @@ def _table(header: list[str], lines: list[list[str]]) -> str:
 
 def _escape(text: str) -> str:
     for character in "\\`|<>[]*":
-        text = text.replace(character, f"\\{character}" if character not in "<>" else {"<": "&lt;", ">": "&gt;"}[character])
+        text = text.replace(
+            character, f"\\{character}" if character not in "<>" else {"<": "&lt;", ">": "&gt;"}[character]
+        )
     return " ".join(text.split())
 
 

@@ -13,7 +13,9 @@ def leaderboard(
     output: Annotated[Path, typer.Option(metavar="FILE", help="Markdown file; the JSON lies beside it.")] = Path(
         "leaderboard.md"
     ),
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when the files are not up to date.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 when the files are not up to date.")
+    ] = False,
 ) -> None:
     """Write leaderboard.md and leaderboard.json from results/official, or check that they are up to date."""
     import json

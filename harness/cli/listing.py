@@ -14,10 +14,17 @@ def methods(plugin: options.Plugin = None) -> None:
 
     registry.discover(plugin or [])
     lines = [
-        [i.name, str(i.version), i.kind, " ".join(sorted(i.tags)) or "–", " ".join(space.describe(i.space)) or "–", i.summary]
+        [
+            i.name,
+            str(i.version),
+            i.kind,
+            " ".join(sorted(i.tags)) or "–",
+            " ".join(space.describe(i.space)) or "–",
+            i.summary,
+        ]
         for i in registry.methods().values()
     ]
-    _print("method version kind tags searched summary".split(), lines)
+    _print(["method", "version", "kind", "tags", "searched", "summary"], lines)
 
 
 @list_app.command()
@@ -26,9 +33,7 @@ def benchmarks(plugin: options.Plugin = None) -> None:
     from harness import registry
 
     registry.discover(plugin or [])
-    lines = [
-        [f"{i.name}:{i.argument}" if i.argument else i.name, i.summary] for i in registry.benchmarks().values()
-    ]
+    lines = [[f"{i.name}:{i.argument}" if i.argument else i.name, i.summary] for i in registry.benchmarks().values()]
     _print(["benchmark", "summary"], lines)
 
 
@@ -52,7 +57,6 @@ def scenarios(
 
 def _print(header: list[str], lines: list[list[str]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -61,5 +65,4 @@ def _print(header: list[str], lines: list[list[str]]) -> None:
         table.add_column(name, overflow="fold")
     for line in lines:
         table.add_row(*(Text(cell) for cell in line))
-    console = Console()
-    console.print(table, width=None if console.is_terminal else 160)
+    options.terminal().print(table)

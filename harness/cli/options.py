@@ -1,14 +1,20 @@
 """Options that several verbs share, and how their text becomes values."""
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.errors import UserError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN_WIDTH = 160  # columns where the output is no terminal
+
 Plugin = Annotated[
-    list[str] | None, typer.Option("--plugin", metavar="FILE", help="A Python file that registers methods or benchmarks.")
+    list[str] | None,
+    typer.Option("--plugin", metavar="FILE", help="A Python file that registers methods or benchmarks."),
 ]
 Bench = Annotated[
     str, typer.Option("--bench", metavar="CORPUS", help="A benchmark's name, or files:PATH for your own data.")
@@ -99,3 +105,12 @@ def memory(text: str | None) -> int | None:
     if not 0 < gigabytes < 1e6:
         raise UserError(f"--memory {text}: gigabytes per worker above 0 are needed, or none.")
     return int(gigabytes * 2**30)
+
+
+def terminal() -> "Console":
+    """Returns the console that verbs print to; where it is no terminal, tables get room enough for a log."""
+    import sys
+
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)

@@ -21,7 +21,9 @@ Number = TypeVar("Number", int, float)
 
 
 def run(
-    method: Annotated[str, typer.Option(metavar="a,b|all", help="Methods by name; all means every ranked one.")] = "all",
+    method: Annotated[
+        str, typer.Option(metavar="a,b|all", help="Methods by name; all means every ranked one.")
+    ] = "all",
     bench: options.Bench = "synthetic",
     scenario: Annotated[str, typer.Option(metavar="a,b", help="Scenarios by name; all by default.")] = "",
     seeds: Annotated[
@@ -29,8 +31,12 @@ def run(
     ] = None,
     trials: Annotated[int | None, typer.Option(metavar="N", help="Configurations tried per cell.")] = None,
     seconds: Annotated[float | None, typer.Option(metavar="S", help="Compute seconds per cell.")] = None,
-    preset: Annotated[str, typer.Option(metavar="quick|standard|full", help="Sizes, seeds, trials, seconds.")] = "quick",
-    sampler: Annotated[str, typer.Option(metavar="random|tpe", help="How trials after the first are drawn.")] = "random",
+    preset: Annotated[
+        str, typer.Option(metavar="quick|standard|full", help="Sizes, seeds, trials, seconds.")
+    ] = "quick",
+    sampler: Annotated[
+        str, typer.Option(metavar="random|tpe", help="How trials after the first are drawn.")
+    ] = "random",
     workers: Annotated[int | None, typer.Option(metavar="N", help="Cells at a time; every core by default.")] = None,
     memory: Annotated[
         str | None, typer.Option(metavar="GB|none", help="Private memory per worker; a fair share by default.")
@@ -46,15 +52,13 @@ def run(
 
     Exit code 0: every cell is done. 1: some failed. 2: a mistake in the arguments or the data.
     """
-    from rich.console import Console
-
     from harness import registry
     from harness.budget import Budget
     from harness.presets import preset as find_preset
     from harness.runner import choose_scenarios, make_plan
     from harness.store import Store
 
-    console = Console(highlight=False)
+    console = options.terminal()
     sizes = find_preset(preset)
     chosen_seeds = options.seeds(seeds, sizes.seeds)
     budget = Budget(
@@ -124,7 +128,9 @@ def _check_requirements(methods: "list[MethodInfo]") -> None:
     for info in methods:
         for module in info.requires:
             if importlib.util.find_spec(module.split(".")[0]) is None:
-                raise UserError(f"method {info.name} needs the Python package {module.split('.')[0]}; install it first.")
+                raise UserError(
+                    f"method {info.name} needs the Python package {module.split('.')[0]}; install it first."
+                )
 
 
 def _positive(option: str, value: Number | None, default: Number) -> Number:
