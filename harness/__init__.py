@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness import hashing, seeds, splits
+    from harness import hashing, registry, seeds, space, splits, taxonomy
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.corpus import Corpus, CorpusMeta, cached, cached_meta
     from harness.errors import UserError, nearest
@@ -47,8 +47,11 @@ __all__ = [
     "nearest",
     "register_benchmark",
     "register_method",
+    "registry",
     "seeds",
+    "space",
     "splits",
+    "taxonomy",
 ]
 
 _HOME = {
@@ -66,7 +69,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("hashing", "seeds", "splits"):
+    if name in ("hashing", "registry", "seeds", "space", "splits", "taxonomy"):
         return importlib.import_module(f"harness.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")

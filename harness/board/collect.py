@@ -1,6 +1,6 @@
 """From records to the figures of a board."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
@@ -117,9 +117,14 @@ def _board(setting: Setting, records: list[Record], is_stale: Callable[[Record],
         scenarios={name: cell.shift for name, cell in sorted(scenarios.items())},
         columns=columns,
         rows=tuple(_with_ranks(rows, ranked)),
-        notes=tuple(sorted({note for r in fresh if r.result for note in r.result.notes})),
+        notes=tuple(sorted({note for r in fresh if r.result for note in r.result.notes} | _stale_notes(stale))),
         provenance=_provenance(fresh),
     )
+
+
+def _stale_notes(stale: list[Record]) -> set[str]:
+    counts = Counter((r.cell.method, r.cell.method_version) for r in stale)
+    return {f"{n} stale records of {method}, version {version}" for (method, version), n in counts.items()}
 
 
 def _row(
