@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harness.shared import SharedSteps
+
 Sampler = Literal["random", "tpe"]
 WALL_FACTOR = 10  # a cell is ended from outside after this many times its seconds
 
@@ -30,17 +32,21 @@ class Budget:
 
 @dataclass
 class Ledger:
-    """Clock of one cell: compute seconds since it was opened, and what each trial cost."""
+    """Clock of one cell: compute seconds since it was opened, and what each trial cost.
+
+    A shared step counts with its recorded cost, whether this process computed it or found it.
+    """
 
     budget: Budget
+    shared: SharedSteps = field(default_factory=SharedSteps)
     started: float = field(default_factory=time.process_time)
     trial_seconds: list[float] = field(default_factory=list)
 
     @property
-    def spent(self) -> float:
-        """Compute seconds spent so far."""
-        return time.process_time() - self.started
+    def own(self) -> float:
+        """Compute seconds of this process, without the shared steps it computed."""
+        return time.process_time() - self.started - self.shared.computed
 
     def exhausted(self) -> bool:
         """Whether the cell's seconds are spent; methods poll it as ``context.should_stop``."""
-        return self.spent >= self.budget.seconds
+        return self.own + self.shared.charged >= self.budget.seconds

@@ -6,7 +6,7 @@ from harness import hashing, space
 from harness.benchmark import BenchmarkRef
 from harness.budget import Budget
 from harness.corpus import CorpusMeta
-from harness.method import MethodInfo
+from harness.method import MethodInfo, Precision
 from harness.scenario import ScenarioSpec, Sizes
 
 PROTOCOL_VERSION = 1  # raise it when the meaning of a figure changes for every method
@@ -28,7 +28,7 @@ class Cell:
     budget: Budget
     sizes: Sizes
     preset: str
-    precision: str
+    precision: Precision
     missing: str = ""
 
     def info(self) -> dict[str, object]:

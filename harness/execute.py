@@ -1,6 +1,5 @@
 """The life of one cell inside a worker: tune, freeze, score."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from harness import hashing, metrics, registry, seeds
 from harness.benchmark import BenchmarkRef
 from harness.budget import Budget, Ledger
 from harness.corpus import Corpus
-from harness.method import Context, Descriptions, Method, Predictor, Tag, TrainingData
+from harness.method import Context, Descriptions, Method, Precision, Predictor, Tag, TrainingData
 from harness.record import Result
 from harness.scenario import NEUTRAL, Environment, Scenario, Sizes
 from harness.taxonomy import threat_class
@@ -32,16 +31,18 @@ class Task:
     seed: int
     budget: Budget
     sizes: Sizes
-    precision: str
+    precision: Precision
     plugins: tuple[str, ...] = ()
+    part: str | None = None  # prepare the method's shared step for this part of the scenario, and nothing else
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a worker sends home: the reproducible result as plain values, and what it cost."""
+    """What a worker sends home: the reproducible result as plain values (none of a preparation), and what it cost."""
 
-    result: dict[str, Any]
+    result: dict[str, Any] | None
     compute_seconds: float
+    shared_seconds: float
     trial_seconds: list[float]
     predict_seconds: float
 
@@ -59,21 +60,36 @@ def execute(task: Task, on_trial: Callable[[int], None], report: Callable[[int, 
     """
     registry.discover(task.plugins)
     method = registry.method(task.method).factory()
+    if task.part is not None:
+        ledger = Ledger(task.budget)
+        _prepare(task, task.part, method, ledger)
+        return Outcome(None, ledger.own, ledger.shared.charged, [], 0.0)
     data = _tuning_data(task, method.info.tags)
     ledger = Ledger(task.budget)
-    context = Context(
+    context = _context(task, data.classes, ledger, report)
+    tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
+    compute_seconds = ledger.own
+    result = _score(task, tuned, method, data)
+    return Outcome(result, compute_seconds, ledger.shared.charged, ledger.trial_seconds, ledger.own - compute_seconds)
+
+
+def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Callable[[int, float], None]) -> Context:
+    return Context(
         seed=seeds.integer(task.seed, "init"),
-        classes=tuple(threat_class(name) for name in data.classes),
+        classes=tuple(threat_class(name) for name in classes),
         device="cpu",
         precision=task.precision,
         should_stop=ledger.exhausted,
         report=report,
+        shared=ledger.shared,
     )
-    tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
-    compute_seconds = ledger.spent
-    began = time.process_time()
-    result = _score(task, tuned, method, data)
-    return Outcome(result, compute_seconds, ledger.trial_seconds, time.process_time() - began)
+
+
+def _prepare(task: Task, part: str, method: Method, ledger: Ledger) -> None:
+    corpus, scenario = _open(task)
+    environment = {"train": scenario.train, "validation": scenario.validation, **scenario.environments}[part]
+    context = _context(task, corpus.classes, ledger, lambda step, score: None)
+    method.prepare(environment.render(corpus), context)
 
 
 @dataclass(frozen=True)

@@ -18,21 +18,27 @@ from harness.worker import work
 
 FailureKind = Literal["exception", "memory", "wall-limit", "died"]
 _LAST_WORDS = 5.0  # seconds a process may take to end after its final message
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_SINGLE_THREADED = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
 
 
 @dataclass(frozen=True)
 class Started:
     """A worker took the cell."""
 
-    key: str
+    task: Task
 
 
 @dataclass(frozen=True)
 class TrialStarted:
     """A running cell began a trial."""
 
-    key: str
+    task: Task
     number: int
 
 
@@ -40,7 +46,7 @@ class TrialStarted:
 class Finished:
     """A cell has its outcome."""
 
-    key: str
+    task: Task
     outcome: Outcome
     wall_seconds: float
     peak_memory_mb: float
@@ -50,7 +56,7 @@ class Finished:
 class Failed:
     """A cell ended without an outcome."""
 
-    key: str
+    task: Task
     kind: FailureKind
     reason: str
     detail: str
@@ -104,7 +110,7 @@ class LocalExecutor:
             while True:
                 while len(running) < self.workers and (pair := next(waiting, None)) is not None:
                     running.append(self._start(context, *pair))
-                    yield Started(running[-1].task.key)
+                    yield Started(running[-1].task)
                 if not running:
                     return
                 timeout = max(0.0, min(r.deadline for r in running) - time.monotonic())
@@ -122,8 +128,7 @@ class LocalExecutor:
                 _end(cell)
 
     def _context(self) -> BaseContext:
-        for name in _ONE_THREAD:
-            os.environ[name] = "1"
+        os.environ |= _SINGLE_THREADED
         if "forkserver" not in multiprocessing.get_all_start_methods():
             return multiprocessing.get_context("spawn")
         context = multiprocessing.get_context("forkserver")
@@ -144,14 +149,14 @@ class LocalExecutor:
         except (EOFError, OSError):
             cell.process.join(_LAST_WORDS)
             reason = _death(cell.process.exitcode, self.memory)
-            return Failed(cell.task.key, "died", reason, _tail(cell.log), cell.age)
+            return Failed(cell.task, "died", reason, _tail(cell.log), cell.age)
         if message[0] == "trial":
-            return TrialStarted(cell.task.key, message[1])
+            return TrialStarted(cell.task, message[1])
         if message[0] == "done":
-            return Finished(cell.task.key, *message[1:])
+            return Finished(cell.task, *message[1:])
         if message[0] == "failed":
             kind, reason, detail = message[1:]
-            return Failed(cell.task.key, kind, reason, detail, cell.age)
+            return Failed(cell.task, kind, reason, detail, cell.age)
         return None
 
     def _overdue(self, cell: _Running) -> Event | None:
@@ -159,7 +164,7 @@ class LocalExecutor:
         if cell.age < budget.wall_limit:
             return None
         reason = f"still running after {budget.wall_limit:g} s, the wall limit of {budget.seconds:g} s of budget"
-        return Failed(cell.task.key, "wall-limit", reason, _tail(cell.log), cell.age)
+        return Failed(cell.task, "wall-limit", reason, _tail(cell.log), cell.age)
 
 
 def _death(code: int | None, memory: int | None) -> str:

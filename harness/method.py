@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.payloads import Payloads
+from harness.shared import Arrays
 from harness.space import Params, Space
 from harness.taxonomy import ThreatClass
 
 Kind = Literal["ranked", "control", "fixed", "heavy"]
 Tag = Literal["text", "groups", "span"]
+Precision = Literal["float32", "bfloat16"]
 KINDS: tuple[Kind, ...] = ("ranked", "control", "fixed", "heavy")
 TAGS: tuple[Tag, ...] = ("text", "groups", "span")
 
@@ -70,14 +72,16 @@ class Context:
         precision: ``float32`` or ``bfloat16`` (autocast).
         should_stop: true once this cell's seconds are spent; return then what has been learned.
         report: tells the harness of progress, ``report(step, score)``.
+        shared: computes a step once for all cells that need it; see `harness.shared.SharedSteps`.
     """
 
     seed: int
     classes: tuple[ThreatClass, ...]
     device: str
-    precision: str
+    precision: Precision
     should_stop: Callable[[], bool]
     report: Callable[[int, float], None]
+    shared: Callable[[str, str, Callable[[], Arrays]], Arrays]
 
 
 class Predictor(ABC):
@@ -110,6 +114,9 @@ class Method(ABC):
             context: seed, classes, device and the clock.
         """
 
+    def prepare(self, payloads: Payloads, context: Context) -> None:  # noqa: B027 - optional
+        """Computes the shared step of one payload set, for methods that declare ``shared``; nothing by default."""
+
 
 @dataclass(frozen=True)
 class MethodInfo:
@@ -118,6 +125,7 @@ class MethodInfo:
     Attributes:
         version: raise it whenever the same data and seed may give another result.
         requires: importable modules that ``fit`` needs; loaded once, before cells are forked.
+        shared: name of the step that `Method.prepare` computes, the same for all methods that share it; or empty.
         origin: module or file it was registered from.
     """
 
@@ -128,6 +136,7 @@ class MethodInfo:
     summary: str
     reference: str
     requires: tuple[str, ...]
+    shared: str
     origin: str
     factory: Callable[[], Method]
     space: Space

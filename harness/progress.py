@@ -4,7 +4,6 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from harness.cell import Cell
 from harness.executor import Event, Failed, Finished, Started, TrialStarted
 
 if TYPE_CHECKING:
@@ -17,11 +16,11 @@ class Progress:
 
     Args:
         console: where to show it; a console that is no terminal gets a line per finished cell.
-        waiting: the cells that will run, by key.
+        waiting: how many cells will run.
         cached: how many cells have a record already.
     """
 
-    def __init__(self, console: "Console", waiting: dict[str, Cell], cached: int) -> None:
+    def __init__(self, console: "Console", waiting: int, cached: int) -> None:
         self._console = console
         self._cells = waiting
         self._cached = cached
@@ -44,7 +43,7 @@ class Progress:
             transient=True,
         )
         self._bars.start()
-        self._total = self._bars.add_task("cells", total=len(self._cells), note="")
+        self._total = self._bars.add_task("cells", total=self._cells, note="")
         return self
 
     def __exit__(
@@ -54,27 +53,29 @@ class Progress:
 
     def on_event(self, event: Event) -> None:
         """Takes an event of the executor."""
-        cell = self._cells[event.key]
+        task = event.task
         if isinstance(event, Started):
-            self._tasks[event.key] = self._bars.add_task(f"  {cell.label}", total=cell.budget.trials, note="starting")
+            self._tasks[task.label] = self._bars.add_task(f"  {task.label}", total=task.budget.trials, note="starting")
         elif isinstance(event, TrialStarted):
-            note = f"trial {event.number + 1} of {cell.budget.trials}"
-            self._bars.update(self._tasks[event.key], completed=event.number, note=note)
+            note = f"trial {event.number + 1} of {task.budget.trials}"
+            self._bars.update(self._tasks[task.label], completed=event.number, note=note)
         else:
-            self._finish(cell, event)
+            self._bars.remove_task(self._tasks.pop(task.label))
+            if task.part is None:
+                self._finish(event)
+            elif not self._console.is_terminal:
+                self._say(f"shared step {task.label}: {event.wall_seconds:.1f} s")
 
-    def _finish(self, cell: Cell, event: Finished | Failed) -> None:
-        self._bars.remove_task(self._tasks.pop(event.key))
+    def _finish(self, event: Finished | Failed) -> None:
         self._done += 1
         self._failed += isinstance(event, Failed)
-        remaining = self._remaining()
-        note = f"{self._failed} failed, {self._cached} cached, about {remaining:.0f} s left"
+        note = f"{self._failed} failed, {self._cached} cached, about {self._remaining():.0f} s left"
         self._bars.update(self._total, completed=self._done, note=note)
         if isinstance(event, Failed):
-            self._say(f"failed: {cell.label}: {event.reason}")
+            self._say(f"failed: {event.task.label}: {event.reason}")
         elif not self._console.is_terminal:
             self._say(
-                f"[{self._done}/{len(self._cells)}] {cell.label}: {event.wall_seconds:.1f} s; "
+                f"[{self._done}/{self._cells}] {event.task.label}: {event.wall_seconds:.1f} s; "
                 f"{len(self._tasks)} running, {note}"
             )
 
@@ -84,4 +85,4 @@ class Progress:
     def _remaining(self) -> float:
         """Seconds left, from what cells have cost so far."""
         elapsed = time.monotonic() - self._began
-        return elapsed / self._done * (len(self._cells) - self._done)
+        return elapsed / self._done * (self._cells - self._done)

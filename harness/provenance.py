@@ -10,6 +10,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from harness.method import Precision
 from harness.record import Provenance
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "xgboost", "optuna", "pyarrow", "torch", "transformers")
@@ -37,14 +38,27 @@ def _machine() -> dict[str, str]:
     }
 
 
+def precision() -> Precision:
+    """Returns the precision torch methods train in here: bfloat16 autocast where the processor multiplies in it."""
+    flags = _cpu_fields().get("flags", "").split()
+    return "bfloat16" if {"avx512_bf16", "amx_bf16"} & set(flags) else "float32"
+
+
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    fields = [tuple(part.strip() for part in line.split(":", 1)) for line in lines if ":" in line]
+    fields = _cpu_fields()
     wanted = ("model name", "cpu family", "model")
-    return ", ".join(next((f[1] for f in fields if f[0] == name), "?") for name in wanted)
+    return ", ".join(fields.get(name, "?") for name in wanted) if fields else platform.processor()
+
+
+@functools.cache
+def _cpu_fields() -> dict[str, str]:
+    """Fields of the first processor in ``/proc/cpuinfo``; none where there is no such file."""
+    try:
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
+    except OSError:
+        return {}
+    pairs = (line.split(":", 1) for line in first.splitlines() if ":" in line)
+    return {name.strip(): value.strip() for name, value in pairs}
 
 
 @functools.cache

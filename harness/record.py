@@ -81,6 +81,7 @@ class Provenance(_Strict):
     created: str = ""
     wall_seconds: float = 0.0
     compute_seconds: float = 0.0
+    shared_seconds: float = Field(default=0.0, description="recorded cost of the shared steps it used, in full")
     trial_seconds: list[float] = Field(default_factory=list)
     predict_seconds: float = 0.0
     peak_memory_mb: float = 0.0

@@ -38,6 +38,7 @@ def register_method(
     tags: Iterable[Tag] = (),
     reference: str = "",
     requires: Iterable[str] = (),
+    shared: str = "",
 ) -> Callable[[M], M]:
     """Registers a `Method` subclass under a name.
 
@@ -49,6 +50,7 @@ def register_method(
         tags: what else it is handed: ``text``, ``groups``, ``span``.
         reference: the paper it follows.
         requires: modules that ``fit`` imports; loaded once before cells are forked, checked before the run.
+        shared: name of the step that its ``prepare`` computes once for all methods that declare the same name.
 
     Raises:
         UserError: the name is taken or malformed, or the search space is.
@@ -65,7 +67,17 @@ def register_method(
             )
         check_space(f"method {name}", cls.space)
         info = MethodInfo(
-            name, version, kind, frozenset(tags), summary, reference, tuple(requires), cls.__module__, cls, cls.space
+            name=name,
+            version=version,
+            kind=kind,
+            tags=frozenset(tags),
+            summary=summary,
+            reference=reference,
+            requires=tuple(requires),
+            shared=shared,
+            origin=cls.__module__,
+            factory=cls,
+            space=cls.space,
         )
         cls.info = info
         _claim(_methods, info, "method")

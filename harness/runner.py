@@ -1,7 +1,8 @@
 """Plans cells, runs the ones that have no record, and writes what they leave behind."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 from harness.benchmark import Benchmark
@@ -12,7 +13,7 @@ from harness.errors import UserError, nearest
 from harness.execute import Task
 from harness.executor import Event, Failed, Finished, LocalExecutor
 from harness.method import MethodInfo
-from harness.provenance import here, now
+from harness.provenance import here, now, precision
 from harness.record import CellInfo, Failure, Record, Result
 from harness.scenario import ScenarioSpec, Sizes
 from harness.store import Store
@@ -91,7 +92,7 @@ def make_plan(
             budget=budget,
             sizes=sizes,
             preset=preset,
-            precision="float32",
+            precision=precision(),
             missing=missing_for(method, corpus),
         )
         for scenario in scenarios
@@ -124,14 +125,16 @@ def run_plan(
         return tally
     preload = {module for cell in waiting.values() for module in cell.method.requires}
     executor = LocalExecutor(min(workers, len(waiting)), memory, preload)
-    events = executor.run((_task(cell, plugins), store.log_path(cell)) for cell in waiting.values())
+    events = executor.run(_tasks(list(waiting.values()), plugins, store))
     try:
         for event in events:
             if isinstance(event, Finished | Failed):
-                record = _record(waiting[event.key], event, command)
-                store.put(record)
-                _drop_empty(store.log_path(waiting[event.key]))
-                tally.records.append(record)
+                cell = waiting[event.task.key]
+                _drop_empty(store.log_path(cell))
+                if event.task.part is None:
+                    record = _record(cell, event, command)
+                    store.put(record)
+                    tally.records.append(record)
             on_event(event)
     except KeyboardInterrupt:
         tally.interrupted = True
@@ -140,10 +143,26 @@ def run_plan(
     return tally
 
 
-def _task(cell: Cell, plugins: tuple[str, ...]) -> Task:
+def _tasks(cells: list[Cell], plugins: tuple[str, ...], store: Store) -> Iterator[tuple[Task, Path]]:
+    """Yields, for each scenario and seed, preparations of shared steps, then cells without one, then those with one.
+
+    A preparation is the step of one part of the scenario, so that workers share it out. Nothing waits for it but the
+    lock of `harness.shared`: a preparation that fails leaves the step, and its failure, to the cells.
+    """
+    for _, group in groupby(cells, key=lambda cell: (cell.scenario.name, cell.seed)):
+        members = sorted(group, key=lambda cell: bool(cell.method.shared))
+        for cell in {cell.method.shared: cell for cell in members if cell.method.shared}.values():
+            for part in ("train", "validation", *cell.scenario.environments):
+                yield _task(cell, plugins, part), store.log_path(cell)
+        for cell in members:
+            yield _task(cell, plugins), store.log_path(cell)
+
+
+def _task(cell: Cell, plugins: tuple[str, ...], part: str | None = None) -> Task:
+    label = cell.label if part is None else f"{cell.method.shared}: {part} of {cell.scenario.name}, seed {cell.seed}"
     return Task(
         key=cell.key,
-        label=cell.label,
+        label=label,
         method=cell.method.name,
         benchmark=cell.benchmark,
         corpus=cell.corpus.hash,
@@ -153,6 +172,7 @@ def _task(cell: Cell, plugins: tuple[str, ...]) -> Task:
         sizes=cell.sizes,
         precision=cell.precision,
         plugins=plugins,
+        part=part,
     )
 
 
@@ -164,6 +184,7 @@ def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
                 "created": now(),
                 "wall_seconds": round(event.wall_seconds, 3),
                 "compute_seconds": round(event.outcome.compute_seconds, 3),
+                "shared_seconds": round(event.outcome.shared_seconds, 3),
                 "trial_seconds": [round(s, 3) for s in event.outcome.trial_seconds],
                 "predict_seconds": round(event.outcome.predict_seconds, 3),
                 "peak_memory_mb": round(event.peak_memory_mb, 1),

@@ -197,8 +197,8 @@ def _run(
     from harness.provenance import command_line
     from harness.runner import run_plan
 
-    waiting = {cell.key: cell for cell in plan.waiting(retry_failed)}
-    with Progress(console, waiting, len(plan.cells) - len(waiting)) as progress:
+    waiting = len(plan.waiting(retry_failed))
+    with Progress(console, waiting, len(plan.cells) - waiting) as progress:
         return run_plan(
             plan,
             store,

@@ -1,0 +1,89 @@
+"""Steps that several cells share (a frozen trunk's activations, embeddings): computed once, charged to each.
+
+An entry is addressed by the step's name and the content it was computed from, so a cell can only reach entries of data
+that it already holds. A lock makes the first cell compute while the others wait; every cell that uses an entry is
+charged its recorded cost in full.
+"""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import hashing
+from harness.corpus import cache_root
+
+Arrays = Mapping[str, np.ndarray[Any, Any]]
+CAP_BYTES = 8 * 2**30  # least recently used entries beyond this are dropped
+
+
+class SharedSteps:
+    """The cache of shared steps as one cell sees it.
+
+    Attributes:
+        charged: compute seconds of the entries that this cell has used, whoever computed them.
+        computed: compute seconds of those that it computed itself (a part of the process's own time).
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = root or cache_root() / "shared"
+        self._used: dict[Path, float] = {}
+        self.computed = 0.0
+
+    @property
+    def charged(self) -> float:
+        """Compute seconds of every entry used so far, each counted once."""
+        return sum(self._used.values())
+
+    def __call__(self, step: str, content: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Returns the arrays of a step, memory-mapped, computing and storing them first where they are absent.
+
+        Args:
+            step: names the computation, its version and everything it depends on but the content.
+            content: hash of what it is computed from.
+            compute: returns named arrays; runs under the entry's lock.
+        """
+        import filelock
+
+        folder = self._root / hashing.of_json([step, content])[:32]
+        self._root.mkdir(parents=True, exist_ok=True)
+        if not (folder / "cost.json").exists():
+            with filelock.FileLock(f"{folder}.lock"):
+                if not (folder / "cost.json").exists():
+                    self._store(folder, compute)
+        cost = json.loads((folder / "cost.json").read_text(encoding="utf-8"))
+        self._used[folder] = float(cost["compute_seconds"])
+        (folder / "cost.json").touch()
+        return {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
+
+    def _store(self, folder: Path, compute: Callable[[], Arrays]) -> None:
+        began = time.process_time()
+        arrays = compute()
+        seconds = time.process_time() - began
+        self.computed += seconds
+        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=self._root))
+        try:
+            for name, array in arrays.items():
+                np.save(temporary / f"{name}.npy", array)
+            cost = {"compute_seconds": round(seconds, 3)}
+            (temporary / "cost.json").write_text(json.dumps(cost), encoding="utf-8")
+            temporary.rename(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        _evict(self._root, keep=folder)
+
+
+def _evict(root: Path, keep: Path) -> None:
+    """Drops the least recently used entries beyond the cap; whoever has one mapped keeps its bytes."""
+    entries = [(path.stat().st_mtime, path.parent) for path in root.glob("*/cost.json")]
+    total = 0
+    for _, folder in sorted(entries, reverse=True):
+        total += sum(path.stat().st_size for path in folder.glob("*"))
+        if total > CAP_BYTES and folder != keep:
+            shutil.rmtree(folder, ignore_errors=True)
+            Path(f"{folder}.lock").unlink(missing_ok=True)

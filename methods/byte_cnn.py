@@ -1,0 +1,42 @@
+"""A gated convolution over raw bytes, trained from scratch by cross-entropy."""
+
+from harness import Context, Float, Int, Method, Params, Payloads, Predictor, TrainingData, register_method
+
+LONGEST = 1024  # bytes; 99 % of real requests are shorter than 1,600
+
+
+@register_method(
+    "byte-cnn",
+    version=1,
+    summary="gated convolution over raw bytes, global maximum, cross-entropy",
+    reference="Raff et al. 2018, arXiv 1710.09435",
+    requires=("torch", "transformers.optimization"),
+)
+class ByteCNNMethod(Method):
+    """Short windows at stride one: attacks are a few bytes long, unlike the executables of the paper."""
+
+    space = {
+        "learning_rate": Float(5e-4, 1e-2, default=3e-3, log=True),
+        "channels": Int(64, 256, default=128, log=True),
+        "window": Int(4, 10, default=6),
+        "dropout": Float(0.0, 0.5, default=0.2),
+    }
+
+    def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
+        """Trains for at most 10 epochs."""
+        from methods.neural.inputs import ByteInputs
+        from methods.neural.losses import CrossEntropyHead
+        from methods.neural.towers import ByteCNN
+        from methods.neural.training import Classifier, Settings, TorchPredictor, seed_everything
+        from methods.neural.training import train as fit
+
+        def read(payloads: Payloads) -> ByteInputs:
+            return ByteInputs(payloads, LONGEST, shortest=params["window"])
+
+        seed_everything(context)
+        tower = ByteCNN(16, params["channels"], params["window"], stride=1, dropout=params["dropout"])
+        model = Classifier(tower, CrossEntropyHead(tower.width, len(context.classes)))
+        settings = Settings(params["learning_rate"], epochs=10)
+        validation_side = (read(validation.payloads), validation.labels)
+        fit(model, read(train.payloads), train.labels, validation_side, settings, context)
+        return TorchPredictor(model, read, context)

@@ -1,0 +1,69 @@
+"""What towers read: batches of padded tensors, gathered without a loop over rows."""
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import Payloads
+from methods.neural.text import Ragged
+
+if TYPE_CHECKING:
+    import torch
+
+Rows = npt.NDArray[np.int64]
+
+
+class Inputs(Protocol):
+    """n rows that become padded batches on request."""
+
+    @property
+    def lengths(self) -> Rows:
+        """Length of each row, int64 (n,), for batches of similar length."""
+        ...
+
+    def batch(self, rows: Rows) -> "tuple[torch.Tensor, torch.Tensor]":
+        """Returns the rows padded to the longest of them, and the mask of what is valid, bool (rows, width)."""
+        ...
+
+
+class ByteInputs:
+    """Payload bytes as integers: 0 is padding, 1 to 256 are the bytes.
+
+    Args:
+        payloads: n payloads.
+        longest: bytes after this many are cut.
+        shortest: rows are padded to at least this width.
+    """
+
+    def __init__(self, payloads: Payloads, longest: int, shortest: int = 1) -> None:
+        self._payloads = payloads
+        self._shortest = shortest
+        self.lengths: Rows = np.clip(payloads.lengths, 1, longest)
+
+    def batch(self, rows: Rows) -> "tuple[torch.Tensor, torch.Tensor]":
+        """See `Inputs.batch`; int64 (rows, width)."""
+        import torch
+
+        width = max(int(self.lengths[rows].max()), self._shortest)
+        matrix, lengths = self._payloads.padded(width, rows)
+        valid = np.arange(width) < np.minimum(lengths, self.lengths[rows])[:, None]
+        return torch.from_numpy(np.where(valid, matrix.astype(np.int64) + 1, 0)), torch.from_numpy(valid)
+
+
+class HiddenInputs:
+    """Activations of a frozen trunk, float32 once in a batch."""
+
+    def __init__(self, hidden: Ragged) -> None:
+        self._hidden = hidden
+        self.lengths: Rows = hidden.lengths
+
+    def batch(self, rows: Rows) -> "tuple[torch.Tensor, torch.Tensor]":
+        """See `Inputs.batch`; float32 (rows, width, features)."""
+        import torch
+
+        width = int(self.lengths[rows].max())
+        valid = np.arange(width) < self.lengths[rows][:, None]
+        out = np.zeros((len(rows), width, self._hidden.values.shape[1]), dtype=np.float32)
+        out[valid] = self._hidden.values[(self._hidden.offsets[:-1][rows][:, None] + np.arange(width))[valid]]
+        return torch.from_numpy(out), torch.from_numpy(valid)
