@@ -114,6 +114,14 @@ class Method(ABC):
             context: seed, classes, device and the clock.
         """
 
+    @classmethod  # noqa: B027 - optional
+    def check(cls) -> None:
+        """Called before a run in which the method has cells to do; cheap.
+
+        Raises:
+            UserError: something that ``fit`` needs beside ``requires`` (weights, a program) is missing or wrong.
+        """
+
     def prepare(self, payloads: Payloads, context: Context) -> None:  # noqa: B027 - optional
         """Computes the shared step of one payload set, for methods that declare ``shared``; nothing by default."""
 
@@ -138,7 +146,7 @@ class MethodInfo:
     requires: tuple[str, ...]
     shared: str
     origin: str
-    factory: Callable[[], Method]
+    factory: type[Method]
     space: Space
 
     def description(self) -> dict[str, Any]:

@@ -176,11 +176,12 @@ def _finish(folds: Folds, sizes: Sizes, *, pool: Mask, id_rows: Mask, test: Mask
     per_core = np.bincount(rank, minlength=len(cores))
     for_validation = np.cumsum(per_core) <= wanted
     is_validation = for_validation[rank]
+    test_rows = _sample(np.flatnonzero(test), sizes.test, seeds.generator(folds.seed, "split", (2,)))
     return Parts(
         train=_sample(total[~is_validation], sizes.train, rng),
         validation=total[is_validation],
-        id=_sample(np.flatnonzero(id_rows), sizes.test, rng),
-        test=_sample(np.flatnonzero(test), sizes.test, rng),
+        id=test_rows if id_rows is test else _sample(np.flatnonzero(id_rows), sizes.test, rng),
+        test=test_rows,
     )
 
 

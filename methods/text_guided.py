@@ -1,8 +1,7 @@
 """The two-stage text-guided contrastive model: descriptions of vulnerabilities guide a payload classifier."""
 
-from harness import Categorical, Context, Float, Method, Params, Payloads, Predictor, TrainingData, register_method
-
-EPOCHS = 5
+from harness import Categorical, Context, Float, Params, Predictor, TrainingData, register_method
+from methods.minilm_method import EPOCHS, REQUIRES, SHARED, MiniLMMethod
 
 
 @register_method(
@@ -11,10 +10,10 @@ EPOCHS = 5
     tags=("text",),
     summary="payloads aligned to CVE descriptions by multi-positive InfoNCE; class centroids of text decide",
     reference="arXiv 2603.20181, with the objective of Khosla et al. 2020, arXiv 2004.11362",
-    requires=("torch", "tokenizers", "transformers.models.bert.modeling_bert"),
-    shared="minilm-trunk",
+    requires=REQUIRES,
+    shared=SHARED,
 )
-class TextGuided(Method):
+class TextGuided(MiniLMMethod):
     """Stage one sharpens the text encoder on descriptions, stage two aligns the payload tower to it, frozen."""
 
     space = {
@@ -26,12 +25,6 @@ class TextGuided(Method):
         "positives": Categorical(("class", "cve"), default="class"),
         "inference": Categorical(("centroids", "anchors"), default="centroids"),
     }
-
-    def prepare(self, payloads: Payloads, context: Context) -> None:
-        """Computes the frozen trunk's activations."""
-        from methods.neural.minilm import trunk_of_payloads
-
-        trunk_of_payloads(payloads, context)
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains for at most 5 epochs."""

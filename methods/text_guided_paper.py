@@ -1,8 +1,7 @@
 """A fixed reading of arXiv 2603.20181: triplet, squared distance, generic anchors; only its optimiser is tuned."""
 
-from harness import Context, Float, Method, Params, Payloads, Predictor, TrainingData, register_method
-
-EPOCHS = 5
+from harness import Context, Float, Params, Predictor, TrainingData, register_method
+from methods.minilm_method import EPOCHS, REQUIRES, SHARED, MiniLMMethod
 
 
 @register_method(
@@ -11,10 +10,10 @@ EPOCHS = 5
     tags=("text",),
     summary="the paper as it stands: triplet on text, squared distance to the CVE's text, nearest generic anchor",
     reference="arXiv 2603.20181",
-    requires=("torch", "tokenizers", "transformers.models.bert.modeling_bert"),
-    shared="minilm-trunk",
+    requires=REQUIRES,
+    shared=SHARED,
 )
-class TextGuidedPaper(Method):
+class TextGuidedPaper(MiniLMMethod):
     """Losses and inference are the paper's; the search covers learning rate, weight decay and dropout."""
 
     space = {
@@ -22,12 +21,6 @@ class TextGuidedPaper(Method):
         "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
         "dropout": Float(0.0, 0.3, default=0.1),
     }
-
-    def prepare(self, payloads: Payloads, context: Context) -> None:
-        """Computes the frozen trunk's activations."""
-        from methods.neural.minilm import trunk_of_payloads
-
-        trunk_of_payloads(payloads, context)
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains for at most 5 epochs."""

@@ -1,8 +1,7 @@
 """The supervised transformer: a pretrained encoder fine-tuned on payload text by cross-entropy."""
 
-from harness import Context, Float, Method, Params, Payloads, Predictor, TrainingData, register_method
-
-EPOCHS = 5
+from harness import Context, Float, Params, Predictor, TrainingData, register_method
+from methods.minilm_method import EPOCHS, REQUIRES, SHARED, MiniLMMethod
 
 
 @register_method(
@@ -10,10 +9,10 @@ EPOCHS = 5
     version=1,
     summary="MiniLM on payload text, top layer fine-tuned by cross-entropy",
     reference="Wang et al. 2020, arXiv 2002.10957; Reimers and Gurevych 2019, arXiv 1908.10084",
-    requires=("torch", "tokenizers", "transformers.models.bert.modeling_bert"),
-    shared="minilm-trunk",
+    requires=REQUIRES,
+    shared=SHARED,
 )
-class Transformer(Method):
+class Transformer(MiniLMMethod):
     """The payload tower of the text-guided methods, without text."""
 
     space = {
@@ -21,12 +20,6 @@ class Transformer(Method):
         "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
         "dropout": Float(0.0, 0.3, default=0.1),
     }
-
-    def prepare(self, payloads: Payloads, context: Context) -> None:
-        """Computes the frozen trunk's activations."""
-        from methods.neural.minilm import trunk_of_payloads
-
-        trunk_of_payloads(payloads, context)
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains for at most 5 epochs."""

@@ -69,7 +69,6 @@ def run(
     plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
     registry.discover(plugins)
     methods = choose_methods(method)
-    _check_requirements(methods)
     benchmark = registry.open_benchmark(benchmark_ref(bench, mapping, where))
     corpus = benchmark.meta()
     scenarios = choose_scenarios(benchmark, options.names(scenario))
@@ -80,6 +79,7 @@ def run(
     if dry_run:
         return
     if waiting:
+        _check_requirements(plan, retry_failed)
         store.open_for_writing()
     tally = _run(console, plan, store, count, limit, retry_failed, plugins)
     _report(console, tally, results)
@@ -122,15 +122,15 @@ def choose_methods(text: str) -> "list[MethodInfo]":
     return list(chosen.values())
 
 
-def _check_requirements(methods: "list[MethodInfo]") -> None:
+def _check_requirements(plan: "Plan", retry_failed: bool) -> None:
+    """Refuses to start when a method with cells to do lacks a package or whatever else it checks for."""
     import importlib.util
 
-    for info in methods:
-        for module in info.requires:
-            if importlib.util.find_spec(module.split(".")[0]) is None:
-                raise UserError(
-                    f"method {info.name} needs the Python package {module.split('.')[0]}; install it first."
-                )
+    for info in {cell.method.name: cell.method for cell in plan.waiting(retry_failed)}.values():
+        for package in (module.split(".")[0] for module in info.requires):
+            if importlib.util.find_spec(package) is None:
+                raise UserError(f"method {info.name} needs the Python package {package}; install it first.")
+        info.factory.check()
 
 
 def _positive(option: str, value: Number | None, default: Number) -> Number:

@@ -24,8 +24,6 @@ WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # 
 WIDTH = 384
 TRAINED_LAYERS = 1  # of six; those below are the frozen trunk
 VERSION = 1  # of the trunk's computation
-REQUIRES = ("torch", "tokenizers", "transformers.models.bert.modeling_bert")
-SHARED = "minilm-trunk"
 _BATCH_TOKENS = 4096
 
 
@@ -92,7 +90,7 @@ def trunk_of_texts(texts: tuple[str, ...], context: Context) -> Ragged:
 
 
 def _trunk(kind: str, content: str, texts: Callable[[], list[str]], context: Context) -> Ragged:
-    step = f"{SHARED}-{VERSION}-{TRAINED_LAYERS}-{MAX_TOKENS}-{context.precision}-{context.device}-{kind}"
+    step = f"minilm-trunk-{VERSION}-{TRAINED_LAYERS}-{MAX_TOKENS}-{context.precision}-{context.device}-{kind}"
 
     def compute() -> dict[str, npt.NDArray[np.generic]]:
         tokens = tokenize(str(folder() / "tokenizer.json"), texts())

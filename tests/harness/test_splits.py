@@ -79,7 +79,10 @@ def test_seeds_of_one_partition_test_every_unit_once() -> None:
 
 def test_scenarios_of_one_seed_share_their_test_rows() -> None:
     folds = splits.make_folds(corpus(), ["group.cve"], 3)
-    assert np.array_equal(splits.random(folds, Sizes()).test, splits.disjoint(folds, Sizes()).test)
+    for sizes in (Sizes(), Sizes(100, 20, 30)):
+        random, disjoint = splits.random(folds, sizes), splits.disjoint(folds, sizes)
+        assert np.array_equal(random.test, disjoint.test)
+        assert np.array_equal(random.id, random.test)
 
 
 def test_temporal_trains_before_and_tests_after() -> None:

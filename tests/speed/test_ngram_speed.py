@@ -10,6 +10,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness import Context, Payloads, TrainingData, registry, space, taxonomy
+from harness.shared import SharedSteps
 from tests.conftest import SHARED
 
 
@@ -43,7 +44,7 @@ def test_tfidf_xgboost_fits_15_times_faster_than_the_usual_recipe(benchmark: Ben
     train = TrainingData(data.payloads[:1040], data.labels[:1040])
     validation = TrainingData(data.payloads[1040:], data.labels[1040:])
     classes = tuple(taxonomy.threat_class(str(i)) for i in range(8))
-    context = Context(0, classes, "cpu", "float32", lambda: False, lambda step, score: None)
+    context = Context(0, classes, "cpu", "float32", lambda: False, lambda step, score: None, SharedSteps())
     method = registry.method("tfidf-xgboost").factory()
 
     def usual() -> None:

@@ -1,0 +1,184 @@
+"""The synthetic benchmark: cards, rendering, cues, and that it bites."""
+
+import base64
+import ipaddress
+import json
+import re
+from urllib.parse import unquote_to_bytes
+from xml.sax.saxutils import unescape
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks.synthetic import cards
+from benchmarks.synthetic.corpus import render_sample, samples
+from benchmarks.synthetic.cues import CUES, REMOVED
+from benchmarks.synthetic.request import CueValues
+from harness import Benchmark, BenchmarkRef, Corpus, Sizes, registry
+from harness.metrics import confusion, macro_f1
+
+CLASSES = 11
+STANDARD = Sizes(1320, 330, 550)
+
+
+@pytest.fixture(scope="module")
+def benchmark_(cache: object) -> Benchmark:
+    registry.discover()
+    return registry.open_benchmark(BenchmarkRef("synthetic"))
+
+
+@pytest.fixture(scope="module")
+def corpus(benchmark_: Benchmark) -> Corpus:
+    return benchmark_.corpus()
+
+
+def spec(benchmark: Benchmark, name: str):
+    return next(s for s in benchmark.scenarios() if s.name == name)
+
+
+def test_every_class_has_cards_and_cores() -> None:
+    for name in {card.threat_class for card in cards.load()}:
+        own = [card for card in cards.load() if card.threat_class == name]
+        assert len(own) >= 30
+        assert all(3 <= len(card.cores) <= 6 for card in own)
+        assert len({core.technique for card in own for core in card.cores}) >= 4
+    assert len({card.threat_class for card in cards.load()}) == CLASSES
+    for card in cards.load():
+        for core in card.cores:
+            assert (core.text + (core.filename or "")).count(cards.PROOF) == 1, card.cve
+
+
+def test_requests_are_distinct_and_short(corpus: Corpus, benchmark_: Benchmark) -> None:
+    assert corpus.meta.classes == dict.fromkeys(corpus.classes, 1000)
+    plain = corpus.payloads(np.arange(len(corpus)))
+    assert len(set(plain)) == len(plain)
+    assert np.median(plain.lengths) <= 220
+    train = benchmark_.build(corpus, spec(benchmark_, "iid"), 0, STANDARD).train
+    assert np.median(train.render(corpus).lengths) <= 320
+
+
+def decoded(rendering, card: cards.Card, core: cards.Core) -> list[bytes]:
+    """The attack bytes of each span, freed of the slot's encoding."""
+    out = []
+    for start, end in rendering.spans:
+        raw = rendering.payload[start:end]
+        if rendering.slot in ("query", "form", "cookie") or (
+            rendering.slot == "raw" and core.form == "file" and not out
+        ):
+            raw = unquote_to_bytes(raw)
+        elif rendering.slot == "json":
+            raw = json.loads(b'"' + raw + b'"').encode("latin-1")
+        elif rendering.slot == "xml" and b"<![CDATA[" not in rendering.payload:
+            raw = unescape(raw.decode("latin-1")).encode("latin-1")
+        out.append(raw)
+    return out
+
+
+def test_spans_decode_to_the_core() -> None:
+    by_class = {card.threat_class for card in cards.load()}
+    for name in by_class:
+        for sample, card, number in samples(name):
+            core = card.cores[number]
+            rendering = render_sample(sample, CueValues("a.test", "curl/8.{n}", "/p", "kestrel7"))
+            value = core.raw("kestrel7")
+            value = base64.b64encode(value) if core.encoding == "base64" else value
+            spans = decoded(rendering, card, core)
+            filename = core.raw_filename("kestrel7")
+            assert value in spans or (not value and not filename), (sample, spans)
+            if filename and rendering.slot != "upload":
+                assert filename in spans, sample
+
+
+def test_renderings_of_a_sample_differ_in_the_cues_alone() -> None:
+    plain = CueValues("a.test", "curl/8.{n}", "/p", "kestrel7")
+    other = CueValues("b.test", "Wget/1.{n}", "/q", "lantern4")
+    for sample, _, _ in samples("sql-injection")[:200]:
+        one, two = (render_sample(sample, cues).payload for cues in (plain, other))
+        swapped = one.replace(b"a.test", b"b.test").replace(b"curl/8.", b"Wget/1.").replace(b" /p/", b" /q/")
+        if base64.b64encode(b"kestrel7")[:8] not in one:
+            assert swapped.replace(b"kestrel7", b"lantern4") == two
+
+
+HOST = re.compile(
+    rb"(?:https?|ftp|ldaps?|rmi|gopher|dict|jar:https?)(?::|%3[aA])(?:/|%2[fF]|\\){2}([^/\\%?#\s\"'<>:)`|;,&]+)"
+)
+
+
+def test_every_named_host_is_reserved_or_private(corpus: Corpus) -> None:
+    """RFC 2606 and 6761 names, RFC 5737, 1918 and loopback addresses; nothing live."""
+    reserved = re.compile(r"(^|\.)(test|example|invalid|localhost)$|(^|\.)example\.(com|net|org)$")
+    for card in cards.load():
+        for core in card.cores:
+            for found in HOST.findall(core.raw("kestrel7")):
+                name = found.decode("latin-1").rsplit("@", 1)[-1].strip("[]").lower()
+                try:
+                    address = ipaddress.ip_address(name)
+                    assert address.is_private or address.is_loopback or address.is_link_local or address.is_unspecified
+                except ValueError:
+                    if "." in name and not re.fullmatch(r"[0-9a-fx.]+", name):
+                        assert reserved.search(name.rstrip(".")), (card.cve, name)
+
+
+def test_flip_environments_are_the_same_rows_under_other_cues(benchmark_: Benchmark, corpus: Corpus) -> None:
+    scenario = benchmark_.build(corpus, spec(benchmark_, "planted-95"), 0, STANDARD)
+    environments = scenario.environments
+    for name, environment in environments.items():
+        assert np.array_equal(environment.rows, environments["id"].rows), name
+    neutral = environments["neutral"].transform.assignment.codes
+    labels = corpus.labels[environments["id"].rows]
+    for cue in CUES:
+        codes = environments[f"flip.{cue}"].transform.assignment.codes
+        for other in CUES:
+            assert np.array_equal(codes[other], neutral[other]) == (other != cue)
+        assert (environments[f"flip.{cue}"].target != labels).all()
+    assert all((c == REMOVED).all() for c in environments["absent"].transform.assignment.codes.values())
+    seen = {cue: set(scenario.train.transform.assignment.codes[cue]) for cue in CUES}
+    for cue, codes in environments["novel"].transform.assignment.codes.items():
+        assert not seen[cue] & set(codes)
+
+
+def probe(train, test, labels_train, labels_test) -> float:
+    """Macro-F1 of a logistic regression on the cues alone."""
+
+    def table(environment):
+        codes = environment.transform.assignment.codes
+        return np.concatenate([np.eye(len(CUES[c].values) + 1)[codes[c]] for c in CUES], axis=1)
+
+    model = LogisticRegression(C=10, max_iter=500).fit(table(train), labels_train)
+    return macro_f1(confusion(labels_test, model.predict(table(test)), CLASSES))
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("planted-95", 0.90, 1.0), ("iid", 0.0, 0.2)])
+def test_cues_alone_give_the_class_away_only_where_planted(benchmark_, corpus, name, low, high) -> None:
+    figures = []
+    for seed in range(3):
+        scenario = benchmark_.build(corpus, spec(benchmark_, name), seed, STANDARD)
+        train, test = scenario.train, scenario.environments["id"]
+        figures.append(probe(train, test, corpus.labels[train.rows], corpus.labels[test.rows]))
+        if name == "planted-95":
+            flip = scenario.environments["flip.all"]
+            assert probe(train, flip, corpus.labels[train.rows], corpus.labels[flip.rows]) == 0
+    print(f"cue-only probe on {name}/id: {np.mean(figures):.3f}")
+    assert low <= np.mean(figures) <= high
+
+
+def test_descriptions_tell_the_class_on_unseen_cves(benchmark_: Benchmark, corpus: Corpus) -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    texts = dict(zip(*(corpus.descriptions.column(c).to_pylist() for c in ("cve", "text")), strict=True))
+    classes = {card.cve: corpus.classes.index(card.threat_class) for card in cards.load()}
+    cves = corpus.table.column("cve").to_pylist()
+    figures = []
+    for seed in range(6):
+        scenario = benchmark_.build(corpus, spec(benchmark_, "cve-disjoint"), seed, Sizes())
+        train, test = ({cves[r] for r in e.rows} for e in (scenario.train, scenario.environments["test"]))
+        assert not train & test
+        order, held = sorted(train), sorted(test)
+        model = make_pipeline(TfidfVectorizer(sublinear_tf=True), LogisticRegression(C=10, max_iter=500))
+        model.fit([texts[c] for c in order], [classes[c] for c in order])
+        truth = np.array([classes[c] for c in held])
+        figures.append(macro_f1(confusion(truth, model.predict([texts[c] for c in held]), CLASSES)))
+    print(f"description text alone on cve-disjoint: {np.mean(figures):.3f}")
+    assert np.mean(figures) >= 0.6

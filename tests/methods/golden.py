@@ -1,0 +1,91 @@
+"""Golden cells: what the version of a method stands for.
+
+``python -m tests.methods.golden NAME ...`` computes them anew and rewrites golden.json; do that after raising the
+version of a method whose behaviour you meant to change.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import BenchmarkRef, Context, Descriptions, Sizes, TrainingData, hashing, registry, space, taxonomy
+from harness.method import MethodInfo
+from harness.metrics import confusion, macro_f1
+from harness.provenance import here
+from harness.shared import SharedSteps
+
+FILE = Path(__file__).parent / "golden.json"
+SIZES = Sizes(88, 22, 44)
+
+
+def tiny() -> tuple[TrainingData, TrainingData, TrainingData, tuple[str, ...]]:
+    """Train, validation and test rows of a tiny synthetic cell, with descriptions, and the classes."""
+    registry.discover()
+    benchmark = registry.open_benchmark(BenchmarkRef("synthetic"))
+    corpus = benchmark.corpus()
+    scenario = benchmark.build(corpus, benchmark.scenarios()[0], 0, SIZES)
+    texts = dict(zip(*(corpus.descriptions.column(c).to_pylist() for c in ("description_id", "text")), strict=True))
+    parts = []
+    for environment in (scenario.train, scenario.validation, scenario.environments["id"]):
+        labels = corpus.labels[environment.rows]
+        ids = corpus.table.column("description_id").take(environment.rows).to_pylist()
+        distinct, of_row = np.unique(ids, return_inverse=True)
+        text_labels = np.zeros(len(distinct), np.int64)
+        text_labels[of_row] = labels
+        descriptions = Descriptions(tuple(texts[i] for i in distinct), text_labels, of_row.astype(np.int64))
+        parts.append(TrainingData(environment.render(corpus), labels, descriptions))
+    return parts[0], parts[1], parts[2], corpus.classes
+
+
+def context(classes: tuple[str, ...], root: Path) -> Context:
+    """A context that any processor can reproduce: float32, no clock."""
+    return Context(
+        seed=7,
+        classes=tuple(taxonomy.threat_class(name) for name in classes),
+        device="cpu",
+        precision="float32",
+        should_stop=lambda: False,
+        report=lambda step, score: None,
+        shared=SharedSteps(root),
+    )
+
+
+def golden_cell(info: MethodInfo, root: Path) -> dict[str, Any]:
+    """Fits the default configuration on the tiny cell; returns version, space hash and rounded figures."""
+    train, validation, test, classes = tiny()
+    if "text" not in info.tags:
+        train, validation = (TrainingData(part.payloads, part.labels) for part in (train, validation))
+    predictor = info.factory().fit(train, validation, space.defaults(info.space), context(classes, root))
+    table = predictor.predict_proba(test.payloads)
+    chosen = table[np.arange(len(table)), test.labels]
+    return {
+        "version": info.version,
+        "space": hashing.of_json(space.describe(info.space))[:16],
+        "macro_f1": round(macro_f1(confusion(test.labels, table.argmax(1), len(classes))), 3),
+        "cross_entropy": round(-float(np.log(np.maximum(chosen, 1e-9)).mean()), 3),
+    }
+
+
+def processor() -> str:
+    """The processor that golden figures hold for to the last digit."""
+    return here("").machine["processor"]
+
+
+def main() -> None:
+    """Rewrites golden.json for the named methods, all registered ones by default."""
+    import tempfile
+
+    registry.discover()
+    stored = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {"methods": {}}
+    with tempfile.TemporaryDirectory() as root:
+        for name in sys.argv[1:] or list(registry.methods()):
+            stored["methods"][name] = golden_cell(registry.method(name), Path(root))
+            print(name, stored["methods"][name])
+    FILE.write_text(json.dumps({"processor": processor(), **stored}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Training throughput: ratios against a named alternative in the same run; payloads per second are printed."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+from torch import nn
+from torch.nn import functional
+
+from harness import BenchmarkRef, Payloads, Sizes, registry
+from methods.neural.inputs import ByteInputs
+from methods.neural.losses import CrossEntropyHead, InfoNCEHead
+from methods.neural.payload_tower import fit_payload_tower
+from methods.neural.towers import ByteCNN, MiniLMTop
+from methods.neural.training import Settings, batches, seed_everything
+from tests.methods import golden
+
+ROUNDS = 3
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def natural_payloads(rows: int) -> tuple[Payloads, np.ndarray]:
+    """Rendered training rows of `iid`."""
+    registry.discover()
+    benchmark = registry.open_benchmark(BenchmarkRef("synthetic"))
+    corpus = benchmark.corpus()
+    train = benchmark.build(corpus, benchmark.scenarios()[0], 0, Sizes(rows, 110, 110)).train
+    return train.render(corpus), corpus.labels[train.rows]
+
+
+def epoch(tower: nn.Module, inputs: ByteInputs, labels: np.ndarray) -> float:
+    """Seconds of one epoch of cross-entropy training, data included."""
+    head = nn.Linear(128, 11)
+    optimizer = torch.optim.AdamW([*tower.parameters(), *head.parameters()], lr=1e-3)
+    targets = torch.from_numpy(labels)
+    tower.train()
+    began = time.perf_counter()
+    for rows in batches(inputs.lengths, 32, np.random.default_rng(0)):
+        loss = functional.cross_entropy(head(tower(*inputs.batch(rows))), targets[torch.from_numpy(rows)])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    return time.perf_counter() - began
+
+
+def compare(ours: Callable[[], float], other: Callable[[], float]) -> float:
+    """Median over interleaved rounds of (seconds of the other) / (seconds of ours)."""
+    ours(), other()
+    return median(other() / ours() for _ in range(ROUNDS))
+
+
+def test_padding_to_the_batch_is_3_times_faster_than_to_1024(benchmark: BenchmarkFixture) -> None:
+    payloads, labels = natural_payloads(660)
+    natural, padded = ByteInputs(payloads, 1024, shortest=6), ByteInputs(payloads, 1024, shortest=1024)
+    tower = ByteCNN(16, 128, 6, stride=1)
+    ratio = compare(lambda: epoch(tower, natural, labels), lambda: epoch(tower, padded, labels))
+    benchmark.pedantic(lambda: epoch(tower, natural, labels), rounds=1)
+    benchmark.extra_info["times faster than padding to 1,024"] = round(ratio, 2)
+    print(f"byte-cnn, padding to the batch: {ratio:.1f} times faster than padding to 1,024")
+    assert ratio >= 3
+
+
+class PlainMalConv(nn.Module):
+    """The textbook module of the same sizes: embedding, two convolutions, gate, maximum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(257, 8, padding_idx=0)
+        self.value, self.gate = nn.Conv1d(8, 128, 16, 8), nn.Conv1d(8, 128, 16, 8)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        vectors = self.embed(ids).transpose(1, 2)
+        return (self.value(vectors) * torch.sigmoid(self.gate(vectors))).amax(2)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_byte_cnn_with_malconv_sizes_keeps_up_with_the_plain_module(benchmark: BenchmarkFixture) -> None:
+    rng = np.random.default_rng(0)
+    n = 2000
+    payloads = Payloads(rng.integers(0, 256, 512 * n).astype(np.uint8), np.arange(n + 1, dtype=np.int64) * 512)
+    labels = rng.integers(11, size=n)
+    inputs = ByteInputs(payloads, 512, shortest=16)
+    tower, plain = ByteCNN(8, 128, 16, stride=8), PlainMalConv()
+    ratio = compare(lambda: epoch(tower, inputs, labels), lambda: epoch(plain, inputs, labels))
+    seconds = benchmark.pedantic(lambda: epoch(tower, inputs, labels), rounds=1)
+    print(f"MalConv sizes, 512 bytes, two threads: {n / seconds:.0f} payloads/s, {ratio:.2f} times the plain module")
+    assert ratio >= 0.9
+
+
+def test_stage_two_of_text_guided_costs_at_most_15_percent_more_than_cross_entropy(
+    benchmark: BenchmarkFixture, tmp_path: Path, cache: Path
+) -> None:
+    train, validation, _, classes = golden.tiny()
+    context = golden.context(classes, tmp_path)
+    m = len(train.descriptions.texts)
+    texts = functional.normalize(torch.randn(400, 384), dim=1)
+    labels = torch.from_numpy(np.resize(train.descriptions.labels, 400))
+    of_row = torch.from_numpy(train.descriptions.of_row)
+    assert m <= 400
+    heads = {
+        "cross-entropy": lambda: CrossEntropyHead(384, len(classes)),
+        "InfoNCE": lambda: InfoNCEHead(0.07, True, texts, labels, of_row, texts[: len(classes)]),
+    }
+    seconds = {name: [] for name in heads}
+    for _ in range(1 + ROUNDS):
+        for name, make in heads.items():
+            seed_everything(context)
+            tower, head = MiniLMTop(0.1), make()
+            began = time.perf_counter()
+            fit_payload_tower(tower, head, train, validation, Settings(1e-4, 1), context)
+            seconds[name].append(time.perf_counter() - began)
+    pairs = zip(seconds["InfoNCE"][1:], seconds["cross-entropy"][1:], strict=True)
+    ratio = median(ours / other for ours, other in pairs)
+    benchmark.pedantic(lambda: None, rounds=1)
+    benchmark.extra_info["stage two over cross-entropy"] = round(ratio, 3)
+    print(f"stage two of text-guided: {ratio:.2f} times cross-entropy on the same tower")
+    assert ratio <= 1.15
