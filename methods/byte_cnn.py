@@ -16,7 +16,7 @@ class ByteCNNMethod(Method):
     """Short windows at stride one: attacks are a few bytes long, unlike the executables of the paper."""
 
     space = {
-        "learning_rate": Float(5e-4, 1e-2, default=3e-3, log=True),
+        "learning_rate": Float(5e-4, 2e-2, default=5e-3, log=True),
         "channels": Int(64, 256, default=128, log=True),
         "window": Int(4, 10, default=6),
         "dropout": Float(0.0, 0.5, default=0.2),
@@ -36,7 +36,7 @@ class ByteCNNMethod(Method):
         seed_everything(context)
         tower = ByteCNN(16, params["channels"], params["window"], stride=1, dropout=params["dropout"])
         model = Classifier(tower, CrossEntropyHead(tower.width, len(context.classes)))
-        settings = Settings(params["learning_rate"], epochs=10)
+        settings = Settings(params["learning_rate"], epochs=10, batch=16)
         validation_side = (read(validation.payloads), validation.labels)
         fit(model, read(train.payloads), train.labels, validation_side, settings, context)
         return TorchPredictor(model, read, context)

@@ -5,6 +5,7 @@ from harness import Context, Method, Payloads
 REQUIRES = ("torch", "tokenizers", "transformers.models.bert.modeling_bert", "transformers.optimization")
 SHARED = "minilm-trunk"
 EPOCHS = 5
+BATCH = 16
 
 
 class MiniLMMethod(Method):

@@ -1,7 +1,7 @@
 """The two-stage text-guided contrastive model: descriptions of vulnerabilities guide a payload classifier."""
 
 from harness import Categorical, Context, Float, Params, Predictor, TrainingData, register_method
-from methods.minilm_method import EPOCHS, REQUIRES, SHARED, MiniLMMethod
+from methods.minilm_method import BATCH, EPOCHS, REQUIRES, SHARED, MiniLMMethod
 
 
 @register_method(
@@ -17,7 +17,7 @@ class TextGuided(MiniLMMethod):
     """Stage one sharpens the text encoder on descriptions, stage two aligns the payload tower to it, frozen."""
 
     space = {
-        "learning_rate": Float(1e-4, 2e-3, default=5e-4, log=True),
+        "learning_rate": Float(2e-4, 3e-3, default=1e-3, log=True),
         "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
         "dropout": Float(0.0, 0.3, default=0.1),
         "temperature": Float(0.03, 0.3, default=0.07, log=True),
@@ -40,5 +40,5 @@ class TextGuided(MiniLMMethod):
         head = InfoNCEHead(
             params["temperature"], params["positives"] == "class", side.texts, side.labels, side.of_row, prototypes
         )
-        settings = Settings(params["learning_rate"], EPOCHS, weight_decay=params["weight_decay"])
+        settings = Settings(params["learning_rate"], EPOCHS, BATCH, weight_decay=params["weight_decay"])
         return fit_payload_tower(MiniLMTop(params["dropout"]), head, train, validation, settings, context)

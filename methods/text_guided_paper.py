@@ -1,7 +1,7 @@
 """A fixed reading of arXiv 2603.20181: triplet, squared distance, generic anchors; only its optimiser is tuned."""
 
 from harness import Context, Float, Params, Predictor, TrainingData, register_method
-from methods.minilm_method import EPOCHS, REQUIRES, SHARED, MiniLMMethod
+from methods.minilm_method import BATCH, EPOCHS, REQUIRES, SHARED, MiniLMMethod
 
 
 @register_method(
@@ -17,7 +17,7 @@ class TextGuidedPaper(MiniLMMethod):
     """Losses and inference are the paper's; the search covers learning rate, weight decay and dropout."""
 
     space = {
-        "learning_rate": Float(1e-4, 2e-3, default=5e-4, log=True),
+        "learning_rate": Float(2e-4, 3e-3, default=1e-3, log=True),
         "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
         "dropout": Float(0.0, 0.3, default=0.1),
     }
@@ -33,5 +33,5 @@ class TextGuidedPaper(MiniLMMethod):
         side = text_side(train, context, sharpen=True)
         seed_everything(context)
         head = SquaredDistanceHead(side.texts, side.labels, side.of_row, side.anchors)
-        settings = Settings(params["learning_rate"], EPOCHS, weight_decay=params["weight_decay"])
+        settings = Settings(params["learning_rate"], EPOCHS, BATCH, weight_decay=params["weight_decay"])
         return fit_payload_tower(MiniLMTop(params["dropout"]), head, train, validation, settings, context)

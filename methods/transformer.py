@@ -1,7 +1,7 @@
 """The supervised transformer: a pretrained encoder fine-tuned on payload text by cross-entropy."""
 
 from harness import Context, Float, Params, Predictor, TrainingData, register_method
-from methods.minilm_method import EPOCHS, REQUIRES, SHARED, MiniLMMethod
+from methods.minilm_method import BATCH, EPOCHS, REQUIRES, SHARED, MiniLMMethod
 
 
 @register_method(
@@ -16,7 +16,7 @@ class Transformer(MiniLMMethod):
     """The payload tower of the text-guided methods, without text."""
 
     space = {
-        "learning_rate": Float(1e-4, 2e-3, default=5e-4, log=True),
+        "learning_rate": Float(2e-4, 3e-3, default=1e-3, log=True),
         "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
         "dropout": Float(0.0, 0.3, default=0.1),
     }
@@ -31,5 +31,5 @@ class Transformer(MiniLMMethod):
         seed_everything(context)
         tower = MiniLMTop(params["dropout"])
         head = CrossEntropyHead(tower.width, len(context.classes))
-        settings = Settings(params["learning_rate"], EPOCHS, weight_decay=params["weight_decay"])
+        settings = Settings(params["learning_rate"], EPOCHS, BATCH, weight_decay=params["weight_decay"])
         return fit_payload_tower(tower, head, train, validation, settings, context)
