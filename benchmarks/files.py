@@ -118,11 +118,11 @@ class Files(Benchmark):
         elif spec.name == DISJOINT.name:
             parts = splits.disjoint(folds, sizes)
         else:
-            date = _days(corpus)
-            cutoff = _cutoff(date)
+            date = splits.days(corpus)
+            cutoff = splits.cutoff(date)
             parts = splits.temporal(folds, date, cutoff, sizes)
-            day = datetime.date(1970, 1, 1) + datetime.timedelta(days=cutoff)
-            notes = (f"temporal: tests begin at {day}; {int(np.isnan(date).sum())} rows without a date take no part",)
+            undated = int(np.isnan(date).sum())
+            notes = (f"temporal: tests begin at {splits.iso(cutoff)}; {undated} rows without a date take no part",)
         rows = {"id": parts.id, "test": parts.test}
         for name, part in {"train": parts.train, "validation": parts.validation, **rows}.items():
             if not len(part) and (name != "test" or name in spec.environments):
@@ -138,23 +138,6 @@ class Files(Benchmark):
 
     def _build(self) -> Corpus:
         return _Loader(self._path, self.ref.mapping, self.ref.where).corpus(self.name)
-
-
-def _days(corpus: Corpus) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    days = corpus.table.column("date").cast(pa.int32()).cast(pa.float64())
-    return np.asarray(pc.fill_null(days, float("nan")).to_numpy(), dtype=np.float64)
-
-
-def _cutoff(date: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
-    """Returns the earliest date that leaves at most 40 % of the dated rows to test on; the last one if none does."""
-    known = np.sort(date[~np.isnan(date)])
-    for day in np.unique(known):
-        if (known >= day).mean() <= 0.4:
-            return float(day)
-    return float(known[-1])
 
 
 class _Loader:

@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness import hashing, registry, seeds, space, splits, taxonomy
+    from harness import duplicates, hashing, probes, registry, seeds, space, splits, taxonomy
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.corpus import Corpus, CorpusMeta, cached, cached_meta
     from harness.errors import UserError, nearest
@@ -43,8 +43,10 @@ __all__ = [
     "UserError",
     "cached",
     "cached_meta",
+    "duplicates",
     "hashing",
     "nearest",
+    "probes",
     "register_benchmark",
     "register_method",
     "registry",
@@ -69,7 +71,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("hashing", "registry", "seeds", "space", "splits", "taxonomy"):
+    if name in ("duplicates", "hashing", "probes", "registry", "seeds", "space", "splits", "taxonomy"):
         return importlib.import_module(f"harness.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")

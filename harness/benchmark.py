@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from harness.corpus import Corpus, CorpusMeta
 from harness.scenario import Scenario, ScenarioSpec, Sizes
@@ -29,7 +30,13 @@ class BenchmarkRef:
 
 
 class Benchmark(ABC):
-    """A corpus and its scenarios. Register a subclass with `register_benchmark`."""
+    """A corpus and its scenarios. Register a subclass with `register_benchmark`.
+
+    Attributes:
+        licence: of the data.
+    """
+
+    licence: ClassVar[str] = "unknown"
 
     def __init__(self, ref: BenchmarkRef) -> None:
         self.ref = ref

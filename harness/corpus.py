@@ -27,8 +27,9 @@ GROUP, CUE = "group.", "cue."  # column prefixes
 def payload_fields() -> "dict[str, pa.DataType]":
     """Returns the fixed columns of a payload table and their Arrow types.
 
-    ``sample`` (unique), ``payload`` and ``label`` are never null. ``span`` holds flat byte offsets: start, end,
-    start, end ... Columns named ``group.*`` (a group's name) and ``cue.*`` (a cue's value) are strings.
+    ``sample`` (unique), ``payload`` and ``label`` are never null. ``span`` holds flat byte offsets of the attack:
+    start, end, start, end ... ``core`` names the attack, ``cluster`` a set of near-duplicates. Columns named
+    ``group.*`` (a group's name) and ``cue.*`` (a cue's value) are strings.
     """
     import pyarrow as pa
 
@@ -38,6 +39,7 @@ def payload_fields() -> "dict[str, pa.DataType]":
         "payload": pa.large_binary(),
         "label": text,
         "cve": text,
+        "cwe": text,
         "description_id": text,
         "date": pa.date32(),
         "vendor": text,
@@ -45,6 +47,7 @@ def payload_fields() -> "dict[str, pa.DataType]":
         "source": text,
         "technique": text,
         "core": text,
+        "cluster": text,
         "span": pa.list_(pa.int32()),
     }
 

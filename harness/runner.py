@@ -49,8 +49,8 @@ class Tally:
         return sum(r.status == status for r in self.records)
 
 
-def choose_scenarios(benchmark: Benchmark, names: Sequence[str]) -> list[ScenarioSpec]:
-    """Returns the named scenarios of a benchmark, all of them when none is named.
+def choose_scenarios(benchmark: Benchmark, names: Sequence[str], quick: bool) -> list[ScenarioSpec]:
+    """Returns the named scenarios of a benchmark; when none is named all of them, or under ``quick`` the quick ones.
 
     Raises:
         UserError: a name is unknown, or the corpus lacks what the scenario needs.
@@ -62,7 +62,9 @@ def choose_scenarios(benchmark: Benchmark, names: Sequence[str]) -> list[Scenari
             raise UserError(f"--scenario {name}: {lacking[name]}")
         if name not in known:
             raise UserError(f"--scenario {name} is unknown for {benchmark.ref}; {nearest(name, list(known))}")
-    return [known[name] for name in names] if names else list(known.values())
+    if names:
+        return [known[name] for name in names]
+    return [spec for spec in known.values() if spec.quick or not quick]
 
 
 def make_plan(

@@ -53,13 +53,17 @@ class EnvironmentSpec:
 
 @dataclass(frozen=True)
 class ScenarioSpec:
-    """What is known of a scenario before anything is built: enough to plan, key and list it."""
+    """What is known of a scenario before anything is built: enough to plan, key and list it.
+
+    ``quick`` says whether a run that names no scenarios takes it under the preset ``quick``.
+    """
 
     name: str
     shift: ShiftType
     summary: str
     environments: Mapping[str, EnvironmentSpec]
     version: int = 1
+    quick: bool = True
 
     @property
     def scored(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ linked CVEs, products ...), not repeats on the same ones. A fold's test rows com
 cores (distinct attacks), whatever the scenario, so that scenarios pair. Cores are never on both sides of a split.
 """
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from harness.scenario import Rows, Sizes
 
 FOLDS = 6
 VALIDATION_SHARE = 0.2
+TEMPORAL_SHARE = 0.4  # most rows from the cut-off on
 Mask = npt.NDArray[np.bool_]
 
 
@@ -89,11 +91,14 @@ def make_folds(corpus: Corpus, groups: Sequence[str], seed: int) -> Folds:
     """Partitions a corpus's units into folds, balanced by class, and halves each unit's cores.
 
     Args:
-        corpus: its column ``core`` tells attacks apart; without one, equal payload bytes are one core.
+        corpus: its column ``core`` tells attacks apart; without one, equal payload bytes are one core. Near-duplicates
+            (its column ``cluster``) count as one core too.
         groups: columns whose shared values link rows; none makes every distinct core a unit.
         seed: the cell's seed.
     """
     core = corpus.codes("core")[0] if corpus.has("core") else _distinct_payloads(corpus)
+    if corpus.has("cluster"):
+        core = components([core, corpus.codes("cluster")[0]])
     unit = components([corpus.codes(column)[0] for column in groups] or [core])
     rng = seeds.generator(seed // FOLDS, "split")
     fold = _balanced(unit, corpus.labels, len(corpus.classes), rng)[unit]
@@ -159,6 +164,66 @@ def temporal(folds: Folds, date: npt.NDArray[np.float64], cutoff: float, sizes: 
     known = folds.held & folds.tested & (date < cutoff) & ~np.isin(folds.unit, folds.unit[test])
     pool = (date < cutoff) & ~known & ~np.isin(folds.unit, folds.unit[test])
     return _finish(folds, sizes, pool=pool, id_rows=known, test=test)
+
+
+def long_tail(folds: Folds, imbalance: float, sizes: Sizes) -> Parts:
+    """Class frequencies fall exponentially over the classes in training (Cui et al. 2019, arXiv 1901.05555).
+
+    Which class is how rare is redrawn per seed. ``id`` and validation have the frequencies of training; ``test`` has
+    the classes as they are in the corpus.
+
+    Args:
+        folds: see `make_folds`.
+        imbalance: rows of the most frequent class over those of the rarest.
+        sizes: most rows of each part; the training size is met by scaling all classes alike.
+    """
+    rng = seeds.generator(folds.seed, "split", (3,))
+    classes = int(folds.labels.max()) + 1
+    share = imbalance ** (-rng.permutation(classes) / max(classes - 1, 1))
+    test = folds.held & folds.tested
+    known = folds.neighbour & folds.tested
+    pool = ~test & ~known
+    parts = _finish(folds, Sizes(None, None, sizes.test), pool=pool, id_rows=known, test=test)
+    return Parts(
+        train=_thin(parts.train, folds.labels, share, sizes.train, rng),
+        validation=_thin(parts.validation, folds.labels, share, sizes.validation, rng),
+        id=_thin(parts.id, folds.labels, share, sizes.test, rng),
+        test=parts.test,
+    )
+
+
+def _thin(rows: Rows, labels: Rows, share: npt.NDArray[np.float64], most: int | None, rng: np.random.Generator) -> Rows:
+    """Draws rows so that class frequencies are as ``share``, as many as there can be, at least one per class."""
+    there = np.bincount(labels[rows], minlength=len(share))
+    scale = float((there / share)[there > 0].min())
+    if most is not None:
+        scale = min(scale, most / float(share.sum()))
+    wanted = np.minimum(np.maximum(1, np.floor(scale * share)).astype(np.int64), there)
+    drawn = [rng.choice(rows[labels[rows] == c], wanted[c], replace=False) for c in range(len(share)) if wanted[c]]
+    return np.sort(np.concatenate(drawn))
+
+
+def days(corpus: Corpus) -> npt.NDArray[np.float64]:
+    """Returns the column ``date`` as days since 1970, float64 (n,), NaN where missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = corpus.table.column("date").cast(pa.int32()).cast(pa.float64())
+    return np.asarray(pc.fill_null(column, float("nan")).to_numpy(), dtype=np.float64)
+
+
+def cutoff(date: npt.NDArray[np.float64]) -> float:
+    """Returns the earliest day that leaves at most 40 % of the dated rows to test on; the last day if none does."""
+    known = np.sort(date[~np.isnan(date)])
+    for day in np.unique(known):
+        if (known >= day).mean() <= TEMPORAL_SHARE:
+            return float(day)
+    return float(known[-1])
+
+
+def iso(day: float) -> str:
+    """Returns a day since 1970 as an ISO 8601 date."""
+    return (datetime.date(1970, 1, 1) + datetime.timedelta(days=day)).isoformat()
 
 
 def _finish(folds: Folds, sizes: Sizes, *, pool: Mask, id_rows: Mask, test: Mask) -> Parts:

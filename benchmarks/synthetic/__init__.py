@@ -29,11 +29,13 @@ _FOLDER = Path(__file__).parent
 class Synthetic(Benchmark):
     """The embedded default benchmark."""
 
+    licence = "MIT"
+
     def __init__(self, ref: BenchmarkRef) -> None:
         super().__init__(ref)
         if ref.mapping or ref.where:
             raise UserError("--map and --where belong to files:PATH; the benchmark synthetic takes neither.")
-        sources = sorted([*_FOLDER.glob("*.py"), *_FOLDER.glob("cards/*.jsonl")])
+        sources = sorted([*_FOLDER.glob("*.py"), *_FOLDER.glob("cards/**/*.jsonl")])
         self._fingerprint = hashing.of_json(["synthetic", VERSION, [hashing.of_file(path) for path in sources]])
 
     def meta(self) -> CorpusMeta:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 FOLDER = Path(__file__).parent / "cards"
 PROOF = "{proof}"  # the slot that every core has for the literal a tester leaves
@@ -53,8 +53,8 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Card:
-    """One CVE."""
+class Text:
+    """One CVE with a description in our own words; the other fields are facts."""
 
     cve: str
     threat_class: str
@@ -63,9 +63,7 @@ class Card:
     product: str
     year: int
     published: str | None
-    endpoint: Endpoint
     description: str
-    cores: tuple[Core, ...]
 
     @property
     def date(self) -> str:
@@ -73,24 +71,34 @@ class Card:
         return self.published or f"{self.year}-01-01"
 
 
+@dataclass(frozen=True)
+class Card(Text):
+    """One CVE with attacks."""
+
+    endpoint: Endpoint
+    cores: tuple[Core, ...]
+
+
 @functools.cache
 def load() -> tuple[Card, ...]:
     """Returns every card, ordered by class and then as in its file."""
-    return tuple(card for path in sorted(FOLDER.glob("*.jsonl")) for card in _cards(path))
+    return tuple(
+        Card(**facts, endpoint=Endpoint(**row["endpoint"]), cores=tuple(Core(**core) for core in row["cores"]))
+        for facts, row in _rows(FOLDER)
+    )
 
 
-def _cards(path: Path) -> Iterator[Card]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        yield Card(
-            cve=row["cve"],
-            threat_class=path.stem,
-            cwe=tuple(row["cwe"]),
-            vendor=row["vendor"],
-            product=row["product"],
-            year=row["year"],
-            published=row["published"],
-            endpoint=Endpoint(**row["endpoint"]),
-            description=row["description"],
-            cores=tuple(Core(**core) for core in row["cores"]),
-        )
+@functools.cache
+def load_texts() -> tuple[Text, ...]:
+    """Returns the CVEs that have a description only."""
+    return tuple(Text(**facts) for facts, _ in _rows(FOLDER / "texts"))
+
+
+def _rows(folder: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yields the fields that every record has, and the whole record."""
+    for path in sorted(folder.glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").split("\n"):
+            if line:
+                row = json.loads(line)
+                shared = {name: row[name] for name in ("cve", "vendor", "product", "year", "published", "description")}
+                yield {**shared, "cwe": tuple(row["cwe"]), "threat_class": path.stem}, row

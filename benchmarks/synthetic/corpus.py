@@ -1,10 +1,11 @@
 """The corpus of base rows: every core rendered several times, without cues."""
 
 import datetime
+from typing import cast
 
 from benchmarks.synthetic import cards
 from benchmarks.synthetic.request import CueValues, Rendering, render
-from harness import Corpus, Payloads
+from harness import Corpus, Payloads, duplicates
 
 PER_CLASS = 1000
 
@@ -49,7 +50,7 @@ def build_corpus() -> Corpus:
     """Builds the payload and description tables."""
     import pyarrow as pa
 
-    rows = []
+    rows: list[dict[str, object]] = []
     for threat_class in dict.fromkeys(card.threat_class for card in cards.load()):
         for sample, card, number in samples(threat_class):
             core = card.cores[number]
@@ -60,6 +61,7 @@ def build_corpus() -> Corpus:
                     "payload": rendering.payload,
                     "label": threat_class,
                     "cve": card.cve,
+                    "cwe": " ".join(card.cwe),
                     "description_id": card.cve,
                     "date": datetime.date.fromisoformat(card.date),
                     "vendor": card.vendor,
@@ -67,16 +69,21 @@ def build_corpus() -> Corpus:
                     "source": "synthetic",
                     "technique": core.technique,
                     "core": f"{card.cve}/{number}",
+                    "group.technique": f"{threat_class}/{core.technique}",
                     "span": [edge for span in rendering.spans for edge in span],
                 }
             )
+    near = duplicates.clusters(cast(bytes, row["payload"]) for row in rows)
+    for row, cluster in zip(rows, near, strict=True):
+        row["cluster"] = None if cluster < 0 else str(cluster)
     table = pa.Table.from_pylist(rows)
+    texts = [*cards.load(), *cards.load_texts()]
     descriptions = pa.table(
         {
-            "description_id": [card.cve for card in cards.load()],
-            "text": [card.description for card in cards.load()],
-            "label": [card.threat_class for card in cards.load()],
-            "cve": [card.cve for card in cards.load()],
+            "description_id": [text.cve for text in texts],
+            "text": [text.description for text in texts],
+            "label": [text.threat_class for text in texts],
+            "cve": [text.cve for text in texts],
         }
     )
     return Corpus.create("synthetic", table, descriptions)

@@ -106,6 +106,50 @@ CUES: dict[str, Cue] = {
             ("velvet12", "walnut64", "yonder27"),
             ("zephyr05", "basalt19", "cobalt58"),
         ),
+        # The format of a session token: x a hex digit, X an upper-case one, n a digit, a a letter; the rest is literal.
+        Cue(
+            "token",
+            (
+                "xxxxxxxxxxxx",
+                "XXXXXXXXXX",
+                "nnnnnnnnnn",
+                "xxxx-xxxx-xxxx",
+                "s.aaaaaaaa",
+                "aaaaaaaa==",
+                "t_nnnnnnnn",
+                "aaaa.aaaa.nn",
+                "XX:XX:XX:XX",
+                "~aaaaaaaaa",
+                "nnnn/xxxxxx",
+            ),
+            ("aaaa!nnnnn", "(xxxxxxxx)", "nn-XXXXXXX"),
+            ("k$xxxxxxx", "aaaaaaaaaaa", "nnn_nnn_nnn"),
+        ),
+        Cue(
+            "padding",
+            (
+                "pad=aaaaaa",
+                "fill=xxxxx",
+                "_=00000000",
+                "cb=1111111",
+                "z=--------",
+                "nocache=yy",
+                "r=7777777",
+                "v=.......",
+                "ts=9999999",
+                "q0=qqqqqqq",
+                "void=~~~~~",
+            ),
+            ("bulk=eeeee", "seq=333333", "w=_______"),
+            ("rnd=555555", "nop=ooooo", "x1=222222"),
+        ),
+        # The order of four headers, by initials: H Host, U User-Agent, A Accept, D DNT.
+        Cue(
+            "order",
+            ("HUAD", "UHAD", "AHUD", "DHUA", "HAUD", "HDUA", "UAHD", "ADHU", "DUHA", "HUDA", "UDAH"),
+            ("ADUH", "DAHU", "AUDH"),
+            ("HADU", "UHDA", "DUAH"),
+        ),
     )
 }
 

@@ -19,15 +19,18 @@ Slot = Literal["query", "form", "json", "cookie", "header", "field", "xml", "upl
 # Chances of the slots, by form. Values are not kept from bodies, nor documents and uploads from parameters, so that a
 # body's format says little about the class.
 _SLOTS: dict[str, tuple[tuple[Slot, ...], tuple[float, ...]]] = {
-    "value": (("query", "form", "json", "cookie", "header", "field", "xml"), (40, 18, 12, 5, 5, 12, 8)),
-    "document": (("raw", "query", "form", "json", "field", "upload"), (30, 14, 16, 14, 8, 18)),
-    "file": (("upload", "json", "form", "raw"), (52, 18, 18, 12)),
+    "value": (("query", "form", "json", "cookie", "header", "field", "xml", "upload"), (35, 18, 13, 5, 5, 10, 7, 7)),
+    "document": (("raw", "query", "form", "json", "field", "upload"), (18, 17, 19, 19, 10, 17)),
+    "file": (("upload", "json", "form", "raw"), (38, 24, 26, 12)),
 }
+_PART_NAMES = ("import.xml", "notes.txt", "data.csv", "logo.png", "report.pdf", "list.json")
+_PART_TYPES = ("application/octet-stream", "text/plain", "text/xml", "image/png")
 _HEADERS = ("X-Forwarded-For", "Referer", "X-Request-Id", "Accept-Language", "X-Client-Id", "Origin", "X-Api-Version")
 _COMPANIONS = (
     ("lang", "en"), ("page", "2"), ("sort", "asc"), ("limit", "20"), ("view", "list"), ("tab", "main"), ("step", "1"),
     ("mode", "edit"), ("format", "html"), ("action", "save"), ("type", "default"), ("token", "a81f3c"), ("uid", "1042"),
-    ("submit", "Send"), ("year", "2023"), ("category", "7"), ("status", "open"), ("theme", "light"),
+    ("submit", "Send"), ("year", "2023"), ("category", "7"), ("status", "open"), ("theme", "light"), ("name", "guest"),
+    ("title", "Monthly"), ("note", "ok"),
 )  # fmt: skip
 _LABELS = ("www", "app", "m", "web1", "my", "node3", "srv", "a2", "desk", "id5", "zone", "host9")
 _SAFE = ("", "/:", "-._~!$'()*,;:@/?", "-._~!'()*,;:@/?<>\"{}[]|\\^`=$")
@@ -43,6 +46,9 @@ class CueValues:
     client: str | None = None
     prefix: str | None = None
     proof: str | None = None
+    token: str | None = None
+    padding: str | None = None
+    order: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,16 +133,21 @@ class _Message:
             ("GET" if rng.random() < 0.85 else "POST") if in_url else ("PUT" if rng.random() < 0.1 else "POST")
         )
         self._safe = rng.choice(_SAFE)
-        self._companions = rng.sample(_COMPANIONS, k=rng.choice((0, 0, 1, 1, 2)))
+        taken = (endpoint.parameter, "name" if core.filename else "")
+        self._companions = [
+            pair for pair in rng.sample(_COMPANIONS, k=rng.choice((0, 0, 1, 1, 2))) if pair[0] not in taken
+        ]
         self._place = rng.randint(0, len(self._companions))
         self._label = rng.choice(_LABELS)
         self._version = str(rng.randint(1, 9))
         self._header = rng.choice(_HEADERS)
         self._boundary = "".join(rng.choices(_LETTERS + "0123456789", k=rng.choice((6, 8, 12))))
-        self._accept = rng.random() < 0.15
         self._tag = rng.choice(("request", "data", "item", "form"))
         self._charset = rng.random() < 0.2
         self._cdata = rng.random() < 0.4
+        self._token_rng = rng.getrandbits(32)
+        self._part_name = rng.choice(_PART_NAMES)
+        self._part_type = rng.choice(_PART_TYPES)
 
     def wire(self, cues: CueValues) -> _Wire:
         body, content_type = self._body()
@@ -144,25 +155,49 @@ class _Message:
         head = _Wire().add(f"{self._method} {cues.prefix or ''}{path}")
         if self._slot == "raw" and self._filename:
             head.add("/").add(quote_from_bytes(self._filename, safe=""), attack=True)
-        if self._slot == "query":
-            head.add("?").extend(self._pairs("&"))
-        elif self._slot in ("cookie", "header") and self._companions:
-            head.add("?" + "&".join("=".join(pair) for pair in self._companions))
-        host = CONSTANT_HOST if cues.host is None else f"{self._label}.{cues.host}"
-        head.add(f" HTTP/1.1\r\nHost: {host}\r\n")
-        if cues.client is not None:
-            head.add(f"User-Agent: {cues.client.format(n=self._version)}\r\n")
-        if self._accept:
-            head.add("Accept: */*\r\n")
+        query = self._query()
+        padding = [cues.padding] if cues.padding else []
+        if len(query):
+            head.add("?").extend(query)
+            head.add("".join(f"&{pad}" for pad in padding))
+        else:
+            head.add("".join(f"?{pad}" for pad in padding))
+        head.add(" HTTP/1.1\r\n")
+        for line in self._plain_headers(cues):
+            head.add(line + "\r\n")
         if self._slot == "header":
             head.add(f"{self._header}: ").add(self._value, attack=True).add("\r\n")
+        token = f"sid={self._token(cues.token)}" if cues.token else ""
         if self._slot == "cookie":
-            head.add(f"Cookie: {self._endpoint.parameter}=").add(self._quoted("!()*-._~/:"), attack=True).add("\r\n")
+            head.add(f"Cookie: {token}{'; ' if token else ''}{self._endpoint.parameter}=")
+            head.add(self._quoted("!()*-._~/:"), attack=True).add("\r\n")
+        elif token:
+            head.add(f"Cookie: {token}\r\n")
         if body is not None:
             head.add(f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n").extend(body)
         else:
             head.add("\r\n")
         return head
+
+    def _query(self) -> _Wire:
+        if self._slot == "query":
+            return self._pairs("&")
+        in_url = self._companions if self._slot in ("cookie", "header") else []
+        return _Wire().add("&".join("=".join(pair) for pair in in_url))
+
+    def _plain_headers(self, cues: CueValues) -> list[str]:
+        """Host, client and two more, in the order that the cue shows; without the cue, Host and client alone."""
+        host = CONSTANT_HOST if cues.host is None else f"{self._label}.{cues.host}"
+        lines = {"H": f"Host: {host}", "A": "Accept: */*", "D": "DNT: 1"}
+        if cues.client is not None:
+            lines["U"] = f"User-Agent: {cues.client.format(n=self._version)}"
+        return [lines[initial] for initial in cues.order or "HU" if initial in lines]
+
+    def _token(self, pattern: str) -> str:
+        """Fills a token's format with random characters of its own stream."""
+        rng = random.Random(self._token_rng)
+        alphabets = {"x": "0123456789abcdef", "X": "0123456789ABCDEF", "n": "0123456789", "a": _LETTERS}
+        return "".join(rng.choice(alphabets.get(character, character)) for character in pattern)
 
     def _quoted(self, safe: str) -> str:
         return quote_from_bytes(self._value, safe=safe)
@@ -223,11 +258,11 @@ class _Message:
             wire.add(f'--{self._boundary}{disposition}"{name}"\r\n\r\n{value}\r\n')
         wire.add(f'--{self._boundary}{disposition}"{self._endpoint.parameter}"')
         if self._slot == "upload":
-            filename = self._filename or b"import.xml"
+            filename = self._filename or self._part_name.encode()
             for character in (b'"', b"\r", b"\n"):
                 filename = filename.replace(character, b"%%%02X" % ord(character))
             wire.add('; filename="').add(filename, attack=bool(self._filename))
-            wire.add('"\r\nContent-Type: ' + ("application/octet-stream" if self._filename else "text/xml"))
+            wire.add(f'"\r\nContent-Type: {self._part_type}')
         return wire.add("\r\n\r\n").add(self._value, attack=True).add(f"\r\n--{self._boundary}--\r\n")
 
     def _raw(self) -> _Wire:

@@ -19,19 +19,49 @@ PLANTED: dict[str, EnvironmentSpec] = {
     "novel": _SHIFTED,
     "neutral": _PLAIN,
 }
+_DISJOINT = {"id": _PLAIN, "test": _SHIFTED}
+# The planted scenarios and their rho; the others have cues that carry no information (rho 0), `iid` is their control.
+RHO = {"planted-80": 0.80, "planted-95": 0.95, "planted-100": 1.0}
+# What must not be shared between training and tests.
+_APART = {"cve-disjoint": "cve", "product-disjoint": "product", "technique-disjoint": "group.technique"}
+IMBALANCE = 100.0  # rows of the most frequent class over those of the rarest one, in `rare-class`
+
+
+def _disjoint(name: str, what: str, quick: bool = False) -> ScenarioSpec:
+    summary = f"no {what} of a tested row is trained on; cues carry no information"
+    return ScenarioSpec(name, "attribute-generalization", summary, _DISJOINT, quick=quick)
+
+
 SPECS: tuple[ScenarioSpec, ...] = (
     ScenarioSpec("iid", "none", "nothing shifts; cues carry no information", {"id": _PLAIN}),
+    _disjoint("cve-disjoint", "CVE", quick=True),
+    _disjoint("product-disjoint", "product (nor CVE)"),
+    _disjoint("technique-disjoint", "technique"),
     ScenarioSpec(
-        "cve-disjoint",
+        "time-disjoint",
         "attribute-generalization",
-        "no attack on a tested CVE is trained on; cues carry no information",
-        {"id": _PLAIN, "test": _SHIFTED},
+        "training on CVEs published before a date, tests on later ones; the payloads are ours, so time is an attribute",
+        _DISJOINT,
+        quick=False,
+    ),
+    *(
+        ScenarioSpec(
+            name,
+            "spurious-correlation",
+            f"a latent collector is the class in {rho:.0%} of training, and seven cues follow it",
+            PLANTED,
+            quick=name == "planted-95",
+        )
+        for name, rho in RHO.items()
     ),
     ScenarioSpec(
-        "planted-95", "spurious-correlation", "a latent collector gives the class away in 95 % of training", PLANTED
+        "rare-class",
+        "class-imbalance",
+        f"class frequencies fall to one {IMBALANCE:.0f}th in training; the test is balanced",
+        _DISJOINT,
+        quick=False,
     ),
 )
-_RHO = {"planted-95": 0.95}
 
 
 @dataclass(frozen=True)
@@ -56,12 +86,24 @@ class CueTransform:
 
 def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
     """Draws one seed of a scenario."""
-    folds = splits.make_folds(corpus, ["cve"], seed)
-    parts = splits.disjoint(folds, sizes) if spec.name == "cve-disjoint" else splits.random(folds, sizes)
-    rho = _RHO.get(spec.name, 0.0)
-    painter = _Painter(CueModel(len(corpus.classes), seeds.generator(seed, "cues")), corpus, seed, rho)
+    apart = _APART.get(spec.name, "cve")
+    folds = splits.make_folds(corpus, ["cve", apart] if apart == "product" else [apart], seed)
+    notes: tuple[str, ...] = ()
+    if spec.name == "time-disjoint":
+        date = splits.days(corpus)
+        cutoff = splits.cutoff(date)
+        parts = splits.temporal(folds, date, cutoff, sizes)
+        notes = (f"time-disjoint: tests begin at {splits.iso(cutoff)}",)
+    elif spec.name in _APART:
+        parts = splits.disjoint(folds, sizes)
+    elif spec.name == "rare-class":
+        parts = splits.long_tail(folds, IMBALANCE, sizes)
+    else:
+        parts = splits.random(folds, sizes)
+    model = CueModel(len(corpus.classes), seeds.generator(seed, "cues"))
+    painter = _Painter(model, corpus, seed, RHO.get(spec.name, 0.0))
     environments = {
-        name: painter.environment(name, parts.test if name != "id" else parts.id) for name in spec.environments
+        name: painter.environment(name, parts.id if name == "id" else parts.test) for name in spec.environments
     }
     return Scenario(
         spec=spec,
@@ -69,6 +111,7 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
         validation=painter.environment("validation", parts.validation),
         environments=environments,
         unit=folds.unit,
+        notes=notes,
     )
 
 

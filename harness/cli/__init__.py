@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from harness.cli.data import data_app
 from harness.cli.leaderboard import leaderboard
 from harness.cli.listing import list_app
 from harness.cli.run import run
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(leaderboard)
 app.add_typer(list_app, name="list")
+app.add_typer(data_app, name="data")
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ def methods(plugin: options.Plugin = None) -> None:
         ]
         for i in registry.methods().values()
     ]
-    _print(["method", "version", "kind", "tags", "searched", "summary"], lines)
+    options.print_table(["method", "version", "kind", "tags", "searched", "summary"], lines)
 
 
 @list_app.command()
@@ -34,7 +34,7 @@ def benchmarks(plugin: options.Plugin = None) -> None:
 
     registry.discover(plugin or [])
     lines = [[f"{i.name}:{i.argument}" if i.argument else i.name, i.summary] for i in registry.benchmarks().values()]
-    _print(["benchmark", "summary"], lines)
+    options.print_table(["benchmark", "summary"], lines)
 
 
 @list_app.command()
@@ -52,17 +52,4 @@ def scenarios(
     benchmark = registry.open_benchmark(benchmark_ref(bench, mapping, where))
     lines = [[s.name, s.shift, " ".join(s.environments), s.summary] for s in benchmark.scenarios()]
     lines += [[name, "–", "not offered", reason] for name, reason in benchmark.unavailable().items()]
-    _print(["scenario", "shift", "environments", "summary"], lines)
-
-
-def _print(header: list[str], lines: list[list[str]]) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for name in header:
-        table.add_column(name, overflow="fold")
-    for line in lines:
-        table.add_row(*(Text(cell) for cell in line))
-    options.terminal().print(table)
+    options.print_table(["scenario", "shift", "environments", "summary"], lines)

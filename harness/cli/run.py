@@ -71,11 +71,12 @@ def run(
     methods = choose_methods(method)
     benchmark = registry.open_benchmark(benchmark_ref(bench, mapping, where))
     corpus = benchmark.meta()
-    scenarios = choose_scenarios(benchmark, options.names(scenario))
+    scenarios = choose_scenarios(benchmark, options.names(scenario), quick=preset == "quick")
     store = Store(results)
     plan = make_plan(methods, benchmark, corpus, scenarios, chosen_seeds, budget, sizes.sizes, preset, store)
     waiting = plan.waiting(retry_failed)
-    _announce(console, plan, len(waiting), budget, count, corpus.notes)
+    left_out = [s.name for s in benchmark.scenarios() if s not in scenarios]
+    _announce(console, plan, len(waiting), budget, count, [*corpus.notes, *_left_out(left_out)])
     if dry_run:
         return
     if waiting:
@@ -160,9 +161,11 @@ def _fair_share(workers: int) -> int:
     return int(psutil.virtual_memory().total * 0.9 / workers)
 
 
-def _announce(
-    console: "Console", plan: "Plan", waiting: int, budget: "Budget", workers: int, notes: tuple[str, ...]
-) -> None:
+def _left_out(scenarios: list[str]) -> list[str]:
+    return [f"not in this run: {', '.join(scenarios)} (name them with --scenario)"] if scenarios else []
+
+
+def _announce(console: "Console", plan: "Plan", waiting: int, budget: "Budget", workers: int, notes: list[str]) -> None:
     first = plan.cells[0]
     for note in notes:
         console.print(f"note: {note}", markup=False, soft_wrap=True)

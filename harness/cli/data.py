@@ -1,0 +1,117 @@
+"""``harness data``: what a corpus holds."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli import options
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.corpus import Corpus
+
+data_app = typer.Typer(help="Look into a corpus.", no_args_is_help=True)
+_FACTS = {"label": "class", "cwe": "cwe", "vendor": "vendor", "product": "product"}
+_COUNTED = ("cve", "technique", "vendor", "product", "source")
+
+
+@data_app.callback()
+def data() -> None:
+    """Look into a corpus."""
+
+
+@data_app.command()
+def info(
+    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A benchmark's name, or files:PATH.")],
+    facts: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSONL of cve, class, cwe, vendor, product to agree with.")
+    ] = None,
+    mapping: options.Map = None,
+    where: options.Where = None,
+    plugin: options.Plugin = None,
+) -> None:
+    """Print counts per class, CVE, technique, year and vendor, the content hash, and the licence.
+
+    With --facts, exit code 1 when a row does not agree with the table.
+    """
+    from harness import registry
+    from harness.cli.run import benchmark_ref
+
+    registry.discover(plugin or [])
+    benchmark = registry.open_benchmark(benchmark_ref(corpus, mapping, where))
+    found = benchmark.corpus()
+    console = options.terminal()
+    for line in (*_lines(found), f"licence: {benchmark.licence}"):
+        console.print(line, markup=False, soft_wrap=True)
+    options.print_table(["class", "payloads", "descriptions", *_present(found), "years"], _by_class(found))
+    if facts is not None:
+        disagreeing = _disagreements(found, facts)
+        for line in disagreeing[:20]:
+            console.print(line, markup=False, soft_wrap=True)
+        console.print(f"facts: {len(disagreeing)} CVEs disagree with {facts}", markup=False)
+        raise typer.Exit(1 if disagreeing else 0)
+
+
+def _lines(corpus: "Corpus") -> list[str]:
+    import numpy as np
+
+    lengths = corpus.payloads(np.arange(len(corpus))).lengths
+    median, most = int(np.median(lengths)), int(lengths.max())
+    return [
+        f"{corpus.meta.name}: {len(corpus)} payloads, {len(corpus.classes)} classes, "
+        f"{corpus.meta.descriptions} descriptions",
+        f"payload bytes: median {median}, 99th percentile {int(np.percentile(lengths, 99))}, longest {most}",
+        f"content hash: {corpus.meta.hash}",
+        *(f"note: {note}" for note in corpus.meta.notes),
+    ]
+
+
+def _present(corpus: "Corpus") -> list[str]:
+    return [f"{name}s" for name in _COUNTED if corpus.has(name)]
+
+
+def _by_class(corpus: "Corpus") -> list[list[str]]:
+    labels = corpus.table.column("label").to_pylist()
+    columns: list[list[Any]] = [corpus.table.column(name).to_pylist() for name in _COUNTED if corpus.has(name)]
+    dates: list[Any] = corpus.table.column("date").to_pylist() if corpus.has("date") else [None] * len(corpus)
+    named = corpus.descriptions.column("label").to_pylist() if "label" in corpus.descriptions.column_names else []
+    texts = Counter(named)
+    lines = []
+    for name in corpus.classes:
+        rows = [index for index, label in enumerate(labels) if label == name]
+        distinct = [str(len({column[i] for i in rows} - {None})) for column in columns]
+        dated = sorted({dates[i].year for i in rows if dates[i] is not None})
+        span = f"{dated[0]}-{dated[-1]}" if dated else "–"
+        lines.append([name, str(len(rows)), str(texts[name]) if named else "–", *distinct, span])
+    return lines
+
+
+def _disagreements(corpus: "Corpus", facts: Path) -> list[str]:
+    """Returns a sentence per CVE of the corpus that the table lacks or describes otherwise."""
+    import gzip
+    import json
+
+    try:
+        with gzip.open(facts, "rt") if facts.suffix == ".gz" else facts.open(encoding="utf-8") as stream:
+            table: dict[tuple[str, str], dict[str, Any]] = {
+                (row["cve"], row["class"]): row for row in map(json.loads, stream)
+            }
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"--facts {facts}: it is no readable JSONL of facts ({error}).") from error
+    if not corpus.has("cve"):
+        raise UserError(f"--facts {facts}: the corpus {corpus.meta.name} names no CVEs.")
+    known = {own: theirs for own, theirs in _FACTS.items() if corpus.has(own)}
+    rows = corpus.table.select(["cve", *known]).to_pylist()
+    out = []
+    for row in {json.dumps(row, sort_keys=True): row for row in rows}.values():
+        fact = table.get((row["cve"], row["label"]))
+        if fact is None:
+            out.append(f"{row['cve']} ({row['label']}) is not in the table")
+            continue
+        for own, theirs in known.items():
+            wanted = " ".join(fact[theirs]) if isinstance(fact[theirs], list) else fact[theirs]
+            if row[own] != wanted:
+                out.append(f"{row['cve']}: {own} is {row[own]!r} here and {wanted!r} in the table")
+    return out
