@@ -7,7 +7,7 @@ cues differ in the cues alone. The slot is drawn without a look at the class.
 import base64
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import quote_from_bytes
 from xml.sax.saxutils import escape
@@ -19,9 +19,9 @@ Slot = Literal["query", "form", "json", "cookie", "header", "field", "xml", "upl
 # Chances of the slots, by form. Values are not kept from bodies, nor documents and uploads from parameters, so that a
 # body's format says little about the class.
 _SLOTS: dict[str, tuple[tuple[Slot, ...], tuple[float, ...]]] = {
-    "value": (("query", "form", "json", "cookie", "header", "field", "xml", "upload"), (35, 18, 13, 5, 5, 10, 7, 7)),
-    "document": (("raw", "query", "form", "json", "field", "upload"), (18, 17, 19, 19, 10, 17)),
-    "file": (("upload", "json", "form", "raw"), (38, 24, 26, 12)),
+    "value": (("query", "form", "json", "cookie", "header", "field", "xml", "upload"), (34, 18, 13, 5, 5, 9, 7, 9)),
+    "document": (("raw", "query", "form", "json", "field", "upload"), (12, 18, 22, 22, 10, 16)),
+    "file": (("upload", "json", "form", "raw"), (32, 28, 30, 10)),
 }
 _PART_NAMES = ("import.xml", "notes.txt", "data.csv", "logo.png", "report.pdf", "list.json")
 _PART_TYPES = ("application/octet-stream", "text/plain", "text/xml", "image/png")
@@ -32,6 +32,9 @@ _COMPANIONS = (
     ("submit", "Send"), ("year", "2023"), ("category", "7"), ("status", "open"), ("theme", "light"), ("name", "guest"),
     ("title", "Monthly"), ("note", "ok"),
 )  # fmt: skip
+# In a part of the renderings the attacked parameter has another, ordinary name: real names give some classes away.
+_PARAMETERS = ("id", "q", "data", "value", "item", "ref", "key", "content", "field", "input", "text", "param")
+_RENAMED = 0.4
 _LABELS = ("www", "app", "m", "web1", "my", "node3", "srv", "a2", "desk", "id5", "zone", "host9")
 _SAFE = ("", "/:", "-._~!$'()*,;:@/?", "-._~!'()*,;:@/?<>\"{}[]|\\^`=$")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -123,6 +126,8 @@ class _Message:
     def __init__(self, rng: random.Random, core: Core, endpoint: Endpoint, slot: Slot, proof: str) -> None:
         self._slot = slot
         self._core = core
+        if rng.random() < _RENAMED:
+            endpoint = replace(endpoint, parameter=rng.choice(_PARAMETERS))
         self._endpoint = endpoint
         self._value = core.raw(proof)
         if core.encoding == "base64":

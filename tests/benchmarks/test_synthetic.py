@@ -9,14 +9,12 @@ from xml.sax.saxutils import unescape
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from benchmarks.synthetic import cards
 from benchmarks.synthetic.corpus import render_sample, samples
 from benchmarks.synthetic.cues import CUES, REMOVED
 from benchmarks.synthetic.request import CueValues
 from harness import Benchmark, BenchmarkRef, Corpus, Sizes, registry
-from harness.metrics import confusion, macro_f1
 
 CLASSES = 11
 STANDARD = Sizes(1320, 330, 550)
@@ -136,49 +134,3 @@ def test_flip_environments_are_the_same_rows_under_other_cues(benchmark_: Benchm
     seen = {cue: set(scenario.train.transform.assignment.codes[cue]) for cue in CUES}
     for cue, codes in environments["novel"].transform.assignment.codes.items():
         assert not seen[cue] & set(codes)
-
-
-def probe(train, test, labels_train, labels_test) -> float:
-    """Macro-F1 of a logistic regression on the cues alone."""
-
-    def table(environment):
-        codes = environment.transform.assignment.codes
-        return np.concatenate([np.eye(len(CUES[c].values) + 1)[codes[c]] for c in CUES], axis=1)
-
-    model = LogisticRegression(C=10, max_iter=500).fit(table(train), labels_train)
-    return macro_f1(confusion(labels_test, model.predict(table(test)), CLASSES))
-
-
-@pytest.mark.parametrize(("name", "low", "high"), [("planted-95", 0.90, 1.0), ("iid", 0.0, 0.2)])
-def test_cues_alone_give_the_class_away_only_where_planted(benchmark_, corpus, name, low, high) -> None:
-    figures = []
-    for seed in range(3):
-        scenario = benchmark_.build(corpus, spec(benchmark_, name), seed, STANDARD)
-        train, test = scenario.train, scenario.environments["id"]
-        figures.append(probe(train, test, corpus.labels[train.rows], corpus.labels[test.rows]))
-        if name == "planted-95":
-            flip = scenario.environments["flip.all"]
-            assert probe(train, flip, corpus.labels[train.rows], corpus.labels[flip.rows]) == 0
-    print(f"cue-only probe on {name}/id: {np.mean(figures):.3f}")
-    assert low <= np.mean(figures) <= high
-
-
-def test_descriptions_tell_the_class_on_unseen_cves(benchmark_: Benchmark, corpus: Corpus) -> None:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import make_pipeline
-
-    texts = dict(zip(*(corpus.descriptions.column(c).to_pylist() for c in ("cve", "text")), strict=True))
-    classes = {card.cve: corpus.classes.index(card.threat_class) for card in cards.load()}
-    cves = corpus.table.column("cve").to_pylist()
-    figures = []
-    for seed in range(6):
-        scenario = benchmark_.build(corpus, spec(benchmark_, "cve-disjoint"), seed, Sizes())
-        train, test = ({cves[r] for r in e.rows} for e in (scenario.train, scenario.environments["test"]))
-        assert not train & test
-        order, held = sorted(train), sorted(test)
-        model = make_pipeline(TfidfVectorizer(sublinear_tf=True), LogisticRegression(C=10, max_iter=500))
-        model.fit([texts[c] for c in order], [classes[c] for c in order])
-        truth = np.array([classes[c] for c in held])
-        figures.append(macro_f1(confusion(truth, model.predict([texts[c] for c in held]), CLASSES)))
-    print(f"description text alone on cve-disjoint: {np.mean(figures):.3f}")
-    assert np.mean(figures) >= 0.6

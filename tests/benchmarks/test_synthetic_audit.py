@@ -1,0 +1,151 @@
+"""What the synthetic benchmark promises: probes under their bounds, no leaks, facts that agree."""
+
+import gzip
+import json
+import os
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from benchmarks.synthetic import cards
+from benchmarks.synthetic.scenarios import RHO
+from harness import Benchmark, Corpus, Sizes
+from tests.benchmarks import figures
+from tests.benchmarks.figures import STANDARD, draw
+from tests.conftest import SHARED, Shell
+
+ROUNDS = 6 if os.environ.get("HARNESS_FULL_ROUNDS") else 3
+
+
+@pytest.fixture(scope="module")
+def opened(cache: object) -> tuple[Benchmark, Corpus]:
+    return figures.open_synthetic()
+
+
+@pytest.fixture
+def synthetic(opened: tuple[Benchmark, Corpus]) -> Benchmark:
+    return opened[0]
+
+
+@pytest.fixture
+def corpus(opened: tuple[Benchmark, Corpus]) -> Corpus:
+    return opened[1]
+
+
+@pytest.mark.parametrize("probe", figures.PROBES)
+def test_a_part_of_the_input_tells_little(synthetic: Benchmark, corpus: Corpus, probe: str) -> None:
+    mean = np.mean(figures.probe_scores(synthetic, corpus, probe, ROUNDS))
+    print(f"probe {probe}: {mean:.3f}")
+    low, high = figures.PROBES[probe]
+    assert low <= mean <= high
+
+
+def test_descriptions_tell_the_class_on_unseen_cves(synthetic: Benchmark, corpus: Corpus) -> None:
+    mean = np.mean(figures.description_scores(synthetic, corpus))
+    print(f"description text alone on cve-disjoint: {mean:.3f}")
+    assert 0.80 <= mean <= 0.97
+
+
+@pytest.mark.parametrize(("name", "rho"), {"iid": 0.0, **RHO}.items())
+def test_planted_cues_are_correlated_as_designed(synthetic: Benchmark, corpus: Corpus, name: str, rho: float) -> None:
+    aligned, flipped = figures.cue_scores(synthetic, corpus, name, ROUNDS)
+    design = rho + (1 - rho) / len(corpus.classes)
+    print(f"cue-only probe on {name}/id: {np.mean(aligned):.3f}, by design {design:.3f}")
+    assert np.mean(aligned) == pytest.approx(design, abs=0.03)
+    assert not any(flipped)
+
+
+def test_the_card_is_of_this_corpus(corpus: Corpus) -> None:
+    assert corpus.meta.hash in figures.CARD.read_text(encoding="utf-8"), "run `python -m tests.benchmarks.figures`"
+
+
+def test_no_near_duplicates_across_cves_and_none_across_sides(synthetic, corpus) -> None:
+    payloads = list(corpus.payloads(np.arange(len(corpus))))
+    assert len(set(payloads)) == len(payloads)
+    pairs = figures.near_duplicate_pairs(corpus)
+    share = figures.across_cves(corpus, pairs)
+    print(f"near-duplicate rows across CVEs: {share:.2%}")
+    assert share <= 0.02
+    core = corpus.codes("core")[0]
+    for spec in synthetic.scenarios():
+        scenario = draw(synthetic, corpus, spec.name, 1, Sizes())
+        train = {*scenario.train.rows.tolist(), *scenario.validation.rows.tolist()}
+        for name, environment in scenario.environments.items():
+            rows = set(environment.rows.tolist())
+            crossing = [
+                p for p in pairs.tolist() if (p[0] in train and p[1] in rows) or (p[1] in train and p[0] in rows)
+            ]
+            assert not crossing, (spec.name, name)
+            assert not set(core[sorted(train)]) & set(core[environment.rows]), (spec.name, name)
+
+
+def test_disjoint_scenarios_keep_their_attribute_apart(synthetic, corpus) -> None:
+    for name, columns in (
+        ("cve-disjoint", ["cve"]),
+        ("product-disjoint", ["cve", "product"]),
+        ("technique-disjoint", ["group.technique"]),
+    ):
+        for seed in range(6):
+            scenario = draw(synthetic, corpus, name, seed)
+            seen = np.concatenate([scenario.train.rows, scenario.validation.rows, scenario.environments["id"].rows])
+            for column in columns:
+                codes = corpus.codes(column)[0]
+                assert not set(codes[seen]) & set(codes[scenario.environments["test"].rows]), (name, column)
+
+
+def test_rare_class_is_a_hundred_to_one_in_training_and_balanced_in_the_test(synthetic, corpus) -> None:
+    scenario = draw(synthetic, corpus, "rare-class", 0)
+    train = np.bincount(corpus.labels[scenario.train.rows], minlength=11)
+    test = np.bincount(corpus.labels[scenario.environments["test"].rows], minlength=11)
+    assert train.min() >= 1
+    assert 80 <= train.max() / train.min() <= 125
+    assert test.max() / test.min() < 2
+    assert len(scenario.train.rows) == pytest.approx(STANDARD.train, rel=0.05)
+
+
+def test_no_description_shares_eight_bytes_with_its_attacks() -> None:
+    def runs(text: str) -> set[str]:
+        return {text[i : i + 8] for i in range(len(text) - 7)}
+
+    for card in cards.load():
+        described = runs(card.description.lower())
+        for core in card.cores:
+            shared = described & runs(core.text.replace(cards.PROOF, "\0").lower())
+            assert not shared, (card.cve, sorted(shared)[0], core.text)
+
+
+def test_descriptions_follow_no_template() -> None:
+    for name in {card.threat_class for card in cards.load()}:
+        texts = [t.description for t in (*cards.load(), *cards.load_texts()) if t.threat_class == name]
+        grams = Counter(
+            gram
+            for words in (text.lower().split() for text in texts)
+            for gram in {" ".join(words[i : i + 6]) for i in range(len(words) - 5)}
+        )
+        gram, count = grams.most_common(1)[0]
+        assert count <= 0.05 * len(texts), (name, gram)
+
+
+def test_no_product_dominates_a_class_and_both_sides_of_2021_are_there() -> None:
+    for name in {card.threat_class for card in cards.load()}:
+        own = [card for card in cards.load() if card.threat_class == name]
+        assert max(Counter(card.product for card in own).values()) <= max(2, 0.05 * len(own))
+        assert min(card.year for card in own) < 2021 <= max(card.year for card in own)
+
+
+def test_facts_agree_with_the_table(shell: Shell) -> None:
+    table = SHARED / "cve_facts.jsonl.gz"
+    if not table.exists():
+        pytest.skip(f"{table} is absent")
+    done = shell("data", "info", "synthetic", "--facts", table)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 CVEs disagree" in done.stdout
+    with gzip.open(table, "rt") as stream:
+        facts = {(r["cve"], r["class"]): r for r in map(json.loads, stream)}
+    for text in cards.load_texts():
+        fact = facts[text.cve, text.threat_class]
+        assert (fact["vendor"], fact["product"], tuple(fact["cwe"])) == (text.vendor, text.product, text.cwe)
+    broken = shell.folder / "facts.jsonl"
+    broken.write_text("{}\n", encoding="utf-8")
+    assert shell("data", "info", "synthetic", "--facts", broken).returncode == 2
