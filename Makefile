@@ -13,7 +13,7 @@ test: $(STAMP)
 	$(BIN)/pytest -m "not slow"
 
 test-slow: $(STAMP)
-	$(BIN)/pytest
+	HARNESS_FULL_ROUNDS=1 $(BIN)/pytest
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
