@@ -61,26 +61,14 @@ def tune(
     Raises:
         CellFailure: every trial failed.
     """
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(direction="maximize")
-    selected_by = selection(method)
-    most = int(min(ledger.budget.trials, space.size(method.space)))
-    limited_by: LimitedBy = "trials" if most == ledger.budget.trials else "space"
-    trials: list[TrialRecord] = []
+    search = _Search(method, ledger, context.seed)
     best: tuple[float, Predictor, TrialRecord] | None = None
-    first_error = ("", "")
-    for number in range(most):
+    for number in range(search.most):
         if number and ledger.exhausted():
-            limited_by = "seconds"
+            search.limited_by = "seconds"
             break
         on_trial(number)
-        study.sampler = _sampler(ledger.budget.sampler, context.seed, number)
-        if number == 0:
-            study.enqueue_trial(space.defaults(method.space))
-        trial = study.ask()
-        params = space.draw(method.space, trial)
+        params = search.ask(number)
         began = ledger.own
         try:
             predictor = method.fit(train, validation, params, context)
@@ -88,22 +76,54 @@ def tune(
         except MemoryError:
             raise
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            first_error = first_error if first_error[0] else (reason, traceback.format_exc())
-            trials.append(TrialRecord(number=number, params=params, state="failed", reason=reason))
-            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            search.fail(number, params, error)
         else:
             record = TrialRecord(number=number, params=params, state="complete", macro_f1=macro_f1, worst_group=worst)
-            trials.append(record)
-            value = worst if selected_by == "worst_group" else macro_f1
-            study.tell(trial, value)
+            value = worst if selection(method) == "worst_group" else macro_f1
+            search.complete(record, value)
             if best is None or value > best[0]:
                 best = (value, predictor, record)
         finally:
             ledger.trial_seconds.append(ledger.own - began)
     if best is None:
-        raise CellFailure(*first_error)
-    return Tuned(best[1], trials, best[2], limited_by)
+        raise CellFailure(*search.first_error)
+    return Tuned(best[1], search.trials, best[2], search.limited_by)
+
+
+class _Search:
+    """The Optuna study of one cell, and the trials it leaves."""
+
+    def __init__(self, method: Method, ledger: Ledger, seed: int) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._study = optuna.create_study(direction="maximize")
+        self._failed = optuna.trial.TrialState.FAIL
+        self._space, self._sampler, self._seed = method.space, ledger.budget.sampler, seed
+        self.most = int(min(ledger.budget.trials, space.size(method.space)))
+        self.limited_by: LimitedBy = "trials" if self.most == ledger.budget.trials else "space"
+        self.trials: list[TrialRecord] = []
+        self.first_error = ("", "")
+
+    def ask(self, number: int) -> dict[str, space.Value]:
+        """Returns the configuration of a trial."""
+        self._study.sampler = _sampler(self._sampler, self._seed, number)
+        if number == 0:
+            self._study.enqueue_trial(space.defaults(self._space))
+        self._trial = self._study.ask()
+        return space.draw(self._space, self._trial)
+
+    def complete(self, record: TrialRecord, value: float) -> None:
+        """Takes the outcome of the trial that was asked for."""
+        self.trials.append(record)
+        self._study.tell(self._trial, value)
+
+    def fail(self, number: int, params: dict[str, space.Value], error: Exception) -> None:
+        """Takes its failure."""
+        reason = f"{type(error).__name__}: {error}"
+        self.first_error = self.first_error if self.first_error[0] else (reason, traceback.format_exc())
+        self.trials.append(TrialRecord(number=number, params=params, state="failed", reason=reason))
+        self._study.tell(self._trial, state=self._failed)
 
 
 def selection(method: Method) -> SelectedBy:

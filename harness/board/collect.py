@@ -21,6 +21,8 @@ class Row:
         id: mean macro-F1 in ``id`` environments.
         worst: lowest mean macro-F1 over scored environments, and its ``scenario/environment``.
         environments: mean macro-F1 by (scenario, environment).
+        compute_seconds: of tuning, without shared steps.
+        shared_seconds: recorded cost of the shared steps it used, in full.
         failed: reason by scenario and seed of each failed cell.
     """
 
@@ -35,6 +37,7 @@ class Row:
     environments: Mapping[tuple[str, str], float]
     trials: int
     compute_seconds: float
+    shared_seconds: float
     failed: Mapping[str, str]
     missing: int
     not_applicable: int
@@ -174,6 +177,7 @@ def _row(
         environments=means,
         trials=sum(len(r.result.trials) for r in records if r.result),
         compute_seconds=sum(r.provenance.compute_seconds for r in records),
+        shared_seconds=sum(r.provenance.shared_seconds for r in records),
         failed=failed,
         missing=missing,
         not_applicable=not_applicable,

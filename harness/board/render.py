@@ -43,7 +43,7 @@ def _cells(row: Row) -> str:
 
 def headline(board: Board) -> tuple[list[str], list[list[str]]]:
     """Returns the header and the lines of a board's main table, as text."""
-    header = ["rank", "method", "score", "worst environment", "ID", "gap", "trials", "compute s", "cells"]
+    header = ["rank", "method", "score", "worst environment", "ID", "gap", "trials", "compute s", "shared s", "cells"]
     lines = [
         [
             "–" if row.rank is None else str(row.rank),
@@ -54,6 +54,7 @@ def headline(board: Board) -> tuple[list[str], list[list[str]]]:
             figure(row.gap),
             str(row.trials),
             f"{row.compute_seconds:.1f}",
+            f"{row.shared_seconds:.1f}",
             _cells(row) + (f"; {row.why_unranked}" if row.why_unranked and row.kind != "ranked" else ""),
         ]
         for row in board.rows
@@ -155,6 +156,7 @@ def _row_json(row: Row) -> dict[str, Any]:
         "environments": environments,
         "trials": row.trials,
         "compute_seconds": round(row.compute_seconds, 3),
+        "shared_seconds": round(row.shared_seconds, 3),
         "failed": dict(row.failed),
         "missing": row.missing,
         "not_applicable": row.not_applicable,
