@@ -118,6 +118,25 @@ def test_every_named_host_is_reserved_or_private(corpus: Corpus) -> None:
                         assert reserved.search(name.rstrip(".")), (card.cve, name)
 
 
+def test_every_address_and_every_dotted_name_with_a_public_ending_is_reserved() -> None:
+    """Also outside of URLs: arguments of ping and nslookup, mail addresses, serialized host names."""
+    addresses = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
+    public = re.compile(
+        r"(?<![\w.-])((?:[\w-]+\.)+(?:com|net|org|io|ru|cn|info|xyz|site|dev|app|me|co|live|fun))(?![\w.(-])"
+    )
+    no_hosts = {"java.io", "system.net", "syno.api.info", "yaml.org", "protected-networks.com", "ng.ru"}
+    # packages, an API's name, the URI of a YAML tag, a product's folder, and a piece of a class name cut in three
+    for card in cards.load():
+        for core in card.cores:
+            text = core.raw("kestrel7").decode("latin-1")
+            for found in addresses.findall(text):
+                if all(int(part) < 256 for part in found.split(".")):
+                    assert not ipaddress.ip_address(found).is_global, (card.cve, found)
+            for found in public.findall(text.lower()):
+                reserved = re.search(r"(^|\.|40)example\.(com|net|org)$", found)
+                assert reserved or found in no_hosts, (card.cve, found)
+
+
 def test_flip_environments_are_the_same_rows_under_other_cues(benchmark_: Benchmark, corpus: Corpus) -> None:
     scenario = benchmark_.build(corpus, spec(benchmark_, "planted-95"), 0, STANDARD)
     environments = scenario.environments
@@ -134,3 +153,32 @@ def test_flip_environments_are_the_same_rows_under_other_cues(benchmark_: Benchm
     seen = {cue: set(scenario.train.transform.assignment.codes[cue]) for cue in CUES}
     for cue, codes in environments["novel"].transform.assignment.codes.items():
         assert not seen[cue] & set(codes)
+
+
+def test_every_payload_parses_into_its_request(corpus: Corpus) -> None:
+    """Request line and fields as of RFC 9112, a body exactly as long as Content-Length says, in its format."""
+    from email import policy
+    from email.parser import BytesParser
+    from xml.parsers import expat
+
+    request_line = re.compile(rb"(GET|POST|PUT) (/[!-~]*) HTTP/1\.1")
+    field = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [ -~\x80-\xff]*")
+    for payload in corpus.payloads(np.arange(len(corpus))):
+        head, blank, body = payload.partition(b"\r\n\r\n")
+        assert blank
+        line, *fields = head.split(b"\r\n")
+        assert request_line.fullmatch(line), line
+        assert all(field.fullmatch(f) for f in fields), fields
+        names = dict(f.split(b": ", 1) for f in fields)
+        assert b"Host" in names
+        assert int(names.get(b"Content-Length", b"0")) == len(body)
+        kind = names.get(b"Content-Type", b"")
+        if kind.startswith(b"application/json"):
+            assert isinstance(json.loads(body), dict)
+        elif kind.startswith(b"multipart/form-data"):
+            message = BytesParser(policy=policy.HTTP).parsebytes(b"Content-Type: " + kind + b"\r\n\r\n" + body)
+            assert message.is_multipart()
+        elif b"xml" in kind and body.startswith((b"<request>", b"<data>", b"<item>", b"<form>")):
+            expat.ParserCreate().Parse(body, True)
+        elif kind.startswith(b"application/x-www-form-urlencoded"):
+            assert re.fullmatch(rb"[!-~]*", body), body
