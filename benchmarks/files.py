@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -146,7 +145,7 @@ class _Loader:
     def __init__(self, path: Path, mapping: Mapping[str, str], where: Mapping[str, tuple[str, ...]]) -> None:
         self._path = path
         self._where = where
-        self._groups = mapping["group"].split("+") if "group" in mapping else []
+        self._groups = list(dict.fromkeys(mapping["group"].split("+"))) if "group" in mapping else []
         self._fields = {field: column for field, column in mapping.items() if field != "group"}
         self._broken: list[str] = []
 
@@ -157,18 +156,19 @@ class _Loader:
         groups: dict[str, list[str | None]] = {column: [] for column in self._groups}
         total = 0
         for number, row in self._rows():
-            if any(str(row.get(column)) not in values for column, values in self._where.items()):
+            if any(_spelling(row.get(column)) not in values for column, values in self._where.items()):
                 continue
             total += 1
             try:
                 cast = {field: _CASTS.get(field, _text)(row.get(column)) for field, column in self._fields.items()}
+                links = {column: _text(row.get(column)) for column in self._groups}
             except ValueError as error:
                 self._broken.append(f"row {number}: {error}")
                 continue
             for field, value in cast.items():
                 columns[field].append(value)
             for column in self._groups:
-                groups[column].append(_text(row.get(column)))
+                groups[column].append(links[column])
         self._check(total)
         table = {("sample" if field == "id" else field): values for field, values in columns.items()}
         table.setdefault("sample", [str(i) for i in range(len(table["payload"]))])
@@ -208,21 +208,17 @@ class _Loader:
         return (f"{len(self._broken)} rows were left out: {'; '.join(self._broken[:5])}",)
 
     def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yields (row number from 1, row); checks on the first that every column is there."""
+        """Yields (row number from 1, row); checks at the end that every column was there."""
         wanted = [*self._fields.values(), *self._groups, *self._where]
-        seen: Counter[str] = Counter()
+        seen: set[str] = set()
         for number, row in self._raw_rows():
-            seen.update(column for column in wanted if column in row)
-            if number == 1000:
-                self._require(wanted, seen, row)
+            seen.update(row)
             yield number, row
-        if seen or number:
-            self._require(wanted, seen, row)
-
-    def _require(self, wanted: list[str], seen: Counter[str], row: dict[str, Any]) -> None:
+        if not seen:
+            raise UserError(f"{self._path} holds no row.")
         for column in wanted:
-            if not seen[column]:
-                raise UserError(f"{self._path} has no column {column}; {nearest(column, list(row))}")
+            if column not in seen:
+                raise UserError(f"{self._path} has no column {column}; {nearest(column, sorted(seen))}")
 
     def _raw_rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
         return self._parquet_rows() if self._path.suffix == ".parquet" else self._json_rows()
@@ -268,8 +264,18 @@ class _Loader:
             raise UserError(f"{self._path} is no Parquet file ({error}).") from error
 
 
+def _spelling(value: Any) -> str:
+    """A value as ``--where`` spells it: true and false as in JSON."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _text(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)
+    if value is None or value == "":
+        return None
+    text = _spelling(value)
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"the text {text[:20]!r} holds half a surrogate pair")
+    return text
 
 
 def _required_text(value: Any) -> str:

@@ -116,7 +116,9 @@ class LocalExecutor:
                 timeout = max(0.0, min(r.deadline for r in running) - time.monotonic())
                 ready = wait([r.connection for r in running], timeout)
                 for cell in list(running):
-                    event = self._receive(cell) if cell.connection in ready else self._overdue(cell)
+                    event = self._receive(cell) if cell.connection in ready else None
+                    if not isinstance(event, Finished | Failed):
+                        event = self._overdue(cell) or event
                     if isinstance(event, Finished | Failed):
                         cell.finished = isinstance(event, Finished)
                         running.remove(cell)

@@ -22,7 +22,7 @@ TAGS: tuple[Tag, ...] = ("text", "groups", "span")
 
 @dataclass(frozen=True)
 class Descriptions:
-    """Texts handed to methods with the tag ``text``: those of the training rows, and description-only ones.
+    """Texts handed to methods with the tag ``text``: those of the training rows.
 
     Attributes:
         texts: m texts.

@@ -132,7 +132,7 @@ def run_plan(
         for event in events:
             if isinstance(event, Finished | Failed):
                 cell = waiting[event.task.key]
-                _drop_empty(store.log_path(cell))
+                _drop_empty(store.log_path(cell, event.task.part))
                 if event.task.part is None:
                     record = _record(cell, event, command)
                     store.put(record)
@@ -155,7 +155,7 @@ def _tasks(cells: list[Cell], plugins: tuple[str, ...], store: Store) -> Iterato
         members = sorted(group, key=lambda cell: bool(cell.method.shared))
         for cell in {cell.method.shared: cell for cell in members if cell.method.shared}.values():
             for part in ("train", "validation", *cell.scenario.environments):
-                yield _task(cell, plugins, part), store.log_path(cell)
+                yield _task(cell, plugins, part), store.log_path(cell, part)
         for cell in members:
             yield _task(cell, plugins), store.log_path(cell)
 

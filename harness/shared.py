@@ -5,6 +5,7 @@ that it already holds. A lock makes the first cell compute while the others wait
 charged its recorded cost in full.
 """
 
+import contextlib
 import json
 import shutil
 import tempfile
@@ -52,14 +53,17 @@ class SharedSteps:
 
         folder = self._root / hashing.of_json([step, content])[:32]
         self._root.mkdir(parents=True, exist_ok=True)
-        if not (folder / "cost.json").exists():
-            with filelock.FileLock(f"{folder}.lock"):
-                if not (folder / "cost.json").exists():
-                    self._store(folder, compute)
-        cost = json.loads((folder / "cost.json").read_text(encoding="utf-8"))
+        with filelock.FileLock(f"{folder}.lock"):
+            computed = not (folder / "cost.json").exists()
+            if computed:
+                self._store(folder, compute)
+            cost = json.loads((folder / "cost.json").read_text(encoding="utf-8"))
+            (folder / "cost.json").touch()
+            arrays = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
         self._used[folder] = float(cost["compute_seconds"])
-        (folder / "cost.json").touch()
-        return {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
+        if computed:
+            _evict(self._root, keep=folder)
+        return arrays
 
     def _store(self, folder: Path, compute: Callable[[], Arrays]) -> None:
         began = time.process_time()
@@ -75,15 +79,31 @@ class SharedSteps:
             temporary.rename(folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        _evict(self._root, keep=folder)
 
 
 def _evict(root: Path, keep: Path) -> None:
-    """Drops the least recently used entries beyond the cap; whoever has one mapped keeps its bytes."""
-    entries = [(path.stat().st_mtime, path.parent) for path in root.glob("*/cost.json")]
+    """Drops the least recently used entries beyond the cap, unless another process is at them.
+
+    An entry leaves by a rename, so that it is whole or gone; whoever has its arrays mapped keeps their bytes.
+    """
+    import filelock
+
+    entries = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    aged = sorted(((_modified(path / "cost.json"), path) for path in entries), reverse=True)
     total = 0
-    for _, folder in sorted(entries, reverse=True):
-        total += sum(path.stat().st_size for path in folder.glob("*"))
+    for _, folder in aged:
+        total += sum(path.stat().st_size for path in folder.glob("*.npy") if path.exists())
         if total > CAP_BYTES and folder != keep:
-            shutil.rmtree(folder, ignore_errors=True)
-            Path(f"{folder}.lock").unlink(missing_ok=True)
+            with (
+                contextlib.suppress(filelock.Timeout, FileNotFoundError),
+                filelock.FileLock(f"{folder}.lock", timeout=0),
+            ):
+                gone = folder.rename(root / f".evicted-{folder.name}")
+                shutil.rmtree(gone, ignore_errors=True)
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

@@ -2,7 +2,8 @@
 
 Seed s tests fold ``s % FOLDS`` of the partition ``s // FOLDS``, so that seeds are samples of units (components of
 linked CVEs, products ...), not repeats on the same ones. A fold's test rows come from half of each of its units'
-cores (distinct attacks), whatever the scenario, so that scenarios pair. Cores are never on both sides of a split.
+cores (distinct attacks); scenarios with the same units have the same test rows (but for the temporal ones, which test
+all cores after the cut-off). Cores are never on both sides of a split.
 """
 
 import datetime
@@ -215,6 +216,8 @@ def days(corpus: Corpus) -> npt.NDArray[np.float64]:
 def cutoff(date: npt.NDArray[np.float64]) -> float:
     """Returns the earliest day that leaves at most 40 % of the dated rows to test on; the last day if none does."""
     known = np.sort(date[~np.isnan(date)])
+    if not len(known):
+        raise ValueError("no row of the corpus has a date")
     for day in np.unique(known):
         if (known >= day).mean() <= TEMPORAL_SHARE:
             return float(day)

@@ -77,11 +77,12 @@ class Store:
             raise
         return path
 
-    def log_path(self, cell: Cell) -> Path:
-        """Returns the file that takes what a cell's method prints; makes its folder."""
+    def log_path(self, cell: Cell, part: str | None = None) -> Path:
+        """Returns the file that takes what a cell, or a preparation of its shared step, prints; makes its folder."""
+        suffix = "" if part is None else f"-{slug(part)}"
         folder = self.root / ".logs"
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{slug(cell.method.name)}-{slug(cell.scenario.name)}-s{cell.seed}-{cell.key[:16]}.log"
+        return folder / f"{slug(cell.method.name)}-{slug(cell.scenario.name)}-s{cell.seed}-{cell.key[:16]}{suffix}.log"
 
     def records(self) -> Iterator[Record]:
         """Yields every record, in the order of the file names.

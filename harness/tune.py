@@ -76,6 +76,8 @@ def tune(
         except MemoryError:
             raise
         except Exception as error:
+            if _is_out_of_memory(error):
+                raise MemoryError(str(error)) from error
             search.fail(number, params, error)
         else:
             record = TrialRecord(number=number, params=params, state="complete", macro_f1=macro_f1, worst_group=worst)
@@ -88,6 +90,11 @@ def tune(
     if best is None:
         raise CellFailure(*search.first_error)
     return Tuned(best[1], search.trials, best[2], search.limited_by)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether a library reported that memory ran out by another exception, as torch and XGBoost do."""
+    return any(words in str(error).lower() for words in ("can't allocate memory", "bad_alloc", "out of memory"))
 
 
 class _Search:

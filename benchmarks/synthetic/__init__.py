@@ -15,6 +15,7 @@ from harness import (
     UserError,
     cached,
     cached_meta,
+    duplicates,
     hashing,
     register_benchmark,
 )
@@ -35,7 +36,8 @@ class Synthetic(Benchmark):
         super().__init__(ref)
         if ref.mapping or ref.where:
             raise UserError("--map and --where belong to files:PATH; the benchmark synthetic takes neither.")
-        sources = sorted([*_FOLDER.glob("*.py"), *_FOLDER.glob("cards/**/*.jsonl")])
+        near_duplicates = Path(str(duplicates.__file__))
+        sources = [*sorted([*_FOLDER.glob("*.py"), *_FOLDER.glob("cards/**/*.jsonl")]), near_duplicates]
         self._fingerprint = hashing.of_json(["synthetic", VERSION, [hashing.of_file(path) for path in sources]])
 
     def meta(self) -> CorpusMeta:

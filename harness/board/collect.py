@@ -67,7 +67,7 @@ class Board:
     provenance: Mapping[str, str]
 
 
-Setting = tuple[str, str, str, int, float, str, tuple[int | None, ...]]
+Setting = tuple[str, str, str, int, float, str, str, tuple[int | None, ...]]
 
 
 def boards(
@@ -76,14 +76,14 @@ def boards(
     """Groups records by corpus and budget and summarises each group.
 
     Args:
-        records: any records; those of different corpora, presets or budgets never share a board.
-        is_stale: whether a record was made by an older version of its method or scenario.
+        records: any records; those of different corpora, presets, budgets or precisions never share a board.
+        is_stale: whether a record was made by an older version of its method.
         ranks: whether a preset of that name ranks.
     """
     grouped: dict[Setting, list[Record]] = defaultdict(list)
     for record in records:
         c = record.cell
-        setting = (c.benchmark, c.corpus, c.preset, c.trials, c.seconds, c.sampler, tuple(c.sizes))
+        setting = (c.benchmark, c.corpus, c.preset, c.trials, c.seconds, c.sampler, c.precision, tuple(c.sizes))
         grouped[setting].append(record)
     return [
         _board(setting, group, is_stale, ranks(setting[2])) for setting, group in sorted(grouped.items(), key=_order)
@@ -163,7 +163,8 @@ def _row(
     ids = [value for column, value in means.items() if column[1] == "id"]
     any_record = records[0]
     not_applicable = sum(r.status == "not-applicable" for r in records)
-    missing = len(expected - set(by_cell))
+    no_fallback = {place for place, record in scoring.items() if record is None}
+    missing = len((expected - set(by_cell)) | no_fallback) - not_applicable
     why = "not applicable" if not_applicable else "missing cells" if missing else ""
     return Row(
         method=any_record.cell.method,

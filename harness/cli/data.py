@@ -96,9 +96,10 @@ def _disagreements(corpus: "Corpus", facts: Path) -> list[str]:
     try:
         with gzip.open(facts, "rt") if facts.suffix == ".gz" else facts.open(encoding="utf-8") as stream:
             table: dict[tuple[str, str], dict[str, Any]] = {
-                (row["cve"], row["class"]): row for row in map(json.loads, stream)
+                (row["cve"], row["class"]): {name: row[name] for name in _FACTS.values()}
+                for row in map(json.loads, stream)
             }
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"--facts {facts}: it is no readable JSONL of facts ({error}).") from error
     if not corpus.has("cve"):
         raise UserError(f"--facts {facts}: the corpus {corpus.meta.name} names no CVEs.")

@@ -25,7 +25,9 @@ def run(
         str, typer.Option(metavar="a,b|all", help="Methods by name; all means every ranked one.")
     ] = "all",
     bench: options.Bench = "synthetic",
-    scenario: Annotated[str, typer.Option(metavar="a,b", help="Scenarios by name; all by default.")] = "",
+    scenario: Annotated[
+        str, typer.Option(metavar="a,b", help="Scenarios by name; all by default, a few under quick.")
+    ] = "",
     seeds: Annotated[
         str | None, typer.Option(metavar="N|A-B|A,B", help="How many seeds, or which; each tests another fold.")
     ] = None,

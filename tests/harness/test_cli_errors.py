@@ -64,6 +64,8 @@ def test_bad_files(shell: Shell, requests_file: Path) -> None:
         ("empty.jsonl", b"", "is empty"),
         ("broken.jsonl", b'{"raw": "x", "class": "a"}\n{"raw":\n', "line 2: no JSON"),
         ("list.jsonl", b"[1]\n", "a JSON object is needed"),
+        ("blank.jsonl", b"\n\n", "holds no row"),
+        ("half.jsonl", b'{"raw": "x", "class": "a\\ud800"}\n', "half a surrogate pair"),
         ("cut.jsonl.gz", b"\x1f\x8b\x08\x00", "cannot be read"),
         ("no.parquet", b"PAR1", "no Parquet file"),
         ("one.jsonl", b'{"raw": "x", "class": "a"}\n', "at least two classes"),
@@ -74,6 +76,17 @@ def test_bad_files(shell: Shell, requests_file: Path) -> None:
     check(shell, ("--bench", f"files:{requests_file}", *columns, "--where", "class=none"), "no row is left")
     check(shell, ("--bench", f"files:{requests_file}", *columns, "--where", "class"), "COLUMN=VALUE")
     check(shell, ("--bench", f"files:{requests_file}", *columns, "--scenario", "temporal"), "it needs dates")
+
+
+def test_where_spells_booleans_as_json_and_late_columns_count(shell: Shell) -> None:
+    path = shell.folder / "flags.jsonl"
+    rows = [{"raw": f"x{i}", "class": "ab"[i % 2], "bad": i % 3 > 0} for i in range(1500)]
+    rows[-1]["late"] = "g"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    arguments = ("--bench", f"files:{path}", "--map", "payload=raw,label=class,group=late+late", "--where", "bad=true")
+    done = shell("run", "--dry-run", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "1000 payloads" in done.stdout
 
 
 def test_a_corrupt_record_is_named_and_nothing_is_lost(shell: Shell, mapped: tuple[str, ...]) -> None:
