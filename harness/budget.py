@@ -41,6 +41,7 @@ class Ledger:
     shared: SharedSteps = field(default_factory=SharedSteps)
     started: float = field(default_factory=time.process_time)
     trial_seconds: list[float] = field(default_factory=list)
+    bound: bool = False  # whether anything was ever told that the seconds are spent
 
     @property
     def own(self) -> float:
@@ -49,4 +50,5 @@ class Ledger:
 
     def exhausted(self) -> bool:
         """Whether the cell's seconds are spent; methods poll it as ``context.should_stop``."""
-        return self.own + self.shared.charged >= self.budget.seconds
+        self.bound = self.bound or self.own + self.shared.charged >= self.budget.seconds
+        return self.bound

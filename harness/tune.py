@@ -65,7 +65,6 @@ def tune(
     best: tuple[float, Predictor, TrialRecord] | None = None
     for number in range(search.most):
         if number and ledger.exhausted():
-            search.limited_by = "seconds"
             break
         on_trial(number)
         params = search.ask(number)
@@ -89,7 +88,7 @@ def tune(
             ledger.trial_seconds.append(ledger.own - began)
     if best is None:
         raise CellFailure(*search.first_error)
-    return Tuned(best[1], search.trials, best[2], search.limited_by)
+    return Tuned(best[1], search.trials, best[2], "seconds" if ledger.bound else search.limited_by)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
