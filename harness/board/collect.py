@@ -99,7 +99,11 @@ def _board(setting: Setting, records: list[Record], is_stale: Callable[[Record],
     fresh = [r for r in records if not is_stale(r)]
     expected = {(r.cell.scenario, r.cell.seed) for r in fresh}
     scenarios = {r.cell.scenario: r.cell for r in fresh}
-    columns = tuple((name, env) for name in sorted(scenarios) for env in scenarios[name].environments)
+    columns = tuple(
+        (name, env)
+        for name in sorted(scenarios)
+        for env in sorted(scenarios[name].environments, key=lambda env: (env != "id", env))
+    )
     by_method: dict[str, list[Record]] = defaultdict(list)
     for record in fresh:
         by_method[record.cell.method].append(record)
