@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ from methods.neural.towers import ByteCNN, MiniLMTop
 from methods.neural.training import Settings, batches, seed_everything
 from tests.methods import golden
 
-ROUNDS = 3
+ROUNDS = 5
 
 
 @pytest.fixture
@@ -32,12 +31,12 @@ def two_threads() -> Iterator[None]:
 
 
 def natural_payloads(rows: int) -> tuple[Payloads, np.ndarray]:
-    """Rendered training rows of `iid`."""
+    """Training rows of `iid` as the corpus stores them: planted cues (a padding parameter among them) lengthen them."""
     registry.discover()
     benchmark = registry.open_benchmark(BenchmarkRef("synthetic"))
     corpus = benchmark.corpus()
-    train = benchmark.build(corpus, benchmark.scenarios()[0], 0, Sizes(rows, 110, 110)).train
-    return train.render(corpus), corpus.labels[train.rows]
+    train = benchmark.build(corpus, benchmark.scenarios()[0], 0, Sizes(rows, 110, 110)).train.rows
+    return corpus.payloads(train), corpus.labels[train]
 
 
 def epoch(tower: nn.Module, inputs: ByteInputs, labels: np.ndarray) -> float:
@@ -56,9 +55,10 @@ def epoch(tower: nn.Module, inputs: ByteInputs, labels: np.ndarray) -> float:
 
 
 def compare(ours: Callable[[], float], other: Callable[[], float]) -> float:
-    """Median over interleaved rounds of (seconds of the other) / (seconds of ours)."""
+    """Least seconds of the other over least seconds of ours, over interleaved rounds: noise only ever adds."""
     ours(), other()
-    return median(other() / ours() for _ in range(ROUNDS))
+    rounds = [(ours(), other()) for _ in range(ROUNDS)]
+    return min(theirs for _, theirs in rounds) / min(own for own, _ in rounds)
 
 
 def test_padding_to_the_batch_is_3_times_faster_than_to_1024(benchmark: BenchmarkFixture) -> None:
@@ -121,8 +121,7 @@ def test_stage_two_of_text_guided_costs_at_most_15_percent_more_than_cross_entro
             began = time.perf_counter()
             fit_payload_tower(tower, head, train, validation, Settings(1e-4, 1), context)
             seconds[name].append(time.perf_counter() - began)
-    pairs = zip(seconds["InfoNCE"][1:], seconds["cross-entropy"][1:], strict=True)
-    ratio = median(ours / other for ours, other in pairs)
+    ratio = min(seconds["InfoNCE"][1:]) / min(seconds["cross-entropy"][1:])
     benchmark.pedantic(lambda: None, rounds=1)
     benchmark.extra_info["stage two over cross-entropy"] = round(ratio, 3)
     print(f"stage two of text-guided: {ratio:.2f} times cross-entropy on the same tower")
