@@ -8,14 +8,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness import duplicates, hashing, probes, registry, seeds, space, splits, taxonomy
+    from harness import duplicates, hashing, natural, probes, registry, seeds, space, splits, taxonomy
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.corpus import Corpus, CorpusMeta, cached, cached_meta
     from harness.errors import UserError, nearest
     from harness.method import Context, Descriptions, Method, Predictor, TrainingData
+    from harness.natural import NaturalBenchmark
     from harness.payloads import Payloads
     from harness.registry import register_benchmark, register_method
-    from harness.scenario import Environment, EnvironmentSpec, Scenario, ScenarioSpec, Sizes
+    from harness.scenario import Environment, EnvironmentSpec, Rendered, Scenario, ScenarioSpec, Sizes
     from harness.space import Categorical, Float, Int, Params
     from harness.taxonomy import ThreatClass
 
@@ -32,9 +33,11 @@ __all__ = [
     "Float",
     "Int",
     "Method",
+    "NaturalBenchmark",
     "Params",
     "Payloads",
     "Predictor",
+    "Rendered",
     "Scenario",
     "ScenarioSpec",
     "Sizes",
@@ -45,6 +48,7 @@ __all__ = [
     "cached_meta",
     "duplicates",
     "hashing",
+    "natural",
     "nearest",
     "probes",
     "register_benchmark",
@@ -61,9 +65,10 @@ _HOME = {
     "corpus": ("Corpus", "CorpusMeta", "cached", "cached_meta"),
     "errors": ("UserError", "nearest"),
     "method": ("Context", "Descriptions", "Method", "Predictor", "TrainingData"),
+    "natural": ("NaturalBenchmark",),
     "payloads": ("Payloads",),
     "registry": ("register_benchmark", "register_method"),
-    "scenario": ("Environment", "EnvironmentSpec", "Scenario", "ScenarioSpec", "Sizes"),
+    "scenario": ("Environment", "EnvironmentSpec", "Rendered", "Scenario", "ScenarioSpec", "Sizes"),
     "space": ("Categorical", "Float", "Int", "Params"),
     "taxonomy": ("ThreatClass",),
 }
@@ -71,7 +76,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("duplicates", "hashing", "probes", "registry", "seeds", "space", "splits", "taxonomy"):
+    if name in ("duplicates", "hashing", "natural", "probes", "registry", "seeds", "space", "splits", "taxonomy"):
         return importlib.import_module(f"harness.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")

@@ -6,6 +6,7 @@ from harness import hashing, space
 from harness.benchmark import BenchmarkRef
 from harness.budget import Budget
 from harness.corpus import CorpusMeta
+from harness.derived import NO_EXTRAS, Extras
 from harness.method import MethodInfo, Precision
 from harness.scenario import ScenarioSpec, Sizes
 
@@ -17,6 +18,7 @@ class Cell:
     """One (method, benchmark, scenario, seed) under one budget.
 
     Attributes:
+        extras: what the run added to the scenario, whose environments and their versions tell it already.
         missing: what the corpus lacks for this method, empty when the cell can run.
     """
 
@@ -29,6 +31,7 @@ class Cell:
     sizes: Sizes
     preset: str
     precision: Precision
+    extras: Extras = NO_EXTRAS
     missing: str = ""
 
     def info(self) -> dict[str, object]:

@@ -63,11 +63,17 @@ class CorpusMeta:
     classes: dict[str, int]
     columns: tuple[str, ...]
     notes: tuple[str, ...] = ()  # what was dropped or changed while it was built, one sentence each
+    lacks: dict[str, str] = field(default_factory=dict)  # scenarios that its rows do not carry, a sentence each
 
     @property
     def groups(self) -> tuple[str, ...]:
         """Names of the grouping columns, without their prefix."""
         return tuple(c.removeprefix(GROUP) for c in self.columns if c.startswith(GROUP))
+
+    @property
+    def cues(self) -> tuple[str, ...]:
+        """Names of the cue columns, without their prefix."""
+        return tuple(c.removeprefix(CUE) for c in self.columns if c.startswith(CUE))
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,14 @@ from harness import hashing, metrics, registry, seeds
 from harness.benchmark import BenchmarkRef
 from harness.budget import Budget, Ledger
 from harness.corpus import Corpus
+from harness.derived import NO_EXTRAS, Additions, Extras, additions
 from harness.method import Context, Descriptions, Method, Precision, Predictor, Tag, TrainingData
-from harness.record import Result
-from harness.scenario import NEUTRAL, Environment, Scenario, Sizes
+from harness.record import PerturbationCounts, Result
+from harness.scenario import Environment, Scenario, Sizes
+from harness.scoring import figures
 from harness.taxonomy import threat_class
 from harness.tune import Tuned, selection, tune
+from harness.views import show_part, viewed
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Task:
     budget: Budget
     sizes: Sizes
     precision: Precision
+    view: str = ""
+    extras: Extras = NO_EXTRAS
     plugins: tuple[str, ...] = ()
     part: str | None = None  # prepare the method's shared step for this part of the scenario, and nothing else
 
@@ -87,7 +92,10 @@ def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Calla
 
 def _prepare(task: Task, part: str, method: Method, ledger: Ledger) -> None:
     corpus, scenario = _open(task)
-    environment = {"train": scenario.train, "validation": scenario.validation, **scenario.environments}[part]
+    own = {"train": scenario.train, "validation": scenario.validation, **scenario.environments}
+    environment = own.get(part) or _additions(task, corpus, scenario, part).environments.get(part)
+    if environment is None:
+        return  # no row of this scenario can be derived
     context = _context(task, corpus.classes, ledger, lambda step, score: None)
     method.prepare(environment.render(corpus), context)
 
@@ -107,7 +115,13 @@ def _open(task: Task) -> tuple[Corpus, Scenario]:
     if corpus.meta.hash != task.corpus:
         raise RuntimeError(f"the corpus changed while the run was under way ({task.benchmark})")
     spec = next(s for s in benchmark.scenarios() if s.name == task.scenario)
-    return corpus, benchmark.build(corpus, spec, task.seed, task.sizes)
+    scenario = benchmark.build(corpus, spec, task.seed, task.sizes)
+    return corpus, show_part(scenario, viewed(spec, task.view)) if task.view else scenario
+
+
+def _additions(task: Task, corpus: Corpus, scenario: Scenario, only: str | None = None) -> Additions:
+    extras = NO_EXTRAS if task.view else task.extras
+    return additions(scenario, extras, corpus, task.seed, only)
 
 
 def _tuning_data(task: Task, tags: frozenset[Tag]) -> _TuningData:
@@ -144,14 +158,10 @@ def _descriptions(corpus: Corpus, rows: npt.NDArray[np.int64]) -> Descriptions:
 
 def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[str, Any]:
     corpus, scenario = _open(task)
-    tables = {name: _predict(tuned.predictor, corpus, env) for name, env in scenario.environments.items()}
-    predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
+    added = _additions(task, corpus, scenario)
+    environments = {**scenario.environments, **added.environments}
+    tables = {name: _predict(tuned.predictor, corpus, env) for name, env in environments.items()}
     names = unit_names(corpus, scenario)
-    figures = {}
-    for name, environment in scenario.environments.items():
-        figures[name] = metrics.summary(tables[name], corpus.labels[environment.rows], len(corpus.classes))
-        if environment.target is not None:
-            figures[name] |= metrics.cue_rates(predicted[NEUTRAL], predicted[name], environment.target)
     result = Result(
         classes=list(corpus.classes),
         rows={"train": len(data.train), "validation": len(data.validation)},
@@ -160,11 +170,15 @@ def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[
         limited_by=tuned.limited_by,
         selected_by=selection(method),
         trials=tuned.trials,
-        metrics=figures,
-        predictions={name: hashing.of_array(labels.astype(np.int16)) for name, labels in predicted.items()},
+        metrics=figures(corpus, environments, tables),
+        predictions={name: hashing.of_array(table.argmax(axis=1).astype(np.int16)) for name, table in tables.items()},
         counts={
-            name: _counts(environment, corpus, names, predicted[name])
-            for name, environment in scenario.environments.items()
+            name: _counts(environment, corpus, names, tables[name].argmax(axis=1))
+            for name, environment in environments.items()
+        },
+        perturbations={
+            name: PerturbationCounts(left_out=dict(sorted(tally.left_out.items())), draws=tally.plain())
+            for name, tally in added.tallies.items()
         },
         notes=list(data.notes),
     )

@@ -1,5 +1,7 @@
 """Metrics of one prediction set, from integer counts wherever possible."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -81,6 +83,22 @@ def summary(table: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], classe
     }
 
 
+def area_under_time(values: Sequence[float]) -> float:
+    """Returns the mean of a metric over consecutive time windows by the trapezoidal rule (AUT, Pendlebury et al. 2019).
+
+    1 / (N - 1) times the sum over k of (f(k) + f(k + 1)) / 2, so that a metric of range 0 to 1 keeps it.
+
+    Args:
+        values: the metric in each window, in the order of time; at least two.
+
+    Raises:
+        ValueError: there are fewer.
+    """
+    if len(values) < 2:
+        raise ValueError(f"an area under time needs at least two windows, not {len(values)}")
+    return float(np.trapezoid(np.asarray(values, dtype=np.float64))) / (len(values) - 1)
+
+
 def cue_rates(
     neutral: npt.NDArray[np.int64], flipped: npt.NDArray[np.int64], target: npt.NDArray[np.int64]
 ) -> dict[str, float]:
@@ -93,3 +111,50 @@ def cue_rates(
         "flip_rate": float((neutral != flipped).mean()),
         "cue_follow": float((flipped == target).mean() - (neutral == target).mean()),
     }
+
+
+def against_base(
+    truth: npt.NDArray[np.int64],
+    before: npt.NDArray[np.int64],
+    after: npt.NDArray[np.int64],
+    draws: int,
+    classes: int,
+) -> dict[str, float]:
+    """Returns how predictions on changed payloads stand against those on the payloads as they were.
+
+    Args:
+        truth, before, after: int64 (n,) classes of rows, ``draws`` draws of the same rows one after the other.
+        draws: of each row.
+        classes: number of classes.
+
+    Returns:
+        ``base_macro_f1``: on the same rows unchanged. ``flip_rate``: share of predictions that change. ``worst_case``:
+        macro-F1 when of each row's draws a wrong one counts, if any is (worst case as in HELM, Liang et al. 2022).
+    """
+    one = truth[: len(truth) // draws]
+    by_draw = after.reshape(draws, -1)
+    wrong = by_draw != one
+    worst = np.where(wrong.any(axis=0), by_draw[wrong.argmax(axis=0), np.arange(len(one))], one)
+    return {
+        "base_macro_f1": macro_f1(confusion(truth, before, classes)),
+        "flip_rate": float((before != after).mean()),
+        "worst_case": macro_f1(confusion(one, worst, classes)),
+    }
+
+
+def occlusion_share(
+    whole: npt.NDArray[np.float32], without: npt.NDArray[np.float32], alone: npt.NDArray[np.float32]
+) -> float:
+    """Returns the attack's share of what the predictions hang on, by occlusion (Zeiler and Fergus 2014).
+
+    The attack counts with the fall of the predicted class's probability when it is cut out, the carrier with the fall
+    when the attack stands alone; the share is that of the sums over rows, a half where nothing falls.
+
+    Args:
+        whole, without, alone: float32 (n, classes), probabilities of the payload, without its attack, of the attack.
+    """
+    rows = np.arange(len(whole))
+    guess = whole.argmax(axis=1)
+    attack = np.maximum(whole[rows, guess] - without[rows, guess], 0).sum(dtype=np.float64)
+    carrier = np.maximum(whole[rows, guess] - alone[rows, guess], 0).sum(dtype=np.float64)
+    return float(attack / (attack + carrier)) if attack + carrier > 0 else 0.5

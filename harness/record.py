@@ -49,6 +49,13 @@ class TrialRecord(_Strict):
     reason: str | None = None
 
 
+class PerturbationCounts(_Strict):
+    """What became of the rows and draws of one derived environment."""
+
+    left_out: dict[str, int] = Field(description="rows of all draws, by reason")
+    draws: dict[str, dict[str, int]] = Field(description="draws, no-ops, rejected and kept ones, by perturbation")
+
+
 class Result(_Strict):
     """What two runs of the same cell share to the last digit (one processor model, one set of pins)."""
 
@@ -64,6 +71,7 @@ class Result(_Strict):
     counts: dict[str, dict[str, list[list[int]]]] = Field(
         description="by environment and unit: true class, predicted class, rows"
     )
+    perturbations: dict[str, PerturbationCounts] = Field(default_factory=dict, description="by derived environment")
     notes: list[str] = Field(default_factory=list, description="what the scenario's draw left out")
 
 

@@ -9,6 +9,7 @@ from harness.benchmark import Benchmark
 from harness.budget import Budget
 from harness.cell import Cell, missing_for
 from harness.corpus import CorpusMeta
+from harness.derived import NO_EXTRAS, Extras, extended
 from harness.errors import UserError, nearest
 from harness.execute import Task
 from harness.executor import Event, Failed, Finished, LocalExecutor
@@ -17,6 +18,7 @@ from harness.provenance import here, now, precision
 from harness.record import CellInfo, Failure, Record, Result
 from harness.scenario import ScenarioSpec, Sizes
 from harness.store import Store
+from harness.views import AT, viewed
 
 
 @dataclass(frozen=True)
@@ -52,44 +54,59 @@ class Tally:
 def choose_scenarios(benchmark: Benchmark, names: Sequence[str], quick: bool) -> list[ScenarioSpec]:
     """Returns the named scenarios of a benchmark; when none is named all of them, or under ``quick`` the quick ones.
 
+    ``SCENARIO@VIEW`` names a scenario in which only a part of each payload is shown (`harness.views.viewed`).
+
     Raises:
         UserError: a name is unknown, or the corpus lacks what the scenario needs.
     """
     known = {spec.name: spec for spec in benchmark.scenarios()}
     lacking = benchmark.unavailable()
-    for name in names:
+    for name in (text.partition(AT)[0] for text in names):
         if name in lacking:
             raise UserError(f"--scenario {name}: {lacking[name]}")
         if name not in known:
             raise UserError(f"--scenario {name} is unknown for {benchmark.ref}; {nearest(name, list(known))}")
-    if names:
-        return [known[name] for name in names]
-    return [spec for spec in known.values() if spec.quick or not quick]
+    if not names:
+        return [spec for spec in known.values() if spec.quick or not quick]
+    chosen = [(known[name], view) for name, _, view in (text.partition(AT) for text in names)]
+    return [viewed(spec, view) if view else spec for spec, view in chosen]
 
 
 def make_plan(
-    methods: Iterable[MethodInfo],
+    work: Iterable[tuple[ScenarioSpec, Sequence[MethodInfo]]],
     benchmark: Benchmark,
     corpus: CorpusMeta,
-    scenarios: Iterable[ScenarioSpec],
     seeds: Iterable[int],
     budget: Budget,
     sizes: Sizes,
     preset: str,
     store: Store,
+    extras: Extras = NO_EXTRAS,
 ) -> Plan:
     """Lists the cells, ordered by scenario and seed so that what cells share is used while it is warm.
+
+    Args:
+        work: scenarios, each with the methods that run on it.
+        benchmark: of the scenarios.
+        corpus: of the benchmark.
+        seeds: of each scenario and method.
+        budget: of each cell.
+        sizes: of each scenario's parts.
+        preset: whose sizes they are.
+        store: where records may be already.
+        extras: environments that every scenario gets.
 
     Raises:
         UserError: a record of one of the cells cannot be read.
     """
-    methods, seeds = list(methods), list(seeds)
+    seeds = list(seeds)
     cells = tuple(
         Cell(
             method=method,
             benchmark=benchmark.ref,
             corpus=corpus,
-            scenario=scenario,
+            scenario=extended(scenario, extras),
+            extras=extras,
             seed=seed,
             budget=budget,
             sizes=sizes,
@@ -97,7 +114,7 @@ def make_plan(
             precision=precision(),
             missing=missing_for(method, corpus),
         )
-        for scenario in scenarios
+        for scenario, methods in work
         for seed in seeds
         for method in methods
     )
@@ -168,7 +185,9 @@ def _task(cell: Cell, plugins: tuple[str, ...], part: str | None = None) -> Task
         method=cell.method.name,
         benchmark=cell.benchmark,
         corpus=cell.corpus.hash,
-        scenario=cell.scenario.name,
+        scenario=cell.scenario.name.partition(AT)[0],
+        view=cell.scenario.view,
+        extras=cell.extras,
         seed=cell.seed,
         budget=cell.budget,
         sizes=cell.sizes,

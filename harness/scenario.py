@@ -1,13 +1,13 @@
 """Scenarios: what is trained on, what it is validated on, and the environments it is tested in."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.corpus import Corpus
+from harness.corpus import CUE, Corpus
 from harness.payloads import Payloads
 
 ShiftType = Literal["none", "spurious-correlation", "attribute-generalization", "class-imbalance", "temporal", "source"]
@@ -15,10 +15,25 @@ Rows = npt.NDArray[np.int64]
 NEUTRAL = "neutral"
 
 
+@dataclass(frozen=True)
+class Rendered:
+    """n payloads of an environment, and what is known of their bytes.
+
+    Attributes:
+        payloads: n payloads.
+        spans: per payload the flat byte offsets of the attack (start, end, start, end ...), None where not known.
+        cues: what each payload shows of each cue, None where nothing; by the cue's name.
+    """
+
+    payloads: Payloads
+    spans: Sequence[Sequence[int] | None]
+    cues: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+
+
 class Transform(Protocol):
     """A deterministic rendering of corpus rows: a cue assignment or a perturbation."""
 
-    def __call__(self, corpus: Corpus, rows: Rows) -> Payloads:
+    def __call__(self, corpus: Corpus, rows: Rows) -> Rendered:
         """Returns one payload per row, in order."""
         ...
 
@@ -32,15 +47,32 @@ class Environment:
         transform: None leaves the stored payloads as they are.
         target: int64 (n,), where cues were made to point to a wrong class, that class; the scenario's environment
             `NEUTRAL` then holds the same rows with cues that point nowhere.
+        base: where payloads of another environment were changed, its name; it holds each of these rows once.
+        draws: how often each row occurs, one draw of all rows after the other.
     """
 
     rows: Rows
     transform: Transform | None = None
     target: Rows | None = None
+    base: str = ""
+    draws: int = 1
 
     def render(self, corpus: Corpus) -> Payloads:
         """Returns the payloads of this environment."""
-        return corpus.payloads(self.rows) if self.transform is None else self.transform(corpus, self.rows)
+        return self.rendered(corpus).payloads
+
+    def rendered(self, corpus: Corpus) -> Rendered:
+        """Returns the payloads of this environment with their attack's place and their cues, where known."""
+        return as_stored(corpus, self.rows) if self.transform is None else self.transform(corpus, self.rows)
+
+
+def as_stored(corpus: Corpus, rows: Rows) -> Rendered:
+    """Returns rows as the corpus stores them: its columns ``span`` and ``cue.*`` tell the rest."""
+    columns = [name for name in corpus.meta.columns if name.startswith(CUE)]
+    taken = corpus.table.select([*(("span",) if corpus.has("span") else ()), *columns]).take(rows)
+    spans = taken.column("span").to_pylist() if corpus.has("span") else [None] * len(rows)
+    cues = {name.removeprefix(CUE): taken.column(name).to_pylist() for name in columns}
+    return Rendered(corpus.payloads(rows), spans, cues)
 
 
 @dataclass(frozen=True)
@@ -55,7 +87,8 @@ class EnvironmentSpec:
 class ScenarioSpec:
     """What is known of a scenario before anything is built: enough to plan, key and list it.
 
-    ``quick`` says whether a run that names no scenarios takes it under the preset ``quick``.
+    ``quick`` says whether a run that names no scenarios takes it under the preset ``quick``; ``view`` names the part of
+    each payload that is shown of it, all of it where empty.
     """
 
     name: str
@@ -64,6 +97,7 @@ class ScenarioSpec:
     environments: Mapping[str, EnvironmentSpec]
     version: int = 1
     quick: bool = True
+    view: str = ""
 
     @property
     def scored(self) -> tuple[str, ...]:

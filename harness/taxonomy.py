@@ -30,20 +30,31 @@ _CLASSES: dict[str, tuple[str, tuple[int, ...]]] = {
 CLASS_OF_CWE: dict[int, str] = {cwe: name for name, (_, cwes) in _CLASSES.items() for cwe in cwes}
 ANCHORS: dict[str, str] = {name: anchor for name, (anchor, _) in _CLASSES.items()}
 
-# Coarser families of public request collections, mapped to the same anchors.
-_FAMILIES: dict[str, str] = {
-    "sqli": "SQL injection attack",
-    "xss": "cross-site scripting attack",
-    "path_traversal": "path traversal attack",
-    "command_injection": "operating system command injection attack",
-    "code_injection": "code injection attack",
-    "ssrf_xxe": "server-side request forgery or XML external entity attack",
-    "file_upload": "unrestricted file upload attack",
-    "open_redirect": "open redirect attack",
+# Coarser families of public request collections: an anchor of their own, and the classes they hold.
+_FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "sqli": ("SQL injection attack", ("sql-injection",)),
+    "xss": ("cross-site scripting attack", ("cross-site-scripting",)),
+    "path_traversal": ("path traversal attack", ("path-traversal",)),
+    "command_injection": ("operating system command injection attack", ("command-injection",)),
+    "code_injection": ("code injection attack", ("code-injection", "template-injection")),
+    "ssrf_xxe": (
+        "server-side request forgery or XML external entity attack",
+        ("server-side-request-forgery", "xml-external-entity"),
+    ),
+    "file_upload": ("unrestricted file upload attack", ("file-upload",)),
+    "open_redirect": ("open redirect attack", ("open-redirect",)),
 }
 
 
 def threat_class(name: str) -> ThreatClass:
     """Returns the class of a label; an unknown label's anchor is made of its own words."""
     words = name.replace("_", " ").replace("-", " ")
-    return ThreatClass(name, ANCHORS.get(name) or _FAMILIES.get(name) or f"{words} attack")
+    family = _FAMILIES[name][0] if name in _FAMILIES else f"{words} attack"
+    return ThreatClass(name, ANCHORS.get(name, family))
+
+
+def classes_of(label: str) -> frozenset[str]:
+    """Returns the threat classes that a label stands for: itself, those of its family, or none where it is unknown."""
+    if label in ANCHORS:
+        return frozenset((label,))
+    return frozenset(_FAMILIES[label][1]) if label in _FAMILIES else frozenset()

@@ -5,7 +5,7 @@ from typing import cast
 
 from benchmarks.synthetic import cards
 from benchmarks.synthetic.request import CueValues, Rendering, render
-from harness import Corpus, Payloads, duplicates
+from harness import Corpus, duplicates
 
 PER_CLASS = 1000
 
@@ -30,11 +30,6 @@ def render_sample(sample: str, cues: CueValues) -> Rendering:
     cve, number, _ = sample.split("/")
     card = _by_cve()[cve]
     return render(sample, card.cores[int(number)], card.endpoint, cues)
-
-
-def render_rows(names: list[str], cues: list[CueValues]) -> Payloads:
-    """Renders base rows, each under its own cues."""
-    return Payloads.from_list(render_sample(name, cue).payload for name, cue in zip(names, cues, strict=True))
 
 
 _CARDS: dict[str, cards.Card] = {}

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.synthetic.cues import CUES, REMOVED, Assignment, Codes, CueModel
-from harness import Corpus, Environment, EnvironmentSpec, Payloads, Scenario, ScenarioSpec, Sizes, seeds, splits
+from harness import (
+    Corpus,
+    Environment,
+    EnvironmentSpec,
+    Payloads,
+    Rendered,
+    Scenario,
+    ScenarioSpec,
+    Sizes,
+    seeds,
+    splits,
+)
 
 _SHIFTED = EnvironmentSpec(shifted=True)
 _PLAIN = EnvironmentSpec()
@@ -70,9 +81,9 @@ class CueTransform:
 
     assignment: Assignment
 
-    def __call__(self, corpus: Corpus, rows: Codes) -> Payloads:
+    def __call__(self, corpus: Corpus, rows: Codes) -> Rendered:
         """Returns one request per row; rows in the order the assignment was drawn for."""
-        from benchmarks.synthetic.corpus import render_rows
+        from benchmarks.synthetic.corpus import render_sample
         from benchmarks.synthetic.request import CueValues
 
         names = corpus.table.column("sample").take(rows).to_pylist()
@@ -81,7 +92,12 @@ class CueTransform:
             for name, cue in CUES.items()
         }
         values = [CueValues(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
-        return render_rows(names, values)
+        requests = [render_sample(name, value) for name, value in zip(names, values, strict=True)]
+        return Rendered(
+            Payloads.from_list(request.payload for request in requests),
+            [[edge for span in request.spans for edge in span] for request in requests],
+            columns,
+        )
 
 
 def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:

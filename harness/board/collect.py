@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
+from harness.derived import own
 from harness.intervals import Interval, t_interval
 from harness.record import Record
+from harness.views import AT
 
 FALLBACK = "majority"  # a failed cell takes this method's score
+Column = tuple[str, str]  # scenario and environment
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Row:
         score: mean over seeds of the score, with its interval; None where no scored environment was reached.
         id: mean macro-F1 in ``id`` environments.
         worst: lowest mean macro-F1 over scored environments, and its ``scenario/environment``.
-        environments: mean macro-F1 by (scenario, environment).
+        figures: mean over seeds of every metric, by (scenario, environment); derived environments included.
         compute_seconds: of tuning, without shared steps.
         shared_seconds: recorded cost of the shared steps it used, in full.
         failed: reason by scenario and seed of each failed cell.
@@ -34,7 +37,7 @@ class Row:
     score: Interval | None
     id: float | None
     worst: tuple[float, str] | None
-    environments: Mapping[tuple[str, str], float]
+    figures: Mapping[Column, Mapping[str, float]]
     trials: int
     compute_seconds: float
     shared_seconds: float
@@ -48,10 +51,20 @@ class Row:
         """In-distribution macro-F1 minus the score: never ranked by, since it rewards weak models."""
         return None if self.id is None or self.score is None else self.id - self.score.mean
 
+    def figure(self, column: Column, metric: str = "macro_f1") -> float | None:
+        """Mean over seeds of a metric in a (scenario, environment); None where there is none."""
+        return self.figures.get(column, {}).get(metric)
+
 
 @dataclass(frozen=True)
 class Board:
-    """The board of one corpus under one budget."""
+    """The board of one corpus under one budget.
+
+    Attributes:
+        columns: the scenarios' own environments.
+        probes: macro-F1 of what a view of the input tells, by (view, scenario/environment), with its learner.
+        left_out: rows and draws that perturbations left out or had rejected, in words.
+    """
 
     benchmark: str
     corpus: str
@@ -61,8 +74,10 @@ class Board:
     seconds: float
     seeds: tuple[int, ...]
     scenarios: Mapping[str, str]
-    columns: tuple[tuple[str, str], ...]
+    columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    probes: Mapping[tuple[str, str], float]
+    left_out: tuple[str, ...]
     notes: tuple[str, ...]
     provenance: Mapping[str, str]
 
@@ -96,13 +111,14 @@ def _order(item: tuple[Setting, list[Record]]) -> str:
 
 def _board(setting: Setting, records: list[Record], is_stale: Callable[[Record], bool], ranked: bool) -> Board:
     stale = [r for r in records if is_stale(r)]
-    fresh = [r for r in records if not is_stale(r)]
+    views = [r for r in records if AT in r.cell.scenario and not is_stale(r)]
+    fresh = [r for r in records if AT not in r.cell.scenario and not is_stale(r)]
     expected = {(r.cell.scenario, r.cell.seed) for r in fresh}
     scenarios = {r.cell.scenario: r.cell for r in fresh}
     columns = tuple(
         (name, env)
         for name in sorted(scenarios)
-        for env in sorted(scenarios[name].environments, key=lambda env: (env != "id", env))
+        for env in sorted(own(scenarios[name].environments), key=lambda env: (env != "id", env))
     )
     by_method: dict[str, list[Record]] = defaultdict(list)
     for record in fresh:
@@ -124,9 +140,36 @@ def _board(setting: Setting, records: list[Record], is_stale: Callable[[Record],
         scenarios={name: cell.shift for name, cell in sorted(scenarios.items())},
         columns=columns,
         rows=tuple(_with_ranks(rows, ranked)),
+        probes=_probes(views),
+        left_out=tuple(_left_out(fresh)),
         notes=tuple(sorted({note for r in fresh if r.result for note in r.result.notes} | _stale_notes(stale))),
-        provenance=_provenance(fresh),
+        provenance=_provenance([*fresh, *views]),
     )
+
+
+def _probes(records: list[Record]) -> dict[tuple[str, str], float]:
+    """Mean macro-F1 by (method on view, scenario/environment)."""
+    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for record in records:
+        scenario, _, view = record.cell.scenario.partition(AT)
+        for env, figures in (record.result.metrics if record.result else {}).items():
+            found[f"{view} ({record.cell.method})", f"{scenario}/{env}"].append(figures["macro_f1"])
+    return {place: fmean(values) for place, values in sorted(found.items())}
+
+
+def _left_out(records: list[Record]) -> Iterable[str]:
+    """One line per derived environment; the rows and draws are the same for every method, so one record per cell."""
+    by_place = {(r.cell.scenario, r.cell.seed): r.result for r in records if r.result}
+    totals: dict[Column, Counter[str]] = defaultdict(Counter)
+    for (scenario, _), result in sorted(by_place.items()):
+        for env, counts in result.perturbations.items():
+            total = totals[scenario, env]
+            total.update({f"rows left out, {reason}": n for reason, n in counts.left_out.items()})
+            for draws in counts.draws.values():
+                total.update({"draws": draws["draws"], "draws rejected": draws["rejected"]})
+            total["rows kept"] += int(result.metrics.get(env, {}).get("rows", 0))
+    for (scenario, env), total in totals.items():
+        yield f"{scenario}/{env}: " + ", ".join(f"{n} {what}" for what, n in sorted(total.items()) if n)
 
 
 def _stale_notes(stale: list[Record]) -> set[str]:
@@ -148,15 +191,8 @@ def _row(
         if r.status == "failed" and r.failure
     }
     scoring = {place: r if r.result else fallback.get(place) for place, r in by_cell.items()}
-    means = {
-        column: fmean(values)
-        for column in columns
-        if (
-            values := [
-                r.result.metrics[column[1]]["macro_f1"] for p, r in by_cell.items() if r.result and p[0] == column[0]
-            ]
-        )
-    }
+    figures = _mean_figures([r for r in records if r.result])
+    means = {c: figures[c]["macro_f1"] for c in columns if c in figures}
     per_seed = [
         value
         for seed in sorted({seed for _, seed in expected})
@@ -179,7 +215,7 @@ def _row(
         score=t_interval(per_seed) if per_seed else None,
         id=fmean(ids) if ids else None,
         worst=min(shifted) if shifted else None,
-        environments=means,
+        figures=figures,
         trials=sum(len(r.result.trials) for r in records if r.result),
         compute_seconds=sum(r.provenance.compute_seconds for r in records),
         shared_seconds=sum(r.provenance.shared_seconds for r in records),
@@ -188,6 +224,15 @@ def _row(
         not_applicable=not_applicable,
         stale=stale,
     )
+
+
+def _mean_figures(records: list[Record]) -> dict[Column, dict[str, float]]:
+    found: dict[Column, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        for env, figures in (record.result.metrics if record.result else {}).items():
+            for metric, value in figures.items():
+                found[record.cell.scenario, env][metric].append(value)
+    return {column: {metric: fmean(v) for metric, v in metrics.items()} for column, metrics in found.items()}
 
 
 def _score(by_scenario: Mapping[str, Record]) -> float | None:

@@ -1,9 +1,10 @@
 """A board as Markdown, as JSON and as a table in the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.board.collect import Board, Row
+from harness.board.diagnostics import diagnostics, figure
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -13,11 +14,6 @@ HEADER = """# Leaderboard
 Regenerated from `results/official/` by `harness leaderboard`; do not edit. Score: mean over shift types, scenarios and
 shifted environments of macro-F1, with its 95 % interval over folds of disjoint CVEs. ID: macro-F1 where nothing shifts.
 """
-
-
-def figure(value: float | None) -> str:
-    """Returns a macro-F1 to three digits, a dash where there is none."""
-    return "–" if value is None else f"{value:.3f}"
 
 
 def _score(row: Row) -> str:
@@ -66,7 +62,7 @@ def by_environment(board: Board, scenario: str) -> tuple[list[str], list[list[st
     """Returns the header and the lines of one scenario's table of environments."""
     columns = [column for column in board.columns if column[0] == scenario]
     header = ["method", *(env for _, env in columns)]
-    return header, [[row.method, *(figure(row.environments.get(c)) for c in columns)] for row in board.rows]
+    return header, [[row.method, *(figure(row.figure(c)) for c in columns)] for row in board.rows]
 
 
 def failures(board: Board) -> list[str]:
@@ -92,6 +88,10 @@ def markdown(boards: Sequence[Board]) -> str:
         for scenario, shift in board.scenarios.items():
             parts.append(f"### {scenario} (shift: {shift}), macro-F1 by environment\n")
             parts.append(_table(*by_environment(board, scenario)))
+        for caption, header, lines in diagnostics(board):
+            parts.append(f"### {caption}\n")
+            parts.append(_table(header, lines))
+        parts += [_bullets("Perturbed and excised rows", board.left_out)]
         parts += [_bullets("Failed cells (they score as `majority`)", failures(board))]
         parts += [_bullets("Left out", board.notes)]
         parts += [
@@ -131,6 +131,8 @@ def to_json(boards: Sequence[Board]) -> list[dict[str, Any]]:
             "seconds": board.seconds,
             "seeds": list(board.seeds),
             "scenarios": dict(board.scenarios),
+            "probes": [{"view": v, "environment": e, "macro_f1": value} for (v, e), value in board.probes.items()],
+            "left_out": list(board.left_out),
             "notes": list(board.notes),
             "provenance": dict(board.provenance),
             "methods": [_row_json(row) for row in board.rows],
@@ -140,9 +142,9 @@ def to_json(boards: Sequence[Board]) -> list[dict[str, Any]]:
 
 
 def _row_json(row: Row) -> dict[str, Any]:
-    environments: dict[str, dict[str, float]] = {}
-    for (scenario, env), value in row.environments.items():
-        environments.setdefault(scenario, {})[env] = value
+    environments: dict[str, dict[str, Mapping[str, float]]] = {}
+    for (scenario, env), figures in sorted(row.figures.items()):
+        environments.setdefault(scenario, {})[env] = figures
     return {
         "method": row.method,
         "version": row.version,
@@ -169,6 +171,7 @@ def terminal_tables(board: Board) -> "list[Table]":
     tables = [_terminal_table(title(board), *headline(board))]
     for scenario, shift in board.scenarios.items():
         tables.append(_terminal_table(f"{scenario} (shift: {shift}), macro-F1", *by_environment(board, scenario)))
+    tables += [_terminal_table(*table) for table in diagnostics(board)]
     return tables
 
 

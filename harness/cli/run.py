@@ -9,12 +9,17 @@ from harness.cli import options
 from harness.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from harness.benchmark import BenchmarkRef
     from harness.budget import Budget, Sampler
+    from harness.corpus import CorpusMeta
+    from harness.derived import Extras
     from harness.method import MethodInfo
     from harness.runner import Plan, Tally
+    from harness.scenario import ScenarioSpec
     from harness.store import Store
 
 Number = TypeVar("Number", int, float)
@@ -44,6 +49,14 @@ def run(
         str | None, typer.Option(metavar="GB|none", help="Private memory per worker; a fair share by default.")
     ] = None,
     results: Annotated[Path, typer.Option(metavar="DIR", help="Where records go.")] = Path("results/local"),
+    perturb: Annotated[
+        str, typer.Option(metavar="SUITE,…", help="Add perturbed tests: carrier, encoding, syntax, all.")
+    ] = "",
+    depth: Annotated[int, typer.Option(metavar="1-3", help="Perturbations of one payload.")] = 1,
+    draws: Annotated[int, typer.Option(metavar="K", help="Draws of each payload; the worst counts.")] = 3,
+    diagnostics: Annotated[
+        bool, typer.Option("--diagnostics", help="Add tests without the attack, and probes on parts of the input.")
+    ] = False,
     plugin: options.Plugin = None,
     mapping: options.Map = None,
     where: options.Where = None,
@@ -74,10 +87,13 @@ def run(
     benchmark = registry.open_benchmark(benchmark_ref(bench, mapping, where))
     corpus = benchmark.meta()
     scenarios = choose_scenarios(benchmark, options.names(scenario), quick=preset == "quick")
+    extras = _extras(perturb, depth, draws, diagnostics)
+    work = [(spec, methods) for spec in scenarios] + (probe_work(scenarios, corpus) if diagnostics else [])
     store = Store(results)
-    plan = make_plan(methods, benchmark, corpus, scenarios, chosen_seeds, budget, sizes.sizes, preset, store)
+    plan = make_plan(work, benchmark, corpus, chosen_seeds, budget, sizes.sizes, preset, store, extras)
     waiting = plan.waiting(retry_failed)
-    left_out = [s.name for s in benchmark.scenarios() if s not in scenarios]
+    chosen = {spec.name.partition("@")[0] for spec in scenarios}
+    left_out = [spec.name for spec in benchmark.scenarios() if spec.name not in chosen]
     _announce(console, plan, len(waiting), budget, count, [*corpus.notes, *_left_out(left_out)])
     if dry_run:
         return
@@ -123,6 +139,42 @@ def choose_methods(text: str) -> "list[MethodInfo]":
     if not chosen:
         raise UserError("--method: name at least one method, or all.")
     return list(chosen.values())
+
+
+def _extras(perturb: str, depth: int, draws: int, diagnostics: bool) -> "Extras":
+    """Reads ``--perturb``, ``--depth``, ``--draws`` and ``--diagnostics``.
+
+    Raises:
+        UserError: one of them is out of its range, or a suite's parsers are not installed.
+    """
+    from harness.derived import Extras
+    from harness.perturbations import suite
+
+    for option, value, most in (("--depth", depth, 3), ("--draws", draws, 100)):
+        if not 1 <= value <= most:
+            raise UserError(f"{option} {value}: a number from 1 to {most} is needed.")
+    suites = options.names(perturb)
+    if any(perturbation.tier == "B" for name in suites for perturbation in suite(name)):
+        from harness import oracles
+
+        oracles.check()
+    return Extras(tuple(suites), depth, draws, diagnostics)
+
+
+def probe_work(
+    scenarios: "Sequence[ScenarioSpec]", corpus: "CorpusMeta"
+) -> "list[tuple[ScenarioSpec, Sequence[MethodInfo]]]":
+    """Returns the views of the scenarios, each with the one method that probes them."""
+    from harness import registry
+    from harness.probes import PROBES
+    from harness.views import CUES, LEARNER, viewed
+
+    learner = [registry.method(LEARNER)]
+    out: list[tuple[ScenarioSpec, Sequence[MethodInfo]]] = []
+    for spec in (spec for spec in scenarios if not spec.view):
+        has_cues = corpus.cues or any(name.startswith("flip.") for name in spec.environments)
+        out += [(viewed(spec, view), learner) for view in (*PROBES, *((CUES,) if has_cues else ()))]
+    return out
 
 
 def _check_requirements(plan: "Plan", retry_failed: bool) -> None:

@@ -3,6 +3,7 @@
 import base64
 import ipaddress
 import json
+import os
 import re
 from urllib.parse import unquote_to_bytes
 from xml.sax.saxutils import unescape
@@ -15,7 +16,10 @@ from benchmarks.synthetic.corpus import render_sample, samples
 from benchmarks.synthetic.cues import CUES, REMOVED
 from benchmarks.synthetic.request import CueValues
 from harness import Benchmark, BenchmarkRef, Corpus, Sizes, registry
+from harness.perturbations.excision import excised
+from harness.perturbations.message import Message
 
+FULL = bool(os.environ.get("HARNESS_FULL_ROUNDS"))
 CLASSES = 11
 STANDARD = Sizes(1320, 330, 550)
 
@@ -183,3 +187,16 @@ def test_every_payload_parses_into_its_request(corpus: Corpus) -> None:
             expat.ParserCreate().Parse(body, True)
         elif kind.startswith(b"application/x-www-form-urlencoded"):
             assert re.fullmatch(rb"[!-~]*", body), body
+
+
+def test_an_excised_payload_decoded_holds_no_8_bytes_of_its_core(corpus: Corpus) -> None:
+    cores = {(card.cve, str(n)): core for card in cards.load() for n, core in enumerate(card.cores)}
+    columns = ("sample", "payload", "label", "span", "core")
+    for row in corpus.table.select(columns).to_pylist()[:: 1 if FULL else 10]:
+        cut = excised(Message.of(row["sample"], row["payload"], row["label"], row["span"]))
+        core = cores[tuple(row["core"].split("/"))]
+        parts = [part for text in (core.text, core.filename or "") for part in text.split(cards.PROOF)]
+        raw = [part.encode("latin-1") for part in parts]
+        runs = {part[at : at + 8] for part in raw for at in range(len(part) - 7)}
+        for reading in (cut, unquote_to_bytes(cut), unquote_to_bytes(unquote_to_bytes(cut))):
+            assert not any(reading[at : at + 8] in runs for at in range(len(reading) - 7)), row["sample"]

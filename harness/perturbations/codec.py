@@ -1,0 +1,84 @@
+"""How a place of a request encodes a value: strict decoding, and encoding in the manner of the original.
+
+Text stands for bytes: one character, one byte (latin-1).
+"""
+
+import json
+import re
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+from xml.sax.saxutils import escape
+
+from harness.request import Place
+
+_PERCENT: frozenset[Place] = frozenset(("query", "form", "cookie", "path"))
+_BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_ENTITY = re.compile(r"&(?:#x([0-9A-Fa-f]+)|#([0-9]+)|(lt|gt|amp|quot|apos));")
+_NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
+_LITERAL = "-._~!$'()*,;:@/?"  # what may stand as it is in a query (RFC 3986, 3.4) and in a form
+
+
+def decode(place: Place, raw: bytes) -> str | None:
+    """Returns the text that a place's bytes stand for, or None where they break its encoding.
+
+    Percent-encoding as in RFC 3986, with ``+`` for a space in queries and forms; JSON strings as in RFC 8259; XML
+    text with the five named and any numeric entities; other places hold bytes as they are.
+    """
+    if place in _PERCENT:
+        if _BROKEN.search(raw):
+            return None
+        return unquote_to_bytes(raw.replace(b"+", b" ") if place in ("query", "form") else raw).decode("latin-1")
+    if place == "json":
+        return _json(raw)
+    if place == "xml":
+        text = raw.decode("latin-1")
+        if re.search(r"&(?!#x[0-9A-Fa-f]+;|#[0-9]+;|(?:lt|gt|amp|quot|apos);)|<", text):
+            return None
+        return _latin(_ENTITY.sub(_character, text))
+    return raw.decode("latin-1")
+
+
+def _json(raw: bytes) -> str | None:
+    try:
+        text = json.loads(b'"' + raw + b'"', strict=False)
+    except ValueError:
+        return None
+    return _latin(text) if isinstance(text, str) else None
+
+
+def _latin(text: str) -> str | None:
+    """The text, or None where a character is more than a byte."""
+    return text if text.isascii() or max(map(ord, text)) < 256 else None
+
+
+def _character(match: re.Match[str]) -> str:
+    if match[3]:
+        return _NAMED[match[3]]
+    code = int(match[1], 16) if match[1] else int(match[2])
+    return chr(code) if code < 128 else "\N{REPLACEMENT CHARACTER}"  # beyond ASCII the body's charset decides
+
+
+def encode(place: Place, text: str, like: bytes = b"") -> bytes | None:
+    """Returns the bytes that stand for a text in a place, or None where the place cannot hold it.
+
+    Args:
+        place: where it will stand.
+        text: characters up to U+00FF.
+        like: the value it replaces: characters that are unescaped there stay so.
+    """
+    if place in _PERCENT:
+        literal = "".join(c for c in _LITERAL if c.encode() in like) + "".join(
+            c for c in '<>"{}[]|\\^`=$' if c.encode() in like and not (c == "=" and place == "cookie")
+        )
+        return quote_from_bytes(text.encode("latin-1"), safe=literal).encode()
+    if place == "json":
+        return json.dumps(text)[1:-1].encode()
+    if place == "xml":
+        return escape(text).encode("latin-1")
+    raw = text.encode("latin-1")
+    if place == "cdata":
+        return None if b"]]>" in raw else raw
+    if place == "header":
+        return None if b"\r" in raw or b"\n" in raw or raw != raw.strip() else raw
+    if place == "filename":
+        return None if b'"' in raw or b"\r" in raw or b"\n" in raw else raw
+    return raw

@@ -1,0 +1,55 @@
+"""The figures of every environment of a cell, from its predictions: its own, and those against another environment."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import metrics
+from harness.corpus import Corpus
+from harness.derived import ATTACK, EXCISED
+from harness.scenario import NEUTRAL, Environment, Rows
+
+Tables = Mapping[str, npt.NDArray[np.float32]]
+
+
+def figures(corpus: Corpus, environments: Mapping[str, Environment], tables: Tables) -> dict[str, dict[str, float]]:
+    """Returns the metrics of each environment.
+
+    Args:
+        corpus: of the environments.
+        environments: by name; derived ones beside their base.
+        tables: class probabilities by name of the environment, float32 (rows, classes).
+    """
+    predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
+    classes = len(corpus.classes)
+    out = {}
+    for name, environment in environments.items():
+        truth = corpus.labels[environment.rows]
+        out[name] = metrics.summary(tables[name], truth, classes)
+        if environment.target is not None:
+            out[name] |= metrics.cue_rates(predicted[NEUTRAL], predicted[name], environment.target)
+        if environment.base:
+            base = _same_rows(environments[environment.base].rows, environment.rows)
+            before = predicted[environment.base][base]
+            out[name] |= metrics.against_base(truth, before, predicted[name], environment.draws, classes)
+    if EXCISED in environments and ATTACK in environments:
+        out[EXCISED] |= _attribution(corpus, environments, tables)
+    return out
+
+
+def _same_rows(base: Rows, rows: Rows) -> Rows:
+    """Places of rows in the base environment, which holds each of them once."""
+    order = np.argsort(base, kind="stable")
+    places: Rows = order[np.searchsorted(base[order], rows)]
+    return places
+
+
+def _attribution(corpus: Corpus, environments: Mapping[str, Environment], tables: Tables) -> dict[str, float]:
+    """How much of the predictions hangs on the attack's bytes, beside their share of the payload's length."""
+    without, alone = environments[EXCISED], environments[ATTACK]
+    whole = environments[without.base]
+    base = _same_rows(whole.rows, without.rows)
+    lengths = whole.render(corpus).lengths[base]
+    share = metrics.occlusion_share(tables[without.base][base], tables[EXCISED], tables[ATTACK])
+    return {"attack_attribution": share, "attack_share": float((alone.render(corpus).lengths / lengths).mean())}

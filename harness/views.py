@@ -1,0 +1,74 @@
+"""Views: a scenario in which every method sees a part of each payload only, in training and in tests (a probe)."""
+
+from dataclasses import dataclass, replace
+
+from harness.corpus import Corpus
+from harness.derived import base_of
+from harness.errors import UserError, nearest
+from harness.payloads import Payloads
+from harness.probes import PROBES, reduce
+from harness.scenario import (
+    Environment,
+    EnvironmentSpec,
+    Rendered,
+    Rows,
+    Scenario,
+    ScenarioSpec,
+    Transform,
+    as_stored,
+)
+
+AT = "@"  # between a scenario's name and a view's
+CUES = "cues"  # the view that shows what the cues show, and nothing else
+LEARNER = "tfidf-logreg"  # the method that probes by default; any other may be named with SCENARIO@VIEW
+
+
+def viewed(spec: ScenarioSpec, view: str) -> ScenarioSpec:
+    """Returns the spec of a scenario in which only a part of each payload is shown, in training and in tests.
+
+    Raises:
+        UserError: there is no such view.
+    """
+    known = [*PROBES, CUES]
+    if view not in known:
+        raise UserError(f"--scenario {spec.name}{AT}{view}: the view {view} is unknown; {nearest(view, known)}")
+    kept = dict.fromkeys(("id", base_of(spec)))
+    environments = {
+        name: EnvironmentSpec(spec.environments[name].version) for name in kept if name in spec.environments
+    }
+    return replace(spec, name=f"{spec.name}{AT}{view}", environments=environments, view=view)
+
+
+@dataclass(frozen=True)
+class _Viewed:
+    """Shows a part of what another transform renders."""
+
+    inner: Transform | None
+    view: str
+
+    def __call__(self, corpus: Corpus, rows: Rows) -> Rendered:
+        whole = (self.inner or as_stored)(corpus, rows)
+        shown = _cues(whole) if self.view == CUES else reduce(whole.payloads, whole.spans, self.view)
+        return Rendered(shown, [None] * len(rows))
+
+
+def _cues(whole: Rendered) -> Payloads:
+    """What the cues of each payload show, as text; nothing where there are none."""
+    columns = [[f"{name}={value}\n" for value in shown] for name, shown in whole.cues.items()]
+    rows = zip(*columns, strict=True) if columns else [()] * len(whole.payloads)
+    return Payloads.from_list("".join(row).encode() for row in rows)
+
+
+def show_part(scenario: Scenario, spec: ScenarioSpec) -> Scenario:
+    """Returns a scenario under the spec of one of its views."""
+
+    def part(environment: Environment) -> Environment:
+        return replace(environment, transform=_Viewed(environment.transform, spec.view), target=None)
+
+    return replace(
+        scenario,
+        spec=spec,
+        train=part(scenario.train),
+        validation=part(scenario.validation),
+        environments={name: part(scenario.environments[name]) for name in spec.environments},
+    )
