@@ -1,13 +1,20 @@
 """What a method may spend on one cell, and what it did spend."""
 
+import contextlib
+import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from harness.shared import SharedSteps
 
 Sampler = Literal["random", "tpe"]
+Pruner = Literal["none", "median", "hyperband"]
 WALL_FACTOR = 10  # a cell is ended from outside after this many times its seconds
+STOP_FACTOR = 1.5  # a trial that does not heed ``should_stop`` is ended when the cell has spent this many times them
+_EARLY = 0.97  # of the above: what an exception needs to come through
 
 
 @dataclass(frozen=True)
@@ -18,16 +25,32 @@ class Budget:
         trials: configurations tried, the default one included.
         seconds: compute seconds (process CPU time) per cell after which no trial begins.
         sampler: how trials after the first are drawn.
+        pruner: whether trials whose reported scores fall behind are cut short.
     """
 
     trials: int
     seconds: float
     sampler: Sampler = "random"
+    pruner: Pruner = "none"
 
     @property
     def wall_limit(self) -> float:
         """Seconds of wall time after which a cell is killed."""
         return self.seconds * WALL_FACTOR
+
+
+class OverBudget(Exception):
+    """The cell spent `STOP_FACTOR` times its seconds, and the trial that was running did not stop by itself."""
+
+
+@dataclass
+class TrialCost:
+    """What one trial used; ``peak_memory_mb`` is that of the whole process while it ran."""
+
+    compute_seconds: float
+    shared_seconds: float
+    wall_seconds: float
+    peak_memory_mb: float
 
 
 @dataclass
@@ -40,7 +63,7 @@ class Ledger:
     budget: Budget
     shared: SharedSteps = field(default_factory=SharedSteps)
     started: float = field(default_factory=time.process_time)
-    trial_seconds: list[float] = field(default_factory=list)
+    trials: list[TrialCost] = field(default_factory=list)
     bound: bool = False  # whether anything was ever told that the seconds are spent
 
     @property
@@ -48,7 +71,76 @@ class Ledger:
         """Compute seconds of this process, without the shared steps it computed."""
         return time.process_time() - self.started - self.shared.computed
 
+    @property
+    def spent(self) -> float:
+        """Compute seconds that count: the process's own and those of every shared step it used."""
+        return self.own + self.shared.charged
+
     def exhausted(self) -> bool:
         """Whether the cell's seconds are spent; methods poll it as ``context.should_stop``."""
-        self.bound = self.bound or self.own + self.shared.charged >= self.budget.seconds
+        self.bound = self.bound or self.spent >= self.budget.seconds
         return self.bound
+
+    @contextlib.contextmanager
+    def trial(self) -> Iterator[None]:
+        """Charges what happens within to one more trial, and ends it where it runs on and on.
+
+        Raises:
+            OverBudget: the cell has spent `STOP_FACTOR` times its seconds. A call that never comes back to Python is
+                ended by the system instead (SIGXCPU).
+        """
+        own, charged, wall = self.own, self.shared.charged, time.perf_counter()
+        _forget_peak()
+        try:
+            with self._limited():
+                yield
+        finally:
+            cost = TrialCost(
+                self.own - own, self.shared.charged - charged, time.perf_counter() - wall, peak_megabytes()
+            )
+            self.trials.append(cost)
+
+    @contextlib.contextmanager
+    def _limited(self) -> Iterator[None]:
+        import resource
+
+        limit = STOP_FACTOR * self.budget.seconds
+
+        def look(number: int, frame: object) -> None:
+            if self.spent >= _EARLY * limit:
+                self.bound = True
+                raise OverBudget(f"still running after {self.spent:.1f} of {self.budget.seconds:g} compute seconds")
+
+        before = signal.signal(signal.SIGPROF, look)
+        interval = max(0.02, 0.01 * self.budget.seconds)
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        left = max(0.0, limit - self.spent)
+        signal.setitimer(signal.ITIMER_PROF, interval, interval)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + left) + 1, hard))
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, before)
+            resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
+
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def _forget_peak() -> None:
+    """Asks Linux to measure this process's peak memory anew (proc(5), clear_refs); elsewhere the peak only grows."""
+    with contextlib.suppress(OSError):
+        _CLEAR.write_text("5", encoding="ascii")
+
+
+def peak_megabytes() -> float:
+    """Returns the most resident memory of this process, in MB, since it began or since it was asked to forget."""
+    with contextlib.suppress(OSError):
+        lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
+        for line in lines:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2

@@ -52,6 +52,7 @@ class Cell:
             "trials": self.budget.trials,
             "seconds": _plain(self.budget.seconds),
             "sampler": self.budget.sampler,
+            "pruner": self.budget.pruner,
             "sizes": list(asdict(self.sizes).values()),
             "preset": self.preset,
             "precision": self.precision,

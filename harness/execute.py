@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from harness import hashing, metrics, registry, seeds
 from harness.benchmark import BenchmarkRef
-from harness.budget import Budget, Ledger
+from harness.budget import Budget, Ledger, TrialCost, peak_megabytes
 from harness.corpus import Corpus
 from harness.derived import NO_EXTRAS, Additions, Extras, additions
 from harness.method import Context, Descriptions, Method, Precision, Predictor, Tag, TrainingData
@@ -48,8 +48,9 @@ class Outcome:
     result: dict[str, Any] | None
     compute_seconds: float
     shared_seconds: float
-    trial_seconds: list[float]
+    trials: list[TrialCost]
     predict_seconds: float
+    peak_memory_mb: float
 
 
 def execute(task: Task, on_trial: Callable[[int], None], report: Callable[[int, float], None]) -> Outcome:
@@ -68,14 +69,21 @@ def execute(task: Task, on_trial: Callable[[int], None], report: Callable[[int, 
     if task.part is not None:
         ledger = Ledger(task.budget)
         _prepare(task, task.part, method, ledger)
-        return Outcome(None, ledger.own, ledger.shared.charged, [], 0.0)
+        return Outcome(None, ledger.own, ledger.shared.charged, [], 0.0, 0.0)
     data = _tuning_data(task, method.info.tags)
     ledger = Ledger(task.budget)
     context = _context(task, data.classes, ledger, report)
     tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
     compute_seconds = ledger.own
     result = _score(task, tuned, method, data)
-    return Outcome(result, compute_seconds, ledger.shared.charged, ledger.trial_seconds, ledger.own - compute_seconds)
+    return Outcome(
+        result=result,
+        compute_seconds=compute_seconds,
+        shared_seconds=ledger.shared.charged,
+        trials=ledger.trials,
+        predict_seconds=ledger.own - compute_seconds,
+        peak_memory_mb=max([peak_megabytes(), *(trial.peak_memory_mb for trial in ledger.trials)]),
+    )
 
 
 def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Callable[[int, float], None]) -> Context:
@@ -86,6 +94,7 @@ def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Calla
         precision=task.precision,
         should_stop=ledger.exhausted,
         report=report,
+        count=lambda examples, steps: None,
         shared=ledger.shared,
     )
 

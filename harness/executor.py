@@ -11,12 +11,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Literal
 
+from harness.budget import STOP_FACTOR
 from harness.execute import Outcome, Task
+from harness.record import FailureKind
 from harness.worker import work
 
-FailureKind = Literal["exception", "memory", "wall-limit", "died"]
 _LAST_WORDS = 5.0  # seconds a process may take to end after its final message
 _SINGLE_THREADED = {
     "OMP_NUM_THREADS": "1",
@@ -49,7 +49,6 @@ class Finished:
     task: Task
     outcome: Outcome
     wall_seconds: float
-    peak_memory_mb: float
 
 
 @dataclass(frozen=True)
@@ -150,8 +149,8 @@ class LocalExecutor:
             message = cell.connection.recv()
         except (EOFError, OSError):
             cell.process.join(_LAST_WORDS)
-            reason = _death(cell.process.exitcode, self.memory)
-            return Failed(cell.task, "died", reason, _tail(cell.log), cell.age)
+            kind, reason = _death(cell.process.exitcode, self.memory)
+            return Failed(cell.task, kind, reason, _tail(cell.log), cell.age)
         if message[0] == "trial":
             return TrialStarted(cell.task, message[1])
         if message[0] == "done":
@@ -169,12 +168,14 @@ class LocalExecutor:
         return Failed(cell.task, "wall-limit", reason, _tail(cell.log), cell.age)
 
 
-def _death(code: int | None, memory: int | None) -> str:
+def _death(code: int | None, memory: int | None) -> tuple[FailureKind, str]:
     if code is None or code >= 0:
-        return f"the process ended by itself with exit code {code}"
+        return "died", f"the process ended by itself with exit code {code}"
+    if -code == signal.SIGXCPU:
+        return "over-budget", f"one call ran on past {STOP_FACTOR:g} times the compute seconds of the cell"
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
     hint = ", perhaps out of memory" if memory is not None and -code in (signal.SIGKILL, signal.SIGABRT) else ""
-    return f"the process was ended by {name}{hint}"
+    return "died", f"the process was ended by {name}{hint}"
 
 
 def _tail(log: Path) -> str:

@@ -70,8 +70,10 @@ class Context:
         classes: name and anchor text, in label order; classes without a training row included.
         device: ``cpu`` or ``cuda``.
         precision: ``float32`` or ``bfloat16`` (autocast).
-        should_stop: true once this cell's seconds are spent; return then what has been learned.
-        report: tells the harness of progress, ``report(step, score)``.
+        should_stop: true once this cell's seconds are spent, or the trial is pruned; return then what has been learned.
+            A method that does not heed it is ended at 1.5 times the seconds, and that trial is lost.
+        report: tells the harness of progress, ``report(step, score)``, higher is better; pruners compare by it.
+        count: tells the ledger what was used, ``count(examples, steps)``, as often as it suits.
         shared: computes a step once for all cells that need it; see `harness.shared.SharedSteps`.
     """
 
@@ -81,6 +83,7 @@ class Context:
     precision: Precision
     should_stop: Callable[[], bool]
     report: Callable[[int, float], None]
+    count: Callable[[int, int], None]
     shared: Callable[[str, str, Callable[[], Arrays]], Arrays]
 
 

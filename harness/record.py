@@ -4,9 +4,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+SCHEMA: Literal[2] = 2
 Status = Literal["done", "failed", "not-applicable"]
 LimitedBy = Literal["trials", "space", "seconds"]
-TrialState = Literal["complete", "failed"]
+TrialState = Literal["complete", "pruned", "failed", "over-budget"]
+FailureKind = Literal["exception", "memory", "over-budget", "wall-limit", "died"]
 SelectedBy = Literal["macro_f1", "worst_group"]
 
 
@@ -32,6 +34,7 @@ class CellInfo(_Strict):
     trials: int
     seconds: float
     sampler: str
+    pruner: str
     sizes: list[int | None] = Field(description="most rows of train, validation and each environment")
     preset: str
     precision: str
@@ -44,8 +47,12 @@ class TrialRecord(_Strict):
     number: int
     params: dict[str, Any]
     state: TrialState
+    seed: int = Field(default=0, description="of the draw of its configuration")
     macro_f1: float | None = Field(default=None, description="on validation")
     worst_group: float | None = Field(default=None, description="lowest group accuracy on validation")
+    examples: int = Field(default=0, description="training examples seen, as the method counts them")
+    steps: int = Field(default=0, description="optimiser steps, as the method counts them")
+    reports: list[tuple[int, float]] = Field(default_factory=list, description="step and score, higher is better")
     reason: str | None = None
 
 
@@ -78,9 +85,18 @@ class Result(_Strict):
 class Failure(_Strict):
     """Why a cell ended without a result."""
 
-    kind: Literal["exception", "memory", "wall-limit", "died"]
+    kind: FailureKind
     reason: str
     detail: str = ""
+
+
+class TrialCost(_Strict):
+    """What one trial used."""
+
+    compute_seconds: float
+    shared_seconds: float
+    wall_seconds: float
+    peak_memory_mb: float
 
 
 class Provenance(_Strict):
@@ -90,7 +106,7 @@ class Provenance(_Strict):
     wall_seconds: float = 0.0
     compute_seconds: float = 0.0
     shared_seconds: float = Field(default=0.0, description="recorded cost of the shared steps it used, in full")
-    trial_seconds: list[float] = Field(default_factory=list)
+    trials: list[TrialCost] = Field(default_factory=list, description="one per trial of the result, in order")
     predict_seconds: float = 0.0
     peak_memory_mb: float = 0.0
     machine: dict[str, str] = Field(default_factory=dict)
@@ -102,7 +118,7 @@ class Provenance(_Strict):
 class Record(_Strict):
     """One cell's file."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = SCHEMA
     key: str
     status: Status
     cell: CellInfo

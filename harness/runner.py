@@ -1,10 +1,11 @@
 """Plans cells, runs the ones that have no record, and writes what they leave behind."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+from harness import budget as budgets
 from harness.benchmark import Benchmark
 from harness.budget import Budget
 from harness.cell import Cell, missing_for
@@ -15,7 +16,7 @@ from harness.execute import Task
 from harness.executor import Event, Failed, Finished, LocalExecutor
 from harness.method import MethodInfo
 from harness.provenance import here, now, precision
-from harness.record import CellInfo, Failure, Record, Result
+from harness.record import CellInfo, Failure, Record, Result, TrialCost
 from harness.scenario import ScenarioSpec, Sizes
 from harness.store import Store
 from harness.views import AT, viewed
@@ -206,9 +207,9 @@ def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
                 "wall_seconds": round(event.wall_seconds, 3),
                 "compute_seconds": round(event.outcome.compute_seconds, 3),
                 "shared_seconds": round(event.outcome.shared_seconds, 3),
-                "trial_seconds": [round(s, 3) for s in event.outcome.trial_seconds],
+                "trials": [_rounded(cost) for cost in event.outcome.trials],
                 "predict_seconds": round(event.outcome.predict_seconds, 3),
-                "peak_memory_mb": round(event.peak_memory_mb, 1),
+                "peak_memory_mb": round(event.outcome.peak_memory_mb, 1),
             }
         )
         result, failure = Result.model_validate(event.outcome.result), None
@@ -223,6 +224,10 @@ def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
         failure=failure,
         provenance=provenance,
     )
+
+
+def _rounded(cost: budgets.TrialCost) -> TrialCost:
+    return TrialCost(**{name: round(value, 3) for name, value in asdict(cost).items()})
 
 
 def _not_applicable(cell: Cell, command: str) -> Record:

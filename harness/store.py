@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from harness.cell import Cell
 from harness.errors import UserError
 from harness.record import CellInfo, Record
+from harness.upgrade import upgraded
 
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
 
@@ -98,15 +99,21 @@ def read(path: Path) -> Record:
     """Returns the record in a file.
 
     Raises:
-        UserError: the file is unreadable, cut off, or of another schema.
+        UserError: the file is unreadable, cut off, or of an unknown schema.
     """
     try:
-        return Record.model_validate_json(path.read_bytes())
+        return Record.model_validate(upgraded(json.loads(path.read_bytes())))
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise UserError(
-            f"{path} is no whole record ({where}: {first['msg']}); move it away and run again to recompute it."
-        ) from error
+        raise _no_record(path, error) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is no whole record ({error}); move it away and run again to recompute it.") from error
+
+
+def _no_record(path: Path, error: ValidationError) -> UserError:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the file"
+    return UserError(
+        f"{path} is no whole record ({where}: {first['msg']}); move it away and run again to recompute it."
+    )

@@ -3,15 +3,15 @@
 import math
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness import metrics, seeds, space
-from harness.budget import Ledger, Sampler
+from harness.budget import Ledger, OverBudget, Pruner, Sampler
 from harness.method import Context, Method, Predictor, TrainingData
-from harness.record import LimitedBy, SelectedBy, TrialRecord
+from harness.record import FailureKind, LimitedBy, SelectedBy, TrialRecord, TrialState
 
 if TYPE_CHECKING:
     import optuna
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class CellFailure(Exception):
     """No trial of a cell came to an end; carries the first trial's traceback."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, kind: FailureKind) -> None:
         super().__init__(reason)
-        self.detail = detail
+        self.detail, self.kind = detail, kind
 
 
 @dataclass
@@ -46,8 +46,8 @@ def tune(
 ) -> Tuned:
     """Searches the method's space under the budget and keeps the best trial's predictor.
 
-    Trial 0 is the default configuration; trial i is drawn by a sampler seeded with (cell seed, i). Failed trials are
-    charged like any other.
+    Trial 0 is the default configuration; trial i is drawn by a sampler seeded with (cell seed, i). Every trial is
+    charged: complete, pruned, failed, and the one that the cell's seconds ended.
 
     Args:
         method: what to fit.
@@ -59,33 +59,30 @@ def tune(
         on_trial: called with each trial's number before it starts.
 
     Raises:
-        CellFailure: every trial failed.
+        CellFailure: no trial came to an end.
     """
-    search = _Search(method, ledger, context.seed)
+    search = _Search(method, ledger, context)
     best: tuple[float, Predictor, TrialRecord] | None = None
     for number in range(search.most):
         if number and ledger.exhausted():
             break
         on_trial(number)
-        params = search.ask(number)
-        began = ledger.own
+        trial = search.ask(number)
         try:
-            predictor = method.fit(train, validation, params, context)
-            macro_f1, worst = _validate(predictor, validation, groups, len(context.classes))
+            with ledger.trial():
+                predictor = method.fit(train, validation, trial.params, trial.context)
+                macro_f1, worst = _validate(predictor, validation, groups, len(context.classes))
         except MemoryError:
             raise
         except Exception as error:
             if _is_out_of_memory(error):
                 raise MemoryError(str(error)) from error
-            search.fail(number, params, error)
+            search.fail(trial, error)
         else:
-            record = TrialRecord(number=number, params=params, state="complete", macro_f1=macro_f1, worst_group=worst)
             value = worst if selection(method) == "worst_group" else macro_f1
-            search.complete(record, value)
-            if best is None or value > best[0]:
+            record = search.complete(trial, macro_f1, worst, value)
+            if record.state == "complete" and (best is None or value > best[0]):
                 best = (value, predictor, record)
-        finally:
-            ledger.trial_seconds.append(ledger.own - began)
     if best is None:
         raise CellFailure(*search.first_error)
     return Tuned(best[1], search.trials, best[2], "seconds" if ledger.bound else search.limited_by)
@@ -96,40 +93,89 @@ def _is_out_of_memory(error: Exception) -> bool:
     return any(words in str(error).lower() for words in ("can't allocate memory", "bad_alloc", "out of memory"))
 
 
+class _Trial:
+    """A configuration under way: what it reports, what it counts, and whether it is pruned."""
+
+    def __init__(self, number: int, seed: int, asked: "optuna.Trial", space_: space.Space, context: Context) -> None:
+        self.number, self.seed, self.asked = number, seed, asked
+        self.params = space.draw(space_, asked)
+        self.pruned = False
+        self.examples = self.steps = 0
+        self.reports: list[tuple[int, float]] = []
+        self._context = context
+        self.context = replace(context, should_stop=self._should_stop, report=self._report, count=self._count)
+
+    def record(self, state: TrialState, **more: Any) -> TrialRecord:
+        """Returns what stays of it."""
+        return TrialRecord(
+            number=self.number,
+            params=self.params,
+            state=state,
+            seed=self.seed,
+            examples=self.examples,
+            steps=self.steps,
+            reports=self.reports,
+            **more,
+        )
+
+    def _should_stop(self) -> bool:
+        return self.pruned or self._context.should_stop()
+
+    def _report(self, step: int, score: float) -> None:
+        if not math.isfinite(score):
+            raise ValueError(f"the score reported at step {step} is {score}, a finite number is needed")
+        self._context.report(step, score)
+        self.reports.append((step, round(score, 6)))
+        self.asked.report(score, step)
+        self.pruned = self.pruned or self.asked.should_prune()
+
+    def _count(self, examples: int, steps: int) -> None:
+        self.examples += examples
+        self.steps += steps
+
+
 class _Search:
     """The Optuna study of one cell, and the trials it leaves."""
 
-    def __init__(self, method: Method, ledger: Ledger, seed: int) -> None:
+    def __init__(self, method: Method, ledger: Ledger, context: Context) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._study = optuna.create_study(direction="maximize")
-        self._failed = optuna.trial.TrialState.FAIL
-        self._space, self._sampler, self._seed = method.space, ledger.budget.sampler, seed
+        self._budget, self._space, self._context = ledger.budget, method.space, context
+        self._study = optuna.create_study(direction="maximize", pruner=_pruner(ledger.budget.pruner))
+        self._states = {"failed": optuna.trial.TrialState.FAIL, "pruned": optuna.trial.TrialState.PRUNED}
         self.most = int(min(ledger.budget.trials, space.size(method.space)))
         self.limited_by: LimitedBy = "trials" if self.most == ledger.budget.trials else "space"
         self.trials: list[TrialRecord] = []
-        self.first_error = ("", "")
+        self.first_error: tuple[str, str, FailureKind] = ("every trial was pruned", "", "exception")
 
-    def ask(self, number: int) -> dict[str, space.Value]:
-        """Returns the configuration of a trial."""
-        self._study.sampler = _sampler(self._sampler, self._seed, number)
+    def ask(self, number: int) -> _Trial:
+        """Draws the configuration of a trial."""
+        seed = seeds.integer(self._context.seed, "search", (number,))
+        self._study.sampler = _sampler(self._budget.sampler, seed)
         if number == 0:
             self._study.enqueue_trial(space.defaults(self._space))
-        self._trial = self._study.ask()
-        return space.draw(self._space, self._trial)
+        return _Trial(number, seed, self._study.ask(), self._space, self._context)
 
-    def complete(self, record: TrialRecord, value: float) -> None:
-        """Takes the outcome of the trial that was asked for."""
+    def complete(self, trial: _Trial, macro_f1: float, worst: float, value: float) -> TrialRecord:
+        """Takes the outcome of a trial; one that was told to stop by the pruner is no candidate."""
+        state: TrialState = "pruned" if trial.pruned else "complete"
+        record = trial.record(state, macro_f1=macro_f1, worst_group=worst)
         self.trials.append(record)
-        self._study.tell(self._trial, value)
+        if trial.pruned:
+            self._study.tell(trial.asked, state=self._states["pruned"])
+        else:
+            self._study.tell(trial.asked, value)
+        return record
 
-    def fail(self, number: int, params: dict[str, space.Value], error: Exception) -> None:
+    def fail(self, trial: _Trial, error: Exception) -> None:
         """Takes its failure."""
-        reason = f"{type(error).__name__}: {error}"
-        self.first_error = self.first_error if self.first_error[0] else (reason, traceback.format_exc())
-        self.trials.append(TrialRecord(number=number, params=params, state="failed", reason=reason))
-        self._study.tell(self._trial, state=self._failed)
+        over = isinstance(error, OverBudget)
+        reason = str(error) if over else f"{type(error).__name__}: {error}"
+        if not any(record.reason for record in self.trials):
+            self.first_error = (reason, traceback.format_exc(), "over-budget" if over else "exception")
+        self.trials.append(trial.record("over-budget" if over else "failed", reason=reason))
+        self._study.tell(trial.asked, state=self._states["failed"])
 
 
 def selection(method: Method) -> SelectedBy:
@@ -148,10 +194,19 @@ def _validate(
     return macro_f1, worst
 
 
-def _sampler(kind: Sampler, seed: int, number: int) -> "optuna.samplers.BaseSampler":
+def _sampler(kind: Sampler, seed: int) -> "optuna.samplers.BaseSampler":
     import optuna
 
-    drawn = seeds.integer(seed, "search", (number,))
     if kind == "tpe":
-        return optuna.samplers.TPESampler(seed=drawn, n_startup_trials=4)
-    return optuna.samplers.RandomSampler(seed=drawn)
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=4)
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+def _pruner(kind: Pruner) -> "optuna.pruners.BasePruner":
+    import optuna
+
+    if kind == "median":
+        return optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=1)
+    if kind == "hyperband":
+        return optuna.pruners.HyperbandPruner()
+    return optuna.pruners.NopPruner()

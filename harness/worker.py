@@ -8,7 +8,6 @@ import time
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from harness.execute import Task, execute
 from harness.tune import CellFailure
@@ -39,11 +38,11 @@ def work(task: Task, memory: int | None, log: str, connection: Connection) -> No
     except MemoryError:
         _send_failure(connection, "memory", _memory_reason(memory), traceback.format_exc())
     except CellFailure as failure:
-        _send_failure(connection, "exception", str(failure), failure.detail)
+        _send_failure(connection, failure.kind, str(failure), failure.detail)
     except Exception as error:
         _send_failure(connection, "exception", f"{type(error).__name__}: {error}", traceback.format_exc())
     else:
-        connection.send(("done", outcome, time.perf_counter() - began, _peak_megabytes()))
+        connection.send(("done", outcome, time.perf_counter() - began))
     connection.close()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -80,10 +79,3 @@ def _limit_memory(memory: int) -> None:
 
     used = psutil.Process().memory_info().data if sys.platform == "linux" else 0
     resource.setrlimit(resource.RLIMIT_DATA, (used + memory, used + memory))
-
-
-def _peak_megabytes() -> float:
-    import resource
-
-    peak: Any = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak) / (1024 if sys.platform == "linux" else 1024**2)

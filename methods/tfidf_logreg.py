@@ -37,6 +37,8 @@ class TfIdfLogisticRegression(Method):
         if len(np.unique(train.labels)) < 2:
             raise ValueError("logistic regression needs at least two classes in training")
         model.fit(features.train, train.labels)
+        passes = int(model.n_iter_.max())
+        context.count(passes * len(train), passes)
         return _Linear(features, model.coef_, model.intercept_, model.classes_, len(context.classes))
 
 

@@ -1,7 +1,7 @@
 """``harness run``: tune, score and rank."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.benchmark import BenchmarkRef
-    from harness.budget import Budget, Sampler
+    from harness.budget import Budget
     from harness.corpus import CorpusMeta
     from harness.derived import Extras
     from harness.method import MethodInfo
@@ -44,6 +44,9 @@ def run(
     sampler: Annotated[
         str, typer.Option(metavar="random|tpe", help="How trials after the first are drawn.")
     ] = "random",
+    pruner: Annotated[
+        str, typer.Option(metavar="none|median|hyperband", help="Cut trials short that fall behind.")
+    ] = "none",
     workers: Annotated[int | None, typer.Option(metavar="N", help="Cells at a time; every core by default.")] = None,
     memory: Annotated[
         str | None, typer.Option(metavar="GB|none", help="Private memory per worker; a fair share by default.")
@@ -68,7 +71,7 @@ def run(
     Exit code 0: every cell is done. 1: some failed. 2: a mistake in the arguments or the data.
     """
     from harness import registry
-    from harness.budget import Budget
+    from harness.budget import Budget, Pruner, Sampler
     from harness.presets import preset as find_preset
     from harness.runner import choose_scenarios, make_plan
     from harness.store import Store
@@ -77,7 +80,10 @@ def run(
     sizes = find_preset(preset)
     chosen_seeds = options.seeds(seeds, sizes.seeds)
     budget = Budget(
-        _positive("--trials", trials, sizes.trials), _positive("--seconds", seconds, sizes.seconds), _sampler(sampler)
+        _positive("--trials", trials, sizes.trials),
+        _positive("--seconds", seconds, sizes.seconds),
+        _one_of("--sampler", sampler, Sampler),
+        _one_of("--pruner", pruner, Pruner),
     )
     count = _positive("--workers", workers, _cores())
     limit = options.memory(memory) if memory else _fair_share(count)
@@ -196,10 +202,11 @@ def _positive(option: str, value: Number | None, default: Number) -> Number:
     return value
 
 
-def _sampler(text: str) -> "Sampler":
-    if text not in ("random", "tpe"):
-        raise UserError(f"--sampler {text} is unknown; known: random, tpe")
-    return "tpe" if text == "tpe" else "random"
+def _one_of(option: str, text: str, kind: Any) -> Any:
+    """Returns the text where it is one of a literal type's values."""
+    if text not in get_args(kind):
+        raise UserError(f"{option} {text} is unknown; known: {', '.join(get_args(kind))}")
+    return text
 
 
 def _cores() -> int:

@@ -91,11 +91,12 @@ def train(
             nn.utils.clip_grad_norm_(trained, CLIP)
             optimizer.step()
             schedule.step()
+            context.count(len(rows), 1)
             if context.should_stop():
                 break
         if validation is not None:
             score = _cross_entropy(probabilities(model, validation[0], context), validation[1])
-            context.report(epoch, score)
+            context.report(epoch, -score)
             waited = 0 if score < best else waited + 1
             if score < best:
                 best, kept = score, copy.deepcopy(model.state_dict())

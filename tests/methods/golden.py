@@ -49,6 +49,7 @@ def context(classes: tuple[str, ...], root: Path) -> Context:
         precision="float32",
         should_stop=lambda: False,
         report=lambda step, score: None,
+        count=lambda examples, steps: None,
         shared=SharedSteps(root),
     )
 
