@@ -5,12 +5,13 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Protocol
 
 from harness.budget import STOP_FACTOR
 from harness.execute import Outcome, Task
@@ -65,6 +66,17 @@ class Failed:
 Event = Started | TrialStarted | Finished | Failed
 
 
+class Executor(Protocol):
+    """Runs tasks somewhere and says what happens to them."""
+
+    def run(self, tasks: Iterable[tuple[Task, Path]]) -> Generator[Event, None, None]:
+        """Runs (task, log file) pairs, taken one by one as there is room, and yields what happens, as it happens.
+
+        Closing the generator ends what is running.
+        """
+        ...
+
+
 @dataclass
 class _Running:
     task: Task
@@ -97,11 +109,8 @@ class LocalExecutor:
         self.memory = memory
         self._preload = sorted({"harness.worker", "harness.cli", "optuna", "pyarrow.parquet", *preload})
 
-    def run(self, tasks: Iterable[tuple[Task, Path]]) -> Iterator[Event]:
-        """Runs (task, log file) pairs and yields what happens, as it happens.
-
-        Closing the generator kills what is running.
-        """
+    def run(self, tasks: Iterable[tuple[Task, Path]]) -> Generator[Event, None, None]:
+        """See `Executor.run`."""
         context = self._context()
         waiting = iter(tasks)
         running: list[_Running] = []

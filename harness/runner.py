@@ -1,6 +1,7 @@
 """Plans cells, runs the ones that have no record, and writes what they leave behind."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -9,11 +10,12 @@ from harness import budget as budgets
 from harness.benchmark import Benchmark
 from harness.budget import Budget
 from harness.cell import Cell, missing_for
+from harness.claims import Claims
 from harness.corpus import CorpusMeta
 from harness.derived import NO_EXTRAS, Extras, extended
 from harness.errors import UserError, nearest
 from harness.execute import Task
-from harness.executor import Event, Failed, Finished, LocalExecutor
+from harness.executor import Event, Executor, Failed, Finished
 from harness.method import MethodInfo
 from harness.provenance import here, now, precision
 from harness.record import CellInfo, Failure, Record, Result, TrialCost
@@ -33,6 +35,12 @@ class Plan:
         """Returns the cells that still have to run."""
         return [c for c in self.cells if not self._settled(c, retry_failed)]
 
+    def shard(self, part: int, parts: int) -> "Plan":
+        """Returns the plan of one part of the cells; all parts together are the plan, whatever else they run beside."""
+        cells = tuple(cell for cell in self.cells if int(cell.key[-8:], 16) % parts == part - 1)
+        keys = {cell.key for cell in cells}
+        return Plan(cells, {key: record for key, record in self.cached.items() if key in keys})
+
     def _settled(self, cell: Cell, retry_failed: bool) -> bool:
         if cell.missing:
             return True
@@ -45,6 +53,7 @@ class Tally:
     """What became of a plan's cells."""
 
     records: list[Record] = field(default_factory=list)
+    unwritten: list[str] = field(default_factory=list)  # cells whose record the disk did not take, and why
     interrupted: bool = False
 
     def count(self, status: str) -> int:
@@ -126,9 +135,8 @@ def make_plan(
 def run_plan(
     plan: Plan,
     store: Store,
+    executor: Executor,
     *,
-    workers: int,
-    memory: int | None,
     retry_failed: bool,
     plugins: tuple[str, ...],
     command: str,
@@ -136,46 +144,102 @@ def run_plan(
 ) -> Tally:
     """Runs what has no record, writes a record per cell, and returns every cell's record.
 
-    Ctrl-C kills the running cells and returns what there is; finished cells keep their records.
+    Cells that another run on the same folder is at are left to it, and taken up if it ends without a record. Ctrl-C and
+    SIGTERM kill the running cells and return what there is; finished cells keep their records.
     """
     waiting = {cell.key: cell for cell in plan.waiting(retry_failed)}
     tally = Tally([r for key, r in plan.cached.items() if key not in waiting])
     tally.records += [_not_applicable(cell, command) for cell in plan.cells if cell.missing]
     if not waiting:
         return tally
-    preload = {module for cell in waiting.values() for module in cell.method.requires}
-    executor = LocalExecutor(min(workers, len(waiting)), memory, preload)
-    events = executor.run(_tasks(list(waiting.values()), plugins, store))
-    try:
-        for event in events:
-            if isinstance(event, Finished | Failed):
-                cell = waiting[event.task.key]
-                _drop_empty(store.log_path(cell, event.task.part))
-                if event.task.part is None:
-                    record = _record(cell, event, command)
-                    store.put(record)
-                    tally.records.append(record)
-            on_event(event)
-    except KeyboardInterrupt:
-        tally.interrupted = True
-    finally:
-        events.close()  # type: ignore[attr-defined]
+    claims = Claims(store.root)
+    with claims.open() as alone:
+        if alone:
+            store.sweep()
+        stale = {key: r.provenance.created for key, r in plan.cached.items()}
+        run = _Run(store, claims, tally, stale, command, on_event)
+        try:
+            left = list(waiting.values())
+            while left:
+                left = run.through(left, executor, plugins)
+                if left:
+                    time.sleep(_POLL)
+        except KeyboardInterrupt:
+            tally.interrupted = True
     return tally
 
 
-def _tasks(cells: list[Cell], plugins: tuple[str, ...], store: Store) -> Iterator[tuple[Task, Path]]:
-    """Yields, for each scenario and seed, preparations of shared steps, then cells without one, then those with one.
+_POLL = 0.5  # seconds between looks at cells that another run is at
 
-    A preparation is the step of one part of the scenario, so that workers share it out. Nothing waits for it but the
-    lock of `harness.shared`: a preparation that fails leaves the step, and its failure, to the cells.
-    """
-    for _, group in groupby(cells, key=lambda cell: (cell.scenario.name, cell.seed)):
-        members = sorted(group, key=lambda cell: bool(cell.method.shared))
-        for cell in {cell.method.shared: cell for cell in members if cell.method.shared}.values():
-            for part in ("train", "validation", *cell.scenario.environments):
-                yield _task(cell, plugins, part), store.log_path(cell, part)
-        for cell in members:
-            yield _task(cell, plugins), store.log_path(cell)
+
+@dataclass
+class _Run:
+    """One run's way through its cells."""
+
+    store: Store
+    claims: Claims
+    tally: Tally
+    stale: Mapping[str, str]  # when the records were made that are to be replaced
+    command: str
+    on_event: Callable[[Event], None]
+
+    def through(self, cells: list[Cell], executor: Executor, plugins: tuple[str, ...]) -> list[Cell]:
+        """Runs the cells that can be claimed and returns the others."""
+        claimed: dict[str, Cell] = {}
+        others: list[Cell] = []
+        events = executor.run(self._tasks(cells, plugins, claimed, others))
+        try:
+            for event in events:
+                if isinstance(event, Finished | Failed):
+                    self._take(claimed[event.task.key], event)
+                self.on_event(event)
+        finally:
+            events.close()
+        return others
+
+    def _take(self, cell: Cell, event: Finished | Failed) -> None:
+        _drop_empty(self.store.log_path(cell, event.task.part))
+        if event.task.part is None:
+            record = _record(cell, event, self.command)
+            try:
+                self.store.put(record)
+            except OSError as error:
+                self.tally.unwritten.append(f"{cell.label}: {error.strerror}")
+            self.tally.records.append(record)
+            self.claims.give_back(cell.key)
+
+    def _tasks(
+        self, cells: list[Cell], plugins: tuple[str, ...], claimed: dict[str, Cell], others: list[Cell]
+    ) -> Iterator[tuple[Task, Path]]:
+        """Yields the claimed cells of each scenario and seed: preparations, cells without one, then those with one.
+
+        A preparation is the shared step of one part of the scenario, so that workers share it out. Nothing waits for
+        it but the lock of `harness.shared`: one that fails leaves the step, and its failure, to the cells.
+        """
+        for _, group in groupby(cells, key=lambda cell: (cell.scenario.name, cell.seed)):
+            members = sorted(group, key=lambda cell: bool(cell.method.shared))
+            prepared: set[str] = set()
+            for cell in members:
+                if not self._claim(cell, others):
+                    continue
+                claimed[cell.key] = cell
+                if cell.method.shared and cell.method.shared not in prepared:
+                    prepared.add(cell.method.shared)
+                    for part in ("train", "validation", *cell.scenario.environments):
+                        yield _task(cell, plugins, part), self.store.log_path(cell, part)
+                yield _task(cell, plugins), self.store.log_path(cell)
+
+    def _claim(self, cell: Cell, others: list[Cell]) -> bool:
+        """Claims a cell unless another run has it, or has finished it since the plan was made."""
+        if not self.claims.take(cell.key):
+            others.append(cell)
+            return False
+        record = self.store.get(cell)
+        if record is None or record.provenance.created == self.stale.get(cell.key):
+            return True
+        self.tally.records.append(record)
+        self.claims.give_back(cell.key)
+        return False
 
 
 def _task(cell: Cell, plugins: tuple[str, ...], part: str | None = None) -> Task:

@@ -14,6 +14,7 @@ from harness.errors import UserError
 from harness.record import CellInfo, Record
 from harness.upgrade import upgraded
 
+_WRITING = ".writing-"
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
 
 
@@ -65,7 +66,7 @@ class Store:
         path = self.path(record.cell, record.key)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(record.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        handle, temporary = tempfile.mkstemp(prefix=".writing-", suffix=".tmp", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=_WRITING, suffix=".tmp", dir=path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 stream.write(text + "\n")
@@ -77,6 +78,11 @@ class Store:
             Path(temporary).unlink(missing_ok=True)
             raise
         return path
+
+    def sweep(self) -> None:
+        """Drops what killed runs left half-written; only for a run that is alone in the folder."""
+        for path in self.root.glob(f"*/*/{_WRITING}*"):
+            path.unlink(missing_ok=True)
 
     def log_path(self, cell: Cell, part: str | None = None) -> Path:
         """Returns the file that takes what a cell, or a preparation of its shared step, prints; makes its folder."""

@@ -9,6 +9,7 @@ import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from harness.errors import UserError
 from harness.execute import Task, execute
 from harness.tune import CellFailure
 
@@ -39,6 +40,8 @@ def work(task: Task, memory: int | None, log: str, connection: Connection) -> No
         _send_failure(connection, "memory", _memory_reason(memory), traceback.format_exc())
     except CellFailure as failure:
         _send_failure(connection, failure.kind, str(failure), failure.detail)
+    except UserError as error:
+        _send_failure(connection, "exception", str(error), "")
     except Exception as error:
         _send_failure(connection, "exception", f"{type(error).__name__}: {error}", traceback.format_exc())
     else:

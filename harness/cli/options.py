@@ -90,6 +90,18 @@ def seeds(text: str | None, default: int) -> list[int]:
     raise UserError(f"--seeds {text}: a count above 0 (6), a range (2-4) or a list (0,3) is needed.")
 
 
+def shard(text: str) -> tuple[int, int]:
+    """Reads ``--shard``: which part, from 1, and of how many.
+
+    Raises:
+        UserError: the text is no such pair.
+    """
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UserError(f"--shard {text}: it must read I/N with I from 1 to N, as in 2/8.")
+    return int(match[1]), int(match[2])
+
+
 def memory(text: str | None) -> int | None:
     """Reads ``--memory`` in gigabytes; ``none`` lifts the limit.
 

@@ -51,6 +51,9 @@ def run(
     memory: Annotated[
         str | None, typer.Option(metavar="GB|none", help="Private memory per worker; a fair share by default.")
     ] = None,
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Run only the I-th of N parts of the cells, for job arrays.")
+    ] = "",
     results: Annotated[Path, typer.Option(metavar="DIR", help="Where records go.")] = Path("results/local"),
     perturb: Annotated[
         str, typer.Option(metavar="SUITE,…", help="Add perturbed tests: carrier, encoding, syntax, all.")
@@ -97,6 +100,11 @@ def run(
     work = [(spec, methods) for spec in scenarios] + (probe_work(scenarios, corpus) if diagnostics else [])
     store = Store(results)
     plan = make_plan(work, benchmark, corpus, chosen_seeds, budget, sizes.sizes, preset, store, extras)
+    if shard:
+        plan = plan.shard(*options.shard(shard))
+        if not plan.cells:
+            console.print(f"--shard {shard}: none of the cells falls into this part.", markup=False)
+            return
     waiting = plan.waiting(retry_failed)
     chosen = {spec.name.partition("@")[0] for spec in scenarios}
     left_out = [spec.name for spec in benchmark.scenarios() if spec.name not in chosen]
@@ -108,10 +116,12 @@ def run(
         store.open_for_writing()
     tally = _run(console, plan, store, count, limit, retry_failed, plugins)
     _report(console, tally, results)
+    for line in tally.unwritten:
+        console.print(f"not written: {line}", markup=False, soft_wrap=True)
     if tally.interrupted:
         console.print("Interrupted; finished cells are kept. The same command goes on from here.")
         raise typer.Exit(130)
-    raise typer.Exit(1 if tally.count("failed") else 0)
+    raise typer.Exit(1 if tally.count("failed") or tally.unwritten else 0)
 
 
 def benchmark_ref(bench: str, mapping: list[str] | None, where: list[str] | None) -> "BenchmarkRef":
@@ -257,17 +267,22 @@ def _run(
     retry_failed: bool,
     plugins: tuple[str, ...],
 ) -> "Tally":
+    import signal
+
+    from harness.executor import LocalExecutor
     from harness.progress import Progress
     from harness.provenance import command_line
     from harness.runner import run_plan
 
-    waiting = len(plan.waiting(retry_failed))
-    with Progress(console, waiting, len(plan.cells) - waiting) as progress:
+    waiting = plan.waiting(retry_failed)
+    preload = {module for cell in waiting for module in cell.method.requires}
+    executor = LocalExecutor(min(workers, max(1, len(waiting))), memory, preload)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a run as Ctrl-C does
+    with Progress(console, len(waiting), len(plan.cells) - len(waiting)) as progress:
         return run_plan(
             plan,
             store,
-            workers=workers,
-            memory=memory,
+            executor,
             retry_failed=retry_failed,
             plugins=plugins,
             command=command_line(),
