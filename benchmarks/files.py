@@ -5,57 +5,22 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from harness import BenchmarkRef, Corpus, NaturalBenchmark, UserError, hashing, nearest, register_benchmark
 
-from harness import (
-    Benchmark,
-    BenchmarkRef,
-    Corpus,
-    CorpusMeta,
-    Environment,
-    EnvironmentSpec,
-    Scenario,
-    ScenarioSpec,
-    Sizes,
-    UserError,
-    cached,
-    cached_meta,
-    hashing,
-    nearest,
-    register_benchmark,
-    splits,
-)
-
-VERSION = 1  # of the loader: a change makes cached corpora stale
+VERSION = 2  # of the loader: a change makes cached corpora stale
 FIELDS = ("payload", "label", "id", "group", "date", "description", "cve", "vendor", "product", "source", "technique")
 MOST_BROKEN = 0.01  # share of rows without a payload or label that is dropped and counted; more is refused
-
-RANDOM = ScenarioSpec(
-    "random", "none", "test rows drawn at random, other attacks on the same units", {"id": EnvironmentSpec()}
-)
-DISJOINT = ScenarioSpec(
-    "group-disjoint",
-    "attribute-generalization",
-    "no tested group (or group linked to one) is trained on",
-    {"id": EnvironmentSpec(), "test": EnvironmentSpec(shifted=True)},
-)
-TEMPORAL = ScenarioSpec(
-    "temporal",
-    "temporal",
-    "training ends before a date, tests begin at it",
-    {"id": EnvironmentSpec(), "test": EnvironmentSpec(shifted=True)},
-)
 
 
 @register_benchmark(
     "files", summary="your own requests: JSONL, JSONL.gz or Parquet, with --map and --where", argument="PATH"
 )
-class Files(Benchmark):
-    """A corpus from one file, with the scenarios that its mapped columns allow."""
+class Files(NaturalBenchmark):
+    """A corpus from one file."""
 
     def __init__(self, ref: BenchmarkRef) -> None:
         super().__init__(ref)
@@ -63,80 +28,33 @@ class Files(Benchmark):
         if not self._path.is_file():
             raise UserError(f"--bench files:{ref.argument}: there is no such file.")
         for field in ref.mapping:
-            if field not in FIELDS:
-                raise UserError(f"--map {field}=…: the field {field} is unknown; {nearest(field, list(FIELDS))}")
+            if field not in FIELDS and not re.fullmatch(r"cue\.[A-Za-z0-9._-]+", field):
+                known = [*FIELDS, "cue.NAME"]
+                raise UserError(f"--map {field}=…: the field {field} is unknown; {nearest(field, known)}")
         if missing := [field for field in ("payload", "label") if field not in ref.mapping]:
             raise UserError(
                 f"--bench {ref}: --map must name the columns of payload and label; {missing[0]} is missing."
             )
-        self._fingerprint = hashing.of_json(
-            [
-                "files",
-                VERSION,
-                self.name,
-                hashing.of_file(self._path),
-                dict(ref.mapping),
-                {k: list(v) for k, v in ref.where.items()},
-            ]
-        )
+        self._digest = hashing.of_file(self._path)
 
     @property
     def name(self) -> str:
         """``files-`` and the file's name without its endings."""
         return "files-" + re.sub(r"[^a-z0-9._-]+", "-", self._path.name.lower().split(".")[0])
 
-    def meta(self) -> CorpusMeta:
-        """See `Benchmark.meta`."""
-        return cached_meta(self._fingerprint, self._build)
+    @property
+    def fingerprint(self) -> str:
+        """See `NaturalBenchmark.fingerprint`."""
+        where = {column: list(values) for column, values in self.ref.where.items()}
+        return hashing.of_json(["files", VERSION, self.name, self._digest, dict(self.ref.mapping), where])
 
-    def corpus(self) -> Corpus:
-        """See `Benchmark.corpus`."""
-        return cached(self._fingerprint, self._build)
-
-    def scenarios(self) -> Sequence[ScenarioSpec]:
-        """Offers ``group-disjoint`` where groups are mapped, ``temporal`` where dates are."""
-        meta = self.meta()
-        lacking = self.unavailable()
-        return [spec for spec in (RANDOM, DISJOINT, TEMPORAL) if spec.name not in lacking and meta.rows]
-
-    def unavailable(self) -> Mapping[str, str]:
-        """See `Benchmark.unavailable`."""
-        out = {}
-        if "group" not in self.ref.mapping:
-            out[DISJOINT.name] = "it needs groups: --map group=COLUMN (or A+B for several)."
-        if "date" not in self.ref.mapping:
-            out[TEMPORAL.name] = "it needs dates: --map date=COLUMN."
-        return out
-
-    def build(self, corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
-        """Splits by rows as they are; nothing is rendered."""
-        folds = splits.make_folds(corpus, [c for c in corpus.meta.columns if c.startswith("group.")], seed)
-        notes: tuple[str, ...] = ()
-        if spec.name == RANDOM.name:
-            parts = splits.random(folds, sizes)
-        elif spec.name == DISJOINT.name:
-            parts = splits.disjoint(folds, sizes)
-        else:
-            date = splits.days(corpus)
-            cutoff = splits.cutoff(date)
-            parts = splits.temporal(folds, date, cutoff, sizes)
-            undated = int(np.isnan(date).sum())
-            notes = (f"temporal: tests begin at {splits.iso(cutoff)}; {undated} rows without a date take no part",)
-        rows = {"id": parts.id, "test": parts.test}
-        for name, part in {"train": parts.train, "validation": parts.validation, **rows}.items():
-            if not len(part) and (name != "test" or name in spec.environments):
-                raise ValueError(f"the scenario {spec.name} leaves no {name} rows in this corpus")
-        return Scenario(
-            spec=spec,
-            train=Environment(parts.train),
-            validation=Environment(parts.validation),
-            environments={name: Environment(rows[name]) for name in spec.environments},
-            unit=folds.unit,
-            notes=notes,
-        )
-
-    def _build(self) -> Corpus:
+    def load(self) -> Corpus:
+        """See `NaturalBenchmark.load`."""
         return _Loader(self._path, self.ref.mapping, self.ref.where).corpus(self.name)
+
+    def remedy(self, column: str) -> str:
+        """See `NaturalBenchmark.remedy`."""
+        return f"--map {column}=COLUMN" + (" (or A+B for several)" if column == "group" else "")
 
 
 class _Loader:

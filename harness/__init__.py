@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness import duplicates, hashing, natural, probes, registry, seeds, space, splits, taxonomy
+    from harness import duplicates, hashing, natural, oracles, probes, registry, seeds, space, splits, taxonomy
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.corpus import Corpus, CorpusMeta, cached, cached_meta
     from harness.errors import UserError, nearest
@@ -50,6 +50,7 @@ __all__ = [
     "hashing",
     "natural",
     "nearest",
+    "oracles",
     "probes",
     "register_benchmark",
     "register_method",
@@ -72,11 +73,14 @@ _HOME = {
     "space": ("Categorical", "Float", "Int", "Params"),
     "taxonomy": ("ThreatClass",),
 }
+_MODULES = frozenset(
+    ("duplicates", "hashing", "natural", "oracles", "probes", "registry", "seeds", "space", "splits", "taxonomy")
+)
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("duplicates", "hashing", "natural", "probes", "registry", "seeds", "space", "splits", "taxonomy"):
+    if name in _MODULES:
         return importlib.import_module(f"harness.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")

@@ -98,7 +98,17 @@ def boards(
     grouped: dict[Setting, list[Record]] = defaultdict(list)
     for record in records:
         c = record.cell
-        setting = (c.benchmark, c.corpus, c.preset, c.trials, c.seconds, c.sampler, c.pruner, c.precision, tuple(c.sizes))
+        setting = (
+            c.benchmark,
+            c.corpus,
+            c.preset,
+            c.trials,
+            c.seconds,
+            c.sampler,
+            c.pruner,
+            c.precision,
+            tuple(c.sizes),
+        )
         grouped[setting].append(record)
     return [
         _board(setting, group, is_stale, ranks(setting[2])) for setting, group in sorted(grouped.items(), key=_order)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.board.collect import Board, Row
 from harness.board.diagnostics import diagnostics, figure
+from harness.metrics import area_under_time
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -61,8 +62,14 @@ def headline(board: Board) -> tuple[list[str], list[list[str]]]:
 def by_environment(board: Board, scenario: str) -> tuple[list[str], list[list[str]]]:
     """Returns the header and the lines of one scenario's table of environments."""
     columns = [column for column in board.columns if column[0] == scenario]
-    header = ["method", *(env for _, env in columns)]
-    return header, [[row.method, *(figure(row.figure(c)) for c in columns)] for row in board.rows]
+    windows = [column for column in columns if column[1].startswith("test.")]
+    header = ["method", *(env for _, env in columns), *(["area under time"] if len(windows) > 1 else [])]
+    lines = []
+    for row in board.rows:
+        over_time = [value for c in windows if (value := row.figure(c)) is not None]
+        area = [figure(area_under_time(over_time) if len(over_time) == len(windows) else None)] if windows else []
+        lines.append([row.method, *(figure(row.figure(c)) for c in columns), *area])
+    return header, lines
 
 
 def failures(board: Board) -> list[str]:

@@ -53,3 +53,11 @@ def test_t_interval_is_scipys() -> None:
     assert ours.half_width is not None
     assert (ours.mean - ours.half_width, ours.mean + ours.half_width) == pytest.approx((low, high))
     assert t_interval([0.3]) == (0.3, None)
+
+
+def test_area_under_time_is_the_trapezoidal_mean_over_windows() -> None:
+    assert metrics.area_under_time([0.8, 0.8, 0.8, 0.8]) == pytest.approx(0.8)
+    assert metrics.area_under_time([1.0, 0.5, 0.0]) == pytest.approx(0.5)
+    assert metrics.area_under_time([0.9, 0.3, 0.6, 0.0]) == pytest.approx((0.6 + 0.45 + 0.3) / 3)
+    with pytest.raises(ValueError, match="at least two windows"):
+        metrics.area_under_time([0.5])

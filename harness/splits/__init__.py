@@ -1,0 +1,39 @@
+"""Splits in folds of disjoint units: which rows train, validate and test (DESIGN of the protocol: docs/protocol.md).
+
+Seed s tests fold ``s % FOLDS`` of the partition ``s // FOLDS``, so that seeds are samples of units (components of
+linked CVEs, products ...), not repeats on the same ones. A fold's test rows come from half of each of its units'
+cores (distinct attacks); scenarios with the same units have the same test rows (but for the temporal ones, which test
+all cores after the cut-off, and those by source). Cores are never on both sides of a split.
+"""
+
+from harness.splits.correlation import Resampled, correlated
+from harness.splits.folds import FOLDS, VALIDATION_SHARE, Folds, Mask, Parts, components, link, make_folds
+from harness.splits.sources import leave_one_source_out, testable_sources
+from harness.splits.tail import long_tail
+from harness.splits.time import TEMPORAL_SHARE, WINDOWS, cutoff, days, iso, temporal, windows
+from harness.splits.units import disjoint, random
+
+__all__ = [
+    "FOLDS",
+    "TEMPORAL_SHARE",
+    "VALIDATION_SHARE",
+    "WINDOWS",
+    "Folds",
+    "Mask",
+    "Parts",
+    "Resampled",
+    "components",
+    "correlated",
+    "cutoff",
+    "days",
+    "disjoint",
+    "iso",
+    "leave_one_source_out",
+    "link",
+    "long_tail",
+    "make_folds",
+    "random",
+    "temporal",
+    "testable_sources",
+    "windows",
+]

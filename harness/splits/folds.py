@@ -1,0 +1,183 @@
+"""Folds of disjoint units, and what every split shares: tested cores kept apart, validation by core, sizes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import seeds
+from harness.corpus import Corpus
+from harness.scenario import Rows, Sizes
+
+FOLDS = 6
+VALIDATION_SHARE = 0.2
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Row ids of the parts of a split; ``test`` shifts from ``train``, ``id`` does not."""
+
+    train: Rows
+    validation: Rows
+    id: Rows
+    test: Rows
+
+
+@dataclass(frozen=True)
+class Folds:
+    """What every split of one corpus and seed shares.
+
+    Attributes:
+        unit: int64 (n,), component of each row.
+        core: int64 (n,), distinct attack of each row.
+        fold: int64 (n,), 0 to count - 1, constant within a unit.
+        tested: bool (n,), whether the row's core is in the half that its unit gives to tests.
+        labels: int64 (n,), class of each row.
+        seed: the cell's seed.
+        count: how many folds there are: FOLDS, or as many as there are units where these are fewer.
+    """
+
+    unit: Rows
+    core: Rows
+    fold: Rows
+    tested: Mask
+    labels: Rows
+    seed: int
+    count: int
+
+    @property
+    def held(self) -> Mask:
+        """Rows of the units of the tested fold."""
+        mask: Mask = self.fold == self.seed % self.count
+        return mask
+
+    @property
+    def neighbour(self) -> Mask:
+        """Rows of the units of the next fold, which give the in-distribution test rows."""
+        mask: Mask = self.fold == (self.seed + 1) % self.count
+        return mask
+
+
+def components(columns: Sequence[Rows]) -> Rows:
+    """Links rows that share a value in any column and returns each row's component.
+
+    Args:
+        columns: int64 (n,) codes; -1 (missing) links nothing.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(columns[0])
+    sources, targets = [], []
+    for codes in columns:
+        known = np.flatnonzero(codes >= 0)
+        _, first, inverse = np.unique(codes[known], return_index=True, return_inverse=True)
+        sources.append(known)
+        targets.append(known[first][inverse])
+    source, target = np.concatenate(sources), np.concatenate(targets)
+    graph = coo_array((np.ones(len(source), dtype=np.int8), (source, target)), shape=(n, n))
+    component: Rows = connected_components(graph, directed=False)[1].astype(np.int64)
+    return component
+
+
+def link(corpus: Corpus, groups: Sequence[str]) -> tuple[Rows, Rows]:
+    """Returns each row's unit and core, int64 (n,) both.
+
+    Args:
+        corpus: its column ``core`` tells attacks apart; without one, equal payload bytes are one core. Near-duplicates
+            (its column ``cluster``) count as one core too.
+        groups: columns whose shared values link rows; none makes every distinct core a unit.
+    """
+    core = corpus.codes("core")[0] if corpus.has("core") else _distinct_payloads(corpus)
+    if corpus.has("cluster"):
+        core = components([core, corpus.codes("cluster")[0]])
+    return components([corpus.codes(column)[0] for column in groups] or [core]), core
+
+
+def make_folds(corpus: Corpus, groups: Sequence[str], seed: int, strata: Sequence[Rows] = ()) -> Folds:
+    """Partitions a corpus's units into folds, balanced by class, and halves each unit's cores.
+
+    Args:
+        corpus: see `link`.
+        groups: see `link`.
+        seed: the cell's seed.
+        strata: int64 (n,) codes from 0 each, to balance the folds by in place of the class.
+    """
+    unit, core = link(corpus, groups)
+    count = min(FOLDS, int(unit.max()) + 1)
+    rng = seeds.generator(seed // count, "split")
+    fold = _balanced(unit, strata or (corpus.labels,), count, rng)[unit]
+    return Folds(unit, core, fold, _half_of_cores(unit, core, rng), corpus.labels, seed, count)
+
+
+def _distinct_payloads(corpus: Corpus) -> Rows:
+    codes = corpus.table.column("payload").combine_chunks().dictionary_encode().indices
+    distinct: Rows = codes.to_numpy(zero_copy_only=False).astype(np.int64)
+    return distinct
+
+
+def _balanced(unit: Rows, strata: Sequence[Rows], folds: int, rng: np.random.Generator) -> Rows:
+    """Assigns units to folds, largest first, each where its strata are rarest; int64 (units,)."""
+    counts = np.concatenate([_counted(unit, codes) for codes in strata], axis=1)
+    shuffled = rng.permutation(len(counts))
+    order = shuffled[np.argsort(-counts.sum(1)[shuffled], kind="stable")]
+    load = np.zeros((folds, counts.shape[1]))
+    out = np.zeros(len(counts), dtype=np.int64)
+    for index in order:
+        cost = load @ counts[index] + 1e-6 * load.sum(1)
+        out[index] = best = int(np.argmin(cost))
+        load[best] += counts[index]
+    return out
+
+
+def _counted(unit: Rows, codes: Rows) -> Rows:
+    counts = np.zeros((unit.max() + 1, codes.max() + 1), dtype=np.int64)
+    np.add.at(counts, (unit, codes), 1)
+    return counts
+
+
+def _half_of_cores(unit: Rows, core: Rows, rng: np.random.Generator) -> Mask:
+    """Marks the rows of a random half (rounded up) of each unit's cores."""
+    pairs, inverse = np.unique(unit * (core.max() + 1) + core, return_inverse=True)
+    owner = pairs // (core.max() + 1)
+    order = np.lexsort((rng.random(len(pairs)), owner))
+    sizes = np.bincount(owner)
+    sizes = sizes[sizes > 0]
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    tested = np.zeros(len(order), dtype=bool)
+    tested[order] = rank < np.repeat((sizes + 1) // 2, sizes)
+    return tested[inverse]
+
+
+def finish(folds: Folds, sizes: Sizes, *, pool: Mask, id_rows: Mask, test: Mask) -> Parts:
+    """Keeps tested cores out of the pool, draws validation by core, and cuts every part to its size."""
+    rng = seeds.generator(folds.seed, "split", (1,))
+    held_out = np.union1d(folds.core[id_rows], folds.core[test])
+    pool = pool & ~np.isin(folds.core, held_out)
+    total = np.flatnonzero(pool)
+    wanted = round(len(total) * VALIDATION_SHARE)
+    if sizes.validation is not None:
+        wanted = min(wanted, sizes.validation)
+    cores = rng.permutation(np.unique(folds.core[total]))
+    position = np.searchsorted(np.sort(cores), folds.core[total])
+    rank = np.argsort(cores)[position]  # place of each row's core in the random order
+    per_core = np.bincount(rank, minlength=len(cores))
+    fits = per_core <= wanted  # a larger core would end the draw wherever it comes
+    for_validation = fits & (np.cumsum(per_core * fits) <= wanted)
+    is_validation = for_validation[rank]
+    test_rows = sample(np.flatnonzero(test), sizes.test, seeds.generator(folds.seed, "split", (2,)))
+    return Parts(
+        train=sample(total[~is_validation], sizes.train, rng),
+        validation=total[is_validation],
+        id=test_rows if id_rows is test else sample(np.flatnonzero(id_rows), sizes.test, rng),
+        test=test_rows,
+    )
+
+
+def sample(rows: Rows, most: int | None, rng: np.random.Generator) -> Rows:
+    """Returns at most so many of the rows, drawn at random, in ascending order."""
+    if most is None or len(rows) <= most:
+        return rows
+    return np.sort(rng.choice(rows, most, replace=False))
