@@ -1,8 +1,9 @@
 """Cells: the unit of work, of caching, of failure and of distribution, and the key that tells them apart."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cached_property
 
-from harness import hashing, space
+from harness import hashing
 from harness.benchmark import BenchmarkRef
 from harness.budget import Budget
 from harness.corpus import CorpusMeta
@@ -53,16 +54,16 @@ class Cell:
             "seconds": _plain(self.budget.seconds),
             "sampler": self.budget.sampler,
             "pruner": self.budget.pruner,
-            "sizes": list(asdict(self.sizes).values()),
+            "sizes": [self.sizes.train, self.sizes.validation, self.sizes.test],
             "preset": self.preset,
             "precision": self.precision,
             "protocol": PROTOCOL_VERSION,
         }
 
-    @property
+    @cached_property
     def key(self) -> str:
         """SHA-256 (hex) of everything the result depends on."""
-        return hashing.of_json({**self.info(), "space": space.describe(self.method.space)})
+        return hashing.of_json({**self.info(), "space": self.method.described_space})
 
     @property
     def label(self) -> str:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from harness.payloads import Payloads
 from harness.shared import Arrays
-from harness.space import Params, Space
+from harness.space import Params, Space, describe
 from harness.taxonomy import ThreatClass
 
 Kind = Literal["ranked", "control", "fixed", "heavy"]
@@ -151,6 +152,11 @@ class MethodInfo:
     origin: str
     factory: type[Method]
     space: Space
+
+    @cached_property
+    def described_space(self) -> dict[str, Any]:
+        """The search space as plain values."""
+        return describe(self.space)
 
     def description(self) -> dict[str, Any]:
         """Returns the plain values that ``harness list methods`` shows."""

@@ -1,5 +1,6 @@
 """The results folder: one file per cell, whole or absent."""
 
+import functools
 import json
 import os
 import re
@@ -11,13 +12,14 @@ from pydantic import ValidationError
 
 from harness.cell import Cell
 from harness.errors import UserError
-from harness.record import CellInfo, Record
+from harness.record import Record
 from harness.upgrade import upgraded
 
 _WRITING = ".writing-"
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
 
 
+@functools.cache
 def slug(text: str) -> str:
     """Returns text as a file name of ``[a-z0-9._-]``."""
     return _UNSAFE.sub("-", text.lower()).strip("-.") or "unnamed"
@@ -29,10 +31,9 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def path(self, info: CellInfo, key: str) -> Path:
+    def path(self, benchmark: str, scenario: str, method: str, seed: int, key: str) -> Path:
         """Returns where the record of a cell lies; the only place that knows."""
-        name = f"{slug(info.method)}-s{info.seed}-{key[:16]}.json"
-        return self.root / slug(info.benchmark) / slug(info.scenario) / name
+        return self.root / slug(benchmark) / slug(scenario) / f"{slug(method)}-s{seed}-{key[:16]}.json"
 
     def open_for_writing(self) -> None:
         """Makes the folder.
@@ -53,7 +54,7 @@ class Store:
         Raises:
             UserError: there is a file and it is no whole record of this cell.
         """
-        path = self.path(CellInfo.model_validate(cell.info()), cell.key)
+        path = self.path(cell.corpus.name, cell.scenario.name, cell.method.name, cell.seed, cell.key)
         if not path.exists():
             return None
         record = read(path)
@@ -63,7 +64,8 @@ class Store:
 
     def put(self, record: Record) -> Path:
         """Writes a record: to a temporary name, synced, renamed."""
-        path = self.path(record.cell, record.key)
+        cell = record.cell
+        path = self.path(cell.benchmark, cell.scenario, cell.method, cell.seed, record.key)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(record.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False)
         handle, temporary = tempfile.mkstemp(prefix=_WRITING, suffix=".tmp", dir=path.parent)
