@@ -5,10 +5,15 @@ remains without them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from harness.payloads import Payloads
 from harness.request import Request
 
+if TYPE_CHECKING:
+    from harness.scenario import Rendered
+
+CUES = "cues"  # the view of `cues`, beside those of `PROBES`
 Spans = Sequence[int]  # flat byte offsets: start, end, start, end ...
 _FINENESS = (1, 2, 4, 8)  # bins per doubling of a size
 
@@ -57,7 +62,7 @@ def length(payload: bytes, spans: Spans | None) -> bytes:
     request = Request(payload)
     head, body = request.head[1] - request.head[0], request.body[1] - request.body[0]
     sizes = (len(payload), head, body, len(request.headers), len(request.parameters))
-    return b" ".join(_word(size, number, fine) for number, size in enumerate(sizes) for fine in range(len(_FINENESS)))
+    return b" ".join(_word(number, size, fine) for number, size in enumerate(sizes) for fine in range(len(_FINENESS)))
 
 
 def _word(which: int, size: int, fine: int) -> bytes:
@@ -74,10 +79,10 @@ def first_bytes(payload: bytes, spans: Spans | None) -> bytes:
 PROBES: Mapping[str, Callable[[bytes, Spans | None], bytes]] = {
     "carrier": carrier,
     "headers": headers,
-    "headers without Content-*": plain_headers,
+    "headers-without-content": plain_headers,
     "values": values,
     "length": length,
-    "first 16 bytes": first_bytes,
+    "first-16-bytes": first_bytes,
 }
 
 
@@ -92,3 +97,10 @@ def reduce(payloads: Payloads, spans: Sequence[Spans | None] | None, probe: str)
     show = PROBES[probe]
     known = [None] * len(payloads) if spans is None else spans
     return Payloads.from_list(show(payload, span) for payload, span in zip(payloads, known, strict=True))
+
+
+def cues(rendered: "Rendered") -> Payloads:
+    """Returns what the cues of each payload show, as text, and nothing else; empty where there are none."""
+    lines = [["" if value is None else f"{name}={value}\n" for value in shown] for name, shown in rendered.cues.items()]
+    rows = zip(*lines, strict=True) if lines else [()] * len(rendered.payloads)
+    return Payloads.from_list("".join(row).encode() for row in rows)

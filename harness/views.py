@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from harness.corpus import Corpus
 from harness.derived import base_of
 from harness.errors import UserError, nearest
-from harness.payloads import Payloads
-from harness.probes import PROBES, reduce
+from harness.probes import CUES, PROBES, cues, reduce
 from harness.scenario import (
     Environment,
     EnvironmentSpec,
@@ -19,7 +18,6 @@ from harness.scenario import (
 )
 
 AT = "@"  # between a scenario's name and a view's
-CUES = "cues"  # the view that shows what the cues show, and nothing else
 LEARNER = "tfidf-logreg"  # the method that probes by default; any other may be named with SCENARIO@VIEW
 
 
@@ -48,15 +46,8 @@ class _Viewed:
 
     def __call__(self, corpus: Corpus, rows: Rows) -> Rendered:
         whole = (self.inner or as_stored)(corpus, rows)
-        shown = _cues(whole) if self.view == CUES else reduce(whole.payloads, whole.spans, self.view)
+        shown = cues(whole) if self.view == CUES else reduce(whole.payloads, whole.spans, self.view)
         return Rendered(shown, [None] * len(rows))
-
-
-def _cues(whole: Rendered) -> Payloads:
-    """What the cues of each payload show, as text; nothing where there are none."""
-    columns = [[f"{name}={value}\n" for value in shown] for name, shown in whole.cues.items()]
-    rows = zip(*columns, strict=True) if columns else [()] * len(whole.payloads)
-    return Payloads.from_list("".join(row).encode() for row in rows)
 
 
 def show_part(scenario: Scenario, spec: ScenarioSpec) -> Scenario:

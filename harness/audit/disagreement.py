@@ -1,0 +1,69 @@
+"""Near-duplicates with different labels: at least one of them is wrong, or the request does not tell the class."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.corpus import Corpus
+from harness.scenario import Rows
+
+EXAMPLES = 5  # clusters that are shown
+
+
+@dataclass(frozen=True)
+class Example:
+    """Two rows of one cluster with different labels: their sample ids, labels, and the first row's payload."""
+
+    samples: tuple[str, str]
+    labels: tuple[str, str]
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """How often a corpus repeats itself, and whether it then says the same.
+
+    Attributes:
+        copies: rows whose payload stands in another row too.
+        alike: rows that have a near-duplicate, copies included.
+        clusters: clusters of near-duplicates whose rows carry different labels.
+        disagreeing: rows of those clusters.
+        examples: from the largest of them.
+    """
+
+    copies: int
+    alike: int
+    clusters: int
+    disagreeing: int
+    examples: tuple[Example, ...]
+
+
+def repetition(corpus: Corpus, payload: Rows, cluster: Rows) -> Repetition:
+    """Counts copies, near-duplicates and their disagreement.
+
+    Args:
+        corpus: the rows.
+        payload: int64 (n,), a code that equal payloads share.
+        cluster: int64 (n,), cluster of near-duplicates, -1 where a row has none.
+    """
+    _, groups = np.unique(np.where(cluster >= 0, cluster, cluster.max(initial=-1) + 1 + payload), return_inverse=True)
+    repeats = np.bincount(payload)[payload] > 1
+    pairs = np.unique(np.stack([groups, corpus.labels]), axis=1)
+    mixed = np.bincount(pairs[0], minlength=groups.max(initial=-1) + 1) > 1
+    sizes = np.bincount(groups)
+    largest = sorted(np.flatnonzero(mixed).tolist(), key=lambda group: (-sizes[group], group))
+    return Repetition(
+        copies=int(repeats.sum()),
+        alike=int((sizes[groups] > 1).sum()),
+        clusters=len(largest),
+        disagreeing=int(mixed[groups].sum()),
+        examples=tuple(_example(corpus, np.flatnonzero(groups == group)) for group in largest[:EXAMPLES]),
+    )
+
+
+def _example(corpus: Corpus, rows: Rows) -> Example:
+    first = int(rows[0])
+    second = int(rows[corpus.labels[rows] != corpus.labels[first]][0])
+    samples = corpus.table.column("sample").take([first, second]).to_pylist()
+    names = (corpus.classes[corpus.labels[first]], corpus.classes[corpus.labels[second]])
+    return Example((samples[0], samples[1]), names, corpus.payloads(np.array([first]))[0])
