@@ -24,5 +24,5 @@ install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test,dev,oracles,ray]"
 	touch $@

@@ -12,24 +12,10 @@ from typing import Any
 
 from benchmarks.synthetic import cards, streams
 from benchmarks.synthetic.cards import PROOF, Card, Core
-from benchmarks.synthetic.markup import (
-    COMMENTS,
-    acts,
-    cross_site_scripting,
-    external,
-    external_entity,
-    scripts,
-    skeleton,
-    sql_injection,
-)
-from benchmarks.synthetic.targets import (
-    FILLED,
-    command_injection,
-    decodings,
-    open_redirect,
-    path_traversal,
-    request_forgery,
-)
+from benchmarks.synthetic.markup import cross_site_scripting, external_entity, sql_injection
+from benchmarks.synthetic.targets import FILLED, command_injection, open_redirect, path_traversal, request_forgery
+from harness import oracles
+from harness.oracles.script import COMMENTS, acts, skeleton
 
 
 def problem(card: Card, core: Core) -> str | None:
@@ -99,7 +85,7 @@ def code_injection(core: Core, text: str) -> str | None:
     The cores are in two dozen languages, so no parser can tell more; a balanced call in no language passes too.
     """
     if _LOADS.match(text) or core.form == "document":
-        return external(text)[1] if core.form == "document" else None
+        return oracles.xml.external(text)[1] if core.form == "document" else None
     texts = [text, text + '"'] if text.endswith("%>") else [text]  # what follows a page's program lies outside of it
     for filled in (place.format(written) for place in _PLACES for written in texts):
         if skeleton(filled) is not None and _PRODUCT_CODE.search(text):
@@ -142,7 +128,7 @@ def deserialization(core: Core, text: str) -> str | None:
         return None if _TYPE_KEY.search(text) else "names no type"
     if core.technique == "yaml-tag":
         return _yaml(text)
-    reason = external(text)[1]
+    reason = oracles.xml.external(text)[1]
     typed = re.search(
         r"class\b|clr-namespace|:Type=|-ser>|<java|<[a-z]+\.|<(?:\w+-)*(?:map|list|set|array|vector|url|properties)\b",
         text,
@@ -202,12 +188,14 @@ def file_upload(core: Core, text: str) -> str | None:
     """The name or the content is one that a server runs: dangerous extension, script, active markup, archive, path."""
     name = (core.filename or "").replace(PROOF, FILLED)
     if core.form == "value":
-        path = any(_DANGEROUS.search(value) for value in decodings(text, 1)) or re.search(r"/\.git/|\.\./", text)
+        path = any(_DANGEROUS.search(value) for value in oracles.paths.decodings(text, 1)) or re.search(
+            r"/\.git/|\.\./", text
+        )
         return None if path or _ACTIVE.search(text) else "neither a dangerous name nor a script"
     if core.technique == "archive-or-path-in-filename" and text.startswith("PK\x03\x04"):
         return _archive(text.encode("latin-1"))
     if re.search(r"\.(?:svg|x?html?)$", name, re.I):
-        return None if scripts(text) else "the page runs no script"
+        return None if oracles.html.scripts(text) else "the page runs no script"
     if core.technique == "server-config-file" or re.search(r"(?:^|/)\.|config$", name):
         return (
             None
@@ -218,7 +206,7 @@ def file_upload(core: Core, text: str) -> str | None:
         return _python(text)
     if text.startswith("\x89PNG") and min(text[18:20], text[22:24]) > "\x7f":
         return None  # a decompression bomb: both sides in the ten thousands
-    if not (_ACTIVE.search(text) or scripts(text)):
+    if not (_ACTIVE.search(text) or oracles.html.scripts(text)):
         return "no script in the content"
     return None if _DANGEROUS.search(name) or core.technique == "content-type-mismatch" else "no dangerous extension"
 

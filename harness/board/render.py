@@ -173,21 +173,20 @@ def _row_json(row: Row) -> dict[str, Any]:
     }
 
 
-def terminal_tables(board: Board) -> "list[Table]":
-    """Returns the board's tables for a terminal."""
-    tables = [_terminal_table(title(board), *headline(board))]
+def terminal_tables(board: Board) -> "list[tuple[str, Table]]":
+    """Returns the board's tables for a terminal, each with its caption: a table would wrap it to its own width."""
+    tables: list[tuple[str, list[str], list[list[str]]]] = [(title(board), *headline(board))]
     for scenario, shift in board.scenarios.items():
-        tables.append(_terminal_table(f"{scenario} (shift: {shift}), macro-F1", *by_environment(board, scenario)))
-    tables += [_terminal_table(*table) for table in diagnostics(board)]
-    return tables
+        tables.append((f"{scenario} (shift: {shift}), macro-F1", *by_environment(board, scenario)))
+    return [(caption, _terminal_table(header, lines)) for caption, header, lines in (*tables, *diagnostics(board))]
 
 
-def _terminal_table(caption: str, header: list[str], lines: list[list[str]]) -> "Table":
+def _terminal_table(header: list[str], lines: list[list[str]]) -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(caption), box=box.SIMPLE, title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE, pad_edge=False)
     for name in header:
         table.add_column(name, no_wrap=name in ("method", "score"), overflow="fold")
     for line in lines:

@@ -6,19 +6,19 @@ from harness.errors import UserError, nearest
 from harness.perturbations.base import Perturbation, Tier
 
 SUITES: dict[str, frozenset[Tier]] = {
-    "carrier": frozenset("C"),
-    "encoding": frozenset("A"),
-    "syntax": frozenset("B"),
-    "all": frozenset("ABC"),
+    "carrier": frozenset(("C",)),
+    "encoding": frozenset(("A",)),
+    "syntax": frozenset(("B",)),
+    "all": frozenset(("A", "B", "C")),
 }
 
 
 @functools.cache
 def perturbations() -> tuple[Perturbation, ...]:
     """Returns every perturbation, in a fixed order."""
-    from harness.perturbations import carrier, encoding, markup, paths, shell, sql
+    from harness.perturbations import carrier, encoding, markup, order, parameters, paths, shell, sql
 
-    modules = (carrier, encoding, markup, paths, shell, sql)
+    modules = (carrier, encoding, markup, order, parameters, paths, shell, sql)
     return tuple(p for module in modules for p in module.PERTURBATIONS)
 
 

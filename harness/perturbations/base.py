@@ -1,7 +1,7 @@
 """The contract of a perturbation: payload to payload, the threat class kept, and an oracle that says so.
 
 Tier A: an exact inverse, a strict decoder recovers the same bytes. Tier B: equivalent in context, a parser that is not
-the code of the change agrees. Tier C: keeps the class, perhaps not the exploit; it never touches the attack.
+the code of the change agrees. Tier C: keeps the class, perhaps not the exploit; what the attack decodes to stays.
 """
 
 import random
@@ -78,7 +78,7 @@ class Respelling(Perturbation):
 
     def holds(self, before: Message, after: Message) -> bool:
         """Every slot that was respelled reads alike."""
-        if len(before.slots) != len(after.slots):
+        if [slot.place for slot in before.slots] != [slot.place for slot in after.slots]:
             return False
         return all(
             self._alike(decode(a.place, before.payload[slice(*a.span)]), decode(b.place, after.payload[slice(*b.span)]))

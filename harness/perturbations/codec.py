@@ -12,9 +12,14 @@ from harness.request import Place
 
 _PERCENT: frozenset[Place] = frozenset(("query", "form", "cookie", "path"))
 _BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_ENTITY = re.compile(r"&(?:#x([0-9A-Fa-f]+)|#([0-9]+)|(lt|gt|amp|quot|apos));")
+_ESCAPED = re.compile(rb"%[0-9A-Fa-f]{2}")
+_ENTITY = re.compile(r"&(?:#x([0-9A-Fa-f]{1,7})|#([0-9]{1,7})|(lt|gt|amp|quot|apos));")
+_NO_XML_TEXT = re.compile(r"<|&(?!(?:#x[0-9A-Fa-f]{1,7}|#[0-9]{1,7}|lt|gt|amp|quot|apos);)")
+_JSON_UNITS = re.compile(rb"(?:[^\\]|\\u[0-9A-Fa-f]{4}|\\[^u])*+", re.S)
+_STRING = json.JSONDecoder(strict=False)
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _LITERAL = "-._~!$'()*,;:@/?"  # what may stand as it is in a query (RFC 3986, 3.4) and in a form
+_TOLERATED = '<>"{}[]|\\^`='
 
 
 def decode(place: Place, raw: bytes) -> str | None:
@@ -31,15 +36,13 @@ def decode(place: Place, raw: bytes) -> str | None:
         return _json(raw)
     if place == "xml":
         text = raw.decode("latin-1")
-        if re.search(r"&(?!#x[0-9A-Fa-f]+;|#[0-9]+;|(?:lt|gt|amp|quot|apos);)|<", text):
-            return None
-        return _latin(_ENTITY.sub(_character, text))
+        return None if _NO_XML_TEXT.search(text) else _latin(_ENTITY.sub(_character, text))
     return raw.decode("latin-1")
 
 
 def _json(raw: bytes) -> str | None:
     try:
-        text = json.loads(b'"' + raw + b'"', strict=False)
+        text = _STRING.decode(f'"{raw.decode()}"')
     except ValueError:
         return None
     return _latin(text) if isinstance(text, str) else None
@@ -54,7 +57,24 @@ def _character(match: re.Match[str]) -> str:
     if match[3]:
         return _NAMED[match[3]]
     code = int(match[1], 16) if match[1] else int(match[2])
-    return chr(code) if code < 128 else "\N{REPLACEMENT CHARACTER}"  # beyond ASCII the body's charset decides
+    known = code in (9, 10, 13) or 32 <= code < 128  # others are no XML, and beyond ASCII the body's charset decides
+    return chr(code) if known else "\N{REPLACEMENT CHARACTER}"
+
+
+def splits_escape(place: Place, payload: bytes, start: int, at: int) -> bool:
+    """Whether what stands from ``at`` on, within a value that starts at ``start``, may begin inside an escape."""
+    if place in _PERCENT:
+        return payload.rfind(b"%", max(start, at - 2), at) >= 0
+    if place == "json":
+        return not _JSON_UNITS.fullmatch(payload, start, at)
+    return place == "xml" and payload.rfind(b"&", start, at) > payload.rfind(b";", start, at)
+
+
+def _spelled_like(encoded: bytes, place: Place, like: bytes) -> bytes:
+    if place in ("query", "form") and b"+" in like and b"%20" not in like:
+        encoded = encoded.replace(b"%20", b"+")
+    escapes = b"".join(_ESCAPED.findall(like))
+    return _ESCAPED.sub(lambda m: m[0].lower(), encoded) if escapes != escapes.upper() else encoded
 
 
 def encode(place: Place, text: str, like: bytes = b"") -> bytes | None:
@@ -63,13 +83,15 @@ def encode(place: Place, text: str, like: bytes = b"") -> bytes | None:
     Args:
         place: where it will stand.
         text: characters up to U+00FF.
-        like: the value it replaces: characters that are unescaped there stay so.
+        like: the value it replaces: characters that are unescaped there stay so, as does the spelling of a space and
+            the case of hex digits.
     """
+    if place == "other":
+        return None
     if place in _PERCENT:
-        literal = "".join(c for c in _LITERAL if c.encode() in like) + "".join(
-            c for c in '<>"{}[]|\\^`=$' if c.encode() in like and not (c == "=" and place == "cookie")
-        )
-        return quote_from_bytes(text.encode("latin-1"), safe=literal).encode()
+        kept = "".join(c for c in _LITERAL + _TOLERATED if c.encode() in like) if like else ""
+        safe = kept.replace("=", "") if place == "cookie" else kept
+        return _spelled_like(quote_from_bytes(text.encode("latin-1"), safe=safe).encode(), place, like)
     if place == "json":
         return json.dumps(text)[1:-1].encode()
     if place == "xml":

@@ -1,12 +1,12 @@
 """Draws perturbations of a suite for a message, has each checked by its oracle, and counts what came of it."""
 
-import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.perturbations.base import Perturbation
 from harness.perturbations.message import Message
+from harness.perturbations.stream import Stream
 
 REDRAWS = 4  # further draws after one that the oracle rejects
 
@@ -40,9 +40,9 @@ class Tally:
         }
 
 
-def stream(sample: str, name: str, seed: int, *more: int) -> random.Random:
-    """Returns the random stream of one perturbation on one sample: the same in any process and order."""
-    return random.Random("\0".join((sample, name, str(seed), *map(str, more))))
+_STREAM = (
+    Stream()
+)  # the one of this process: begun anew for every draw, as making one takes longer than to draw from it
 
 
 def attempt(perturbation: Perturbation, message: Message, seed: int, copy: int, tally: Tally) -> Message | None:
@@ -58,16 +58,21 @@ def attempt(perturbation: Perturbation, message: Message, seed: int, copy: int, 
     name = perturbation.name
     for redraw in range(1 + REDRAWS):
         tally.draws[name] += 1
-        after = perturbation.rewrite(message, stream(message.sample, name, seed, copy, redraw))
+        after = perturbation.rewrite(message, _STREAM.begin(message.sample, name, seed, copy, redraw))
         if after is None or after.payload == message.payload:
             tally.no_ops[name] += 1
             return None
-        untouched = perturbation.touches_attack or after.attack == message.attack
-        if untouched and perturbation.holds(message, after):
+        if (perturbation.touches_attack or _untouched(message, after)) and perturbation.holds(message, after):
             tally.kept[name] += 1
             return after
         tally.rejected[name] += 1
     return None
+
+
+def _untouched(before: Message, after: Message) -> bool:
+    """Whether the attack's ranges hold the same bytes; they may have moved past each other."""
+    old, new = before.ranges, after.ranges
+    return old == new or sorted(old) == sorted(new)
 
 
 def perturb(
@@ -85,7 +90,7 @@ def perturb(
     """
     meant = [p for p in suite if p.classes is None or p.classes & message.classes]
     order = [p for p in meant if p.applies(message)]
-    stream(message.sample, "order", seed, copy).shuffle(order)
+    _STREAM.begin(message.sample, "order", seed, copy).shuffle(order)
     rejected = tally.rejected.total()
     made, current = 0, message
     for perturbation in order:

@@ -1,11 +1,14 @@
 """A payload with its attack's place, and how a rewrite of its bytes carries that place along."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from sys import maxsize
 from typing import NamedTuple
 
-from harness.request import Place, Request, Span
+from harness.perturbations.codec import splits_escape
+from harness.request import Parameter, Place, Request, Span
 from harness.taxonomy import classes_of
 
 
@@ -38,8 +41,8 @@ class Message:
     Attributes:
         sample: its id, the seed of every draw.
         payload: the bytes.
-        spans: byte ranges of the attack; where it is not known, the values of all parameters, which are protected in
-            its stead (none where the request has no parameters).
+        spans: byte ranges of the attack, ascending and apart; where it is not known, the values of all parameters,
+            which are protected in its stead (none where the request has no parameters).
         label: its class or family.
         located: whether the attack's place is known.
     """
@@ -61,9 +64,11 @@ class Message:
             flat: start, end, start, end ... of the attack, ascending; None where the corpus does not tell.
         """
         if flat is not None:
-            return cls(sample, payload, tuple(zip(flat[::2], flat[1::2], strict=True)), label, True)
-        values = sorted({p.value for p in Request(payload).parameters if p.value[0] < p.value[1]})
-        return cls(sample, payload, tuple(values), label, False)
+            return cls(sample, payload, _apart(zip(flat[::2], flat[1::2], strict=True)), label, True)
+        request = Request(payload)
+        message = cls(sample, payload, _apart(sorted({p.value for p in request.parameters})), label, False)
+        message.__dict__["request"] = request  # it is parsed already
+        return message
 
     @cached_property
     def request(self) -> Request:
@@ -76,23 +81,67 @@ class Message:
         return classes_of(self.label)
 
     @property
+    def ranges(self) -> list[bytes]:
+        """The bytes of the attack, range by range."""
+        return [self.payload[start:end] for start, end in self.spans]
+
+    @property
     def attack(self) -> bytes:
         """The bytes of the attack, one range after the other with a zero byte between."""
-        return b"\0".join(self.payload[start:end] for start, end in self.spans)
+        return b"\0".join(self.ranges)
+
+    def hits(self, start: int, end: int) -> bool:
+        """Whether a change of these bytes (an insertion where start and end are equal) meets the attack."""
+        return any(a < end and start < b for a, b in self._meeting(start, end))
+
+    def within(self, start: int, end: int) -> list[Span]:
+        """The parts of the attack that lie in a range."""
+        shared = ((max(a, start), min(b, end)) for a, b in self._meeting(start, end))
+        return [(a, b) for a, b in shared if a < b]
+
+    def _meeting(self, start: int, end: int) -> Sequence[Span]:
+        """The spans that may share bytes with a range."""
+        if len(self.spans) < 4:
+            return self.spans
+        first = max(0, bisect_right(self.spans, (start, maxsize)) - 1)
+        return self.spans[first : bisect_right(self.spans, (end, maxsize), first)]
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
-        """The places of the attack's ranges."""
-        return tuple(Slot(self._place(span), span) for span in self.spans)
+        """The places of the attack's ranges; ``other`` where a range is not of one place, or cuts an escape in two."""
+        return tuple([Slot(self._place(span), span) for span in self.spans])
 
     def _place(self, span: Span) -> Place:
-        request = self.request
-        for parameter in request.parameters:
-            if parameter.value[0] <= span[0] and span[1] <= parameter.value[1]:
-                return parameter.place
-        if request.path[0] <= span[0] and span[1] <= request.path[1]:
-            return "path"
-        return "raw" if request.malformed or span[0] >= request.body[0] else "header"
+        request, (start, end) = self.request, span
+        if request.malformed:
+            return "raw"
+        if start >= request.body[0]:
+            return self._among(request.body_parameters, span) or self._unnamed(span)
+        if start >= request.target[1]:
+            if found := self._among(request.cookie_parameters, span):
+                return found
+            return "header" if any(h.value[0] <= start and end <= h.value[1] for h in request.headers) else "other"
+        if request.path[0] <= start and end <= request.path[1]:
+            return "other" if splits_escape("path", self.payload, request.path[0], start) else "path"
+        return self._among(request.query_parameters, span) or "other"
+
+    def _among(self, parameters: Sequence[Parameter], span: Span) -> Place | None:
+        """The place of the parameter that holds the span in its value, or in a name that is encoded like its value."""
+        at = bisect_right(parameters, span[0], key=lambda p: p.value[0])
+        for parameter, (start, end), named in (
+            *((p, p.value, False) for p in parameters[max(0, at - 1) : at]),
+            *((p, p.name, True) for p in parameters[at : at + 1]),
+        ):
+            if start <= span[0] and span[1] <= end:
+                if splits_escape(parameter.place, self.payload, start, span[0]):
+                    return "other"
+                return "other" if named and parameter.place not in ("query", "form", "json") else parameter.place
+        return None
+
+    def _unnamed(self, span: Span) -> Place:
+        """The place of a span in the body but in no parameter: a document as a whole can be written as it is."""
+        whole = span == self.request.body or self.request.content_type.endswith(b"xml")
+        return "raw" if whole and not self.request.coded else "other"
 
     def edited(self, edits: Iterable[Edit]) -> "Message":
         """Returns the message with disjoint edits made; an edit within the attack resizes it.
@@ -100,40 +149,54 @@ class Message:
         A Content-Length that was right before (RFC 9110, 8.6) is right afterwards.
         """
         ordered = sorted(edits)
+        if ordered and ordered[-1].start >= self.request.body[0] and (lengths := self._length(ordered)):
+            ordered = sorted([*ordered, *lengths])
         pieces: list[Span | New] = []
         at = 0
-        for start, end, data in sorted([*ordered, *self._length(ordered)]):
-            inside = any(a <= start and end <= b and (start < end or a < start < b) for a, b in self.spans)
-            pieces += [(at, start), New(data, inside)]
+        for start, end, data in ordered:
+            inside = False
+            for a, b in self._meeting(start, end):
+                inside |= a <= start and end <= b and (start < end or a < start < b)
+            pieces += ((at, start), New(data, inside))
             at = end
-        return self.assembled([*pieces, (at, len(self.payload))])
+        pieces.append((at, len(self.payload)))
+        return self.assembled(pieces)
 
     def assembled(self, pieces: Iterable[Span | New]) -> "Message":
         """Returns the message made of pieces: spans of these bytes, in any order, and new bytes."""
+        payload, at = self.payload, 0
         parts: list[bytes] = []
         spans: list[Span] = []
-        at = 0
         for piece in pieces:
             if isinstance(piece, New):
-                part, marked = piece.data, [(0, len(piece.data))] if piece.attack else []
+                part, attacks = piece
+                marked: Sequence[Span] = ((0, len(part)),) if attacks else ()
+                first, last = 0, len(part)
             else:
                 first, last = piece
-                part = self.payload[first:last]
-                marked = [
-                    (max(a, first) - first, min(b, last) - first) for a, b in self.spans if a < last and b > first
-                ]
+                part, marked = payload[first:last], self._meeting(first, last)
             for a, b in marked:
-                if spans and spans[-1][1] == at + a:
-                    spans[-1] = (spans[-1][0], at + b)
-                elif a < b:
-                    spans.append((at + a, at + b))
+                if (a := max(a, first)) < (b := min(b, last)):
+                    a, b = a - first + at, b - first + at
+                    spans.append((spans.pop()[0] if spans and spans[-1][1] == a else a, b))
             parts.append(part)
             at += len(part)
         return Message(self.sample, b"".join(parts), tuple(spans), self.label, self.located)
 
     def _length(self, edits: list[Edit]) -> list[Edit]:
-        body, header = self.request.body, self.request.header(b"content-length")
-        longer = sum(len(data) - (end - start) for start, end, data in edits if start >= body[0])
-        if not longer or header is None or self.request.text(header.value) != b"%d" % (body[1] - body[0]):
+        (start, end), request = self.request.body, self.request
+        longer = sum(len(data) - (last - first) for first, last, data in edits if first >= start)
+        if not longer or not request.sized:
             return []
-        return [Edit(*header.value, b"%d" % (body[1] - body[0] + longer))]
+        return [Edit(*field.value, b"%d" % (end - start + longer)) for field in request.lengths]
+
+
+def _apart(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Ascending spans without empty ones; those that touch or overlap are one."""
+    out: list[Span] = []
+    for start, end in spans:
+        if out and start <= out[-1][1]:
+            out[-1] = (out[-1][0], max(end, out[-1][1]))
+        elif start < end:
+            out.append((start, end))
+    return tuple(out)

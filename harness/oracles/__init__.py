@@ -1,0 +1,28 @@
+"""Oracles: parsers that tell whether a text is an attack, and whether two texts are the same one.
+
+Each module holds one grammar and the contexts that an attack may land in. None of them shares code with what writes
+attacks anew (`harness.perturbations`), so that neither repeats the other's mistakes. Nothing is fetched or executed.
+"""
+
+import importlib.util
+
+from harness.errors import UserError
+from harness.oracles import html, paths, script, shell, sql, xml
+
+__all__ = ["html", "paths", "require", "script", "shell", "sql", "xml"]
+
+_PACKAGES = ("bashlex", "selectolax", "sqlglot")
+
+
+def require() -> None:
+    """Checks that the parsers are installed, without loading them.
+
+    Raises:
+        UserError: some are not.
+    """
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"perturbations of the tier B are checked by parsers, and {' and '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} not installed: pip install 'shortcut-harness[oracles]'."
+        )

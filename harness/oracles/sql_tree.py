@@ -1,0 +1,243 @@
+"""SQL read by sqlglot: a query's syntax trees, their shape, and the form in which two spellings of a query are equal.
+
+sqlglot is lenient. What it lets stand where no database does is an error here: a parenthesis that is never closed (it
+closes those of CAST and the like itself), a list without an item, an alias in a condition, ASC or DESC as a name, an
+unknown command.
+"""
+
+import functools
+import itertools
+import logging
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+DIALECTS = ("mysql", "postgres", "tsql", "sqlite", "oracle", "")
+_DEEPEST = 100
+_COMMENT = re.compile(r"/\*.*?\*/|(?:--|#)[^\n]*", re.S)
+_EXECUTED = re.compile(r"/\*!\d*(.*?)\*/", re.S)
+_DELAY = re.compile(r"(?i)(?:IF\s*(\(.*\))\s*)?WAITFOR\s+DELAY\s+('[\d:]+')", re.S)
+
+# https://dev.mysql.com/doc/refman/8.4/en/function-resolution.html
+_TOGETHER = frozenset(
+    "ADDDATE BIT_AND BIT_OR BIT_XOR CAST COUNT CURDATE CURTIME DATE_ADD DATE_SUB EXTRACT GROUP_CONCAT MAX MID MIN NOW "
+    "POSITION SESSION_USER STD STDDEV STDDEV_POP STDDEV_SAMP SUBDATE SUBSTR SUBSTRING SUM SYSDATE SYSTEM_USER TRIM "
+    "VARIANCE VAR_POP VAR_SAMP".split()
+)
+
+Tree = tuple[object, ...]
+
+
+class Query(NamedTuple):
+    """A query that parsed: its text, tokens and trees (of sqlglot), and the comments between the tokens."""
+
+    text: str
+    tokens: list[Any]
+    trees: list[Any]
+    comments: list[str]
+
+
+def shape(query: Query) -> tuple[str, ...]:
+    """Returns the kinds of a query's syntax nodes, in their order."""
+    return tuple(type(node).__name__ for tree in query.trees for node in tree.walk())
+
+
+@functools.cache
+def _dialects() -> dict[str, Any]:
+    import sqlglot
+    from sqlglot.dialects.mysql import MySQL
+
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of every statement that it does not know
+
+    class StrictMySQL(MySQL):
+        class Tokenizer(MySQL.Tokenizer):
+            # In MySQL two dashes begin a comment only before white space; elsewhere they are two minus signs.
+            COMMENTS = [*(f"--{space}" for space in " \t\n\r\f\v"), "#", ("/*", "*/")]
+
+    others = {name: sqlglot.Dialect.get_or_raise(name or None) for name in DIALECTS[1:]}
+    return {"mysql": StrictMySQL(), **others}
+
+
+def parse(query: str, dialect: str) -> Query | None:
+    """Returns a query's syntax in one of `DIALECTS`, or None where it does not parse."""
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    text = _EXECUTED.sub(r" \1 ", query)  # MySQL runs the content of such comments
+    text = _DELAY.sub(lambda m: f"SELECT WAITFOR_DELAY({m[2]}) WHERE {m[1] or '(1 = 1)'}", text) + "\n"
+    reader = _dialects()[dialect]
+    try:
+        tokens = reader.tokenize(text)
+        gaps = list(_gaps(text, tokens))
+        if _broken(tokens, dialect == "mysql") or any("\xa0" in gap or "\x85" in gap for gap in gaps):
+            return None
+        comments = _COMMENT.findall("\n".join(filter(str.strip, gaps)))
+        if "/*" in text:  # sqlglot takes no comment within ORDER BY and the like
+            words = (text[token.start : token.end + 1] for token in tokens)
+            text = "".join(f"{' ' if gap else ''}{word}" for gap, word in zip(gaps, words, strict=False))
+            tokens = reader.tokenize(text)
+        trees = [tree for tree in reader.parser().parse(tokens, text) if tree and not isinstance(tree, exp.Semicolon)]
+    except (SqlglotError, RecursionError, TypeError, AttributeError, ValueError, IndexError):  # it trips, too
+        return None
+    if not trees or not all(isinstance(tree, exp.Query | exp.Insert) for tree in trees):
+        return None
+    return Query(text, tokens, trees, comments) if all(map(_sound, trees)) else None
+
+
+def _broken(tokens: list[Any], mysql: bool) -> bool:
+    """Whether a parenthesis is not closed in its statement, a list lacks an item, or a NOT its IS.
+
+    In MySQL also whether a name that is a function only right before its parenthesis stands apart from it.
+    """
+    from sqlglot import TokenType as Kind
+
+    ends = {Kind.COMMA, Kind.R_PAREN, Kind.SEMICOLON, Kind.FROM, Kind.WHERE, Kind.UNION, None}
+    depth, before = 0, None
+    for token, after in itertools.zip_longest(tokens, tokens[1:]):
+        kind, following = token.token_type, None if after is None else after.token_type
+        depth += (kind == Kind.L_PAREN) - (kind == Kind.R_PAREN)
+        if depth < 0 or (depth and kind == Kind.SEMICOLON) or (kind == Kind.COMMA and following in ends):
+            return True
+        if kind == Kind.NOT and following == Kind.NULL and before != Kind.IS:
+            return True
+        if mysql and following == Kind.L_PAREN and after.start > token.end + 1 and token.text.upper() in _TOGETHER:
+            return True
+        before = kind
+    return depth != 0
+
+
+def _gaps(text: str, tokens: list[Any]) -> Iterator[str]:
+    """What lies before each token, and after the last: white space and comments."""
+    end = 0
+    for token in tokens:
+        yield text[end : token.start]
+        end = token.end + 1
+    yield text[end:]
+
+
+def _sound(tree: Any) -> bool:
+    """Whether a tree holds nothing that no database takes, and is not too deep to be compared."""
+    from sqlglot import exp
+
+    depths: dict[int, int] = {}
+    for node in tree.walk():
+        depths[id(node)] = depth = depths.get(id(node.parent), 0) + 1
+        odd = (
+            (isinstance(node, exp.Identifier) and not node.quoted and node.name.upper() in ("ASC", "DESC"))
+            or (isinstance(node, exp.Alias) and not isinstance(node.parent, exp.Select))
+            or (isinstance(node, exp.Ordered) and not isinstance(node.parent, exp.Order))
+            or isinstance(node, exp.Command)
+        )
+        if odd or depth > _DEEPEST:
+            return False
+    return True
+
+
+_MYSQL_FUNCTIONS = frozenset(
+    "benchmark connection_id crc32 database elt extractvalue field find_in_set gtid_subset gtid_subtract if inet_aton "
+    "json_keys linestring load_file make_set mid multipoint name_const ord polygon row_count sleep st_latfromgeohash "
+    "st_longfromgeohash st_pointfromgeohash strcmp substring_index sysdate updatexml uuid_to_bin".split()
+)
+_MYSQL_WORDS = frozenset(("rlike", "div", "xor", "&&"))
+
+
+def only_mysql(query: Query) -> bool:
+    """Whether a query calls what MySQL alone has, or has an operator or a comment that MySQL alone reads so."""
+    if any(comment.startswith("#") for comment in query.comments):
+        return True
+    for token, following in itertools.zip_longest(query.tokens, query.tokens[1:]):
+        word = token.text.lower()
+        called = following is not None and query.text[following.start] == "("
+        if word in _MYSQL_WORDS or (called and word in _MYSQL_FUNCTIONS):
+            return True
+    return False
+
+
+def form(query: Query, mysql: bool) -> Tree:
+    """Returns what is equal in two spellings of a query.
+
+    Comments that hold a quote or a parenthesis count, as they may be code where the fragment lands elsewhere.
+
+    Args:
+        query: the query.
+        mysql: whether it is MySQL's alone; else ``||``, ``&&``, DISTINCT and the quotes of strings count as they are.
+    """
+    trees = tuple(_node(tree, mysql) for tree in query.trees)
+    code = tuple(comment for comment in query.comments if re.search(r"['\"`()]", comment))
+    return (*trees, code, () if mysql else tuple(sorted(_spellings(query))))
+
+
+def _spellings(query: Query) -> Iterator[str]:
+    """How strings are quoted (all of those with an escape), and ``||``, ``&&`` and DISTINCT."""
+    from sqlglot import TokenType
+
+    kinds = (TokenType.STRING, TokenType.HEX_STRING, TokenType.DPIPE, TokenType.DAMP, TokenType.DISTINCT)
+    for token in query.tokens:
+        if token.token_type in kinds:
+            raw = query.text[token.start : token.end + 1]
+            yield raw if "\\" in raw else raw[0].lower()
+
+
+_WORDS = frozenset(("Anonymous", "Var"))  # functions and keywords, whose case is insignificant
+
+
+def _node(node: Any, mysql: bool, textual: bool = False) -> Tree:
+    """A node as plain values; ``textual``: where MySQL reads a hexadecimal literal as the string of its bytes."""
+    kind, args = type(node).__name__, node.args
+    if kind == "Literal":
+        return ("string", args["this"]) if args["is_string"] else _number(args["this"])
+    if kind == "Identifier":
+        return ("identifier", args["this"], bool(args.get("quoted")))
+    if kind == "HexString":
+        digits = args["this"].lower()
+        text = mysql and textual and len(digits) % 2 == 0
+        return ("string", bytes.fromhex(digits).decode("latin-1")) if text else ("hexadecimal", digits)
+    out: list[Any] = [kind]
+    for name, value in sorted(args.items()):
+        if value is not None and value is not False and value != []:
+            word = kind in _WORDS and isinstance(value, str)
+            out.append((name, value.casefold() if word else _value(value, mysql, _textual(kind, node, name))))
+    return _folded(kind, tuple(out), mysql)
+
+
+def _value(value: Any, mysql: bool, textual: bool) -> object:
+    if hasattr(value, "args"):
+        return _node(value, mysql, textual)
+    if isinstance(value, list):
+        return tuple(_value(item, mysql, textual) for item in value)
+    return value
+
+
+def _number(text: str) -> Tree:
+    if not re.fullmatch(r"\d+(?:\.\d*)?|\.\d+", text):
+        return ("number", text.casefold())
+    return ("decimal" if "." in text else "integer", Decimal(text).normalize())
+
+
+def _textual(kind: str, node: Any, name: str) -> bool:
+    """Whether an argument of a node is read as a string by MySQL, whatever is given."""
+    if kind == "Select":
+        return name == "expressions"
+    if kind == "Anonymous":
+        return str(node.this).lower() in ("extractvalue", "updatexml", "gtid_subset", "gtid_subtract", "strcmp")
+    return kind in ("Concat", "Length", "MD5", "Lower", "Upper")
+
+
+_TURNED = {"EQ": "EQ", "NEQ": "NEQ", "GT": "LT", "GTE": "LTE"}
+
+
+def _folded(kind: str, form: Tree, mysql: bool) -> Tree:
+    """A node's form: pieces of a string as one, LIKE without a pattern as equality, comparisons one way round."""
+    args: dict[str, Any] = dict(form[1:])  # type: ignore[arg-type]
+    parts = args.get("expressions") if mysql and kind == "Concat" else None
+    if parts and all(part[0] == "string" for part in parts):
+        return ("string", "".join(part[1] for part in parts))
+    if set(args) != {"this", "expression"}:
+        return form
+    left, right = args["this"], args["expression"]
+    if kind == "Like" and left[0] == right[0] == "string" and not re.search(r"[%_\\]|\s$", right[1]):
+        kind = kind if re.search(r"\s$", left[1]) else "EQ"
+    if kind in ("GT", "GTE") or (kind in ("EQ", "NEQ") and repr(left) > repr(right)):
+        left, right = right, left
+    return (_TURNED.get(kind, kind), left, right) if kind in (*_TURNED, "LT", "LTE") else form

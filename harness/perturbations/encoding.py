@@ -1,0 +1,240 @@
+"""Tier A: other encodings of the same request, each with an exact inverse."""
+
+import random
+import re
+from dataclasses import replace
+from typing import TypeVar
+
+from harness.oracles import encoding as oracle
+from harness.perturbations.base import Perturbation
+from harness.perturbations.codec import decode, splits_escape
+from harness.perturbations.message import Edit, Message, New
+from harness.request import Place, Request, Span
+
+T = TypeVar("T")
+_DIGITS = b"0123456789ABCDEFabcdef"
+_BYTES = frozenset(range(256))
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_RESERVED = frozenset(b":/?#[]@!$&'()*+,;=%")
+_UNIT, _BROKEN = re.compile(rb"[^%]|%..", re.S), re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_HEX = tuple([spelling % byte for byte in range(256)] for spelling in (b"%%%02X", b"%%%02x"))
+_VALUE = {b"%" + bytes((high, low)): int(bytes((high, low)), 16) for high in _DIGITS for low in _DIGITS}
+# What of a value may change sides (RFC 3986, 2.2 and 6.2.2): in paths and cookies no reserved character, in queries
+# and forms none that parts the pairs.
+_LITERAL = _UNRESERVED | frozenset(b"!$'()*,:@/?")
+_ENCODABLE: dict[Place, frozenset[int]] = {
+    "query": _BYTES - frozenset(b"%+&;#"), "form": _BYTES - frozenset(b"%+&;#"),
+    "path": _BYTES - _RESERVED, "cookie": _UNRESERVED,
+}  # fmt: skip
+_DECODABLE: dict[Place, frozenset[int]] = {
+    "query": _LITERAL, "form": _LITERAL, "path": _UNRESERVED, "cookie": _UNRESERVED,
+}  # fmt: skip
+_PERCENT = re.compile(rb"%..", re.S)
+_FORM_LITERAL, _FORM_INNER = bytes(_LITERAL | frozenset(b"+")), bytes(_BYTES - frozenset(b"&;#"))
+_PATH_LITERAL, _PATH_INNER = bytes(_UNRESERVED), bytes(_BYTES - _RESERVED)
+
+_CHUNKED = b"Transfer-Encoding: chunked\r"
+_SELF = [bytes((byte,)) for byte in range(256)]
+_ESCAPABLE = frozenset(range(32, 127)) - frozenset(b'"\\')
+_ESCAPE = re.compile(rb"(\\(?:u[0-9A-Fa-f]{4}|.))", re.S)
+
+
+def _some(values: list[T], rng: random.Random) -> list[T]:
+    """Draws about a quarter, a half or three quarters of the values or all, one at least where there are any."""
+    one, other = rng.getrandbits(len(values)), rng.getrandbits(len(values))
+    drawn = rng.choice((one & other, one, one | other, -1))
+    return [value for at, value in enumerate(values) if drawn >> at & 1] or values[:1]
+
+
+class PercentEncoding(Perturbation):
+    """Encodes what need not be, decodes what may stand as it is, and changes the case of hex digits (RFC 3986)."""
+
+    name = "percent-encoding"
+    tier = "A"
+    touches_attack = True
+
+    def rewrite(self, message: Message, rng: random.Random) -> Message | None:
+        """Respells the attack wherever percent-encoding holds."""
+        edits = []
+        for place, (start, end) in message.slots:
+            raw = message.payload[start:end]
+            if place in _ENCODABLE and (place != "cookie" or b"%" in raw):
+                edits.append(Edit(start, end, _respelled(raw, place, rng)))
+        return message.edited(edits) if edits else None
+
+    def holds(self, before: Message, after: Message) -> bool:
+        """A strict decoder reads the same bytes, reserved characters that matter stayed, and all else too."""
+        return (
+            len(before.spans) == len(after.spans)
+            and all(
+                old == new or _same_bytes(place, old, new)
+                for (place, _), old, new in zip(before.slots, before.ranges, after.ranges, strict=True)
+            )
+            and oracle.same_elsewhere(before.payload, before.spans, after.payload, after.spans)
+        )
+
+
+def _respelled(raw: bytes, place: Place, rng: random.Random) -> bytes:
+    """The bytes with drawn ones in another spelling; as they are where their encoding is broken."""
+    if _BROKEN.search(raw):
+        return raw
+    units = _UNIT.findall(raw)
+    distinct = sorted(set(units))
+    hexed = rng.choice(_HEX)
+    table = {unit: hexed[_VALUE[unit]] for unit in distinct if unit in _VALUE}
+    literal = [unit for unit in distinct if unit[0] in _ENCODABLE[place]]
+    hidden = [unit for unit in table if _VALUE[unit] in _DECODABLE[place]]
+    if hidden and rng.random() < 0.7:
+        table.update((unit, _SELF[_VALUE[unit]]) for unit in _some(hidden, rng))
+    if place in ("query", "form"):
+        table.update(dict.fromkeys((b" ", b"+", b"%20"), b"+" if rng.random() < 0.5 else b"%20"))
+    if literal and (rng.random() < 0.7 or b"".join(map(table.get, units, units)) == raw):
+        table.update((unit, hexed[unit[0]]) for unit in _some(literal, rng))
+    return b"".join(map(table.get, units, units))
+
+
+def _same_bytes(place: Place, before: bytes, after: bytes) -> bool:
+    plus = place in ("query", "form")
+    same = oracle.percent_decoded(before, plus)
+    old, new = _PERCENT.sub(b"", before), _PERCENT.sub(b"", after)
+    may, inner = (_FORM_LITERAL, _FORM_INNER) if plus else (_PATH_LITERAL, _PATH_INNER)
+    return (
+        same is not None
+        and same == oracle.percent_decoded(after, plus)
+        and all(byte in old for byte in new.translate(None, may))
+        and old.translate(None, inner) == new.translate(None, inner)
+    )
+
+
+class HeaderCase(Perturbation):
+    """Changes the case of header names, which is insignificant (RFC 9110, 5.1)."""
+
+    name = "header-case"
+    tier = "A"
+    needs_place = False
+
+    def rewrite(self, message: Message, rng: random.Random) -> Message | None:
+        """Writes all names in one manner."""
+        headers = message.request.headers
+        if not headers:
+            return None
+        drawn = rng.randrange(len(_MANNERS))
+        attacked = message.hits(headers[0].line[0], headers[-1].line[1])
+        for manner in (_MANNERS[drawn], _MANNERS[drawn - 1]):
+            payload = bytearray(message.payload)
+            for _, (start, end), _ in headers:
+                if not attacked or not message.hits(start, end):
+                    payload[start:end] = manner(message.payload[start:end])
+            if payload != message.payload:
+                break
+        return replace(message, payload=bytes(payload))
+
+    def holds(self, before: Message, after: Message) -> bool:
+        """Every line but for the case of its name, and all else, stayed."""
+        (old, body), (new, same) = oracle.head_and_body(before.payload), oracle.head_and_body(after.payload)
+        return (
+            (len(old), old[0], body) == (len(new), new[0], same)
+            and len(before.payload) == len(after.payload)
+            and all(a == b or _same_field(a, b) for a, b in zip(old, new, strict=True))
+        )
+
+
+def _same_field(line: bytes, other: bytes) -> bool:
+    return oracle.field_name(line) == oracle.field_name(other) and line.partition(b":")[1:] == other.partition(b":")[1:]
+
+
+def _mixed(name: bytes) -> bytes:
+    return b"".join([_SELF[c].upper() if at % 2 else _SELF[c].lower() for at, c in enumerate(name)])
+
+
+_MANNERS = (bytes.lower, bytes.upper, bytes.title, bytes.swapcase, _mixed)
+
+
+class ChunkedBody(Perturbation):
+    """Sends the body in chunks instead of telling its length (RFC 9112, 7.1)."""
+
+    name = "chunked-body"
+    tier = "A"
+    touches_attack = True  # chunks may part it; what parts it is not counted to it
+    needs_place = False
+
+    def rewrite(self, message: Message, rng: random.Random) -> Message | None:
+        """Cuts the body into up to eight chunks of random sizes."""
+        request, (start, end) = message.request, message.request.body
+        lines = [field.line for field in request.lengths]
+        if start == end or len(lines) != 1 or not request.sized or request.coded or message.hits(*lines[0]):
+            return None
+        if request.text(request.version) != b"HTTP/1.1" or _lone_feeds(request):
+            return None
+        cuts = sorted(rng.sample(range(start + 1, end), rng.randrange(min(8, end - start))))
+        hexed = rng.choice((b"%x\r\n", b"%X\r\n"))
+        pieces: list[Span | New] = [(0, lines[0][0]), New(_CHUNKED + b"\n"), (lines[0][1], start)]
+        for first, last in zip([start, *cuts], [*cuts, end], strict=True):
+            pieces += (New(hexed % (last - first)), (first, last), New(b"\r\n"))
+        return message.assembled([*pieces, New(b"0\r\n\r\n")])
+
+    def holds(self, before: Message, after: Message) -> bool:
+        """A strict reader joins the same body; the head but for its framing, and the attack, stayed."""
+        (old, body), (new, chunks) = oracle.head_and_body(before.payload), oracle.head_and_body(after.payload)
+        framed = [line for line in new if oracle.field_name(line) == b"transfer-encoding"]
+        return (
+            oracle.chunks_joined(chunks) == body
+            and framed == [_CHUNKED]
+            and [line for line in old if oracle.field_name(line) != b"content-length"]
+            == [line for line in new if line not in framed]
+            and b"".join(before.ranges) == b"".join(after.ranges)
+        )
+
+
+def _lone_feeds(request: Request) -> bool:
+    """Whether some line of the head ends in LF alone, which no strict reader takes."""
+    head = request.payload[: request.body[0]]
+    return head.count(b"\n") != head.count(b"\r\n")
+
+
+class JsonEscape(Perturbation):
+    """Writes characters of the attack's JSON strings as escapes (RFC 8259, 7)."""
+
+    name = "json-escape"
+    tier = "A"
+    touches_attack = True
+
+    def rewrite(self, message: Message, rng: random.Random) -> Message | None:
+        """Escapes drawn characters of every string, as far as it is the attack's."""
+        request = message.request
+        strings = [parameter.value for parameter in request.body_parameters if parameter.place == "json"]
+        if not strings or oracle.json_read(request.text(request.body)) is None:
+            return None
+        edits = []
+        for string in strings:
+            for start, end in message.within(*string):
+                raw = message.payload[start:end]
+                if (start, end) == string or _whole_escapes(message.payload, string[0], start, raw):
+                    edits.append(Edit(start, end, _escaped(raw, rng)))
+        return message.edited(edits) if edits else None
+
+    def holds(self, before: Message, after: Message) -> bool:
+        """A parser reads the same value, members in the same order; all else stayed."""
+        old, new = before.request.body, after.request.body
+        return oracle.same_json(
+            before.payload[slice(*old)], after.payload[slice(*new)], moved=False
+        ) and oracle.same_elsewhere(before.payload, [old], after.payload, [new])
+
+
+def _whole_escapes(payload: bytes, start: int, at: int, raw: bytes) -> bool:
+    """Whether a part of a string begins and ends between its escapes."""
+    return not splits_escape("json", payload, start, at) and decode("json", raw) is not None
+
+
+def _escaped(raw: bytes, rng: random.Random) -> bytes:
+    spelling = rng.choice((b"\\u%04x", b"\\u%04X"))
+    table = list(_SELF)
+    for byte in _some(sorted(_ESCAPABLE.intersection(raw)), rng):
+        table[byte] = b"\\/" if byte == 47 and rng.random() < 0.5 else spelling % byte
+    pieces = _ESCAPE.split(raw) if b"\\" in raw else [raw]
+    return b"".join([
+        piece if at % 2 else b"".join([table[byte] for byte in piece]) for at, piece in enumerate(pieces)
+    ])  # fmt: skip
+
+
+PERTURBATIONS: tuple[Perturbation, ...] = (PercentEncoding(), HeaderCase(), ChunkedBody(), JsonEscape())

@@ -1,0 +1,137 @@
+"""Tier A: the order of what may stand in any order: header fields, members of an object, parts of a form."""
+
+import random
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+from harness.oracles import encoding as oracle
+from harness.perturbations.base import Perturbation
+from harness.perturbations.message import Message, New
+from harness.request import Span
+
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{\]},]', re.S)
+
+
+class HeaderOrder(Perturbation):
+    """Moves header fields; those of one name keep their order (RFC 9110, 5.3)."""
+
+    name = "header-order"
+    tier = "A"
+    needs_place = False
+
+    def rewrite(self, message: Message, rng: random.Random) -> Message | None:
+        """Permutes whole lines."""
+        request = message.request
+        if not request.payload.endswith(b"\n", 0, request.head[1]):
+            return None  # the last line has no end that could stand elsewhere
+        names = [request.text(header.name).lower() for header in request.headers]
+        return _reordered(message, [header.line for header in request.headers], names, rng)
+
+    def holds(self, before: Message, after: Message) -> bool:
+        """The lines of each name, in their order, the request line and the body stayed."""
+        (old, body), (new, same) = oracle.head_and_body(before.payload), oracle.head_and_body(after.payload)
+        kept = (old[0], body) == (new[0], same)
+        return kept and sorted(old[1:], key=oracle.field_name) == sorted(new[1:], key=oracle.field_name)
+
+
+class JsonOrder(Perturbation):
+    """Moves members of the top-level object, which are unordered (RFC 8259, 1); equal names keep their order."""
+
+    name = "json-order"
+    tier = "A"
+
+    def rewrite(self, message: Message, rng: random.Random) -> Message | None:
+        """Permutes whole members; none where a name tells a deserialiser what to make of those that follow."""
+        request = message.request
+        body = request.text(request.body)
+        value = oracle.json_read(body) if request.content_type.endswith(b"json") and not request.coded else None
+        if not isinstance(value, tuple) or any(name.startswith(("@", "$")) for name, _ in value):
+            return None
+        return _reordered(message, _members(message.payload, request.body), [name for name, _ in value], rng)
+
+    def holds(self, before: Message, after: Message) -> bool:
+        """A parser reads the same members, in the same order where names are equal; all else stayed."""
+        old, new = before.request.body, after.request.body
+        return oracle.same_json(
+            before.payload[slice(*old)], after.payload[slice(*new)], moved=True
+        ) and oracle.same_elsewhere(before.payload, [old], after.payload, [new])
+
+
+class MultipartOrder(Perturbation):
+    """Moves the parts of a multipart form; those of one name keep their order (RFC 7578, 5.2)."""
+
+    name = "multipart-order"
+    tier = "A"
+
+    def rewrite(self, message: Message, rng: random.Random) -> Message | None:
+        """Permutes whole parts."""
+        parts = whole_parts(message)
+        names = [oracle.part_name(part) for part in parts or ()]
+        return _reordered(message, message.request.parts, names, rng) if parts else None
+
+    def holds(self, before: Message, after: Message) -> bool:
+        """A strict reader finds the same parts, in the same order where names are equal; all else stayed."""
+        old, new = whole_parts(before), whole_parts(after)
+        if old is None or new is None or sorted(old, key=oracle.part_name) != sorted(new, key=oracle.part_name):
+            return False
+        return oracle.same_elsewhere(before.payload, [before.request.body], after.payload, [after.request.body])
+
+
+def whole_parts(message: Message) -> list[bytes] | None:
+    """Returns the parts of a multipart form, None unless strict and tolerant readers find the same ones."""
+    request = message.request
+    header = request.typed
+    if header is None or request.coded or request.content_type != b"multipart/form-data":
+        return None
+    parts = oracle.parts_read(request.text(header.value), request.text(request.body))
+    return parts if parts is not None and len(parts) == len(request.parts) else None
+
+
+def _members(payload: bytes, body: Span) -> list[Span]:
+    """The members of the top-level object of a valid JSON text, without white space around them."""
+    members, depth, begin = [], 0, -1
+    for token in _TOKEN.finditer(payload, *body):
+        mark = payload[token.start()]
+        if begin < 0 and mark == 34:
+            begin = token.start()
+        elif mark in b"{[":
+            depth += 1
+        elif mark in b"}]":
+            depth -= 1
+        if begin >= 0 and (depth == 0 or (depth == 1 and mark == 44)):
+            members.append((begin, begin + len(payload[begin : token.start()].rstrip(b" \t\r\n"))))
+            begin = -1
+    return members
+
+
+def _reordered(
+    message: Message, parts: Sequence[Span], names: Sequence[bytes | str], rng: random.Random
+) -> Message | None:
+    """Permutes parts of the payload, those of one name keeping their order; None where an attack lies across them."""
+    if len(set(names)) < 2:
+        return None
+    edges = [edge for part in parts for edge in part]
+    if any(bisect_right(edges, start) < bisect_left(edges, end) for start, end in message.spans):
+        return None
+    order = list(range(len(parts)))
+    rng.shuffle(order)
+    order = _stable(order, names)
+    if order == sorted(order):
+        order = _stable([*order[1:], order[0]], names)
+    gaps = list(zip([0, *edges[1::2]], [*edges[::2], len(message.payload)], strict=True))
+    pieces: list[Span | New] = [gaps[0]]
+    for index, gap in zip(order, gaps[1:], strict=True):
+        pieces += (parts[index], gap)
+    return message.assembled(pieces)
+
+
+def _stable(order: Sequence[int], names: Sequence[bytes | str]) -> list[int]:
+    """The permutation, the indices of each name in ascending order."""
+    ascending: dict[bytes | str, list[int]] = {}
+    for index in sorted(order, reverse=True):
+        ascending.setdefault(names[index], []).append(index)
+    return [ascending[names[index]].pop() for index in order]
+
+
+PERTURBATIONS: tuple[Perturbation, ...] = (HeaderOrder(), JsonOrder(), MultipartOrder())

@@ -1,0 +1,148 @@
+"""Tier B: other spellings of shell commands, each checked by `harness.oracles.shell`.
+
+What reads the text here is a scanner that knows quotes, substitutions, separators and words, and no grammar. An attack
+may begin inside quotes, which it then leaves: the reading that finds the most separators outside of quotes is taken,
+unless the text begins with a known command.
+"""
+
+import functools
+import random
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from harness.oracles import shell as oracle
+from harness.perturbations.base import Perturbation
+from harness.perturbations.sites import Site, SiteRespelling
+
+_UNQUOTED = re.compile(
+    r"""(?P<separator>\$\(|[;&|\n()`]+|[<>]\()
+    |(?P<redirection>\d*[<>]+&?\d*-?)
+    |(?P<comment>(?<![^\s;&|()`])\#[^\n]*)
+    |(?P<expansion>\$(?:\{[^}]*\}|\w+|[@*\#?!$-]))
+    |(?P<assignment>\b[A-Za-z_]\w*=)
+    |(?P<word>[\w./:@%+-]+)
+    |(?P<space>[\ \t]+)
+    |(?P<other>\\.|.)""",
+    re.S | re.X,
+)
+_RESERVED = frozenset("case do done elif else esac fi for function if in select then time until while".split())
+_KNOWN = re.compile(r"(?:^|/)(?:cat|curl|echo|host(?:name)?|id|ls|nslookup|ping|sh|sleep|uname|wget|whoami)$")
+# No text of a POSIX shell: calls of another language, and Windows.
+_FOREIGN = re.compile(r"(?i)[\w\])]\(|%\w+%|\b[a-z]:\\|\$\{\w+\{|\b(?:cmd|type|rem|ver)\b|\{if:|^\s*<")
+
+
+_NO_WORDS = frozenset(("separator", "redirection", "comment", "assignment", "other"))
+
+
+class _Token(NamedTuple):
+    kind: str
+    start: int
+    end: int
+
+
+def _of(text: str, token: _Token) -> str:
+    return text[token.start : token.end]
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(text: str) -> tuple[_Token, ...]:
+    """The tokens of the best reading; none where it finds no command."""
+    if _FOREIGN.search(text):
+        return ()
+    best: tuple[_Token, ...] = ()
+    most = 0
+    for quote in ("", "'", '"'):
+        tokens = tuple(_scan(text, quote))
+        first = next((_of(text, token) for token in tokens if token.kind == "word"), "")
+        score = sum(token.kind == "separator" for token in tokens) + (100 if not quote and _KNOWN.search(first) else 0)
+        if score > most:
+            best, most = tokens, score
+    return best
+
+
+def _scan(text: str, quote: str) -> Iterator[_Token]:
+    """Tokens outside of quotes; what is quoted, but for substitutions in double quotes, is left out."""
+    outer: list[tuple[str, str]] = []  # what ends the substitutions that are open, and the quotes around them
+    at = 0
+    while at < len(text):
+        if quote == "'":
+            at, quote = text.find("'", at) + 1 or len(text), ""
+        elif text[at] == "`":
+            yield _Token("separator", at, at + 1)
+            if outer and outer[-1][0] == "`":
+                quote = outer.pop()[1]
+            else:
+                outer.append(("`", quote))
+                quote = ""
+            at += 1
+        elif text.startswith("$(", at):
+            outer.append((")", quote))
+            yield _Token("separator", at, at + 2)
+            at, quote = at + 2, ""
+        elif quote:
+            quote = "" if text[at] == '"' else quote
+            at += 2 if text[at] == "\\" else 1
+        elif text[at] in "'\"":
+            quote = text[at]
+            yield _Token("quote", at, at + 1)
+            at += 1
+        else:
+            token = _UNQUOTED.match(text, at)
+            assert token is not None
+            end = at + 1 if token.lastgroup == "separator" else token.end()
+            yield _Token(token.lastgroup or "", at, end)
+            if text[at] == ")" and outer and outer[-1][0] == ")":
+                quote = outer.pop()[1]
+            at = end
+
+
+class _Shell(SiteRespelling):
+    classes = frozenset(("command-injection",))
+
+    def same(self, before: str, after: str) -> bool:
+        """By bashlex."""
+        return oracle.same(before, after)
+
+
+class ShellQuote(_Shell):
+    """Quotes parts of words, or nothing within them: quotes are removed before a command runs."""
+
+    name = "shell-quote"
+
+    def sites(self, text: str, rng: random.Random) -> Sequence[Site]:
+        """Words outside of quotes, but for those of the shell's grammar."""
+        found, before = [], ""
+        for kind, start, end in _read(text):
+            word, assigned, before = text[start:end], before == "assignment", kind
+            if kind != "word" or len(word) < 2 or word in _RESERVED or assigned:
+                continue
+            cut = rng.randint(1, len(word) - 1)
+            quoted = (f"''{word[cut]}", f"'{word[cut]}'", f'"{word[cut]}"', f"\\{word[cut]}")
+            found.append(Site(start, end, [word[:cut] + one + word[cut + 1 :] for one in quoted]))
+        return found
+
+
+class ShellIfs(_Shell):
+    """Writes the space between words as a tab or as ``$IFS``, which holds it, and ``$IFS`` in other ways."""
+
+    name = "shell-ifs"
+
+    def sites(self, text: str, rng: random.Random) -> Sequence[Site]:
+        """Spaces between the words of a command, and the places where ``$IFS`` stands for one."""
+        tokens, found = _read(text), []
+        for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+            apart = not {before.kind, after.kind} & _NO_WORDS and not {_of(text, before), _of(text, after)} & _RESERVED
+            if token.kind == "expansion" and re.fullmatch(r"\$(?:IFS|\{IFS\})", _of(text, token)):
+                found.append(Site(token.start, token.end, self._spellings(text, token)))
+            elif token.kind == "space" and apart:
+                found.append(Site(token.start, token.end, ["\t", *self._spellings(text, token)]))
+        return found
+
+    @staticmethod
+    def _spellings(text: str, token: _Token) -> list[str]:
+        bare = [] if re.match(r"[\w\[]", text[token.end :]) else ["$IFS"]
+        return [s for s in ("${IFS}", "$IFS$9", *bare) if s != _of(text, token)]
+
+
+PERTURBATIONS: tuple[Perturbation, ...] = (ShellQuote(), ShellIfs())

@@ -1,0 +1,48 @@
+"""Messages to perturb: renderings of the synthetic benchmark, bare and with cues, their attack located."""
+
+from functools import cache
+
+from benchmarks.synthetic import cards
+from benchmarks.synthetic.corpus import render_sample, samples
+from benchmarks.synthetic.request import CueValues
+from harness.perturbations.base import Perturbation
+from harness.perturbations.engine import Tally, attempt
+from harness.perturbations.message import Message
+
+CUES = CueValues(host="site.example", client="curl/8.{n}.0", prefix="/home", token="xxxxxxxxxx", order="HADU")
+
+
+@cache
+def rows(per_class: int) -> tuple[tuple[str, bytes, str, tuple[int, ...]], ...]:
+    """Sample id, payload, label and flat spans."""
+    out = []
+    for name in dict.fromkeys(card.threat_class for card in cards.load()):
+        for index, (sample, _, _) in enumerate(samples(name)[:per_class]):
+            rendering = render_sample(sample, CUES if index % 2 else CueValues())
+            flat = tuple(edge for span in rendering.spans for edge in span)
+            out.append((sample, rendering.payload, name, flat))
+    return tuple(out)
+
+
+def messages(per_class: int) -> list[Message]:
+    """Fresh messages, nothing of them parsed yet."""
+    return [Message.of(*row) for row in rows(per_class)]
+
+
+def perturbed(perturbation: Perturbation, per_class: int, tally: Tally) -> list[tuple[Message, Message]]:
+    """The messages that a perturbation applies to and changed, with what it made of them."""
+    out = []
+    for message in messages(per_class):
+        if perturbation.applies(message) and (after := attempt(perturbation, message, 0, 0, tally)) is not None:
+            out.append((message, after))
+    return out
+
+
+def request(text: str, attack: str | None = None, label: str = "sql-injection") -> Message:
+    """A message of a text with line feeds for line ends in its head; the attack is where its text is."""
+    head, blank, body = text.partition("\n\n")
+    payload = (head.replace("\n", "\r\n") + blank.replace("\n", "\r\n") + body).encode("latin-1")
+    if attack is None:
+        return Message.of("sample", payload, label)
+    start = payload.index(attack.encode("latin-1"))
+    return Message.of("sample", payload, label, [start, start + len(attack)])
