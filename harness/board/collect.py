@@ -85,6 +85,13 @@ class Board:
 Setting = tuple[str, str, str, int, float, str, str, str, tuple[int | None, ...]]
 
 
+def setting_of(record: Record) -> Setting:
+    """Returns what records of one board have in common."""
+    c = record.cell
+    budget = (c.trials, c.seconds, c.sampler, c.pruner)
+    return (c.benchmark, c.corpus, c.preset, *budget, c.precision, tuple(c.sizes))
+
+
 def boards(
     records: Iterable[Record], *, is_stale: Callable[[Record], bool], ranks: Callable[[str], bool]
 ) -> list[Board]:
@@ -97,19 +104,7 @@ def boards(
     """
     grouped: dict[Setting, list[Record]] = defaultdict(list)
     for record in records:
-        c = record.cell
-        setting = (
-            c.benchmark,
-            c.corpus,
-            c.preset,
-            c.trials,
-            c.seconds,
-            c.sampler,
-            c.pruner,
-            c.precision,
-            tuple(c.sizes),
-        )
-        grouped[setting].append(record)
+        grouped[setting_of(record)].append(record)
     return [
         _board(setting, group, is_stale, ranks(setting[2])) for setting, group in sorted(grouped.items(), key=_order)
     ]

@@ -5,10 +5,14 @@ import sys
 
 import typer
 
+from harness.cli.audit import audit
+from harness.cli.budget import budget
 from harness.cli.data import data_app
 from harness.cli.leaderboard import leaderboard
 from harness.cli.listing import list_app
 from harness.cli.run import run
+from harness.cli.status import status
+from harness.cli.verify import verify
 from harness.errors import UserError
 
 app = typer.Typer(
@@ -20,6 +24,10 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(leaderboard)
+app.command()(audit)
+app.command()(budget)
+app.command()(verify)
+app.command()(status)
 app.add_typer(list_app, name="list")
 app.add_typer(data_app, name="data")
 

@@ -1,7 +1,7 @@
 """``harness run``: tune, score and rank."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
@@ -51,6 +51,12 @@ def run(
     memory: Annotated[
         str | None, typer.Option(metavar="GB|none", help="Private memory per worker; a fair share by default.")
     ] = None,
+    executor: Annotated[
+        str, typer.Option(metavar="local|ray", help="Where cells run: on this machine, or on a Ray cluster.")
+    ] = "local",
+    ray_address: Annotated[
+        str, typer.Option(metavar="auto|HOST:PORT", help="The Ray cluster; one of this machine alone by default.")
+    ] = "",
     shard: Annotated[
         str, typer.Option(metavar="I/N", help="Run only the I-th of N parts of the cells, for job arrays.")
     ] = "",
@@ -88,8 +94,9 @@ def run(
         _one_of("--sampler", sampler, Sampler),
         _one_of("--pruner", pruner, Pruner),
     )
-    count = _positive("--workers", workers, _cores())
-    limit = options.memory(memory) if memory else _fair_share(count)
+    cluster = ray_address if _one_of("--executor", executor, Literal["local", "ray"]) == "ray" else None
+    count = _positive("--workers", workers, cores() if cluster is None else 0)
+    limit = options.memory(memory) if memory else fair_share(count) if cluster is None else 0
     plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
     registry.discover(plugins)
     methods = choose_methods(method)
@@ -112,9 +119,9 @@ def run(
     if dry_run:
         return
     if waiting:
-        _check_requirements(plan, retry_failed)
+        check_requirements(plan, retry_failed)
         store.open_for_writing()
-    tally = _run(console, plan, store, count, limit, retry_failed, plugins)
+    tally = run_cells(console, plan, store, count, limit, retry_failed, plugins, cluster)
     _report(console, tally, results)
     for line in tally.unwritten:
         console.print(f"not written: {line}", markup=False, soft_wrap=True)
@@ -173,7 +180,7 @@ def _extras(perturb: str, depth: int, draws: int, diagnostics: bool) -> "Extras"
     if any(perturbation.tier == "B" for name in suites for perturbation in suite(name)):
         from harness import oracles
 
-        oracles.check()
+        oracles.require()
     return Extras(tuple(suites), depth, draws, diagnostics)
 
 
@@ -182,8 +189,8 @@ def probe_work(
 ) -> "list[tuple[ScenarioSpec, Sequence[MethodInfo]]]":
     """Returns the views of the scenarios, each with the one method that probes them."""
     from harness import registry
-    from harness.probes import PROBES
-    from harness.views import CUES, LEARNER, viewed
+    from harness.probes import CUES, PROBES
+    from harness.views import LEARNER, viewed
 
     learner = [registry.method(LEARNER)]
     out: list[tuple[ScenarioSpec, Sequence[MethodInfo]]] = []
@@ -193,7 +200,7 @@ def probe_work(
     return out
 
 
-def _check_requirements(plan: "Plan", retry_failed: bool) -> None:
+def check_requirements(plan: "Plan", retry_failed: bool) -> None:
     """Refuses to start when a method with cells to do lacks a package or whatever else it checks for."""
     import importlib.util
 
@@ -219,13 +226,14 @@ def _one_of(option: str, text: str, kind: Any) -> Any:
     return text
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Returns how many processor cores this process may use."""
     import os
 
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _fair_share(workers: int) -> int:
+def fair_share(workers: int) -> int:
     """Nine tenths of the machine's memory, shared by the workers; in bytes."""
     import psutil
 
@@ -249,16 +257,19 @@ def _announce(console: "Console", plan: "Plan", waiting: int, budget: "Budget", 
     )
     if waiting:
         hours = waiting * budget.seconds / 3600
-        limit = -(-waiting // workers) * budget.wall_limit / 60
+        at_once, limit = "as many at a time as the cluster has CPUs", ""
+        if workers:
+            at_once = f"{workers} at a time"
+            limit = f"; hard limit {-(-waiting // workers) * budget.wall_limit / 60:.0f} minutes of wall time"
         console.print(
-            f"Each cell: {budget.trials} trials, {budget.seconds:g} compute seconds of tuning; {workers} at a time. At "
-            f"most {hours:.2f} core-hours of tuning; hard limit {limit:.0f} minutes of wall time.",
+            f"Each cell: {budget.trials} trials, {budget.seconds:g} compute seconds of tuning; {at_once}. At most "
+            f"{hours:.2f} core-hours of tuning{limit}.",
             markup=False,
             soft_wrap=True,
         )
 
 
-def _run(
+def run_cells(
     console: "Console",
     plan: "Plan",
     store: "Store",
@@ -266,19 +277,38 @@ def _run(
     memory: int | None,
     retry_failed: bool,
     plugins: tuple[str, ...],
+    cluster: str | None = None,
 ) -> "Tally":
-    import signal
+    """Runs a plan's cells, with their progress shown here and to `harness status`.
 
-    from harness.executor import LocalExecutor
-    from harness.progress import Progress
+    They run on this machine, or on the Ray cluster at an address; there 0 workers are as many as it has CPUs, and a
+    memory of 0 is a fair share of each node.
+    """
+    import contextlib
+    import signal
+    from collections import Counter
+    from functools import partial
+
+    from harness.executor import Executor, LocalExecutor
+    from harness.progress import Course, Progress
     from harness.provenance import command_line
     from harness.runner import run_plan
+    from harness.status import published
 
     waiting = plan.waiting(retry_failed)
     preload = {module for cell in waiting for module in cell.method.requires}
-    executor = LocalExecutor(min(workers, max(1, len(waiting))), memory, preload)
+    executor: Executor = LocalExecutor(min(workers, max(1, len(waiting))), memory, preload)
+    if cluster is not None and waiting:
+        from harness.ray_executor import RayExecutor
+
+        say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+        executor = RayExecutor(cluster, workers, memory, preload, say)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a run as Ctrl-C does
-    with Progress(console, len(waiting), len(plan.cells) - len(waiting)) as progress:
+    cells = Counter(cell.method.name for cell in waiting)
+    course = Course(cells, len(plan.cells) - len(waiting), executor.workers)
+    with Progress(console, course) as progress, contextlib.ExitStack() as stack:
+        if waiting:
+            stack.enter_context(published(store.root, command_line(), progress.standing))
         return run_plan(
             plan,
             store,
@@ -296,7 +326,8 @@ def _report(console: "Console", tally: "Tally", results: Path) -> None:
     from harness.board.stale import is_stale, ranks
 
     for board in boards(tally.records, is_stale=is_stale, ranks=ranks):
-        for table in terminal_tables(board):
+        for caption, table in terminal_tables(board):
+            console.print(caption, markup=False, soft_wrap=True)
             console.print(table)
         for note in board.notes:
             console.print(f"note: {note}", markup=False, soft_wrap=True)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.synthetic import cards
 from benchmarks.synthetic.scenarios import RHO
-from harness import Benchmark, Corpus, Sizes
+from harness import Benchmark, Corpus, Sizes, duplicates
 from tests.benchmarks import figures
 from tests.benchmarks.figures import STANDARD, draw
 from tests.conftest import SHARED, Shell
@@ -63,21 +63,19 @@ def test_the_card_is_of_this_corpus(corpus: Corpus) -> None:
 def test_no_near_duplicates_across_cves_and_none_across_sides(synthetic, corpus) -> None:
     payloads = list(corpus.payloads(np.arange(len(corpus))))
     assert len(set(payloads)) == len(payloads)
-    pairs = figures.near_duplicate_pairs(corpus)
-    share = figures.across_cves(corpus, pairs)
+    cluster = figures.near_duplicates(corpus)
+    share = figures.across_cves(corpus, cluster)
     print(f"near-duplicate rows across CVEs: {share:.2%}")
     assert share <= 0.02
     core = corpus.codes("core")[0]
     for spec in synthetic.scenarios():
         scenario = draw(synthetic, corpus, spec.name, 1, Sizes())
-        train = {*scenario.train.rows.tolist(), *scenario.validation.rows.tolist()}
+        train = np.concatenate([scenario.train.rows, scenario.validation.rows])
         for name, environment in scenario.environments.items():
-            rows = set(environment.rows.tolist())
-            crossing = [
-                p for p in pairs.tolist() if (p[0] in train and p[1] in rows) or (p[1] in train and p[0] in rows)
-            ]
-            assert not crossing, (spec.name, name)
-            assert not set(core[sorted(train)]) & set(core[environment.rows]), (spec.name, name)
+            assert not set(core[train]) & set(core[environment.rows]), (spec.name, name)
+            side = np.full(len(corpus), -1)
+            side[train], side[environment.rows] = 0, 1
+            assert not duplicates.crossing(cluster, side).any(), (spec.name, name)
 
 
 def test_disjoint_scenarios_keep_their_attribute_apart(synthetic, corpus) -> None:

@@ -1,0 +1,88 @@
+"""``harness status``: what the runs on a results folder are doing."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.status import RunStatus
+
+
+def status(
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of records.")] = Path("results/local"),
+) -> None:
+    """Say what the runs on a results folder are doing, which ones died, and which records are there."""
+    import time
+
+    from harness.status import runs, states
+
+    if not results.is_dir():
+        raise UserError(f"--results {results}: there is no such folder; no run has written there.")
+    console = options.terminal()
+    found = runs(results)
+    for run in found:
+        _print(console, run, time.time())
+    if not found:
+        console.print(f"No run is at work on {results}.", markup=False, soft_wrap=True)
+    records = states(results)
+    if not records:
+        console.print(f"Records in {results}: none yet.", markup=False, soft_wrap=True)
+        return
+    console.print(f"Records in {results}:", markup=False, soft_wrap=True)
+    columns = sorted({state for counts in records.values() for state in counts})
+    lines = [[name, *(str(counts[state]) for state in columns)] for name, counts in records.items()]
+    options.print_table(["method", *columns], lines)
+
+
+def _print(console: "Console", run: "RunStatus", now: float) -> None:
+    from harness.progress import duration
+
+    standing, state = run.standing, run.state(now)
+    cells, done, failed = (
+        sum(getattr(share, part) for share in standing.methods.values()) for part in ("cells", "done", "failed")
+    )
+    counts = f"{done} of {cells} cells done, {failed} failed, {standing.cached} cached"
+    written = duration(now - run.written)
+    if state == "dead":
+        console.print(
+            f"pid {run.pid} is dead, last heard of {written} ago: {counts}. Finished cells are kept; the same command "
+            f"goes on from there: {run.command}",
+            markup=False,
+            soft_wrap=True,
+        )
+        return
+    if state == "silent":
+        counts += f"; on another host and not heard of for {written}, perhaps dead"
+    if standing.remaining is not None:
+        counts += f"; about {duration(max(0.0, standing.remaining - (now - run.written)))} left"
+    console.print(f"pid {run.pid}, running for {duration(now - run.born)}: {run.command}", markup=False, soft_wrap=True)
+    console.print(f"{counts}; {len(standing.running)} running:", markup=False, soft_wrap=True)
+    options.print_table(
+        ["method", "cells", "failed", "under way", "trial", "for"],
+        [line for name in standing.methods for line in _lines(run, name, now)],
+    )
+
+
+def _lines(run: "RunStatus", method: str, now: float) -> list[list[str]]:
+    """One line per method, and one more for each further cell of it that is under way."""
+    from harness.progress import duration
+
+    share = run.standing.methods[method]
+    running = [
+        [
+            f"{cell.scenario}, seed {cell.seed}" + (f", shared step of {cell.part}" if cell.part else ""),
+            f"{cell.trial} of {cell.trials}" if cell.trial else "–",
+            duration(now - cell.began),
+        ]
+        for cell in run.standing.running
+        if cell.method == method
+    ]
+    first, *others = running or [["–", "–", "–"]]
+    head = [method, f"{share.done}/{share.cells}", str(share.failed)]
+    return [[*head, *first], *(["", "", "", *other] for other in others)]
