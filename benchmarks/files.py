@@ -48,6 +48,10 @@ class Files(NaturalBenchmark):
         where = {column: list(values) for column, values in self.ref.where.items()}
         return hashing.of_json(["files", VERSION, self.name, self._digest, dict(self.ref.mapping), where])
 
+    def source(self) -> Path:
+        """See `Benchmark.source`."""
+        return self._path
+
     def load(self) -> Corpus:
         """See `NaturalBenchmark.load`."""
         return _Loader(self._path, self.ref.mapping, self.ref.where).corpus(self.name)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 from harness.corpus import Corpus, CorpusMeta
@@ -56,6 +57,10 @@ class Benchmark(ABC):
     @abstractmethod
     def build(self, corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
         """Draws one seed of a scenario; the same arguments give the same rows and bytes in any process."""
+
+    def source(self) -> Path | None:
+        """Returns the file that the reference's argument names, so that it can be sent where that is missing."""
+        return None
 
     def unavailable(self) -> Mapping[str, str]:
         """Returns scenarios that exist in principle and one sentence each on what the corpus lacks for them."""

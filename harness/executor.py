@@ -15,7 +15,7 @@ from typing import Protocol
 
 from harness.budget import STOP_FACTOR
 from harness.execute import Outcome, Task
-from harness.record import FailureKind
+from harness.record import FailureKind, Provenance
 from harness.worker import work
 
 _LAST_WORDS = 5.0  # seconds a process may take to end after its final message
@@ -45,22 +45,24 @@ class TrialStarted:
 
 @dataclass(frozen=True)
 class Finished:
-    """A cell has its outcome."""
+    """A cell has its outcome; ``where`` tells of the machine that ran it, where that is not this one."""
 
     task: Task
     outcome: Outcome
     wall_seconds: float
+    where: Provenance | None = None
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A cell ended without an outcome."""
+    """A cell ended without an outcome; ``where`` as in `Finished`."""
 
     task: Task
     kind: FailureKind
     reason: str
     detail: str
     wall_seconds: float
+    where: Provenance | None = None
 
 
 Event = Started | TrialStarted | Finished | Failed
@@ -68,6 +70,11 @@ Event = Started | TrialStarted | Finished | Failed
 
 class Executor(Protocol):
     """Runs tasks somewhere and says what happens to them."""
+
+    @property
+    def workers(self) -> int:
+        """Cells at a time."""
+        ...
 
     def run(self, tasks: Iterable[tuple[Task, Path]]) -> Generator[Event, None, None]:
         """Runs (task, log file) pairs, taken one by one as there is room, and yields what happens, as it happens.

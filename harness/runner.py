@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from harness import budget as budgets
+from harness import status
 from harness.benchmark import Benchmark
 from harness.budget import Budget
 from harness.cell import Cell, missing_for
@@ -46,6 +47,13 @@ class Plan:
             return True
         record = self.cached.get(cell.key)
         return record is not None and not (retry_failed and record.status == "failed")
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Another run on the folder has made the record of a cell of the plan."""
+
+    task: Task
 
 
 @dataclass
@@ -140,7 +148,7 @@ def run_plan(
     retry_failed: bool,
     plugins: tuple[str, ...],
     command: str,
-    on_event: Callable[[Event], None],
+    on_event: Callable[[Event | Elsewhere], None],
 ) -> Tally:
     """Runs what has no record, writes a record per cell, and returns every cell's record.
 
@@ -156,6 +164,7 @@ def run_plan(
     with claims.open() as alone:
         if alone:
             store.sweep()
+            status.sweep(store.root)
         stale = {key: r.provenance.created for key, r in plan.cached.items()}
         run = _Run(store, claims, tally, stale, command, on_event)
         try:
@@ -181,7 +190,7 @@ class _Run:
     tally: Tally
     stale: Mapping[str, str]  # when the records were made that are to be replaced
     command: str
-    on_event: Callable[[Event], None]
+    on_event: Callable[[Event | Elsewhere], None]
 
     def through(self, cells: list[Cell], executor: Executor, plugins: tuple[str, ...]) -> list[Cell]:
         """Runs the cells that can be claimed and returns the others."""
@@ -239,6 +248,7 @@ class _Run:
             return True
         self.tally.records.append(record)
         self.claims.give_back(cell.key)
+        self.on_event(Elsewhere(_task(cell, ())))
         return False
 
 
@@ -263,7 +273,7 @@ def _task(cell: Cell, plugins: tuple[str, ...], part: str | None = None) -> Task
 
 
 def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
-    base = here(command)
+    base = (event.where or here(command)).model_copy(update={"command": command})
     if isinstance(event, Finished):
         provenance = base.model_copy(
             update={

@@ -62,9 +62,17 @@ def _memory_reason(memory: int | None) -> str:
 
 
 def _end_with_parent() -> None:
-    """Asks Linux to kill this process when its parent dies, so that a killed run leaves no worker behind."""
+    """Asks Linux to kill this process when its parent dies, so that a killed run leaves no worker behind.
+
+    The parent is the server that forks. It ends when nobody holds the writing end of a pipe of its own any more, and
+    hands that end to every worker: without our copy it ends with the coordinator, whatever the worker is at.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    server = sys.modules.get("multiprocessing.forkserver")
+    if server is not None and server._forkserver._forkserver_alive_fd is not None:
+        os.close(server._forkserver._forkserver_alive_fd)
+        server._forkserver._forkserver_alive_fd = None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
 
 

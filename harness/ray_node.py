@@ -1,0 +1,90 @@
+"""A cell on a node of a Ray cluster: the very process that a local run gives it, started from Ray's worker there."""
+
+import functools
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.execute import Task
+from harness.executor import Failed, Finished, LocalExecutor, TrialStarted
+from harness.provenance import here
+from harness.ray_cluster import nodes
+from harness.shipping import Cargo, deliver
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What is the same for every cell of a run.
+
+    Attributes:
+        memory: most bytes of private memory of a cell; 0 for a fair share of its node, None for no limit.
+        preload: modules that cells are forked with.
+        folder: where the run was started, which Ray puts on the Python path and a local run does not.
+        cargo: files that the node may lack.
+    """
+
+    memory: int | None
+    preload: tuple[str, ...]
+    folder: str
+    cargo: Cargo
+
+
+@dataclass(frozen=True)
+class Boarded:
+    """A node took the cell; ``node`` is its id."""
+
+    node: str
+
+
+@dataclass(frozen=True)
+class Landed:
+    """The cell ended; ``log`` is what it printed."""
+
+    event: Finished | Failed
+    log: bytes
+
+
+Message = Boarded | TrialStarted | Landed
+
+
+def fly(task: Task, kit: Kit) -> Iterator[Message]:
+    """Runs a cell in a process of its own and sends home where it is, which trials begin, and how it ended.
+
+    The worker process of Ray never runs a method's code. It keeps the server that cells are forked from, so that the
+    heavy libraries are loaded once per worker; should it die, the server ends, and the cell with it.
+    """
+    import ray
+
+    yield Boarded(ray.get_runtime_context().get_node_id())
+    executor = _executor(kit.memory, kit.preload, kit.folder)
+    local = deliver(task, kit.cargo, ray.get)
+    handle, name = tempfile.mkstemp(prefix="harness-", suffix=".log")
+    os.close(handle)
+    try:
+        for event in executor.run([(local, Path(name))]):
+            if isinstance(event, TrialStarted):
+                yield replace(event, task=task)
+            elif isinstance(event, Finished | Failed):
+                yield Landed(replace(event, task=task, where=here("")), Path(name).read_bytes())
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+@functools.cache
+def _executor(memory: int | None, preload: tuple[str, ...], folder: str) -> LocalExecutor:
+    sys.path[:] = [place for place in sys.path if place != folder]
+    # A forked process imports its parent's main module, which would be Ray's; this name is the one it passes over.
+    sys.modules["__main__"].__spec__ = importlib.util.find_spec("harness.__main__")
+    return LocalExecutor(1, _share() if memory == 0 else memory, preload)
+
+
+def _share() -> int:
+    """What Ray holds to be this node's memory, shared by its CPUs; in bytes."""
+    import ray
+
+    own = nodes()[ray.get_runtime_context().get_node_id()]
+    return own.memory // own.cpus

@@ -1,0 +1,103 @@
+"""Files on their way to machines that lack them."""
+
+from pathlib import Path
+
+import pytest
+
+from harness import shipping
+from harness.benchmark import BenchmarkRef
+from harness.budget import Budget
+from harness.errors import UserError
+from harness.execute import Task
+from harness.scenario import Sizes
+
+
+class Post:
+    """Keeps what was put, and counts what was got."""
+
+    def __init__(self) -> None:
+        self.kept: list[bytes] = []
+        self.got = 0
+
+    def put(self, piece: bytes) -> int:
+        self.kept.append(piece)
+        return len(self.kept) - 1
+
+    def get(self, number: int) -> bytes:
+        self.got += 1
+        return self.kept[number]
+
+
+@pytest.fixture
+def sent(tmp_path: Path) -> Path:
+    path = tmp_path / "my-requests.jsonl"
+    path.write_bytes(bytes(range(256)) * 40)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_a_file_arrives_in_pieces_whole_and_under_its_name(
+    sent: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipping, "PIECE", 1000)
+    post, content = Post(), sent.read_bytes()
+    parcel = shipping.pack(sent, post.put)
+    assert max(map(len, post.kept)) == 1000
+    sent.unlink()
+    arrived = shipping.unpack(parcel, post.get)
+    assert arrived.is_relative_to(own_cache)
+    assert arrived.name == sent.name
+    assert arrived.read_bytes() == content
+    assert shipping.unpack(parcel, post.get) == arrived
+    assert post.got == len(post.kept)  # the second time nothing was sent
+    assert [path.name for path in arrived.parent.iterdir()] == [sent.name]
+
+
+def test_the_same_path_serves_where_it_holds_the_same_bytes(sent: Path) -> None:
+    post = Post()
+    parcel = shipping.pack(sent, post.put)
+    assert shipping.unpack(parcel, post.get) == sent
+    sent.write_bytes(b"another file under this name")
+    assert shipping.unpack(parcel, post.get).read_bytes() == post.kept[0]
+
+
+def test_a_damaged_copy_is_replaced(sent: Path) -> None:
+    post = Post()
+    parcel = shipping.pack(sent, post.put)
+    sent.unlink()
+    arrived = shipping.unpack(parcel, post.get)
+    arrived.write_bytes(b"cut")
+    assert shipping.unpack(parcel, post.get).read_bytes() == post.kept[0]
+
+
+def test_an_empty_file_arrives(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.py"
+    empty.touch()
+    parcel = shipping.pack(empty, Post().put)
+    empty.unlink()
+    assert shipping.unpack(parcel, Post().get).read_bytes() == b""
+
+
+def test_a_task_names_what_has_arrived(sent: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "method.py"
+    plugin.write_text("", encoding="utf-8")
+    ref = BenchmarkRef("files", str(sent), {"payload": "raw"}, {"kind": ("a",)})
+    task = Task("k", "l", "m", ref, "c", "s", 0, Budget(1, 1), Sizes(1, 1, 1), "float32", plugins=(str(plugin),))
+    post = Post()
+    cargo = shipping.Cargo((shipping.pack(plugin, post.put),), shipping.pack(sent, post.put))
+    sent.unlink()
+    here = shipping.deliver(task, cargo, post.get)
+    assert here.plugins == (str(plugin),)
+    assert here.benchmark.argument is not None
+    assert Path(here.benchmark.argument).name == sent.name
+    assert (here.benchmark.mapping, here.benchmark.where) == (ref.mapping, ref.where)
+
+
+def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone\.py cannot be sent to other machines \(No such file"):
+        shipping.pack(tmp_path / "gone.py", Post().put)
