@@ -75,8 +75,8 @@ def _refusal(address: str, reason: str) -> str:
     if not address:
         return f"--executor ray: Ray could not start on this machine ({reason})."
     return (
-        f"--ray-address {address}: a Ray cluster answers there and cannot be joined ({reason}); the command must run on "
-        f"one of its nodes, and with its token (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN) where it has one."
+        f"--ray-address {address}: a Ray cluster answers there and cannot be joined ({reason}); the command must run "
+        f"on one of its nodes, and with its token (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN) where it has one."
     )
 
 

@@ -77,7 +77,7 @@ class RayExecutor:
     @property
     def workers(self) -> int:
         """Cells at a time, as the cluster is now."""
-        return self._most or max(1, self._seats_in_all())
+        return self._most or max(1, sum(map(self._seats, self._nodes.values())))
 
     def run(self, tasks: Iterable[tuple[Task, Path]]) -> Generator[Event, None, None]:
         """See `Executor.run`."""
@@ -88,7 +88,7 @@ class RayExecutor:
         try:
             while True:
                 self._look()
-                while len(flights) < self._room() and (pair := next(cells, None)) is not None:
+                while len(flights) < self.workers and (pair := next(cells, None)) is not None:
                     flights.append(_Flight(*pair, began=time.monotonic()))
                     self._launch(flights[-1])
                 if not flights:
@@ -185,14 +185,6 @@ class RayExecutor:
             self._nodes = now
             counts = ", ".join(f"{node.address} ({node.cpus})" for node in now.values())
             self._say(f"Ray nodes (CPUs): {counts or 'none'}; {sum(node.cpus for node in now.values())} in all")
-
-    def _room(self) -> int:
-        """Cells in flight: a few wait for a place, so that none stands empty while a record is written."""
-        seats = self._seats_in_all()
-        return self._most or seats + max(1, seats // 4)
-
-    def _seats_in_all(self) -> int:
-        return sum(map(self._seats, self._nodes.values()))
 
     def _seats(self, node: Node) -> int:
         """Cells that a node has room for."""
