@@ -153,11 +153,17 @@ class RayExecutor:
             yield Started(flight.task)
         elif isinstance(message, Landed):
             if message.log:
-                flight.log.write_bytes(message.log)
+                self._write(flight.log, message.log)
             self._compare(flight, message)
             yield message.event
         else:
             yield message
+
+    def _write(self, log: Path, text: bytes) -> None:
+        try:
+            log.write_bytes(text)
+        except OSError as error:
+            self._say(f"not written: {log} ({error.strerror})")
 
     def _settle(self, flight: _Flight) -> Iterator[Event]:
         """Decides on a cell whose Ray worker crashed: its node dies too, if slower, or the worker alone did."""

@@ -62,7 +62,8 @@ def fly(task: Task, kit: Kit) -> Iterator[Message]:
     yield Boarded(ray.get_runtime_context().get_node_id())
     executor = _executor(kit.memory, kit.preload, kit.folder)
     local = deliver(task, kit.cargo, ray.get)
-    handle, name = tempfile.mkstemp(prefix="harness-", suffix=".log")
+    folder = ray.get_runtime_context().get_temp_dir()  # of Ray, which keeps its own logs there
+    handle, name = tempfile.mkstemp(prefix="harness-", suffix=".log", dir=folder)
     os.close(handle)
     try:
         for event in executor.run([(local, Path(name))]):
