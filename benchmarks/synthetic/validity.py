@@ -15,7 +15,6 @@ from benchmarks.synthetic.cards import PROOF, Card, Core
 from benchmarks.synthetic.markup import cross_site_scripting, external_entity, sql_injection
 from benchmarks.synthetic.targets import FILLED, command_injection, open_redirect, path_traversal, request_forgery
 from harness import oracles
-from harness.oracles.script import COMMENTS, acts, skeleton
 
 
 def problem(card: Card, core: Core) -> str | None:
@@ -60,10 +59,14 @@ def template_injection(core: Core, text: str) -> str | None:
     if text.count("{{") > text.count("}}"):
         return "an expression is never closed"
     inner = (code for marker in _MARKERS for code in re.findall(marker, text, re.S))
-    return None if any(skeleton(html.unescape(code)) is not None for code in inner) else "has no balanced expression"
+    return (
+        None
+        if any(oracles.script.skeleton(html.unescape(code)) is not None for code in inner)
+        else "has no balanced expression"
+    )
 
 
-_COMMENT_STYLES = (COMMENTS, r"#[^{].*|--.*|/\*.*", r"--.*|\bRem\b.*")
+_COMMENT_STYLES = (oracles.script.COMMENTS, r"#[^{].*|--.*|/\*.*", r"--.*|\bRem\b.*")
 _PLACES = (
     "{}", 'f("{}");', "f('{}');", '"{}"', "'{}'", "f({})", "{{{}}}", "{{{{{}}}}}", "({})", "[[{}]]", "f(g('{}'));",
     "f(f(\"{}\"))", "<%{}%>", "v = {{a: {{b: '{}'}}}};", 'function {}(it){{\n}}',
@@ -88,9 +91,14 @@ def code_injection(core: Core, text: str) -> str | None:
         return oracles.xml.external(text)[1] if core.form == "document" else None
     texts = [text, text + '"'] if text.endswith("%>") else [text]  # what follows a page's program lies outside of it
     for filled in (place.format(written) for place in _PLACES for written in texts):
-        if skeleton(filled) is not None and _PRODUCT_CODE.search(text):
+        if oracles.script.skeleton(filled) is not None and _PRODUCT_CODE.search(text):
             return None
-    if any(acts(place, written, style) for place in _PLACES for written in texts for style in _COMMENT_STYLES):
+    if any(
+        oracles.script.acts(place, written, style)
+        for place in _PLACES
+        for written in texts
+        for style in _COMMENT_STYLES
+    ):
         return None
     return "its brackets or quotes do not balance, or it does nothing"
 
