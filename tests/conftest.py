@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,8 +37,10 @@ class Shell:
         )
 
     def start(self, *arguments: object) -> "subprocess.Popen[str]":
+        # Ctrl-C reaches it even where the tests were started in the background of a script, which ignores it.
         return subprocess.Popen(
             self.command(*arguments),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             cwd=self.folder,
             env=self.environment,
             text=True,

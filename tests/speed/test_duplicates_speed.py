@@ -1,12 +1,13 @@
 """Clusters of near-duplicates: growth with the number of payloads, memory, and the usual recipe in the same run."""
 
+import json
 import math
-import multiprocessing
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from benchmarks.synthetic.cues import CUES
 from benchmarks.synthetic.request import CueValues
 from harness.budget import peak_megabytes
 from harness.duplicates import clusters, normal_form
+from tests.conftest import ROOT
 
 FULL = bool(os.environ.get("HARNESS_FULL_ROUNDS"))
 SIZES = (10_000, 100_000) if FULL else (2_000, 10_000)
@@ -71,8 +73,11 @@ def measure(cluster: Callable[[Iterable[bytes]], np.ndarray], count: int, rounds
 
 
 def in_a_process(cluster: Callable[[Iterable[bytes]], np.ndarray], count: int, rounds: int) -> tuple[float, float, int]:
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(measure, cluster, count, rounds).result()
+    call = f"measure({cluster.__name__}, {count}, {rounds})"
+    program = f"import json; from tests.speed.test_duplicates_speed import *; print(json.dumps({call}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    seconds, peak, alike = json.loads(done.stdout)
+    return seconds, peak, alike
 
 
 @pytest.mark.timeout(1800)

@@ -44,7 +44,16 @@ def test_tfidf_xgboost_fits_15_times_faster_than_the_usual_recipe(benchmark: Ben
     train = TrainingData(data.payloads[:1040], data.labels[:1040])
     validation = TrainingData(data.payloads[1040:], data.labels[1040:])
     classes = tuple(taxonomy.threat_class(str(i)) for i in range(8))
-    context = Context(0, classes, "cpu", "float32", lambda: False, lambda step, score: None, SharedSteps())
+    context = Context(
+        seed=0,
+        classes=classes,
+        device="cpu",
+        precision="float32",
+        should_stop=lambda: False,
+        report=lambda step, score: None,
+        count=lambda examples, steps: None,
+        shared=SharedSteps(),
+    )
     method = registry.method("tfidf-xgboost").factory()
 
     def usual() -> None:
