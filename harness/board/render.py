@@ -81,7 +81,7 @@ def title(board: Board) -> str:
     """Returns what the board is of, in one line."""
     seeds = f"{len(board.seeds)} seed{'s' if len(board.seeds) != 1 else ''}"
     return (
-        f"{board.benchmark} · preset {board.preset} · {seeds} · {board.trials} trials, "
+        f"{board.benchmark}, corpus {board.corpus[:8]} · preset {board.preset} · {seeds} · {board.trials} trials, "
         f"{board.seconds:g} s per cell" + ("" if board.ranked else " · a smoke test, not a ranking")
     )
 
