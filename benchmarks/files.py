@@ -72,6 +72,7 @@ class _Loader:
         self._broken: list[str] = []
 
     def corpus(self, name: str) -> Corpus:
+        """Returns the corpus of the rows that can be used, with a note on those that cannot."""
         import pyarrow as pa
 
         columns: dict[str, list[Any]] = {field: [] for field in self._fields}

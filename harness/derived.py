@@ -124,7 +124,8 @@ def additions(scenario: Scenario, extras: Extras, corpus: Corpus, seed: int, onl
         if kept.any():
             rows = np.tile(scenario.environments[base].rows[kept], len(chosen))
             found = [m for draw in chosen for m, keep in zip(draw, kept, strict=True) if keep and m is not None]
-            rendered = Rendered(Payloads.from_list(m.payload for m in found), [_flat(m) for m in found])
+            spans = [m.flat if m.located else None for m in found]
+            rendered = Rendered(Payloads.from_list(m.payload for m in found), spans)
             out.environments[name] = Environment(rows, _Stored(rendered), base=base, draws=len(chosen))
     return out
 
@@ -157,7 +158,3 @@ def _reduced(messages: Sequence[Message], show: Callable[[Message], bytes], tall
             tally.left_out["no place"] += 1
             out.append(None)
     return out
-
-
-def _flat(message: Message) -> list[int] | None:
-    return [edge for span in message.spans for edge in span] if message.located else None

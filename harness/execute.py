@@ -94,7 +94,6 @@ def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Calla
         precision=task.precision,
         should_stop=ledger.exhausted,
         report=report,
-        count=lambda examples, steps: None,
         shared=ledger.shared,
     )
 

@@ -82,10 +82,10 @@ class Context:
     classes: tuple[ThreatClass, ...]
     device: str
     precision: Precision
-    should_stop: Callable[[], bool]
-    report: Callable[[int, float], None]
-    count: Callable[[int, int], None]
     shared: Callable[[str, str, Callable[[], Arrays]], Arrays]
+    should_stop: Callable[[], bool] = lambda: False
+    report: Callable[[int, float], None] = lambda step, score: None
+    count: Callable[[int, int], None] = lambda examples, steps: None
 
 
 class Predictor(ABC):

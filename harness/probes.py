@@ -31,8 +31,7 @@ def carrier(payload: bytes, spans: Spans | None) -> bytes:
 
 def value_spans(payload: bytes) -> Spans:
     """Returns the flat byte offsets of the values of all parameters, in the order of the bytes."""
-    values = sorted({p.value for p in Request(payload).parameters if p.value[0] < p.value[1]})
-    return [edge for value in values for edge in value]
+    return [edge for value in Request(payload).values for edge in value]
 
 
 def headers(payload: bytes, spans: Spans | None) -> bytes:

@@ -154,6 +154,11 @@ class Request:
         """Every parameter, in the order of the bytes: those of the query, of cookies, of the body."""
         return (*self.query_parameters, *self.cookie_parameters, *self.body_parameters)
 
+    @property
+    def values(self) -> list[Span]:
+        """Where the values of parameters lie that are not empty, ascending, each once."""
+        return sorted({p.value for p in self.parameters if p.value[0] < p.value[1]})
+
     @cached_property
     def query_parameters(self) -> tuple[Parameter, ...]:
         """The parameters of the query, in their order."""

@@ -123,7 +123,7 @@ def make_plan(
             method=method,
             benchmark=benchmark.ref,
             corpus=corpus,
-            scenario=extended(scenario, extras),
+            scenario=scenario,
             extras=extras,
             seed=seed,
             budget=budget,
@@ -132,7 +132,7 @@ def make_plan(
             precision=precision(),
             missing=missing_for(method, corpus),
         )
-        for scenario, methods in work
+        for scenario, methods in ((extended(spec, extras), methods) for spec, methods in work)
         for seed in seeds
         for method in methods
     )

@@ -98,9 +98,6 @@ class Probes:
             classes=tuple(threat_class(name) for name in self._corpus.classes),
             device="cpu",
             precision="float32",
-            should_stop=lambda: False,
-            report=lambda step, score: None,
-            count=lambda examples, steps: None,
             shared=SharedSteps(),
         )
         info = self._learner

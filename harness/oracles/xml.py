@@ -98,6 +98,7 @@ class _Events:
         self._events.append(event)
 
     def finish(self) -> tuple[Event, ...]:
+        """Returns what was read, with a document's own entities numbered where nothing outside can name them."""
         self._add("end of document")
         if self._named:
             return tuple(self._events)

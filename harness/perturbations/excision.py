@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harness.perturbations.codec import decode
 from harness.perturbations.message import Message
+from harness.probes import carrier
 
 RUN = 8  # bytes that a carrier may not share with its attack once that is excised
 
@@ -13,7 +14,7 @@ RUN = 8  # bytes that a carrier may not share with its attack once that is excis
 def excised(message: Message) -> bytes:
     """Returns the carrier without what it shares with the attack: a run of 8 bytes found in both is cut out too."""
     runs = {text[at : at + RUN] for text in _readings(message) for at in range(len(text) - RUN + 1)}
-    rest = _between(message)
+    rest = carrier(message.payload, message.flat)
     at = 0
     while at + RUN <= len(rest):
         if rest[at : at + RUN] in runs:
@@ -26,8 +27,7 @@ def excised(message: Message) -> bytes:
 
 def _readings(message: Message) -> Iterator[bytes]:
     """The attack as it stands in the payload, as its place decodes it, and that from base64 where it is such."""
-    for place, (start, end) in message.slots:
-        raw = message.payload[start:end]
+    for (place, _), raw in zip(message.slots, message.ranges, strict=True):
         text = (decode(place, raw) or "").encode("latin-1")
         yield from (raw, text)
         with contextlib.suppress(ValueError):
@@ -36,9 +36,4 @@ def _readings(message: Message) -> Iterator[bytes]:
 
 def attack_only(message: Message) -> bytes:
     """Returns the bytes of the attack, a line for each of its ranges."""
-    return b"\n".join(message.payload[start:end] for start, end in message.spans)
-
-
-def _between(message: Message) -> bytes:
-    edges = [0, *(edge for span in message.spans for edge in span), len(message.payload)]
-    return b"".join(message.payload[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
+    return b"\n".join(message.ranges)

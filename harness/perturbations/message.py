@@ -66,7 +66,7 @@ class Message:
         if flat is not None:
             return cls(sample, payload, _apart(zip(flat[::2], flat[1::2], strict=True)), label, True)
         request = Request(payload)
-        message = cls(sample, payload, _apart(sorted({p.value for p in request.parameters})), label, False)
+        message = cls(sample, payload, _apart(request.values), label, False)
         message.__dict__["request"] = request  # it is parsed already
         return message
 
@@ -79,6 +79,11 @@ class Message:
     def classes(self) -> frozenset[str]:
         """The threat classes that the label stands for."""
         return classes_of(self.label)
+
+    @property
+    def flat(self) -> list[int]:
+        """The spans as a corpus holds them: start, end, start, end ..."""
+        return [edge for span in self.spans for edge in span]
 
     @property
     def ranges(self) -> list[bytes]:

@@ -47,9 +47,6 @@ def context(classes: tuple[str, ...], root: Path) -> Context:
         classes=tuple(taxonomy.threat_class(name) for name in classes),
         device="cpu",
         precision="float32",
-        should_stop=lambda: False,
-        report=lambda step, score: None,
-        count=lambda examples, steps: None,
         shared=SharedSteps(root),
     )
 

@@ -36,9 +36,6 @@ def main(path: str, seeds: int, trials: int) -> None:
             classes=tuple(taxonomy.threat_class(name) for name in classes),
             device="cpu",
             precision="float32",
-            should_stop=lambda: False,
-            report=lambda step, score: None,
-            count=lambda examples, steps: None,
             shared=SharedSteps(),
         )
         best: tuple[float, Predictor | None] = (-1.0, None)

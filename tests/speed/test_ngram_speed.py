@@ -49,9 +49,6 @@ def test_tfidf_xgboost_fits_15_times_faster_than_the_usual_recipe(benchmark: Ben
         classes=classes,
         device="cpu",
         precision="float32",
-        should_stop=lambda: False,
-        report=lambda step, score: None,
-        count=lambda examples, steps: None,
         shared=SharedSteps(),
     )
     method = registry.method("tfidf-xgboost").factory()
