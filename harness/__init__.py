@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness import duplicates, hashing, natural, oracles, probes, registry, seeds, space, splits, taxonomy
+    from harness import duplicates, hashing, natural, ngrams, oracles, probes, registry, seeds, space, splits, taxonomy
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.corpus import Corpus, CorpusMeta, cached, cached_meta
     from harness.errors import UserError, nearest
@@ -50,6 +50,7 @@ __all__ = [
     "hashing",
     "natural",
     "nearest",
+    "ngrams",
     "oracles",
     "probes",
     "register_benchmark",
@@ -74,7 +75,19 @@ _HOME = {
     "taxonomy": ("ThreatClass",),
 }
 _MODULES = frozenset(
-    ("duplicates", "hashing", "natural", "oracles", "probes", "registry", "seeds", "space", "splits", "taxonomy")
+    (
+        "duplicates",
+        "hashing",
+        "natural",
+        "ngrams",
+        "oracles",
+        "probes",
+        "registry",
+        "seeds",
+        "space",
+        "splits",
+        "taxonomy",
+    )
 )
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -155,6 +155,7 @@ class _Message:
         self._part_type = rng.choice(_PART_TYPES)
 
     def wire(self, cues: CueValues) -> _Wire:
+        """Writes the request under its cues."""
         body, content_type = self._body()
         path = quote_from_bytes(self._endpoint.path.encode(), safe="/:;=@!$&'()*+,~%")
         head = _Wire().add(f"{self._method} {cues.prefix or ''}{path}")

@@ -30,6 +30,7 @@ class _Php:
         self._data = data
 
     def value(self, at: int) -> int:
+        """Reads one value and returns where it ends."""
         kind = self._data[at : at + 2]
         if scalar := re.compile(
             rb"N;|b:[01];|i:[+-]?\d+;|d:[+-]?(?:\d+(?:\.\d+)?(?:E[+-]?\d+)?|INF|NAN);|[rR]:\d+;"
@@ -101,6 +102,7 @@ class _Java:
         self._data, self.at, self._handles = data, len(_JAVA_MAGIC), list[object]()
 
     def content(self) -> object:
+        """Reads one content element and returns what a handle to it stands for."""
         tag = self._number(1)
         readers: dict[int, Callable[[], object]] = {
             0x70: lambda: None, 0x71: self._reference, 0x73: self._object, 0x74: lambda: self._string(2),

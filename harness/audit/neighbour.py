@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from harness.ngrams import hashed_counts
 from harness.payloads import Payloads
 from harness.scenario import Rows
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 GRAM = 4  # bytes
 _BITS = 18  # the matrix has 2**18 columns
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _BATCH = 256  # test payloads compared at a time
 
 
@@ -38,17 +38,7 @@ def nearest(train: Payloads, labels: Rows, test: Payloads) -> Rows:
 
 def _grams(payloads: Payloads) -> "csr_array":
     """Counts hashed byte 4-grams, rows of unit length; float32 (n, 2**18)."""
-    from scipy.sparse import csr_array
-
-    data = payloads.data.astype(np.uint64)
-    reach = max(0, len(data) - GRAM + 1)
-    code = np.zeros(reach, np.uint64)
-    for at in range(GRAM):
-        code |= data[at : at + reach] << np.uint64(8 * at)
-    row = np.repeat(np.arange(len(payloads)), payloads.lengths)[:reach]
-    whole = payloads.offsets[1:][row] - np.arange(reach) >= GRAM
-    column = (code[whole] * _MULTIPLIER >> np.uint64(64 - _BITS)).astype(np.int64)
-    counts = csr_array((np.ones(len(column), np.float32), (row[whole], column)), shape=(len(payloads), 2**_BITS))
+    counts = hashed_counts(payloads, GRAM, GRAM, _BITS, fold=False)
     norm = np.sqrt(np.asarray(counts.power(2).sum(axis=1)).ravel())
     counts.data /= np.repeat(np.maximum(norm, 1e-12), np.diff(counts.indptr)).astype(np.float32)
     return counts
