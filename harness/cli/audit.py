@@ -48,7 +48,7 @@ def audit(
     """
     from harness import registry
     from harness.audit import report, verdicts
-    from harness.cli.run import benchmark_ref
+    from harness.cli.choices import benchmark_ref
 
     limits = verdicts.thresholds(fail_on)
     if not 0 < top <= 1000:

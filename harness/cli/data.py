@@ -37,7 +37,7 @@ def info(
     With --facts, exit code 1 when a row does not agree with the table.
     """
     from harness import registry
-    from harness.cli.run import benchmark_ref
+    from harness.cli.choices import benchmark_ref
 
     registry.discover(plugin or [])
     benchmark = registry.open_benchmark(benchmark_ref(corpus, mapping, where))

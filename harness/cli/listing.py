@@ -46,7 +46,7 @@ def scenarios(
 ) -> None:
     """List the scenarios that a benchmark offers, and what it lacks for the others."""
     from harness import registry
-    from harness.cli.run import benchmark_ref
+    from harness.cli.choices import benchmark_ref
 
     registry.discover(plugin or [])
     benchmark = registry.open_benchmark(benchmark_ref(bench, mapping, where))

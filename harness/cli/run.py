@@ -1,28 +1,19 @@
 """``harness run``: tune, score and rank."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli import options
+from harness.cli import choices, options
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import Console
 
-    from harness.benchmark import BenchmarkRef
     from harness.budget import Budget
-    from harness.corpus import CorpusMeta
-    from harness.derived import Extras
-    from harness.method import MethodInfo
     from harness.runner import Plan, Tally
-    from harness.scenario import ScenarioSpec
     from harness.store import Store
-
-Number = TypeVar("Number", int, float)
 
 
 def run(
@@ -89,22 +80,22 @@ def run(
     sizes = find_preset(preset)
     chosen_seeds = options.seeds(seeds, sizes.seeds)
     budget = Budget(
-        _positive("--trials", trials, sizes.trials),
-        _positive("--seconds", seconds, sizes.seconds),
-        _one_of("--sampler", sampler, Sampler),
-        _one_of("--pruner", pruner, Pruner),
+        choices.positive("--trials", trials, sizes.trials),
+        choices.positive("--seconds", seconds, sizes.seconds),
+        choices.one_of("--sampler", sampler, Sampler),
+        choices.one_of("--pruner", pruner, Pruner),
     )
-    cluster = ray_address if _one_of("--executor", executor, Literal["local", "ray"]) == "ray" else None
-    count = _positive("--workers", workers, cores() if cluster is None else 0)
-    limit = options.memory(memory) if memory else fair_share(count) if cluster is None else 0
+    cluster = ray_address if choices.one_of("--executor", executor, Literal["local", "ray"]) == "ray" else None
+    count = choices.positive("--workers", workers, choices.cores() if cluster is None else 0)
+    limit = options.memory(memory) if memory else choices.fair_share(count) if cluster is None else 0
     plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
     registry.discover(plugins)
-    methods = choose_methods(method)
-    benchmark = registry.open_benchmark(benchmark_ref(bench, mapping, where))
+    methods = choices.choose_methods(method)
+    benchmark = registry.open_benchmark(choices.benchmark_ref(bench, mapping, where))
     corpus = benchmark.meta()
     scenarios = choose_scenarios(benchmark, options.names(scenario), quick=preset == "quick")
-    extras = _extras(perturb, depth, draws, diagnostics)
-    work = [(spec, methods) for spec in scenarios] + (probe_work(scenarios, corpus) if diagnostics else [])
+    extras = choices.extras(perturb, depth, draws, diagnostics)
+    work = [(spec, methods) for spec in scenarios] + (choices.probe_work(scenarios, corpus) if diagnostics else [])
     store = Store(results)
     plan = make_plan(work, benchmark, corpus, chosen_seeds, budget, sizes.sizes, preset, store, extras)
     if shard:
@@ -131,75 +122,6 @@ def run(
     raise typer.Exit(1 if tally.count("failed") or tally.unwritten else 0)
 
 
-def benchmark_ref(bench: str, mapping: list[str] | None, where: list[str] | None) -> "BenchmarkRef":
-    """Reads ``--bench``, ``--map`` and ``--where``.
-
-    Raises:
-        UserError: one of them is malformed.
-    """
-    from harness.benchmark import BenchmarkRef
-
-    name, colon, argument = bench.partition(":")
-    if not name:
-        raise UserError(f"--bench {bench!r}: a benchmark's name or files:PATH is needed.")
-    return BenchmarkRef(name, argument if colon else None, options.mapping(mapping), options.where(where))
-
-
-def choose_methods(text: str) -> "list[MethodInfo]":
-    """Returns the named methods; ``all`` stands for every ranked one, plug-ins included.
-
-    Raises:
-        UserError: a name is unknown, or none is given.
-    """
-    from harness import registry
-
-    chosen: dict[str, MethodInfo] = {}
-    for name in options.names(text):
-        if name == "all":
-            chosen.update({n: info for n, info in registry.methods().items() if info.kind == "ranked"})
-        else:
-            chosen[name] = registry.method(name)
-    if not chosen:
-        raise UserError("--method: name at least one method, or all.")
-    return list(chosen.values())
-
-
-def _extras(perturb: str, depth: int, draws: int, diagnostics: bool) -> "Extras":
-    """Reads ``--perturb``, ``--depth``, ``--draws`` and ``--diagnostics``.
-
-    Raises:
-        UserError: one of them is out of its range, or a suite's parsers are not installed.
-    """
-    from harness.derived import Extras
-    from harness.perturbations import suite
-
-    for option, value, most in (("--depth", depth, 3), ("--draws", draws, 100)):
-        if not 1 <= value <= most:
-            raise UserError(f"{option} {value}: a number from 1 to {most} is needed.")
-    suites = options.names(perturb)
-    if any(perturbation.tier == "B" for name in suites for perturbation in suite(name)):
-        from harness import oracles
-
-        oracles.require()
-    return Extras(tuple(suites), depth, draws, diagnostics)
-
-
-def probe_work(
-    scenarios: "Sequence[ScenarioSpec]", corpus: "CorpusMeta"
-) -> "list[tuple[ScenarioSpec, Sequence[MethodInfo]]]":
-    """Returns the views of the scenarios, each with the one method that probes them."""
-    from harness import registry
-    from harness.probes import CUES, PROBES
-    from harness.views import LEARNER, viewed
-
-    learner = [registry.method(LEARNER)]
-    out: list[tuple[ScenarioSpec, Sequence[MethodInfo]]] = []
-    for spec in (spec for spec in scenarios if not spec.view):
-        has_cues = corpus.cues or any(name.startswith("flip.") for name in spec.environments)
-        out += [(viewed(spec, view), learner) for view in (*PROBES, *((CUES,) if has_cues else ()))]
-    return out
-
-
 def check_requirements(plan: "Plan", retry_failed: bool) -> None:
     """Refuses to start when a method with cells to do lacks a package or whatever else it checks for."""
     import importlib.util
@@ -209,35 +131,6 @@ def check_requirements(plan: "Plan", retry_failed: bool) -> None:
             if importlib.util.find_spec(package) is None:
                 raise UserError(f"method {info.name} needs the Python package {package}; install it first.")
         info.factory.check()
-
-
-def _positive(option: str, value: Number | None, default: Number) -> Number:
-    if value is None:
-        return default
-    if not 0 < value < 1e9:
-        raise UserError(f"{option} {value}: a number above 0 is needed.")
-    return value
-
-
-def _one_of(option: str, text: str, kind: Any) -> Any:
-    """Returns the text where it is one of a literal type's values."""
-    if text not in get_args(kind):
-        raise UserError(f"{option} {text} is unknown; known: {', '.join(get_args(kind))}")
-    return text
-
-
-def cores() -> int:
-    """Returns how many processor cores this process may use."""
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def fair_share(workers: int) -> int:
-    """Nine tenths of the machine's memory, shared by the workers; in bytes."""
-    import psutil
-
-    return int(psutil.virtual_memory().total * 0.9 / workers)
 
 
 def _left_out(scenarios: list[str]) -> list[str]:

@@ -38,7 +38,7 @@ def verify(
     from harness import registry
     from harness.board.stale import is_stale
     from harness.cli.budget import records_in
-    from harness.cli.run import benchmark_ref
+    from harness.cli.choices import benchmark_ref
     from harness.verify import choose
 
     if not 0 < cells < 1_000_000:
@@ -128,7 +128,8 @@ def _rerun(console: "Console", cells: "list[Cell]", plugins: tuple[str, ...]) ->
     """Runs cells as `harness run` does, into a folder that is gone afterwards, and returns their records by key."""
     import tempfile
 
-    from harness.cli.run import check_requirements, cores, fair_share, run_cells
+    from harness.cli.choices import cores, fair_share
+    from harness.cli.run import check_requirements, run_cells
     from harness.runner import Plan
     from harness.store import Store
 

@@ -1,0 +1,124 @@
+"""What the options of a run choose: methods, benchmark, scenarios' additions, and how much of the machine."""
+
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from harness.cli import options
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.benchmark import BenchmarkRef
+    from harness.corpus import CorpusMeta
+    from harness.derived import Extras
+    from harness.method import MethodInfo
+    from harness.scenario import ScenarioSpec
+
+Number = TypeVar("Number", int, float)
+
+
+def benchmark_ref(bench: str, mapping: list[str] | None, where: list[str] | None) -> "BenchmarkRef":
+    """Reads ``--bench``, ``--map`` and ``--where``.
+
+    Raises:
+        UserError: one of them is malformed.
+    """
+    from harness.benchmark import BenchmarkRef
+
+    name, colon, argument = bench.partition(":")
+    if not name:
+        raise UserError(f"--bench {bench!r}: a benchmark's name or files:PATH is needed.")
+    return BenchmarkRef(name, argument if colon else None, options.mapping(mapping), options.where(where))
+
+
+def choose_methods(text: str) -> "list[MethodInfo]":
+    """Returns the named methods; ``all`` stands for every ranked one, plug-ins included.
+
+    Raises:
+        UserError: a name is unknown, or none is given.
+    """
+    from harness import registry
+
+    chosen: dict[str, MethodInfo] = {}
+    for name in options.names(text):
+        if name == "all":
+            chosen.update({n: info for n, info in registry.methods().items() if info.kind == "ranked"})
+        else:
+            chosen[name] = registry.method(name)
+    if not chosen:
+        raise UserError("--method: name at least one method, or all.")
+    return list(chosen.values())
+
+
+def extras(perturb: str, depth: int, draws: int, diagnostics: bool) -> "Extras":
+    """Reads ``--perturb``, ``--depth``, ``--draws`` and ``--diagnostics``.
+
+    Raises:
+        UserError: one of them is out of its range, or a suite's parsers are not installed.
+    """
+    from harness.derived import Extras
+    from harness.perturbations import suite
+
+    for option, value, most in (("--depth", depth, 3), ("--draws", draws, 100)):
+        if not 1 <= value <= most:
+            raise UserError(f"{option} {value}: a number from 1 to {most} is needed.")
+    suites = options.names(perturb)
+    if any(perturbation.tier == "B" for name in suites for perturbation in suite(name)):
+        from harness import oracles
+
+        oracles.require()
+    return Extras(tuple(suites), depth, draws, diagnostics)
+
+
+def probe_work(
+    scenarios: "Sequence[ScenarioSpec]", corpus: "CorpusMeta"
+) -> "list[tuple[ScenarioSpec, Sequence[MethodInfo]]]":
+    """Returns the views of the scenarios, each with the one method that probes them."""
+    from harness import registry
+    from harness.probes import CUES, PROBES
+    from harness.views import LEARNER, viewed
+
+    learner = [registry.method(LEARNER)]
+    out: list[tuple[ScenarioSpec, Sequence[MethodInfo]]] = []
+    for spec in (spec for spec in scenarios if not spec.view):
+        has_cues = corpus.cues or any(name.startswith("flip.") for name in spec.environments)
+        out += [(viewed(spec, view), learner) for view in (*PROBES, *((CUES,) if has_cues else ()))]
+    return out
+
+
+def positive(option: str, value: Number | None, default: Number) -> Number:
+    """Returns a number that was given, or the default.
+
+    Raises:
+        UserError: it is not above 0.
+    """
+    if value is None:
+        return default
+    if not 0 < value < 1e9:
+        raise UserError(f"{option} {value}: a number above 0 is needed.")
+    return value
+
+
+def one_of(option: str, text: str, kind: Any) -> Any:
+    """Returns the text where it is one of a literal type's values.
+
+    Raises:
+        UserError: it is none of them.
+    """
+    if text not in get_args(kind):
+        raise UserError(f"{option} {text} is unknown; known: {', '.join(get_args(kind))}")
+    return text
+
+
+def cores() -> int:
+    """Returns how many processor cores this process may use."""
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def fair_share(workers: int) -> int:
+    """Nine tenths of the machine's memory, shared by the workers; in bytes."""
+    import psutil
+
+    return int(psutil.virtual_memory().total * 0.9 / workers)
