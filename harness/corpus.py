@@ -162,6 +162,15 @@ class Corpus:
         taken = self.table.column("payload").take(pa.array(rows))
         return Payloads.from_arrow(taken)
 
+    @cached_property
+    def text_of_row(self) -> npt.NDArray[np.int64]:
+        """Place of each row's text in the description table, int64 (n,); -1 where it has none."""
+        if not self.has("description_id") or not self.meta.descriptions:
+            return np.full(len(self), -1, dtype=np.int64)
+        place = {name: at for at, name in enumerate(self.descriptions.column("description_id").to_pylist())}
+        codes, values = self.codes("description_id")
+        return np.array([*(place.get(value, -1) for value in values), -1], dtype=np.int64)[codes]
+
     def has(self, column: str) -> bool:
         """Whether the payload table has the column."""
         return column in self.meta.columns

@@ -151,11 +151,8 @@ def _training_data(corpus: Corpus, part: Environment, tags: frozenset[Tag]) -> T
 
 def _descriptions(corpus: Corpus, rows: npt.NDArray[np.int64]) -> Descriptions:
     """Collects the distinct descriptions of the rows."""
-    ids = corpus.descriptions.column("description_id").to_pylist()
     texts = corpus.descriptions.column("text").to_pylist()
-    position = {name: index for index, name in enumerate(ids)}
-    named, values = corpus.codes("description_id")
-    global_index = np.array([position.get(value, -1) for value in values] + [-1], dtype=np.int64)[named[rows]]
+    global_index = corpus.text_of_row[rows]
     used, of_row = np.unique(global_index[global_index >= 0], return_inverse=True)
     out = np.full(len(rows), -1, dtype=np.int64)
     out[global_index >= 0] = of_row

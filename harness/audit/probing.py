@@ -138,9 +138,4 @@ def description_places(corpus: Corpus) -> Rows | None:
     Returns:
         int64 (n,), -1 for a row without a description.
     """
-    if not corpus.has("description_id") or not corpus.meta.descriptions:
-        return None
-    place = {name: at for at, name in enumerate(corpus.descriptions.column("description_id").to_pylist())}
-    codes, values = corpus.codes("description_id")
-    of_code = np.array([*(place.get(value, -1) for value in values), -1], dtype=np.int64)
-    return of_code[codes] if (of_code[codes] >= 0).any() else None
+    return corpus.text_of_row if (corpus.text_of_row >= 0).any() else None
