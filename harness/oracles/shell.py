@@ -82,6 +82,7 @@ def parse(line: str) -> Line | None:
     line = line.replace("$(<", "$(cat <")
     try:
         nodes = bashlex.parse(line)
+    # What bashlex raises on input that it does not know.
     except (bashlex.errors.ParsingError, NotImplementedError, AttributeError, TypeError, IndexError):
         return None
     names: list[str] = []
