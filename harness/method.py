@@ -4,11 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.errors import UserError
 from harness.payloads import Payloads
 from harness.shared import Arrays
 from harness.space import Params, Space, describe
@@ -95,6 +97,14 @@ class Predictor(ABC):
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
         """Returns class probabilities, float32 (n, len(context.classes)); every row sums to one."""
 
+    def save(self, folder: Path) -> None:
+        """Writes all that `Method.load` needs into an empty folder: arrays as safetensors, the rest as JSON; no pickle.
+
+        Raises:
+            UserError: this predictor cannot be saved.
+        """
+        raise UserError(f"{type(self).__name__} does not say how it is saved (Predictor.save, Method.load).")
+
 
 class Method(ABC):
     """A learner. Subclass it, decorate it with `register_method`, and the harness does the rest.
@@ -129,6 +139,14 @@ class Method(ABC):
     def prepare(self, payloads: Payloads, context: Context) -> None:  # noqa: B027 - optional
         """Computes the shared step of one payload set, for methods that declare ``shared``; nothing by default."""
 
+    def load(self, folder: Path, context: Context) -> Predictor:
+        """Returns the predictor that `Predictor.save` wrote; it predicts what the saved one predicted.
+
+        Raises:
+            UserError: this method cannot load, or the folder does not hold what was saved.
+        """
+        raise UserError(f"the method {self.info.name} does not say how a saved predictor is loaded (Method.load).")
+
 
 @dataclass(frozen=True)
 class MethodInfo:
@@ -138,6 +156,8 @@ class MethodInfo:
         version: raise it whenever the same data and seed may give another result.
         requires: importable modules that ``fit`` needs; loaded once, before cells are forked.
         shared: name of the step that `Method.prepare` computes, the same for all methods that share it; or empty.
+        contrasts: methods that this one is compared with, in this order, each only where the one before was beaten:
+            its claim holds when all of them are.
         origin: module or file it was registered from.
     """
 
@@ -149,6 +169,7 @@ class MethodInfo:
     reference: str
     requires: tuple[str, ...]
     shared: str
+    contrasts: tuple[str, ...]
     origin: str
     factory: type[Method]
     space: Space

@@ -39,6 +39,7 @@ def register_method(
     reference: str = "",
     requires: Iterable[str] = (),
     shared: str = "",
+    contrasts: Iterable[str] = (),
 ) -> Callable[[M], M]:
     """Registers a `Method` subclass under a name.
 
@@ -51,6 +52,7 @@ def register_method(
         reference: the paper it follows.
         requires: modules that ``fit`` imports; loaded once before cells are forked, checked before the run.
         shared: name of the step that its ``prepare`` computes once for all methods that declare the same name.
+        contrasts: methods that its claim is tested against, in this order.
 
     Raises:
         UserError: the name is taken or malformed, or the search space is.
@@ -75,6 +77,7 @@ def register_method(
             reference=reference,
             requires=tuple(requires),
             shared=shared,
+            contrasts=tuple(contrasts),
             origin=cls.__module__,
             factory=cls,
             space=cls.space,

@@ -12,6 +12,7 @@ from methods.minilm_method import BATCH, EPOCHS, REQUIRES, SHARED, MiniLMMethod
     reference="arXiv 2603.20181, with the objective of Khosla et al. 2020, arXiv 2004.11362",
     requires=REQUIRES,
     shared=SHARED,
+    contrasts=("transformer", "control-random-vectors", "control-permuted-descriptions", "control-shared-head"),
 )
 class TextGuided(MiniLMMethod):
     """Stage one sharpens the text encoder on descriptions, stage two aligns the payload tower to it, frozen."""
