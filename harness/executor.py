@@ -115,7 +115,7 @@ class LocalExecutor:
     def __init__(self, workers: int, memory: int | None, preload: Iterable[str]) -> None:
         self.workers = workers
         self.memory = memory
-        self._preload = sorted({"harness.worker", "harness.cli", "optuna", "pyarrow.parquet", *preload})
+        self._preload = sorted({"harness.warm", *preload})
 
     def run(self, tasks: Iterable[tuple[Task, Path]]) -> Generator[Event, None, None]:
         """See `Executor.run`."""
