@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.payloads import Payloads
     from harness.registry import register_benchmark, register_method
     from harness.scenario import Environment, EnvironmentSpec, Rendered, Scenario, ScenarioSpec, Sizes
-    from harness.space import Categorical, Float, Int, Params
+    from harness.space import Categorical, Float, Int, Params, Space
     from harness.taxonomy import ThreatClass
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "Scenario",
     "ScenarioSpec",
     "Sizes",
+    "Space",
     "ThreatClass",
     "TrainingData",
     "UserError",
@@ -71,7 +72,7 @@ _HOME = {
     "payloads": ("Payloads",),
     "registry": ("register_benchmark", "register_method"),
     "scenario": ("Environment", "EnvironmentSpec", "Rendered", "Scenario", "ScenarioSpec", "Sizes"),
-    "space": ("Categorical", "Float", "Int", "Params"),
+    "space": ("Categorical", "Float", "Int", "Params", "Space"),
     "taxonomy": ("ThreatClass",),
 }
 _MODULES = frozenset(

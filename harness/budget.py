@@ -53,6 +53,25 @@ class TrialCost:
     peak_memory_mb: float
 
 
+@dataclass(frozen=True)
+class Spent:
+    """What a cell used, until its end or its failure.
+
+    Attributes:
+        compute_seconds: of tuning, without shared steps.
+        shared_seconds: recorded cost of the shared steps it used, in full.
+        predict_seconds: of scoring, in compute seconds.
+        peak_memory_mb: of its process.
+        trials: one per trial that began.
+    """
+
+    compute_seconds: float
+    shared_seconds: float = 0.0
+    predict_seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    trials: tuple[TrialCost, ...] = ()
+
+
 @dataclass
 class Ledger:
     """Clock of one cell: compute seconds since it was opened, and what each trial cost.
@@ -65,6 +84,7 @@ class Ledger:
     started: float = field(default_factory=time.process_time)
     trials: list[TrialCost] = field(default_factory=list)
     bound: bool = False  # whether anything was ever told that the seconds are spent
+    tuned: float | None = None  # own seconds when tuning ended
 
     @property
     def own(self) -> float:
@@ -75,6 +95,17 @@ class Ledger:
     def spent(self) -> float:
         """Compute seconds that count: the process's own and those of every shared step it used."""
         return self.own + self.shared.charged
+
+    def freeze(self) -> None:
+        """Says that tuning ended; what comes after is prediction."""
+        self.tuned = self.own
+
+    def bill(self) -> Spent:
+        """Returns what was used so far."""
+        own = self.own
+        tuning = own if self.tuned is None else self.tuned
+        peak = max([peak_megabytes(), *(trial.peak_memory_mb for trial in self.trials)])
+        return Spent(tuning, self.shared.charged, own - tuning, peak, tuple(self.trials))
 
     def exhausted(self) -> bool:
         """Whether the cell's seconds are spent; methods poll it as ``context.should_stop``."""

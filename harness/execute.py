@@ -1,18 +1,18 @@
 """The life of one cell inside a worker: tune, freeze, score."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness import hashing, metrics, registry, seeds
+from harness import descriptions, hashing, metrics, registry, seeds
 from harness.benchmark import BenchmarkRef
-from harness.budget import Budget, Ledger, TrialCost, peak_megabytes
+from harness.budget import Budget, Ledger, Spent
 from harness.corpus import Corpus
 from harness.derived import NO_EXTRAS, Additions, Extras, additions
-from harness.method import Context, Descriptions, Method, Precision, Predictor, Tag, TrainingData
+from harness.method import Context, Method, Precision, Predictor, Tag, TrainingData
 from harness.record import PerturbationCounts, Result
 from harness.scenario import Environment, Scenario, Sizes
 from harness.scoring import figures
@@ -46,14 +46,12 @@ class Outcome:
     """What a worker sends home: the reproducible result as plain values (none of a preparation), and what it cost."""
 
     result: dict[str, Any] | None
-    compute_seconds: float
-    shared_seconds: float
-    trials: list[TrialCost]
-    predict_seconds: float
-    peak_memory_mb: float
+    spent: Spent
 
 
-def execute(task: Task, on_trial: Callable[[int], None], report: Callable[[int, float], None]) -> Outcome:
+def execute(
+    task: Task, ledger: Ledger, on_trial: Callable[[int], None], report: Callable[[int, float], None]
+) -> Outcome:
     """Runs one cell to its end.
 
     The scenario is drawn twice: once for the tuning step, which keeps nothing but training and validation copies, and
@@ -61,29 +59,20 @@ def execute(task: Task, on_trial: Callable[[int], None], report: Callable[[int, 
 
     Args:
         task: the cell.
+        ledger: takes what it costs; its bill holds where the cell fails, too.
         on_trial: called with each trial's number before it starts.
         report: called with whatever the method reports.
     """
     registry.discover(task.plugins)
     method = registry.method(task.method).factory()
     if task.part is not None:
-        ledger = Ledger(task.budget)
         _prepare(task, task.part, method, ledger)
-        return Outcome(None, ledger.own, ledger.shared.charged, [], 0.0, 0.0)
+        return Outcome(None, ledger.bill())
     data = _tuning_data(task, method.info.tags)
-    ledger = Ledger(task.budget)
     context = _context(task, data.classes, ledger, report)
     tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
-    compute_seconds = ledger.own
-    result = _score(task, tuned, method, data)
-    return Outcome(
-        result=result,
-        compute_seconds=compute_seconds,
-        shared_seconds=ledger.shared.charged,
-        trials=ledger.trials,
-        predict_seconds=ledger.own - compute_seconds,
-        peak_memory_mb=max([peak_megabytes(), *(trial.peak_memory_mb for trial in ledger.trials)]),
-    )
+    ledger.freeze()
+    return Outcome(_score(task, tuned, method, data), ledger.bill())
 
 
 def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Callable[[int, float], None]) -> Context:
@@ -134,31 +123,18 @@ def _additions(task: Task, corpus: Corpus, scenario: Scenario, only: str | None 
 
 def _tuning_data(task: Task, tags: frozenset[Tag]) -> _TuningData:
     corpus, scenario = _open(task)
-    train = _training_data(corpus, scenario.train, tags)
-    validation = _training_data(corpus, scenario.validation, tags)
+    train, validation = (_training_data(corpus, part, tags) for part in (scenario.train, scenario.validation))
+    if "text" in tags:
+        train = replace(train, descriptions=descriptions.for_training(corpus, scenario))
+        validation = replace(validation, descriptions=descriptions.of_rows(corpus, scenario.validation.rows))
     return _TuningData(train, validation, validation.labels.copy(), corpus.classes, scenario.notes)
 
 
 def _training_data(corpus: Corpus, part: Environment, tags: frozenset[Tag]) -> TrainingData:
     """Copies what a method may see of one part; nothing in it refers back to the corpus."""
-    labels = corpus.labels[part.rows].copy()
-    return TrainingData(
-        payloads=part.render(corpus),
-        labels=labels,
-        descriptions=_descriptions(corpus, part.rows) if "text" in tags else None,
-    )
-
-
-def _descriptions(corpus: Corpus, rows: npt.NDArray[np.int64]) -> Descriptions:
-    """Collects the distinct descriptions of the rows."""
-    texts = corpus.descriptions.column("text").to_pylist()
-    global_index = corpus.text_of_row[rows]
-    used, of_row = np.unique(global_index[global_index >= 0], return_inverse=True)
-    out = np.full(len(rows), -1, dtype=np.int64)
-    out[global_index >= 0] = of_row
-    labels = np.full(len(used), -1, dtype=np.int64)
-    labels[out[out >= 0]] = corpus.labels[rows][out >= 0]
-    return Descriptions(tuple(texts[i] for i in used), labels, out)
+    rendered = part.rendered(corpus)
+    spans = tuple(tuple(span or ()) for span in rendered.spans) if "span" in tags else None
+    return TrainingData(payloads=rendered.payloads, labels=corpus.labels[part.rows].copy(), spans=spans)
 
 
 def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[str, Any]:

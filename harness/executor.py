@@ -13,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Protocol
 
-from harness.budget import STOP_FACTOR
+from harness.budget import STOP_FACTOR, Spent
 from harness.execute import Outcome, Task
 from harness.record import FailureKind, Provenance
 from harness.worker import work
@@ -56,13 +56,14 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """A cell ended without an outcome; ``where`` as in `Finished`."""
+    """A cell ended without an outcome; ``spent`` is None where its process died; ``where`` as in `Finished`."""
 
     task: Task
     kind: FailureKind
     reason: str
     detail: str
     wall_seconds: float
+    spent: Spent | None = None
     where: Provenance | None = None
 
 
@@ -173,8 +174,8 @@ class LocalExecutor:
         if message[0] == "done":
             return Finished(cell.task, *message[1:])
         if message[0] == "failed":
-            kind, reason, detail = message[1:]
-            return Failed(cell.task, kind, reason, detail, cell.age)
+            kind, reason, detail, spent = message[1:]
+            return Failed(cell.task, kind, reason, detail, cell.age, spent)
         return None
 
     def _overdue(self, cell: _Running) -> Event | None:
@@ -182,7 +183,17 @@ class LocalExecutor:
         if cell.age < budget.wall_limit:
             return None
         reason = f"still running after {budget.wall_limit:g} s, the wall limit of {budget.seconds:g} s of budget"
-        return Failed(cell.task, "wall-limit", reason, _tail(cell.log), cell.age)
+        return Failed(cell.task, "wall-limit", reason, _tail(cell.log), cell.age, _used(cell.process))
+
+
+def _used(process: BaseProcess) -> Spent | None:
+    """Compute seconds of a process that still runs."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        times = psutil.Process(process.pid).cpu_times()
+        return Spent(times.user + times.system)
+    return None
 
 
 def _death(code: int | None, memory: int | None) -> tuple[FailureKind, str]:

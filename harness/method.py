@@ -25,10 +25,10 @@ TAGS: tuple[Tag, ...] = ("text", "groups", "span")
 
 @dataclass(frozen=True)
 class Descriptions:
-    """Texts handed to methods with the tag ``text``: those of the training rows.
+    """Texts handed to methods with the tag ``text``.
 
     Attributes:
-        texts: m texts.
+        texts: m texts, each once: those of the rows; in training those of vulnerabilities without a payload as well.
         labels: int64 (m,), class index of each text; -1 where unknown.
         of_row: int64 (n,), index of each payload's text; -1 where it has none.
     """

@@ -53,6 +53,12 @@ def accuracy(counts: npt.NDArray[np.int64]) -> float:
     return float(np.diag(counts).sum() / counts.sum())
 
 
+def balanced_accuracy(counts: npt.NDArray[np.int64]) -> float:
+    """Returns the mean recall over the classes that occur in the truth."""
+    present = counts.sum(1) > 0
+    return float((np.diag(counts)[present] / counts.sum(1)[present]).mean())
+
+
 def worst_group_accuracy(hit: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64]) -> float:
     """Returns the lowest accuracy over the groups that have a row."""
     rows = np.bincount(groups)
@@ -78,6 +84,7 @@ def summary(table: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], classe
         "rows": float(len(truth)),
         "macro_f1": macro_f1(counts),
         "accuracy": accuracy(counts),
+        "balanced_accuracy": balanced_accuracy(counts),
         "worst_class_recall": worst_group_accuracy(table.argmax(axis=1) == truth, truth),
         "calibration_error": round(calibration_error(table, truth), 6),
     }

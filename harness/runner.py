@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from harness import budget as budgets
 from harness import status
@@ -273,23 +274,15 @@ def _task(cell: Cell, plugins: tuple[str, ...], part: str | None = None) -> Task
 
 
 def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
-    base = (event.where or here(command)).model_copy(update={"command": command})
     if isinstance(event, Finished):
-        provenance = base.model_copy(
-            update={
-                "created": now(),
-                "wall_seconds": round(event.wall_seconds, 3),
-                "compute_seconds": round(event.outcome.compute_seconds, 3),
-                "shared_seconds": round(event.outcome.shared_seconds, 3),
-                "trials": [_rounded(cost) for cost in event.outcome.trials],
-                "predict_seconds": round(event.outcome.predict_seconds, 3),
-                "peak_memory_mb": round(event.outcome.peak_memory_mb, 1),
-            }
-        )
+        spent: budgets.Spent | None = event.outcome.spent
         result, failure = Result.model_validate(event.outcome.result), None
     else:
-        provenance = base.model_copy(update={"created": now(), "wall_seconds": round(event.wall_seconds, 3)})
+        spent = event.spent
         result, failure = None, Failure(kind=event.kind, reason=event.reason, detail=event.detail)
+    provenance = (event.where or here(command)).model_copy(
+        update={"command": command, "created": now(), "wall_seconds": round(event.wall_seconds, 3), **_costs(spent)}
+    )
     return Record(
         key=cell.key,
         status="done" if result else "failed",
@@ -298,6 +291,19 @@ def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
         failure=failure,
         provenance=provenance,
     )
+
+
+def _costs(spent: budgets.Spent | None) -> dict[str, Any]:
+    """What a provenance tells of costs; a process that died took its bill along."""
+    if spent is None:
+        return {}
+    return {
+        "compute_seconds": round(spent.compute_seconds, 3),
+        "shared_seconds": round(spent.shared_seconds, 3),
+        "trials": [_rounded(cost) for cost in spent.trials],
+        "predict_seconds": round(spent.predict_seconds, 3),
+        "peak_memory_mb": round(spent.peak_memory_mb, 1),
+    }
 
 
 def _rounded(cost: budgets.TrialCost) -> TrialCost:

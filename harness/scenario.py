@@ -123,6 +123,9 @@ class Scenario:
         environments: what it may not, by name, in the order of the spec.
         unit: int64 (corpus rows,), the resampling unit of each row: a component of rows linked by their groups.
         notes: what the draw left out, one sentence each.
+        apart: columns of which training shares no value with a test; of texts without a payload this holds as well.
+        until: days since 1970 at which tests begin in time; None where they do not.
+        unseen: classes that training holds no row and no text of.
     """
 
     spec: ScenarioSpec
@@ -131,3 +134,6 @@ class Scenario:
     environments: Mapping[str, Environment]
     unit: Rows
     notes: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+    until: int | None = None
+    unseen: tuple[int, ...] = ()

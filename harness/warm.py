@@ -1,8 +1,8 @@
 """Imported once by the server that forks workers: what every cell needs, so that none of them pays for it again."""
 
 import optuna  # noqa: F401
-import pyarrow.compute  # noqa: F401
-import pyarrow.dataset  # noqa: F401
+import pyarrow.compute
+import pyarrow.dataset
 import pyarrow.parquet  # noqa: F401
 import scipy.sparse.csgraph  # noqa: F401
 

@@ -9,15 +9,17 @@ import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from harness.budget import Ledger
 from harness.errors import UserError
 from harness.execute import Task, execute
+from harness.record import FailureKind
 from harness.tune import CellFailure
 
 _PR_SET_PDEATHSIG = 1
 
 
 def work(task: Task, memory: int | None, log: str, connection: Connection) -> None:
-    """Runs a task and sends ("trial", n), ("report", step, score), then ("done", ...) or ("failed", kind, ...).
+    """Runs a task and sends ("trial", n), ("report", step, score), then ("done", ...) or ("failed", kind, ..., spent).
 
     Args:
         task: the cell.
@@ -30,30 +32,32 @@ def work(task: Task, memory: int | None, log: str, connection: Connection) -> No
     if memory is not None:
         _limit_memory(memory)
     began = time.perf_counter()
+    ledger = Ledger(task.budget)
+
+    def fail(kind: FailureKind, reason: str, detail: str) -> None:
+        connection.send(("failed", kind, " ".join(reason.split())[:500], detail[-8000:], ledger.bill()))
+
     try:
         outcome = execute(
             task,
+            ledger,
             lambda number: connection.send(("trial", number)),
             lambda step, score: connection.send(("report", step, score)),
         )
     except MemoryError:
-        _send_failure(connection, "memory", _memory_reason(memory), traceback.format_exc())
+        fail("memory", _memory_reason(memory), traceback.format_exc())
     except CellFailure as failure:
-        _send_failure(connection, failure.kind, str(failure), failure.detail)
+        fail(failure.kind, str(failure), failure.detail)
     except UserError as error:
-        _send_failure(connection, "exception", str(error), "")
+        fail("exception", str(error), "")
     except Exception as error:
-        _send_failure(connection, "exception", f"{type(error).__name__}: {error}", traceback.format_exc())
+        fail("exception", f"{type(error).__name__}: {error}", traceback.format_exc())
     else:
         connection.send(("done", outcome, time.perf_counter() - began))
     connection.close()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # nothing of the method's (threads, atexit handlers) may outlive the cell
-
-
-def _send_failure(connection: Connection, kind: str, reason: str, detail: str) -> None:
-    connection.send(("failed", kind, " ".join(reason.split())[:500], detail[-8000:]))
 
 
 def _memory_reason(memory: int | None) -> str:

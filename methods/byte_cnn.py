@@ -1,6 +1,7 @@
 """A gated convolution over raw bytes, trained from scratch by cross-entropy."""
 
-from harness import Context, Float, Int, Method, Params, Payloads, Predictor, TrainingData, register_method
+from harness import Context, Float, Int, Params, Predictor, TrainingData, register_method
+from methods.encoder_method import TorchMethod
 
 LONGEST = 1024  # bytes; 99 % of real requests are shorter than 1,600
 
@@ -10,9 +11,9 @@ LONGEST = 1024  # bytes; 99 % of real requests are shorter than 1,600
     version=1,
     summary="gated convolution over raw bytes, global maximum, cross-entropy",
     reference="Raff et al. 2018, arXiv 1710.09435",
-    requires=("torch", "transformers.optimization"),
+    requires=("torch", "safetensors.torch", "transformers.optimization"),
 )
-class ByteCNNMethod(Method):
+class ByteCNNMethod(TorchMethod):
     """Short windows at stride one: attacks are a few bytes long, unlike the executables of the paper."""
 
     space = {
@@ -24,19 +25,12 @@ class ByteCNNMethod(Method):
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains for at most 10 epochs."""
-        from methods.neural.inputs import ByteInputs
-        from methods.neural.losses import CrossEntropyHead
+        from methods.neural.heads import CrossEntropyHead
         from methods.neural.towers import ByteCNN
-        from methods.neural.training import Classifier, Settings, TorchPredictor, seed_everything
-        from methods.neural.training import train as fit
-
-        def read(payloads: Payloads) -> ByteInputs:
-            return ByteInputs(payloads, LONGEST, shortest=params["window"])
+        from methods.neural.training import Settings, fit_classifier, seed_everything
 
         seed_everything(context)
-        tower = ByteCNN(16, params["channels"], params["window"], stride=1, dropout=params["dropout"])
-        model = Classifier(tower, CrossEntropyHead(tower.width, len(context.classes)))
+        tower = ByteCNN(16, params["channels"], params["window"], 1, params["dropout"], LONGEST)
+        head = CrossEntropyHead(tower.width, len(context.classes))
         settings = Settings(params["learning_rate"], epochs=10, batch=16)
-        validation_side = (read(validation.payloads), validation.labels)
-        fit(model, read(train.payloads), train.labels, validation_side, settings, context)
-        return TorchPredictor(model, read, context)
+        return fit_classifier(tower, head, train, validation, settings, context)

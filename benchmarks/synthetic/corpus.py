@@ -79,6 +79,9 @@ def build_corpus() -> Corpus:
             "text": [text.description for text in texts],
             "label": [text.threat_class for text in texts],
             "cve": [text.cve for text in texts],
+            "vendor": [text.vendor for text in texts],
+            "product": [text.product for text in texts],
+            "date": pa.array([datetime.date.fromisoformat(text.date) for text in texts]),
         }
     )
     return Corpus.create("synthetic", table, descriptions)

@@ -66,6 +66,13 @@ SPECS: tuple[ScenarioSpec, ...] = (
         for name, rho in RHO.items()
     ),
     ScenarioSpec(
+        "zero-shot",
+        "none",
+        "a third of the classes occur in tests only; training knows their names",
+        {"seen": _PLAIN, "unseen": _PLAIN},
+        quick=False,
+    ),
+    ScenarioSpec(
         "rare-class",
         "class-imbalance",
         f"class frequencies fall to one {IMBALANCE:.0f}th in training; the test is balanced",
@@ -100,35 +107,52 @@ class CueTransform:
         )
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """The rows of one seed, and what a `Scenario` says of them."""
+
+    parts: splits.Parts
+    notes: tuple[str, ...] = ()
+    until: int | None = None
+    unseen: tuple[int, ...] = ()
+
+
 def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
     """Draws one seed of a scenario."""
     apart = _APART.get(spec.name, "cve")
     folds = splits.make_folds(corpus, ["cve", apart] if apart == "product" else [apart], seed)
-    notes: tuple[str, ...] = ()
+    drawn = _draw(corpus, spec, folds, sizes)
+    model = CueModel(len(corpus.classes), seeds.generator(seed, "cues"))
+    painter = _Painter(model, corpus, seed, RHO.get(spec.name, 0.0))
+    rows = {name: drawn.parts.id if name in ("id", "seen") else drawn.parts.test for name in spec.environments}
+    return Scenario(
+        spec=spec,
+        train=painter.environment("train", drawn.parts.train),
+        validation=painter.environment("validation", drawn.parts.validation),
+        environments={name: painter.environment(name, rows[name]) for name in spec.environments},
+        unit=folds.unit,
+        notes=drawn.notes,
+        apart=(apart,) if spec.name in _APART else (),
+        until=drawn.until,
+        unseen=drawn.unseen,
+    )
+
+
+def _draw(corpus: Corpus, spec: ScenarioSpec, folds: splits.Folds, sizes: Sizes) -> _Drawn:
     if spec.name == "time-disjoint":
         date = splits.days(corpus)
         cutoff = splits.cutoff(date)
         parts = splits.temporal(folds, date, cutoff, sizes)
-        notes = (f"time-disjoint: tests begin at {splits.iso(cutoff)}",)
-    elif spec.name in _APART:
-        parts = splits.disjoint(folds, sizes)
-    elif spec.name == "rare-class":
-        parts = splits.long_tail(folds, IMBALANCE, sizes)
-    else:
-        parts = splits.random(folds, sizes)
-    model = CueModel(len(corpus.classes), seeds.generator(seed, "cues"))
-    painter = _Painter(model, corpus, seed, RHO.get(spec.name, 0.0))
-    environments = {
-        name: painter.environment(name, parts.id if name == "id" else parts.test) for name in spec.environments
-    }
-    return Scenario(
-        spec=spec,
-        train=painter.environment("train", parts.train),
-        validation=painter.environment("validation", parts.validation),
-        environments=environments,
-        unit=folds.unit,
-        notes=notes,
-    )
+        return _Drawn(parts, (f"time-disjoint: tests begin at {splits.iso(cutoff)}",), until=int(cutoff))
+    if spec.name == "zero-shot":
+        parts, unseen = splits.zero_shot(folds, sizes)
+        names = ", ".join(corpus.classes[c] for c in unseen)
+        return _Drawn(parts, (f"zero-shot: seed {folds.seed} trains on no row of {names}",), unseen=unseen)
+    if spec.name in _APART:
+        return _Drawn(splits.disjoint(folds, sizes))
+    if spec.name == "rare-class":
+        return _Drawn(splits.long_tail(folds, IMBALANCE, sizes))
+    return _Drawn(splits.random(folds, sizes))
 
 
 class _Painter:

@@ -47,6 +47,13 @@ _LONG_TAIL = ScenarioSpec(
     _ONE_TEST,
     quick=False,
 )
+ZERO_SHOT = ScenarioSpec(
+    "zero-shot",
+    "none",
+    "a third of the classes occur in tests only; training knows their names",
+    {"seen": _PLAIN, "unseen": _PLAIN},
+    quick=False,
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,7 @@ def catalogue(meta: CorpusMeta) -> list[Generic]:
         Generic(_BY_SOURCE, draws.leave_one_source_out, linked, ("source",)),
         Generic(_NATURAL, draws.natural, linked, strata=draws.by_attribute),
         Generic(_LONG_TAIL, draws.long_tail, linked),
+        Generic(ZERO_SHOT, draws.zero_shot, linked),
     ]
 
 
@@ -174,6 +182,9 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
         environments={name: Environment(drawn.environments[name]) for name in spec.environments},
         unit=folds.unit,
         notes=tuple(f"{spec.name}: {note}" for note in (*drawn.notes, *_few(folds))),
+        apart=() if generic.spec.shift == "none" else generic.links,
+        until=None if drawn.until is None else int(drawn.until),
+        unseen=drawn.unseen,
     )
 
 

@@ -1,7 +1,7 @@
 """How each generic scenario draws its rows from the folds of one seed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class Draw:
     validation: Rows
     environments: Mapping[str, Rows]
     notes: tuple[str, ...] = ()
+    until: float | None = None
+    unseen: tuple[int, ...] = ()
 
 
 def random(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
@@ -48,7 +50,7 @@ def temporal(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
     begin = splits.cutoff(date)
     undated = int(np.isnan(date).sum())
     note = f"tests begin at {splits.iso(begin)}; {undated} rows without a date take no part"
-    return _plain(splits.temporal(folds, date, begin, sizes), note)
+    return replace(_plain(splits.temporal(folds, date, begin, sizes), note), until=begin)
 
 
 def temporal_windows(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
@@ -61,7 +63,14 @@ def temporal_windows(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
     begins = [splits.iso(date[window == w].min()) for w in range(splits.WINDOWS)]
     undated = int(np.isnan(date).sum())
     note = f"windows begin at {', '.join(begins)}; {undated} rows without a date take no part"
-    return Draw(parts.train, parts.validation, {"id": parts.id, **tests}, (note,))
+    return Draw(parts.train, parts.validation, {"id": parts.id, **tests}, (note,), until=begin)
+
+
+def zero_shot(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+    """See `splits.zero_shot`."""
+    parts, unseen = splits.zero_shot(folds, sizes)
+    note = f"seed {folds.seed} trains on no row of {_named(corpus, unseen)}"
+    return Draw(parts.train, parts.validation, {"seen": parts.id, "unseen": parts.test}, (note,), unseen=unseen)
 
 
 def leave_one_source_out(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:

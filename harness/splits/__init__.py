@@ -12,10 +12,12 @@ from harness.splits.sources import leave_one_source_out, testable_sources
 from harness.splits.tail import long_tail
 from harness.splits.time import TEMPORAL_SHARE, WINDOWS, cutoff, days, iso, temporal, windows
 from harness.splits.units import disjoint, random
+from harness.splits.unseen import UNSEEN_FOLDS, harmonic_mean, unseen_classes, zero_shot
 
 __all__ = [
     "FOLDS",
     "TEMPORAL_SHARE",
+    "UNSEEN_FOLDS",
     "VALIDATION_SHARE",
     "WINDOWS",
     "Folds",
@@ -27,6 +29,7 @@ __all__ = [
     "cutoff",
     "days",
     "disjoint",
+    "harmonic_mean",
     "iso",
     "leave_one_source_out",
     "link",
@@ -35,5 +38,7 @@ __all__ = [
     "random",
     "temporal",
     "testable_sources",
+    "unseen_classes",
     "windows",
+    "zero_shot",
 ]

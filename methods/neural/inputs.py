@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness import Payloads
+from harness import Payloads, ngrams
 from methods.neural.text import Ragged
 
 if TYPE_CHECKING:
@@ -67,3 +67,49 @@ class HiddenInputs:
         out = np.zeros((len(rows), width, self._hidden.values.shape[1]), dtype=np.float32)
         out[valid] = self._hidden.values[(self._hidden.offsets[:-1][rows][:, None] + np.arange(width))[valid]]
         return torch.from_numpy(out), torch.from_numpy(valid)
+
+
+class TokenInputs:
+    """Token ids of texts, zero beyond their end."""
+
+    def __init__(self, ids: Ragged) -> None:
+        self._ids = ids
+        self.lengths: Rows = ids.lengths
+
+    def batch(self, rows: Rows) -> "tuple[torch.Tensor, torch.Tensor]":
+        """See `Inputs.batch`; int64 (rows, width)."""
+        import torch
+
+        width = int(self.lengths[rows].max())
+        valid = np.arange(width) < self.lengths[rows][:, None]
+        out = np.zeros((len(rows), width), dtype=np.int64)
+        out[valid] = self._ids.values[(self._ids.offsets[:-1][rows][:, None] + np.arange(width))[valid]]
+        return torch.from_numpy(out), torch.from_numpy(valid)
+
+
+class NgramInputs:
+    """Hashed byte n-grams with sublinear weights of unit length; the mask's place is taken by the weights.
+
+    Args:
+        payloads: n payloads.
+        longest: bytes of the longest n-gram.
+        bits: log2 of the number of hash buckets.
+    """
+
+    def __init__(self, payloads: Payloads, longest: int, bits: int) -> None:
+        self._counts = ngrams.hashed_counts(payloads, 1, longest, bits)
+        self._counts.data = 1 + np.log(self._counts.data)
+        self.lengths: Rows = np.maximum(np.diff(self._counts.indptr).astype(np.int64), 1)
+
+    def batch(self, rows: Rows) -> "tuple[torch.Tensor, torch.Tensor]":
+        """Returns bucket numbers, int64, and weights, float32, both (rows, width)."""
+        import torch
+
+        width = int(self.lengths[rows].max())
+        starts, stops = self._counts.indptr[:-1][rows], self._counts.indptr[1:][rows]
+        valid = np.arange(width) < (stops - starts)[:, None]
+        source = (starts[:, None] + np.arange(width))[valid]
+        buckets, weights = np.zeros((len(rows), width), np.int64), np.zeros((len(rows), width), np.float32)
+        buckets[valid], weights[valid] = self._counts.indices[source], self._counts.data[source]
+        weights /= np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1e-12)
+        return torch.from_numpy(buckets), torch.from_numpy(weights)

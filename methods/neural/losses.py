@@ -1,116 +1,60 @@
-"""Heads and losses: from a payload's vector to a loss in training, and to class scores in prediction."""
-
-from typing import cast
+"""Losses on vectors. Logits are similarities with targets; a row without a positive takes no part in a mean."""
 
 import torch
-from torch import nn
 from torch.nn import functional
 
 
-class CrossEntropyHead(nn.Module):
-    """A linear classifier."""
-
-    def __init__(self, width: int, classes: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(width, classes)
-
-    def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Returns the mean cross-entropy."""
-        return functional.cross_entropy(self.scores(vectors), labels)
-
-    def scores(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Returns logits (n, classes)."""
-        return cast(torch.Tensor, self.linear(vectors))
-
-
-class _TextHead(nn.Module):
-    """Common to the heads that align payloads with text: descriptions in training, class prototypes in prediction.
+def infonce(logits: torch.Tensor, positive: torch.Tensor, ignored: torch.Tensor) -> torch.Tensor:
+    """Multi-positive InfoNCE (Khosla et al. 2020, arXiv 2004.11362; the sum over positives inside the logarithm).
 
     Args:
-        texts: float32 (m, width), embeddings of the training descriptions, unit length.
-        text_labels: int64 (m,), their classes.
-        of_row: int64 (training rows,), each row's description; -1 where it has none.
-        prototypes: float32 (classes, width), what prediction compares with, unit length.
+        logits: float32 (n, targets).
+        positive: bool (n, targets).
+        ignored: bool (n, targets), targets that are neither pulled nor pushed.
+
+    Returns:
+        The mean over rows of -log(mass on positives).
     """
-
-    texts: torch.Tensor
-    text_labels: torch.Tensor
-    of_row: torch.Tensor
-    prototypes: torch.Tensor
-
-    def __init__(
-        self, texts: torch.Tensor, text_labels: torch.Tensor, of_row: torch.Tensor, prototypes: torch.Tensor
-    ) -> None:
-        super().__init__()
-        for name, tensor in (
-            ("texts", texts), ("text_labels", text_labels), ("of_row", of_row), ("prototypes", prototypes)
-        ):  # fmt: skip
-            self.register_buffer(name, tensor, persistent=False)
+    has_one = positive.any(dim=1)
+    if not has_one.any():
+        return logits.sum() * 0.0
+    logits = logits.masked_fill(ignored & ~positive, -torch.inf)[has_one]
+    mass = torch.logsumexp(logits.masked_fill(~positive[has_one], -torch.inf), dim=1)
+    return (torch.logsumexp(logits, dim=1) - mass).mean()
 
 
-class InfoNCEHead(_TextHead):
-    """Multi-positive InfoNCE of each payload against all training descriptions (Khosla et al. 2020, arXiv 2004.11362).
+def sigmoid(logits: torch.Tensor, positive: torch.Tensor, ignored: torch.Tensor) -> torch.Tensor:
+    """Pairwise sigmoid loss (Zhai et al. 2023, arXiv 2303.15343): each pair is a match or none; arguments as `infonce`.
+
+    Returns:
+        The mean over rows of the sum over targets.
+    """
+    pairs = functional.binary_cross_entropy_with_logits(logits, positive.float(), reduction="none")
+    return pairs.masked_fill(ignored & ~positive, 0.0).sum(1).mean()
+
+
+def squared_distance(vectors: torch.Tensor, texts: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """Mean squared distance between unit vectors and their own text (arXiv 2603.20181).
 
     Args:
-        temperature: of the softmax.
-        same_class: whether descriptions of other CVEs of the class are positives too; otherwise they are masked, so
-            that they are never pushed away.
-        tensors: see `_TextHead`.
+        vectors: float32 (n, width), unit length.
+        texts: float32 (m, width), unit length.
+        own: int64 (n,), -1 where a row has none.
     """
-
-    def __init__(self, temperature: float, same_class: bool, *tensors: torch.Tensor) -> None:
-        super().__init__(*tensors)
-        self.temperature, self.same_class = temperature, same_class
-
-    def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Returns the mean over rows of -log(mass on positives); rows without a positive take no part."""
-        logits = functional.normalize(vectors, dim=1) @ self.texts.T / self.temperature
-        of_class = labels[:, None] == self.text_labels[None, :]
-        own = self.of_row[rows][:, None] == torch.arange(len(self.texts), device=vectors.device)[None, :]
-        positive = own | of_class if self.same_class else own
-        logits = logits.masked_fill(of_class & ~positive, -torch.inf)
-        has_one = positive.any(dim=1)
-        if not has_one.any():
-            return vectors.sum() * 0.0
-        mass = torch.logsumexp(logits.masked_fill(~positive, -torch.inf)[has_one], dim=1)
-        return (torch.logsumexp(logits[has_one], dim=1) - mass).mean()
-
-    def scores(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Returns cosine similarity with each prototype over the temperature."""
-        return functional.normalize(vectors, dim=1) @ self.prototypes.T / self.temperature
+    known = own >= 0
+    if not known.any():
+        return vectors.sum() * 0.0
+    return (vectors[known] - texts[own[known]]).square().sum(1).mean()
 
 
-class SquaredDistanceHead(_TextHead):
-    """Squared distance between a payload's vector and its description's; the nearest anchor names the class."""
-
-    SHARPNESS = 10.0  # of the softmax over negative squared distances, which leaves the order as it is
-
-    def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Returns the mean squared distance over rows that have a description."""
-        index = self.of_row[rows]
-        known = index >= 0
-        if not known.any():
-            return vectors.sum() * 0.0
-        unit = functional.normalize(vectors[known], dim=1)
-        return (unit - self.texts[index[known]]).square().sum(1).mean()
-
-    def scores(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Returns the negative squared distance to each prototype, sharpened."""
-        unit = functional.normalize(vectors, dim=1)
-        return -self.SHARPNESS * torch.cdist(unit, self.prototypes).square()
+def margin(vectors: torch.Tensor, near: torch.Tensor, far: torch.Tensor, least: float) -> torch.Tensor:
+    """Hinge on cosine similarity: each unit vector is to be nearer to ``near`` than to ``far`` by ``least``."""
+    if not len(vectors):
+        return vectors.sum() * 0.0
+    return functional.relu((vectors * far).sum(1) - (vectors * near).sum(1) + least).mean()
 
 
-class TripletHead(nn.Module):
-    """Pulls texts of a class together and pushes the others away; it scores nothing."""
-
-    MARGIN = 0.3
-
-    def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Returns the batch-hard triplet loss."""
-        return triplet(functional.normalize(vectors, dim=1), labels, self.MARGIN)
-
-
-def triplet(vectors: torch.Tensor, labels: torch.Tensor, margin: float) -> torch.Tensor:
+def triplet(vectors: torch.Tensor, labels: torch.Tensor, least: float) -> torch.Tensor:
     """Batch-hard triplet loss on unit vectors (Hermans et al. 2017, arXiv 1703.07737).
 
     Anchors without another row of their class, or without a row of another class, take no part.
@@ -123,4 +67,19 @@ def triplet(vectors: torch.Tensor, labels: torch.Tensor, margin: float) -> torch
         return vectors.sum() * 0.0
     hardest_positive = distance.masked_fill(~other_self, -torch.inf).amax(dim=1)
     hardest_negative = distance.masked_fill(same, torch.inf).amin(dim=1)
-    return functional.relu(hardest_positive - hardest_negative + margin)[usable].mean()
+    return functional.relu(hardest_positive - hardest_negative + least)[usable].mean()
+
+
+def supervised_contrast(vectors: torch.Tensor, labels: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Supervised contrastive loss within a batch of unit vectors (Khosla et al. 2020, arXiv 2004.11362, L_out).
+
+    Anchors without another row of their class take no part in the mean.
+    """
+    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    logits = (vectors @ vectors.T / temperature).masked_fill(itself, -torch.inf)
+    positive = (labels[:, None] == labels[None, :]) & ~itself
+    usable = positive.any(dim=1)
+    if not usable.any():
+        return vectors.sum() * 0.0
+    chance = torch.log_softmax(logits, dim=1).masked_fill(~positive, 0.0)[usable]
+    return (-chance.sum(1) / positive[usable].sum(1)).mean()

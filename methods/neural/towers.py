@@ -1,14 +1,41 @@
-"""Towers: modules from a padded batch and its mask to one vector per payload."""
+"""Towers: modules from payloads to one vector each."""
 
-from typing import cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
 
-from methods.neural import minilm
+from harness import Context, Payloads
+from methods.neural import encoders
+from methods.neural.encoders import MINILM, Encoder
+from methods.neural.inputs import ByteInputs, HiddenInputs, Inputs, NgramInputs, TokenInputs
+from methods.neural.text import payload_texts
 
 
-class ByteCNN(nn.Module):
+class Tower(nn.Module):
+    """A module that reads payloads; its arguments are plain values, so that a saved one can be built again.
+
+    Attributes:
+        width: of the vectors.
+        arguments: what it was built with.
+    """
+
+    KINDS: ClassVar[dict[str, type["Tower"]]] = {}
+    width: int
+
+    def __init_subclass__(cls) -> None:
+        Tower.KINDS[cls.__name__] = cls
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__()
+        self.arguments = arguments
+
+    def read(self, payloads: Payloads, context: Context) -> Inputs:
+        """Returns payloads as the batches that `forward` takes."""
+        raise NotImplementedError
+
+
+class ByteCNN(Tower):
     """Gated convolution over bytes with a global maximum (Raff et al. 2018, arXiv 1710.09435), for short payloads.
 
     Args:
@@ -17,14 +44,23 @@ class ByteCNN(nn.Module):
         window: bytes a filter sees.
         stride: bytes from one window to the next.
         dropout: on the output.
+        longest: bytes after this many are cut.
     """
 
-    def __init__(self, embedding: int, channels: int, window: int, stride: int, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.window, self.stride, self.width = window, stride, channels
+    def __init__(
+        self, embedding: int, channels: int, window: int, stride: int, dropout: float = 0.0, longest: int = 1024
+    ) -> None:
+        super().__init__(
+            embedding=embedding, channels=channels, window=window, stride=stride, dropout=dropout, longest=longest
+        )
+        self.window, self.stride, self.width, self.longest = window, stride, channels, longest
         self.embed = nn.Embedding(257, embedding, padding_idx=0)
         self.filters = nn.Linear(window * embedding, 2 * channels)
         self.dropout = nn.Dropout(dropout)
+
+    def read(self, payloads: Payloads, context: Context) -> ByteInputs:
+        """See `Tower.read`."""
+        return ByteInputs(payloads, self.longest, shortest=self.window)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Returns (n, channels) from byte ids (n, width) with width >= window; padding reads as zero vectors."""
@@ -38,16 +74,125 @@ class ByteCNN(nn.Module):
         return cast(torch.Tensor, self.dropout(features.amax(dim=1)))
 
 
-class MiniLMTop(nn.Module):
-    """The trained layers of MiniLM over its frozen trunk's activations, mean-pooled."""
+class ByteTransformer(Tower):
+    """A small transformer over patches of bytes, from scratch: patch embedding, mask, learned pooling.
 
-    def __init__(self, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.layers = minilm.load().encoder.layer[-minilm.TRAINED_LAYERS :]
-        self.width = minilm.WIDTH
+    Layers normalise first (Xiong et al. 2020, arXiv 2002.04745); patches as in Yu et al. 2023 (arXiv 2305.07185).
+
+    Args:
+        size: of the vectors.
+        depth: layers.
+        patch: bytes of a patch; patches overlap by half, so that no place in one decides what an attack looks like.
+        dropout: in the layers and on the output.
+        longest: bytes after this many are cut.
+    """
+
+    HEADS, BYTE = 4, 16
+
+    def __init__(self, size: int, depth: int, patch: int, dropout: float = 0.0, longest: int = 1024) -> None:
+        super().__init__(size=size, depth=depth, patch=patch, dropout=dropout, longest=longest)
+        self.width, self.patch, self.stride, self.longest = size, patch, max(1, patch // 2), longest
+        self.embed = nn.Embedding(257, self.BYTE, padding_idx=0)
+        self.project = nn.Linear(patch * self.BYTE, size)
+        self.position = nn.Parameter(torch.randn(self._steps(max(longest, patch)), size) * 0.02)
+        layer = nn.TransformerEncoderLayer(
+            size, self.HEADS, 4 * size, dropout, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, depth, nn.LayerNorm(size), enable_nested_tensor=False)
+        self.query = nn.Linear(size, 1)
         self.dropout = nn.Dropout(dropout)
 
+    def _steps(self, width: int) -> int:
+        return (width - self.patch) // self.stride + 1
+
+    def read(self, payloads: Payloads, context: Context) -> ByteInputs:
+        """See `Tower.read`."""
+        return ByteInputs(payloads, self.longest, shortest=self.patch)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Returns (n, size) from byte ids (n, width): patches weighed by a learned query."""
+        vectors = self.embed(ids)
+        n, width, depth = vectors.shape
+        steps = self._steps(width)
+        strides = (width * depth, self.stride * depth, 1)
+        patches = vectors.as_strided((n, steps, self.patch * depth), strides)
+        valid = mask[:, :: self.stride][:, :steps].clone()
+        valid[:, 0] = True
+        hidden = self.layers(self.project(patches) + self.position[:steps], src_key_padding_mask=~valid)
+        weights = self.query(hidden).squeeze(-1).float().masked_fill(~valid, -torch.inf).softmax(dim=1)
+        return cast(torch.Tensor, self.dropout(torch.einsum("nt,ntd->nd", weights.to(hidden.dtype), hidden)))
+
+
+class EncoderTop(Tower):
+    """The trained upper layers of an encoder over its frozen trunk's activations, mean-pooled."""
+
+    def __init__(self, dropout: float = 0.0, name: str = MINILM, trained: int = 1) -> None:
+        super().__init__(dropout=dropout, name=name, trained=trained)
+        self.encoder = Encoder(name, trained)
+        model = encoders.load(name)
+        self.layers = encoders.layers_of(model, name)[-trained:]
+        self.width = encoders.width(model)
+        self.dropout = nn.Dropout(dropout)
+
+    def read(self, payloads: Payloads, context: Context) -> HiddenInputs:
+        """See `Tower.read`; the trunk's activations are a shared step."""
+        return HiddenInputs(encoders.trunk_of_payloads(self.encoder, payloads, context))
+
+    def read_texts(self, texts: tuple[str, ...], context: Context) -> HiddenInputs:
+        """Returns texts as the batches that `forward` takes."""
+        return HiddenInputs(encoders.trunk_of_texts(self.encoder, texts, context))
+
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Returns (n, `minilm.WIDTH`) from activations (n, tokens, `minilm.WIDTH`)."""
-        out = minilm.run_layers(self.layers, hidden, mask)
-        return cast(torch.Tensor, self.dropout(minilm.mean_pool(out, mask)))
+        """Returns (n, width) from activations (n, tokens, width)."""
+        out = encoders.run_layers(self.layers, hidden, mask)
+        return cast(torch.Tensor, self.dropout(encoders.mean_pool(out, mask)))
+
+
+class WholeEncoder(Tower):
+    """A whole encoder, trained from its embeddings up, mean-pooled."""
+
+    def __init__(self, dropout: float = 0.0, name: str = MINILM) -> None:
+        super().__init__(dropout=dropout, name=name)
+        self.encoder = Encoder(name, None)
+        self.model = encoders.load(name)
+        self.width = encoders.width(self.model)
+        self.dropout = nn.Dropout(dropout)
+
+    def read(self, payloads: Payloads, context: Context) -> TokenInputs:
+        """See `Tower.read`."""
+        return TokenInputs(encoders.tokens(self.encoder, payload_texts(payloads)))
+
+    def read_texts(self, texts: tuple[str, ...], context: Context) -> TokenInputs:
+        """Returns texts as the batches that `forward` takes."""
+        return TokenInputs(encoders.tokens(self.encoder, list(texts)))
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Returns (n, width) from token ids (n, tokens)."""
+        out = self.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+        return cast(torch.Tensor, self.dropout(encoders.mean_pool(out, mask)))
+
+
+class NgramBag(Tower):
+    """A bag of hashed byte n-grams: the sum of their vectors, as in fastText (Joulin et al. 2017, arXiv 1607.01759).
+
+    Args:
+        size: of the vectors.
+        longest: bytes of the longest n-gram.
+        dropout: on the output.
+        bits: log2 of the number of hash buckets.
+    """
+
+    def __init__(self, size: int = 384, longest: int = 5, dropout: float = 0.0, bits: int = 17) -> None:
+        super().__init__(size=size, longest=longest, dropout=dropout, bits=bits)
+        self.width, self.longest, self.bits = size, longest, bits
+        self.bag = nn.EmbeddingBag(2**bits, size, mode="sum")
+        nn.init.normal_(self.bag.weight, std=size**-0.5)
+        self.dropout = nn.Dropout(dropout)
+
+    def read(self, payloads: Payloads, context: Context) -> NgramInputs:
+        """See `Tower.read`."""
+        return NgramInputs(payloads, self.longest, self.bits)
+
+    def forward(self, buckets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """Returns (n, size) from bucket numbers and their weights, both (n, n-grams)."""
+        return cast(torch.Tensor, self.dropout(self.bag(buckets, per_sample_weights=weights)))

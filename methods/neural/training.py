@@ -1,10 +1,12 @@
 """One training loop for every torch method, and the predictor it leaves behind."""
 
 import copy
+import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, cast
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,25 +14,17 @@ import torch
 from torch import nn
 from transformers import get_cosine_schedule_with_warmup
 
-from harness import Context, Payloads, Predictor
+from harness import Context, Payloads, Predictor, TrainingData
+from methods.neural.encoders import autocast
+from methods.neural.heads import Head
 from methods.neural.inputs import Inputs, Rows
-from methods.neural.minilm import autocast
+from methods.neural.scorers import Scorer
+from methods.neural.towers import Tower
 
 PREDICTION_BATCH = 64
 CLIP = 1.0  # largest norm of a gradient
 WARMUP = 0.1  # share of the steps
-
-
-class Head(Protocol):
-    """What a head offers; see `methods.neural.losses`."""
-
-    def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Returns the scalar loss of a batch."""
-        ...
-
-    def scores(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Returns class scores (n, classes); their softmax are the probabilities."""
-        ...
+SLOWER = 10  # what `Head.slow_parameters` divides the learning rate by
 
 
 @dataclass(frozen=True)
@@ -47,13 +41,13 @@ class Settings:
 class Classifier(nn.Module):
     """A tower and a head."""
 
-    def __init__(self, tower: nn.Module, head: nn.Module) -> None:
+    def __init__(self, tower: Tower, head: Head) -> None:
         super().__init__()
         self.tower, self.head = tower, head
 
     def scores(self, batch: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Returns class scores of a padded batch, float32 (n, classes)."""
-        return cast(Head, self.head).scores(self.tower(batch, mask).float())
+        return cast(torch.Tensor, self.head.scorer(self.tower(batch, mask).float()))
 
 
 def train(
@@ -72,8 +66,11 @@ def train(
     model.to(context.device)
     rng = np.random.default_rng(context.seed)
     steps = math.ceil(len(labels) / settings.batch) * settings.epochs
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    slow = list(model.head.slow_parameters())
+    slowed = {id(p) for p in slow}
+    trained = [p for p in model.parameters() if p.requires_grad and id(p) not in slowed]
+    groups: list[dict[str, Any]] = [{"params": trained}, {"params": slow, "lr": settings.learning_rate / SLOWER}]
+    optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = get_cosine_schedule_with_warmup(optimizer, int(WARMUP * steps), steps)
     targets = torch.from_numpy(labels)
     best, kept, waited = math.inf, copy.deepcopy(model.state_dict()), 0
@@ -84,16 +81,16 @@ def train(
             index = torch.from_numpy(rows)
             with autocast(context):
                 vectors = model.tower(batch.to(context.device), mask.to(context.device)).float()
-            head = cast(Head, model.head)
-            loss = head.loss(vectors, targets[index].to(context.device), index.to(context.device))
+            loss = model.head.loss(vectors, targets[index].to(context.device), index.to(context.device))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(trained, CLIP)
+            nn.utils.clip_grad_norm_([*trained, *slow], CLIP)
             optimizer.step()
             schedule.step()
             context.count(len(rows), 1)
             if context.should_stop():
                 break
+        model.head.finish_epoch()
         if validation is not None:
             score = _cross_entropy(probabilities(model, validation[0], context), validation[1])
             context.report(epoch, -score)
@@ -124,19 +121,31 @@ def batches(lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows
         yield cut[index]
 
 
-def probabilities(model: Classifier, inputs: Inputs, context: Context) -> npt.NDArray[np.float32]:
-    """Returns class probabilities of every row, float32 (n, classes)."""
-    model.eval()
+def run(
+    tower: nn.Module, after: Callable[[torch.Tensor], torch.Tensor], inputs: Inputs, context: Context
+) -> npt.NDArray[np.float32]:
+    """Returns what ``after`` makes of every row's vector, float32 (n, ...), in batches of similar length."""
     parts, order = [], np.argsort(inputs.lengths, kind="stable")
     with torch.inference_mode():
         for at in range(0, len(order), PREDICTION_BATCH):
             batch, mask = inputs.batch(order[at : at + PREDICTION_BATCH])
             with autocast(context):
-                scores = model.scores(batch.to(context.device), mask.to(context.device))
-            parts.append(torch.softmax(scores.float(), dim=1).cpu().numpy())
-    out = np.empty((len(order), parts[0].shape[1]), dtype=np.float32)
-    out[order] = np.concatenate(parts)
-    return out
+                out = after(tower(batch.to(context.device), mask.to(context.device)).float())
+            parts.append(out.float().cpu().numpy())
+    table = np.empty((len(order), parts[0].shape[1]), dtype=np.float32)
+    table[order] = np.concatenate(parts)
+    return table
+
+
+def softmax(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Returns probabilities, float32 (n, classes)."""
+    return torch.softmax(torch.from_numpy(scores), dim=1).numpy()
+
+
+def probabilities(model: Classifier, inputs: Inputs, context: Context) -> npt.NDArray[np.float32]:
+    """Returns class probabilities of every row, float32 (n, classes)."""
+    model.eval()
+    return softmax(run(model.tower, model.head.scorer, inputs, context))
 
 
 def seed_everything(context: Context) -> None:
@@ -145,12 +154,66 @@ def seed_everything(context: Context) -> None:
     torch.use_deterministic_algorithms(True)
 
 
-class TorchPredictor(Predictor):
-    """A trained model and the way from payloads to its inputs."""
+def fit_classifier(
+    tower: Tower,
+    head: Head,
+    training: TrainingData,
+    validation: TrainingData,
+    settings: Settings,
+    context: Context,
+) -> "TorchPredictor":
+    """Trains tower and head on payloads and returns the predictor."""
+    model = Classifier(tower, head)
+    validation_side = (tower.read(validation.payloads, context), validation.labels)
+    train(model, tower.read(training.payloads, context), training.labels, validation_side, settings, context)
+    return TorchPredictor(tower, head.scorer, context)
 
-    def __init__(self, model: Classifier, read: Callable[[Payloads], Inputs], context: Context) -> None:
-        self._model, self._read, self._context = model, read, context
+
+class TorchPredictor(Predictor):
+    """A trained tower and scorer."""
+
+    def __init__(self, tower: Tower, scorer: Scorer, context: Context) -> None:
+        self.tower, self.scorer, self._context = tower.eval(), scorer.eval(), context
 
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
         """See `Predictor.predict_proba`."""
-        return probabilities(self._model, self._read(payloads), self._context)
+        return softmax(self._run(self.scorer, payloads))
+
+    def scores(self, payloads: Payloads) -> npt.NDArray[np.float32]:
+        """Returns class scores, float32 (n, classes), before the softmax."""
+        return self._run(self.scorer, payloads)
+
+    def embed(self, payloads: Payloads) -> npt.NDArray[np.float32]:
+        """Returns the vectors that the classes are told by, float32 (n, width); unit length where texts guide."""
+        unit = getattr(self.scorer, "unit", nn.Identity())
+        return self._run(unit, payloads)
+
+    def _run(self, after: Callable[[torch.Tensor], torch.Tensor], payloads: Payloads) -> npt.NDArray[np.float32]:
+        if not len(payloads):
+            return after(torch.zeros(0, self.tower.width)).detach().numpy()
+        return run(self.tower, after, self.tower.read(payloads, self._context), self._context)
+
+    def save(self, folder: Path) -> None:
+        """See `Predictor.save`: what tower and scorer are built with, and their weights."""
+        from safetensors.torch import save_file
+
+        parts = {name: [type(part).__name__, part.arguments] for name, part in self._parts.items()}
+        (folder / "model.json").write_text(json.dumps(parts), encoding="utf-8")
+        for name, part in self._parts.items():
+            save_file({k: v.contiguous() for k, v in part.state_dict().items()}, folder / f"{name}.safetensors")
+
+    @property
+    def _parts(self) -> "dict[str, Tower | Scorer]":
+        return {"tower": self.tower, "scorer": self.scorer}
+
+    @classmethod
+    def load(cls, folder: Path, context: Context) -> "TorchPredictor":
+        """Returns the predictor that `save` wrote."""
+        from safetensors.torch import load_file
+
+        plan = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        tower = Tower.KINDS[plan["tower"][0]](**plan["tower"][1])
+        scorer = Scorer.KINDS[plan["scorer"][0]](**plan["scorer"][1])
+        for name, part in (("tower", tower), ("scorer", scorer)):
+            part.load_state_dict(load_file(folder / f"{name}.safetensors"))
+        return cls(tower.to(context.device), scorer.to(context.device), context)

@@ -9,14 +9,14 @@ from rich.console import Console
 
 from harness import progress
 from harness.benchmark import BenchmarkRef
-from harness.budget import Budget
+from harness.budget import Budget, Spent
 from harness.execute import Outcome, Task
 from harness.executor import Failed, Finished, Started, TrialStarted
 from harness.progress import Course, Progress, duration
 from harness.runner import Elsewhere
 from harness.scenario import Sizes
 
-OUTCOME = Outcome({}, 0.0, 0.0, [], 0.0, 0.0)
+OUTCOME = Outcome({}, Spent(0.0))
 
 
 def task(method: str, seed: int, part: str | None = None) -> Task:

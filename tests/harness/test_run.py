@@ -103,6 +103,13 @@ def test_failures_stay_small_and_are_named(shell: Shell, mapped: tuple[str, ...]
     folder = shell.folder / "results/local"
     status = {r["cell"]["method"]: r["status"] for r in results_of(folder).values()}  # type: ignore[index]
     assert status == {**dict.fromkeys(bad.split(","), "failed"), "prints": "done", "majority": "done"}
+    provenances = {}
+    for path in folder.glob("*/*/*.json"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        provenances[record["cell"]["method"]] = record["provenance"]
+    assert len(provenances["nan"]["trials"]) == 2, "failed cells are charged"
+    assert provenances["eats"]["peak_memory_mb"] > 500
+    assert provenances["hangs"]["compute_seconds"] >= 0
     times = {path: path.stat().st_mtime_ns for path in folder.glob("*/*/*.json")}
     again = shell(*arguments)
     assert again.returncode == 1

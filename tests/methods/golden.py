@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import BenchmarkRef, Context, Descriptions, Sizes, TrainingData, hashing, registry, space, taxonomy
+from harness import BenchmarkRef, Context, Sizes, TrainingData, descriptions, hashing, registry, space, taxonomy
 from harness.method import MethodInfo
 from harness.metrics import confusion, macro_f1
 from harness.provenance import here
@@ -27,16 +27,14 @@ def tiny() -> tuple[TrainingData, TrainingData, TrainingData, tuple[str, ...]]:
     benchmark = registry.open_benchmark(BenchmarkRef("synthetic"))
     corpus = benchmark.corpus()
     scenario = benchmark.build(corpus, benchmark.scenarios()[0], 0, SIZES)
-    texts = dict(zip(*(corpus.descriptions.column(c).to_pylist() for c in ("description_id", "text")), strict=True))
     parts = []
     for environment in (scenario.train, scenario.validation, scenario.environments["id"]):
-        labels = corpus.labels[environment.rows]
-        ids = corpus.table.column("description_id").take(environment.rows).to_pylist()
-        distinct, of_row = np.unique(ids, return_inverse=True)
-        text_labels = np.zeros(len(distinct), np.int64)
-        text_labels[of_row] = labels
-        descriptions = Descriptions(tuple(texts[i] for i in distinct), text_labels, of_row.astype(np.int64))
-        parts.append(TrainingData(environment.render(corpus), labels, descriptions))
+        given = (
+            descriptions.for_training(corpus, scenario)
+            if environment is scenario.train
+            else descriptions.of_rows(corpus, environment.rows)
+        )
+        parts.append(TrainingData(environment.render(corpus), corpus.labels[environment.rows], given))
     return parts[0], parts[1], parts[2], corpus.classes
 
 

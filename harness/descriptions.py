@@ -1,0 +1,76 @@
+"""The texts that methods with the tag ``text`` are handed: those of the rows, and in training those without a payload.
+
+A text without a payload is public knowledge about one vulnerability. Training may use it unless a row of validation or
+of a test shares what the scenario keeps apart: its CVE always, its vendor or product where that is held out, its date
+where tests begin at one, its class where that is to stay unseen.
+"""
+
+import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.corpus import Corpus
+from harness.method import Descriptions
+from harness.scenario import Scenario
+
+_EPOCH = datetime.date(1970, 1, 1)
+
+
+def of_rows(corpus: Corpus, rows: npt.NDArray[np.int64]) -> Descriptions:
+    """Returns the distinct texts that rows refer to."""
+    return _collect(corpus, rows, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+
+
+def for_training(corpus: Corpus, scenario: Scenario) -> Descriptions:
+    """Returns the texts of the training rows, then those without a payload that training may use."""
+    table = corpus.descriptions
+    if not table.num_rows:
+        return of_rows(corpus, scenario.train.rows)
+    codes = _classes(corpus)
+    free = np.ones(table.num_rows, dtype=bool)
+    free[corpus.text_of_row[corpus.text_of_row >= 0]] = False
+    free &= (codes >= 0) & ~np.isin(codes, scenario.unseen) & ~_held_out(corpus, scenario)
+    extra = np.flatnonzero(free)
+    return _collect(corpus, scenario.train.rows, extra, codes[extra])
+
+
+def _classes(corpus: Corpus) -> npt.NDArray[np.int64]:
+    """Class of every text by its own label, -1 where it has none."""
+    table = corpus.descriptions
+    if "label" not in table.column_names:
+        return np.full(table.num_rows, -1, dtype=np.int64)
+    place: dict[str | None, int] = {name: index for index, name in enumerate(corpus.classes)}
+    return np.array([place.get(label, -1) for label in table.column("label").to_pylist()], dtype=np.int64)
+
+
+def _held_out(corpus: Corpus, scenario: Scenario) -> npt.NDArray[np.bool_]:
+    """Marks texts that share something with rows of validation or of a test, or came too late."""
+    table = corpus.descriptions
+    held = np.zeros(table.num_rows, dtype=bool)
+    parts = [scenario.validation.rows, *(environment.rows for environment in scenario.environments.values())]
+    rows = np.unique(np.concatenate(parts))
+    for column in {"cve", *scenario.apart} & set(table.column_names):
+        if corpus.has(column):
+            values = set(corpus.table.column(column).take(rows).to_pylist()) - {None}
+            held |= np.array([value in values for value in table.column(column).to_pylist()], dtype=bool)
+    if scenario.until is not None:
+        dates = table.column("date").to_pylist() if "date" in table.column_names else [None] * table.num_rows
+        days = np.array([np.inf if day is None else (day - _EPOCH).days for day in dates])
+        held |= days >= scenario.until
+    return held
+
+
+def _collect(
+    corpus: Corpus, rows: npt.NDArray[np.int64], extra: npt.NDArray[np.int64], extra_labels: npt.NDArray[np.int64]
+) -> Descriptions:
+    texts = corpus.descriptions.column("text").to_pylist()
+    places = corpus.text_of_row[rows]
+    known = places >= 0
+    used, of_row = np.unique(places[known], return_inverse=True)
+    out = np.full(len(rows), -1, dtype=np.int64)
+    out[known] = of_row
+    labels = np.full(len(used), -1, dtype=np.int64)
+    labels[out[known]] = corpus.labels[rows][known]
+    every = [*used.tolist(), *extra.tolist()]
+    return Descriptions(tuple(texts[i] for i in every), np.concatenate([labels, extra_labels]), out)

@@ -1,0 +1,38 @@
+"""A small transformer over patches of raw bytes, trained from scratch by cross-entropy."""
+
+from harness import Categorical, Context, Float, Int, Params, Predictor, TrainingData, register_method
+from methods.encoder_method import TorchMethod
+
+LONGEST = 1024  # bytes; 99 % of real requests are shorter than 1,600
+
+
+@register_method(
+    "byte-transformer",
+    version=1,
+    summary="transformer over overlapping patches of raw bytes, from scratch, cross-entropy",
+    reference="Vaswani et al. 2017, arXiv 1706.03762; Yu et al. 2023, arXiv 2305.07185",
+    requires=("torch", "safetensors.torch", "transformers.optimization"),
+)
+class ByteTransformerMethod(TorchMethod):
+    """What attention learns without pretraining, from a few hundred rows."""
+
+    space = {
+        "learning_rate": Float(2e-4, 5e-3, default=1e-3, log=True),
+        "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
+        "size": Categorical((64, 128), default=128),
+        "depth": Int(1, 3, default=2),
+        "patch": Categorical((4, 8), default=8),
+        "dropout": Float(0.0, 0.3, default=0.1),
+    }
+
+    def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
+        """Trains for at most 10 epochs."""
+        from methods.neural.heads import CrossEntropyHead
+        from methods.neural.towers import ByteTransformer
+        from methods.neural.training import Settings, fit_classifier, seed_everything
+
+        seed_everything(context)
+        tower = ByteTransformer(params["size"], params["depth"], params["patch"], params["dropout"], LONGEST)
+        head = CrossEntropyHead(tower.width, len(context.classes))
+        settings = Settings(params["learning_rate"], epochs=10, batch=16, weight_decay=params["weight_decay"])
+        return fit_classifier(tower, head, train, validation, settings, context)

