@@ -23,6 +23,7 @@ from harness.space import check_space
 M = TypeVar("M", bound=type[Method])
 B = TypeVar("B", bound=type[Benchmark])
 
+RESERVED = frozenset(("all", "controls", "heavy"))  # what --method takes for all methods of a kind
 _methods: dict[str, MethodInfo] = {}
 _benchmarks: dict[str, BenchmarkInfo] = {}
 _discovered: set[str] = set()
@@ -61,6 +62,8 @@ def register_method(
     def decorate(cls: M) -> M:
         if not name or set(name) - set(_NAME):
             raise UserError(f"the method name {name!r} may hold only a-z, 0-9 and hyphens.")
+        if name in RESERVED:
+            raise UserError(f"the method name {name} stands for a group of methods; choose another.")
         if kind not in KINDS:
             raise UserError(f"method {name}: kind={kind!r} is unknown, {nearest(str(kind), list(KINDS))}")
         if unknown := set(tags) - set(TAGS):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harness.method import MethodInfo
     from harness.scenario import ScenarioSpec
 
+GROUPS: dict[str, str] = {"all": "ranked", "controls": "control", "heavy": "heavy"}
 Number = TypeVar("Number", int, float)
 
 
@@ -32,7 +33,7 @@ def benchmark_ref(bench: str, mapping: list[str] | None, where: list[str] | None
 
 
 def choose_methods(text: str) -> "list[MethodInfo]":
-    """Returns the named methods; ``all`` stands for every ranked one, plug-ins included.
+    """Returns the named methods; `GROUPS` names all of a kind, plug-ins included.
 
     Raises:
         UserError: a name is unknown, or none is given.
@@ -41,8 +42,8 @@ def choose_methods(text: str) -> "list[MethodInfo]":
 
     chosen: dict[str, MethodInfo] = {}
     for name in options.names(text):
-        if name == "all":
-            chosen.update({n: info for n, info in registry.methods().items() if info.kind == "ranked"})
+        if kind := GROUPS.get(name):
+            chosen.update({n: info for n, info in registry.methods().items() if info.kind == kind})
         else:
             chosen[name] = registry.method(name)
     if not chosen:

@@ -127,11 +127,9 @@ def load(name: str = MINILM) -> "torch.nn.Module":
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    options = {"add_pooling_layer": False} if name == MINILM else {}
+    options = {"add_pooling_layer": False, "attn_implementation": "sdpa"} if name == MINILM else {}
     try:
-        model = AutoModel.from_pretrained(
-            folder(name), attn_implementation="sdpa", local_files_only=True, use_safetensors=True, **options
-        )
+        model = AutoModel.from_pretrained(folder(name), local_files_only=True, use_safetensors=True, **options)
     except (OSError, ValueError, KeyError) as error:
         first = str(error).strip().splitlines()[0]
         raise UserError(f"the encoder {name} cannot be loaded ({first}).") from error

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from harness import Context, Payloads
 from methods.neural import encoders
@@ -94,7 +95,7 @@ class ByteTransformer(Tower):
         self.width, self.patch, self.stride, self.longest = size, patch, max(1, patch // 2), longest
         self.embed = nn.Embedding(257, self.BYTE, padding_idx=0)
         self.project = nn.Linear(patch * self.BYTE, size)
-        self.position = nn.Parameter(torch.randn(self._steps(max(longest, patch)), size) * 0.02)
+        self.position = nn.Parameter(torch.randn(-(-longest // self.stride), size) * 0.02)
         layer = nn.TransformerEncoderLayer(
             size, self.HEADS, 4 * size, dropout, activation="gelu", batch_first=True, norm_first=True
         )
@@ -102,21 +103,18 @@ class ByteTransformer(Tower):
         self.query = nn.Linear(size, 1)
         self.dropout = nn.Dropout(dropout)
 
-    def _steps(self, width: int) -> int:
-        return (width - self.patch) // self.stride + 1
-
     def read(self, payloads: Payloads, context: Context) -> ByteInputs:
         """See `Tower.read`."""
-        return ByteInputs(payloads, self.longest, shortest=self.patch)
+        return ByteInputs(payloads, self.longest)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Returns (n, size) from byte ids (n, width): patches weighed by a learned query."""
-        vectors = self.embed(ids)
+        vectors = self.embed(functional.pad(ids, (0, self.patch)))  # so that a patch begins at every stride
         n, width, depth = vectors.shape
-        steps = self._steps(width)
+        valid = mask[:, :: self.stride].clone()
+        steps = valid.shape[1]
         strides = (width * depth, self.stride * depth, 1)
         patches = vectors.as_strided((n, steps, self.patch * depth), strides)
-        valid = mask[:, :: self.stride][:, :steps].clone()
         valid[:, 0] = True
         hidden = self.layers(self.project(patches) + self.position[:steps], src_key_padding_mask=~valid)
         weights = self.query(hidden).squeeze(-1).float().masked_fill(~valid, -torch.inf).softmax(dim=1)

@@ -32,12 +32,12 @@ def test_a_change_of_behaviour_demands_a_new_version(name: str, shared_root: Pat
 @pytest.mark.parametrize("change", ["default", "bound", "loss"])
 def test_the_golden_cell_notices(change: str, shared_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harness import Float
-    from methods.neural import losses
+    from methods.neural import heads
 
     info = registry.method("byte-cnn")
     before = STORED["methods"]["byte-cnn"]
     if change == "loss":
-        monkeypatch.setattr(losses.CrossEntropyHead, "loss", lambda self, v, y, r: (self.scores(v) ** 2).mean())
+        monkeypatch.setattr(heads.CrossEntropyHead, "loss", lambda self, v, y, r: (self.scorer(v) ** 2).mean())
         after = golden.golden_cell(info, shared_root)
         assert after["cross_entropy"] != before["cross_entropy"]
     else:

@@ -1,13 +1,17 @@
 import numpy as np
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
 from harness import Payloads
-from methods.neural.inputs import ByteInputs, HiddenInputs
-from methods.neural.losses import InfoNCEHead, SquaredDistanceHead, triplet
+from methods.neural import losses
+from methods.neural.heads import Alignment, AlignmentHead, PayloadContrastHead
+from methods.neural.inputs import ByteInputs, HiddenInputs, NgramInputs
+from methods.neural.scorers import Prototypes
 from methods.neural.text import Ragged, payload_text
-from methods.neural.towers import ByteCNN
+from methods.neural.text_side import TextSide
+from methods.neural.towers import ByteCNN, ByteTransformer, NgramBag
 from methods.neural.training import batches
 
 
@@ -51,45 +55,129 @@ def test_batches_cover_every_row_once_and_are_even_in_length() -> None:
     assert padded < 1.1 * lengths.sum()
 
 
-def _text_tensors() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    texts = functional.normalize(torch.randn(4, 6), dim=1)
-    return texts, torch.tensor([0, 0, 1, 2]), torch.tensor([0, 2, -1]), functional.normalize(torch.randn(3, 6), dim=1)
-
-
-def test_infonce_against_the_formula() -> None:
+def text_side(inference: str = "centroids") -> TextSide:
+    """Four texts of three classes; of three rows the last has none."""
     torch.manual_seed(0)
-    tensors = _text_tensors()
+    texts, anchors = (functional.normalize(torch.randn(n, 6), dim=1) for n in (4, 3))
+    return TextSide(texts, torch.tensor([0, 0, 1, 2]), torch.tensor([0, 2, -1]), anchors, inference)
+
+
+def aligned(side: TextSide, how: Alignment) -> AlignmentHead:
+    return AlignmentHead(Prototypes(6, 6, len(side.prototypes()[0]), 3, projected=False), side, how)
+
+
+def by_hand(side: TextSide, unit: torch.Tensor, row: int, same_class: bool) -> tuple[list[int], list[int]]:
+    """Positive and negative texts of a row whose class is its number."""
+    own, of_class = int(side.of_row[row]), [j for j in range(4) if side.labels[j] == row]
+    positive = of_class if same_class else [own] if own >= 0 else []
+    return positive, [j for j in range(4) if j not in of_class]
+
+
+@pytest.mark.parametrize("same_class", [True, False])
+def test_infonce_against_the_formula(same_class: bool) -> None:
+    side = text_side()
     vectors, labels, rows = torch.randn(3, 6), torch.tensor([0, 1, 2]), torch.arange(3)
-    similarity = functional.normalize(vectors, dim=1) @ tensors[0].T / 0.5
-    for same_class in (True, False):
-        expected = []
-        for row in range(3):
-            own = int(tensors[2][row])
-            of_class = [j for j in range(4) if tensors[1][j] == labels[row]]
-            positive = of_class if same_class else [own] if own >= 0 else []
-            negative = [j for j in range(4) if j not in of_class]
-            if positive:
-                mass = similarity[row, positive].exp().sum()
-                expected.append(-(mass / (mass + similarity[row, negative].exp().sum())).log())
-        loss = InfoNCEHead(0.5, same_class, *tensors).loss(vectors, labels, rows)
-        assert torch.allclose(loss, torch.stack(expected).mean(), atol=1e-5)
+    similarity = functional.normalize(vectors, dim=1) @ side.texts.T / 0.5
+    expected = []
+    for row in range(3):
+        positive, negative = by_hand(side, similarity, row, same_class)
+        if positive:
+            mass = similarity[row, positive].exp().sum()
+            expected.append(-(mass / (mass + similarity[row, negative].exp().sum())).log())
+    loss = aligned(side, Alignment("infonce", 0.5, same_class=same_class)).loss(vectors, labels, rows)
+    assert torch.allclose(loss, torch.stack(expected).mean(), atol=1e-5)
+
+
+@pytest.mark.parametrize("same_class", [True, False])
+def test_the_sigmoid_loss_against_the_formula(same_class: bool) -> None:
+    side = text_side()
+    head = aligned(side, Alignment("sigmoid", 0.5, same_class=same_class))
+    vectors = torch.randn(3, 6)
+    logits = functional.normalize(vectors, dim=1) @ side.texts.T / 0.5 + head.bias
+    expected = 0.0
+    for row in range(3):
+        positive, negative = by_hand(side, logits, row, same_class)
+        expected -= (
+            functional.logsigmoid(logits[row, positive]).sum() + functional.logsigmoid(-logits[row, negative]).sum()
+        )
+    assert torch.allclose(head.loss(vectors, torch.tensor([0, 1, 2]), torch.arange(3)), expected / 3, atol=1e-5)
 
 
 def test_squared_distance_is_least_at_the_description_and_skips_rows_without_one() -> None:
-    tensors = _text_tensors()
-    head = SquaredDistanceHead(*tensors)
-    at_text = torch.stack([3 * tensors[0][0], tensors[0][2], torch.randn(6)])
+    side = text_side("anchors")
+    head = aligned(side, Alignment("squared"))
+    at_text = torch.stack([3 * side.texts[0], side.texts[2], torch.randn(6)])
     assert head.loss(at_text, torch.tensor([0, 1, 2]), torch.arange(3)).item() < 1e-6
-    assert head.scores(tensors[3]).argmax(1).tolist() == [0, 1, 2]
+    assert head.scorer(side.anchors).argmax(1).tolist() == [0, 1, 2]
+
+
+def test_prototypes_are_anchors_means_or_every_text() -> None:
+    side = text_side("nearest")
+    prototypes, owner = side.prototypes()
+    assert torch.equal(prototypes, side.texts)
+    assert owner.tolist() == [0, 0, 1, 2]
+    scores = aligned(side, Alignment(temperature=1.0)).scorer(side.texts[1:2])
+    assert scores[0, 0].item() == pytest.approx(1.0, abs=1e-5), "a class counts by the nearest of its texts"
+    side.inference = "centroids"
+    assert torch.allclose(side.prototypes()[0][0], functional.normalize(side.texts[:2].sum(0), dim=0))
+    bare = TextSide(side.texts[:3], side.labels[:3], side.of_row, side.anchors, "centroids")
+    assert torch.equal(bare.prototypes()[0][2], side.anchors[2]), "a class without a text has its anchor"
+
+
+def test_a_hard_negative_is_kept_at_a_distance() -> None:
+    side = text_side()
+    scorer = Prototypes(6, 6, 3, 3, projected=False)
+    plain = AlignmentHead(scorer, side, Alignment())
+    hard = AlignmentHead(scorer, side, Alignment(margin=0.2), torch.tensor([1, -1, 0]))
+    at_negative = side.texts[2].repeat(3, 1)  # the text of row 1, which row 0 is to stay away from
+    labels, rows = torch.tensor([0, 1, 2]), torch.arange(3)
+    gap = 1 - float(side.texts[0] @ side.texts[2]) + 0.2
+    difference = hard.loss(at_negative, labels, rows) - plain.loss(at_negative, labels, rows)
+    assert difference.item() == pytest.approx(gap, abs=1e-5), "row 1 has no negative, row 2 no text"
+
+
+def test_payload_contrast_pulls_a_class_together() -> None:
+    head = PayloadContrastHead(Prototypes(4, 4, 2, 2, projected=False), torch.tensor([0, 0, 1, 1]), 0.1)
+    labels, rows = torch.tensor([0, 0, 1, 1]), torch.arange(4)
+    together = torch.tensor([[1.0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]])
+    apart = together[[0, 2, 1, 3]]
+    assert head.loss(together, labels, rows) < head.loss(apart, labels, rows)
+    head.loss(together, labels, rows)
+    head.finish_epoch()
+    assert head.scorer(together).argmax(1).tolist() == [0, 0, 1, 1]
+
+
+def test_byte_transformer_does_not_see_its_padding() -> None:
+    torch.manual_seed(0)
+    tower = ByteTransformer(size=16, depth=2, patch=8).eval()
+    inputs = tower.read(Payloads.from_list([b"short one", b"a much longer payload than the first", b""]), None)
+    alone = tower(*inputs.batch(np.array([0])))
+    padded = tower(*inputs.batch(np.array([0, 1, 2])))
+    assert torch.allclose(alone[0], padded[0], atol=1e-5)
+    assert torch.isfinite(padded).all()
+
+
+def test_ngram_bag_weighs_ngrams_to_unit_length() -> None:
+    buckets, weights = NgramInputs(Payloads.from_list([b"aab", b""]), 2, 17).batch(np.arange(2))
+    assert weights.norm(dim=1).tolist() == pytest.approx([1.0, 0.0], abs=1e-6)
+    assert torch.isfinite(NgramBag(8, 2)(buckets, weights)).all()
 
 
 def test_triplet_ignores_anchors_without_a_pair() -> None:
     vectors = nn.functional.normalize(torch.randn(5, 3), dim=1).requires_grad_()
     labels = torch.tensor([0, 0, 1, 2, 2])
-    loss = triplet(vectors, labels, 0.3)
+    loss = losses.triplet(vectors, labels, 0.3)
     loss.backward()
     assert torch.isfinite(vectors.grad).all()
-    assert triplet(vectors.detach(), torch.tensor([0, 1, 2, 3, 4]), 0.3).item() == 0
-    assert triplet(vectors.detach(), torch.zeros(5, dtype=torch.long), 0.3).item() == 0
+    assert losses.triplet(vectors.detach(), torch.tensor([0, 1, 2, 3, 4]), 0.3).item() == 0
+    assert losses.triplet(vectors.detach(), torch.zeros(5, dtype=torch.long), 0.3).item() == 0
     separated = torch.tensor([[1.0, 0], [1.0, 0], [-1.0, 0], [-1.0, 0]])
-    assert triplet(separated, torch.tensor([0, 0, 1, 1]), 0.3).item() == 0
+    assert losses.triplet(separated, torch.tensor([0, 0, 1, 1]), 0.3).item() == 0
+
+
+def test_a_contrast_anchor_without_a_positive_is_not_in_the_mean() -> None:
+    vectors = functional.normalize(torch.randn(4, 3), dim=1)
+    whole = losses.supervised_contrast(vectors, torch.tensor([0, 0, 1, 2]), 0.1)
+    logits = (vectors @ vectors.T / 0.1).fill_diagonal_(-torch.inf)
+    by_row = -torch.log_softmax(logits, dim=1)
+    assert torch.allclose(whole, (by_row[0, 1] + by_row[1, 0]) / 2, atol=1e-5)

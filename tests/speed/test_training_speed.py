@@ -12,11 +12,12 @@ from torch import nn
 from torch.nn import functional
 
 from harness import BenchmarkRef, Payloads, Sizes, registry
+from methods.neural.heads import Alignment, AlignmentHead, CrossEntropyHead
 from methods.neural.inputs import ByteInputs
-from methods.neural.losses import CrossEntropyHead, InfoNCEHead
-from methods.neural.payload_tower import fit_payload_tower
-from methods.neural.towers import ByteCNN, MiniLMTop
-from methods.neural.training import Settings, batches, seed_everything
+from methods.neural.scorers import Prototypes
+from methods.neural.text_side import TextSide
+from methods.neural.towers import ByteCNN, EncoderTop
+from methods.neural.training import Settings, batches, fit_classifier, seed_everything
 from tests.methods import golden
 
 ROUNDS = 5
@@ -104,22 +105,20 @@ def test_stage_two_of_text_guided_costs_at_most_15_percent_more_than_cross_entro
 ) -> None:
     train, validation, _, classes = golden.tiny()
     context = golden.context(classes, tmp_path)
-    m = len(train.descriptions.texts)
     texts = functional.normalize(torch.randn(400, 384), dim=1)
-    labels = torch.from_numpy(np.resize(train.descriptions.labels, 400))
-    of_row = torch.from_numpy(train.descriptions.of_row)
-    assert m <= 400
+    labels, of_row = torch.from_numpy(np.resize(train.labels, 400)), torch.from_numpy(np.arange(len(train)) % 400)
+    side = TextSide(texts, labels, of_row, texts[: len(classes)])
     heads = {
         "cross-entropy": lambda: CrossEntropyHead(384, len(classes)),
-        "InfoNCE": lambda: InfoNCEHead(0.07, True, texts, labels, of_row, texts[: len(classes)]),
+        "InfoNCE": lambda: AlignmentHead(Prototypes(384, 384, len(classes), len(classes), False), side, Alignment()),
     }
     seconds = {name: [] for name in heads}
     for _ in range(1 + ROUNDS):
         for name, make in heads.items():
             seed_everything(context)
-            tower, head = MiniLMTop(0.1), make()
+            tower, head = EncoderTop(0.1), make()
             began = time.perf_counter()
-            fit_payload_tower(tower, head, train, validation, Settings(1e-4, 1), context)
+            fit_classifier(tower, head, train, validation, Settings(1e-4, 1), context)
             seconds[name].append(time.perf_counter() - began)
     ratio = min(seconds["InfoNCE"][1:]) / min(seconds["cross-entropy"][1:])
     benchmark.pedantic(lambda: None, rounds=1)
