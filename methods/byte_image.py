@@ -1,0 +1,44 @@
+"""A timm backbone on a byte plot: bytes as the grey values of a square image."""
+
+from pathlib import Path
+
+from harness import Context, Float, Params, Predictor, TrainingData, register_method
+from methods.encoder_method import TorchMethod
+
+SIDE = 32  # pixels: 1,024 bytes
+
+
+@register_method(
+    "byte-image",
+    version=1,
+    kind="heavy",
+    summary="ResNet-18 on a byte plot of 32 by 32 pixels, from scratch, cross-entropy",
+    reference="Nataraj et al. 2011, 10.1145/2016904.2016908; He et al. 2016, arXiv 1512.03385",
+    requires=("torch", "safetensors.torch", "timm", "transformers.optimization"),
+)
+class ByteImageMethod(TorchMethod):
+    """What a vision backbone makes of bytes; on a processor it is slow, so it is not among the ranked ones."""
+
+    space = {
+        "learning_rate": Float(1e-4, 5e-3, default=1e-3, log=True),
+        "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
+        "dropout": Float(0.0, 0.5, default=0.2),
+    }
+
+    def load(self, folder: Path, context: Context) -> Predictor:
+        """See `Method.load`; the tower is known once its module is loaded."""
+        from methods.neural import byte_image  # noqa: F401
+
+        return super().load(folder, context)
+
+    def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
+        """Trains for at most 10 epochs."""
+        from methods.neural.byte_image import ByteImage
+        from methods.neural.heads import CrossEntropyHead
+        from methods.neural.training import Settings, fit_classifier, seed_everything
+
+        seed_everything(context)
+        tower = ByteImage("resnet18", SIDE, params["dropout"])
+        head = CrossEntropyHead(tower.width, len(context.classes))
+        settings = Settings(params["learning_rate"], epochs=10, batch=32, weight_decay=params["weight_decay"])
+        return fit_classifier(tower, head, train, validation, settings, context)

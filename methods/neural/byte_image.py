@@ -1,0 +1,40 @@
+"""The tower of `byte-image`. A module of its own, since timm is imported here and nowhere else."""
+
+from typing import cast
+
+import timm
+import torch
+from torch import nn
+
+from harness import Context, Payloads
+from methods.neural.inputs import ByteInputs
+from methods.neural.towers import Tower
+
+
+class ByteImage(Tower):
+    """A timm backbone, without pretrained weights, on bytes as grey values, row by row; black beyond the payload's end.
+
+    Args:
+        backbone: timm's name.
+        side: pixels; the first ``side ** 2`` bytes are seen.
+        dropout: on the output.
+    """
+
+    def __init__(self, backbone: str, side: int, dropout: float = 0.0) -> None:
+        super().__init__(backbone=backbone, side=side, dropout=dropout)
+        self.side = side
+        # Groups, not batches, are normalised: a batch may hold one payload.
+        self.model = timm.create_model(
+            backbone, pretrained=False, in_chans=1, num_classes=0, norm_layer=lambda n: nn.GroupNorm(16, n)
+        )
+        self.width = cast(int, self.model.num_features)
+        self.dropout = nn.Dropout(dropout)
+
+    def read(self, payloads: Payloads, context: Context) -> ByteInputs:
+        """See `Tower.read`."""
+        return ByteInputs(payloads, self.side**2, shortest=self.side**2)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Returns (n, width) from byte ids (n, side * side)."""
+        image = (ids.float() / 256).reshape(-1, 1, self.side, self.side)
+        return cast(torch.Tensor, self.dropout(self.model(image)))
