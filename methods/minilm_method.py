@@ -11,8 +11,7 @@ BATCH = 16
 class MiniLMMethod(Method):
     """A method whose payload tower is MiniLM's top over the frozen trunk."""
 
-    @classmethod
-    def check(cls) -> None:
+    def check(self) -> None:
         """Refuses to start without the verified weights."""
         from methods.neural.minilm import folder
 
