@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import urllib3
 
 AT_ONCE = 8  # requests under way
-CONNECT = 5.0  # seconds, at most
+CONNECT = 5.0  # seconds that a connection may take
 _BUSY = (429, 502, 503, 504)  # what is worth asking again for
 
 
@@ -62,7 +62,7 @@ class Http(AdaptedMethod):
     def check(self) -> None:
         """Refuses to start where nothing listens."""
         try:
-            socket.create_connection((self._parts.hostname, self._port), min(CONNECT, self.ref.timeout)).close()
+            socket.create_connection((self._parts.hostname, self._port), CONNECT).close()
         except OSError as error:
             raise UserError(f"--method {self.ref}: nothing answers there ({error.strerror or error}).") from error
 
@@ -94,7 +94,7 @@ class _Asked(Predictor):
             backoff_jitter=0.1,
             retry_after_max=int(min(self._timeout, 30)),
         )
-        timeout = urllib3.Timeout(connect=min(CONNECT, self._timeout), read=self._timeout)
+        timeout = urllib3.Timeout(connect=CONNECT, read=self._timeout)
         with urllib3.connection_from_url(self._service, maxsize=AT_ONCE, retries=retries, timeout=timeout) as pool:
             threads = ThreadPoolExecutor(AT_ONCE)
             try:
