@@ -1,15 +1,18 @@
 """Method families: how they are named, listed, keyed, mapped and sent."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from harness import UserError, registry, shipping
 from harness.benchmark import BenchmarkRef
+from harness.board.collect import boards
 from harness.budget import Budget
 from harness.execute import Task, method_of
 from harness.method import MethodRef
+from harness.record import Record
 from harness.scenario import Sizes
 from tests.conftest import Shell, results_of
 
@@ -142,3 +145,15 @@ def test_what_a_method_names_is_sent_where_it_is_missing(
     assert delivered.method == task.method
     places = info.factory().files()  # type: ignore[attr-defined]
     assert all(path.is_relative_to(tmp_path / "cache") for path in places.values())
+
+
+def test_contents_of_one_name_have_lines_of_their_own(shell: Shell, mapped: tuple[str, ...]) -> None:
+    (shell.folder / "plugin.py").write_text(PLUGIN, encoding="utf-8")
+    run = ("run", "--plugin", "plugin.py", "--method", "constant:0", *mapped, "--scenario", "random")
+    for labels in ("a=open-redirect", "a=sql-injection"):
+        assert shell(*run, "--labels", labels).returncode == 0
+    records = [Record.model_validate_json(path.read_bytes()) for path in shell.folder.glob("results/local/*/*/*.json")]
+    (board,) = boards(records, is_stale=lambda record: False, ranks=lambda preset: False)
+    names = [row.method for row in board.rows]
+    assert len(set(names)) == 2
+    assert all(re.fullmatch(r"constant:0 \([0-9a-f]{6}\)", name) for name in names)
