@@ -86,20 +86,27 @@ class ScikitLearn(AdaptedMethod):
 
 
 def _load(ref: MethodRef, name: str) -> ModuleType:
-    """Imports the module: as Python does, the current folder first, or from the file that was sent here."""
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    """Imports the module as Python does: from the current folder first, or from where it was sent."""
+    sent = ref.moved.get(name)
+    folder = Path.cwd() if sent is None else sent.parents[name.count(".")]
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
     try:
-        if (sent := ref.moved.get(name)) is None:
+        if sent is None or sent == folder.joinpath(*name.split(".")).with_suffix(".py"):
             return importlib.import_module(name)
-        spec = importlib.util.spec_from_file_location(name, sent)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{sent.name} is no Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
+        return _load_alone(name, sent)
     except Exception as error:
         raise UserError(f"--method {ref}: {name} cannot be imported ({type(error).__name__}: {error}).") from error
+
+
+def _load_alone(name: str, file: Path) -> ModuleType:
+    """Imports a module of a package of which there is nothing else here."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file.name} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
     return module
 
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,46 +107,54 @@ def test_a_family_s_name_is_taken_once() -> None:
         registry.register_method_family("exec", version=1, argument="X", summary="")(object)  # type: ignore[type-var]
 
 
-@pytest.mark.parametrize("family", ["exec", "sklearn"])
+@pytest.mark.parametrize(
+    ("argument", "sent"),
+    [
+        ("exec:./sent_program.py rules.txt", {"./sent_program.py", "rules.txt"}),
+        ("exec:python3 sent_program.py", {"sent_program.py"}),
+        ("sklearn:sent_program:make", {"sent_program"}),
+        ("sklearn:package.part:make", {"package.part"}),
+        ("sklearn:sklearn.dummy:DummyClassifier", set()),
+    ],
+)
 def test_what_a_method_names_is_sent_where_it_is_missing(
-    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    argument: str, sent: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As between two machines: packed here, then the folder is gone and another is current."""
+    """As between two machines: packed in one folder, which is gone when another is current."""
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     registry.discover()
     here, there = tmp_path / "here", tmp_path / "there"
-    here.mkdir()
+    (here / "package").mkdir(parents=True)
     there.mkdir()
     monkeypatch.chdir(here)
-    (here / "sent_program.py").write_text("#!/usr/bin/env python3\ndef make(): return 3\n", encoding="utf-8")
+    for name in ("sent_program.py", "package/part.py"):
+        (here / name).write_text("#!/usr/bin/env python3\ndef make(): return 3\n", encoding="utf-8")
     (here / "sent_program.py").chmod(0o755)
     (here / "rules.txt").write_text("union select\n", encoding="utf-8")
-    ref = MethodRef(family, {"exec": "./sent_program.py rules.txt", "sklearn": "sent_program:make"}[family])
+    ref = MethodRef(*argument.split(":", 1))
     bench = BenchmarkRef("synthetic")
     task = Task("k", "l", str(ref), bench, "c", "s", 0, Budget(1, 1), Sizes(1, 1, 1), "float32", adapter=ref)
-    kept: list[bytes] = []
+    kept: dict[int, bytes] = {}
 
     def put(piece: bytes) -> int:
-        kept.append(piece)
+        kept[len(kept)] = piece
         return len(kept) - 1
 
-    files = shipping.load_files(task, put)
-    assert set(files) == ({"./sent_program.py", "rules.txt"} if family == "exec" else {"sent_program"})
-    for path in here.iterdir():
-        if path.is_file():
-            path.unlink()
+    files, cargo = shipping.load_files(task, put), shipping.load(task, put)
+    assert set(files) == sent
+    shutil.rmtree(here)
     monkeypatch.chdir(there)
-    import sys
-
-    sys.modules.pop("sent_program", None)
-    with pytest.raises(UserError):
-        method_of(task)
-    delivered = shipping.deliver(task, shipping.load(task, put), kept.__getitem__, files)
+    for module in ("sent_program", "package.part", "package"):
+        sys.modules.pop(module, None)
+    delivered = shipping.deliver(task, cargo, kept.__getitem__, files)
     info = method_of(delivered)
-    assert info.name == str(ref)
-    assert delivered.method == task.method
+    assert info.name == delivered.method == argument
+    assert info.adapter is not None
     places = info.factory().files()  # type: ignore[attr-defined]
     assert all(path.is_relative_to(tmp_path / "cache") for path in places.values())
+    assert set(places) == (sent if argument.startswith("exec") else set())
 
 
 def test_contents_of_one_name_have_lines_of_their_own(shell: Shell, mapped: tuple[str, ...]) -> None:
