@@ -81,8 +81,13 @@ class Labels:
         out += silent[:, None] * self._shares
         return out
 
+    def row(self, said: Mapping[str, float]) -> npt.NDArray[np.float32]:
+        """Returns the probabilities of our classes for one answer; see `table`."""
+        row: npt.NDArray[np.float32] = self.table(list(said), np.array([list(said.values())]))[0]
+        return row
+
     def _unknown(self, label: str, ours: str) -> str:
-        said = f"the label {_shown(label)}" + ("" if ours == label else f" (by --labels {ours})")
+        said = f"the label {shown(label)}" + ("" if ours == label else f" (by --labels {ours})")
         return (
             f"{said} is no class of this corpus; say with --labels {label[:40]}=CLASS which one is meant "
             f"({', '.join(self._names)}), or with {label[:40]}={NO_OPINION} that it says nothing"
@@ -103,9 +108,9 @@ def parse(line: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise AdapterError(f"it answered {_shown(line)}, which is no JSON") from error
+        raise AdapterError(f"it answered {shown(line)}, which is no JSON") from error
     if not isinstance(answer, dict):
-        raise AdapterError(f"it answered {_shown(line)}, which is no JSON object")
+        raise AdapterError(f"it answered {shown(line)}, which is no JSON object")
     return answer
 
 
@@ -119,19 +124,19 @@ def probabilities(answer: Mapping[str, Any]) -> Mapping[str, float]:
     if isinstance(label, str) and table is None:
         return {label: 1.0}
     if label is not None or not isinstance(table, dict) or not table:
-        raise AdapterError(f'it answered {_shown(answer)}; a text "label" or an object "probabilities" is needed')
+        raise AdapterError(f'it answered {shown(answer)}; a text "label" or an object "probabilities" is needed')
     for name, value in table.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not 0 <= value <= 1 + ROUNDING:  # NaN is not
-            raise AdapterError(f"it answered {_shown(value)} as the probability of {_shown(name)}")
+            raise AdapterError(f"it answered {shown(value)} as the probability of {shown(name)}")
     total = math.fsum(table.values())
     if abs(total - 1) > ROUNDING:
         raise AdapterError(f"it answered probabilities that sum to {total:.4g}; they must sum to 1")
     return {name: value / total for name, value in table.items()}
 
 
-def _shown(value: object) -> str:
-    """The beginning of what came in, in printable characters."""
+def shown(value: object) -> str:
+    """Returns the beginning of what came in, in printable characters."""
     text = ascii(value.decode("latin-1") if isinstance(value, bytes) else value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
@@ -168,8 +173,7 @@ class Answers:
         answer = parse(line)
         number = answer.get("id")
         if type(number) is not int or number not in self._open:
-            raise AdapterError(f"it answered the id {_shown(number)}, which is not open")
+            raise AdapterError(f"it answered the id {shown(number)}, which is not open")
         del self._open[number]
-        said = probabilities(answer)
-        self.table[number - self._first] = self._labels.table(list(said), np.array([list(said.values())]))[0]
+        self.table[number - self._first] = self._labels.row(probabilities(answer))
         return not self._open

@@ -1,89 +1,41 @@
 """``http:URL``: a service on this machine or the user's network that answers JSON, as a fixed method.
 
-urllib3 does the work: it has connection pools for threads, retries with back-off, limits of redirects and bounded
-reading, in one package without dependencies of its own; httpx with tenacity would bring seven.
+urllib3 does the work: it has connection pools for threads, retries with back-off, and reads as much as it is told to,
+in one package without dependencies of its own; httpx with tenacity would bring seven.
 """
 
-import socket
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult
 
-import numpy as np
-import numpy.typing as npt
-
-from harness import (
-    AdaptedMethod,
-    Context,
-    MethodRef,
-    Params,
-    Payloads,
-    Predictor,
-    TrainingData,
-    UserError,
-    register_method_family,
-)
+from harness import Context, Params, Predictor, TrainingData, register_method_family
 from methods.answers import MOST_BYTES, AdapterError, Labels, parse, probabilities, request
+from methods.service import AT_ONCE, CONNECT, Asked, Service
 
 if TYPE_CHECKING:
     import urllib3
 
-AT_ONCE = 8  # requests under way
-CONNECT = 5.0  # seconds that a connection may take
 _BUSY = (429, 502, 503, 504)  # what is worth asking again for
 
 
 @register_method_family(
     "http", version=1, argument="URL", summary="a service of yours: answers JSON over HTTP", requires=("urllib3",)
 )
-class Http(AdaptedMethod):
-    """Asks for one payload per request, several at a time."""
-
-    def __init__(self, ref: MethodRef) -> None:
-        super().__init__(ref)
-        if ref.argument.startswith("//"):
-            raise UserError(f"--method {ref}: the family comes before the URL: http:{ref}.")
-        try:
-            self._parts = urlsplit(ref.argument)
-            self._port = self._parts.port or {"http": 80, "https": 443}.get(self._parts.scheme, 0)
-        except ValueError as error:
-            raise UserError(f"--method {ref}: {ref.argument} is no URL ({error}).") from error
-        if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
-            raise UserError(f"--method {ref}: a URL of http or https is needed, as in http:http://127.0.0.1:8080/.")
-        if "@" in self._parts.netloc:
-            raise UserError("--method http:…: a user or password in the URL would stand in every record; leave it out.")
-
-    def content(self) -> Mapping[str, Any]:
-        """Nothing of the service, whose version cannot be known."""
-        return {"labels": dict(self.ref.labels), "timeout": self.ref.timeout}
-
-    def check(self) -> None:
-        """Refuses to start where nothing listens."""
-        try:
-            socket.create_connection((self._parts.hostname, self._port), CONNECT).close()
-        except OSError as error:
-            raise UserError(f"--method {self.ref}: nothing answers there ({error.strerror or error}).") from error
+class Http(Service):
+    """One POST per payload."""
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Learns nothing."""
-        return _Asked(self._parts, self.ref.timeout, Labels(self.ref.labels, train, context))
+        return Asked(_Posts(self.url, self.ref.timeout).ask, Labels(self.ref.labels, train, context))
 
 
-class _Asked(Predictor):
-    def __init__(self, url: SplitResult, timeout: float, labels: Labels) -> None:
-        self._target = url._replace(scheme="", netloc="", fragment="").geturl() or "/"
-        self._service = f"{url.scheme}://{url.netloc}"
-        self._timeout, self._labels = timeout, labels
-
-    @property
-    def notes(self) -> Sequence[str]:
-        return [*self._labels.notes, "the compute seconds of the service are not known, and not charged"]
-
-    def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
+class _Posts:
+    def __init__(self, url: SplitResult, timeout: float) -> None:
         import urllib3
 
+        self._target = url._replace(scheme="", netloc="", fragment="").geturl() or "/"
+        self._timeout = timeout
         retries = urllib3.Retry(
             total=3,
             read=1,
@@ -92,37 +44,29 @@ class _Asked(Predictor):
             allowed_methods=None,
             backoff_factor=0.2,
             backoff_jitter=0.1,
-            retry_after_max=int(min(self._timeout, 30)),
+            retry_after_max=int(min(timeout, 30)),
         )
-        timeout = urllib3.Timeout(connect=CONNECT, read=self._timeout)
-        with urllib3.connection_from_url(self._service, maxsize=AT_ONCE, retries=retries, timeout=timeout) as pool:
-            threads = ThreadPoolExecutor(AT_ONCE)
-            try:
-                answers = list(threads.map(lambda item: self._ask(pool, *item), enumerate(payloads)))
-            finally:
-                threads.shutdown(wait=False, cancel_futures=True)
-        table = np.zeros((len(payloads), self._labels.width), dtype=np.float32)
-        for row, said in enumerate(answers):
-            table[row] = self._labels.table(list(said), np.array([list(said.values())]))[0]
-        return table
+        limits = urllib3.Timeout(connect=CONNECT, read=timeout)
+        service = f"{url.scheme}://{url.netloc}"
+        self._pool = urllib3.connection_from_url(service, maxsize=AT_ONCE, retries=retries, timeout=limits)
 
-    def _ask(self, pool: "urllib3.HTTPConnectionPool", number: int, payload: bytes) -> Mapping[str, float]:
-        answer = parse(self._post(pool, request(number, payload)))
+    def ask(self, number: int, payload: bytes) -> Mapping[str, float]:
+        """Returns what the service says of a payload.
+
+        Raises:
+            AdapterError: nothing that could be used.
+        """
+        answer = parse(self._post(request(number, payload)))
         if type(answer.get("id")) is not int or answer["id"] != number:
             raise AdapterError(f"it answered the id {answer.get('id')!r} where {number} was asked")
         return probabilities(answer)
 
-    def _post(self, pool: "urllib3.HTTPConnectionPool", body: bytes) -> bytes:
-        """Returns the body of the answer.
-
-        Raises:
-            AdapterError: there is none, for one of many reasons.
-        """
+    def _post(self, body: bytes) -> bytes:
         from urllib3.exceptions import HTTPError, MaxRetryError
 
         end = time.monotonic() + 2 * self._timeout
         try:
-            response = pool.urlopen(
+            response = self._pool.urlopen(
                 "POST",
                 self._target,
                 body,

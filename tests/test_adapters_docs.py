@@ -14,7 +14,7 @@ from tests.conftest import ROOT, Shell, results_of
 
 TEXT = (ROOT / "docs/adapters.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"<!-- tested: (\S+) -->\n```python\n(.*?)```", TEXT, flags=re.S))
-COMMANDS = re.findall(r"```sh\n(harness run .*?)```", TEXT, flags=re.S)
+COMMANDS = re.findall(r"```\n\n```sh\n(harness run .*?)```", TEXT, flags=re.S)  # each beside its example
 
 
 @pytest.fixture
