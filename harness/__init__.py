@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.corpus import Corpus, CorpusMeta, cached, cached_meta
     from harness.errors import UserError, nearest
-    from harness.method import Context, Descriptions, Method, Predictor, TrainingData
+    from harness.family import AdaptedMethod
+    from harness.method import NO_OPINION, Context, Descriptions, Method, MethodRef, Predictor, TrainingData
     from harness.natural import NaturalBenchmark
     from harness.payloads import Payloads
-    from harness.registry import register_benchmark, register_method
+    from harness.registry import register_benchmark, register_method, register_method_family
     from harness.scenario import Environment, EnvironmentSpec, Rendered, Scenario, ScenarioSpec, Sizes
-    from harness.space import Categorical, Float, Int, Params, Space
+    from harness.space import Categorical, Dimension, Float, Int, Params, Space
     from harness.taxonomy import ThreatClass
 
 __all__ = [
+    "NO_OPINION",
+    "AdaptedMethod",
     "Benchmark",
     "BenchmarkRef",
     "Categorical",
@@ -28,11 +31,13 @@ __all__ = [
     "Corpus",
     "CorpusMeta",
     "Descriptions",
+    "Dimension",
     "Environment",
     "EnvironmentSpec",
     "Float",
     "Int",
     "Method",
+    "MethodRef",
     "NaturalBenchmark",
     "Params",
     "Payloads",
@@ -56,6 +61,7 @@ __all__ = [
     "probes",
     "register_benchmark",
     "register_method",
+    "register_method_family",
     "registry",
     "seeds",
     "space",
@@ -67,12 +73,13 @@ _HOME = {
     "benchmark": ("Benchmark", "BenchmarkRef"),
     "corpus": ("Corpus", "CorpusMeta", "cached", "cached_meta"),
     "errors": ("UserError", "nearest"),
-    "method": ("Context", "Descriptions", "Method", "Predictor", "TrainingData"),
+    "family": ("AdaptedMethod",),
+    "method": ("NO_OPINION", "Context", "Descriptions", "Method", "MethodRef", "Predictor", "TrainingData"),
     "natural": ("NaturalBenchmark",),
     "payloads": ("Payloads",),
-    "registry": ("register_benchmark", "register_method"),
+    "registry": ("register_benchmark", "register_method", "register_method_family"),
     "scenario": ("Environment", "EnvironmentSpec", "Rendered", "Scenario", "ScenarioSpec", "Sizes"),
-    "space": ("Categorical", "Float", "Int", "Params", "Space"),
+    "space": ("Categorical", "Dimension", "Float", "Int", "Params", "Space"),
     "taxonomy": ("ThreatClass",),
 }
 _MODULES = frozenset(

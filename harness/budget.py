@@ -85,11 +85,13 @@ class Ledger:
     trials: list[TrialCost] = field(default_factory=list)
     bound: bool = False  # whether anything was ever told that the seconds are spent
     tuned: float | None = None  # own seconds when tuning ended
+    elsewhere: float = 0.0  # compute seconds of processes that the method started
+    _in_trial: bool = False
 
     @property
     def own(self) -> float:
-        """Compute seconds of this process, without the shared steps it computed."""
-        return time.process_time() - self.started - self.shared.computed
+        """Compute seconds of this process and of those its method started, without the shared steps it computed."""
+        return time.process_time() - self.started - self.shared.computed + self.elsewhere
 
     @property
     def spent(self) -> float:
@@ -111,6 +113,21 @@ class Ledger:
         """Whether the cell's seconds are spent; methods poll it as ``context.should_stop``."""
         self.bound = self.bound or self.spent >= self.budget.seconds
         return self.bound
+
+    def charge(self, seconds: float) -> None:
+        """Charges what another process spent for this cell; methods call it as ``context.charge``.
+
+        Raises:
+            OverBudget: in a trial, as `trial` says.
+        """
+        self.elsewhere += seconds
+        if self._in_trial:
+            self._look()
+
+    def _look(self) -> None:
+        if self.spent >= _EARLY * STOP_FACTOR * self.budget.seconds:
+            self.bound = True
+            raise OverBudget(f"still running after {self.spent:.1f} of {self.budget.seconds:g} compute seconds")
 
     @contextlib.contextmanager
     def trial(self) -> Iterator[None]:
@@ -135,22 +152,17 @@ class Ledger:
     def _limited(self) -> Iterator[None]:
         import resource
 
-        limit = STOP_FACTOR * self.budget.seconds
-
-        def look(number: int, frame: object) -> None:
-            if self.spent >= _EARLY * limit:
-                self.bound = True
-                raise OverBudget(f"still running after {self.spent:.1f} of {self.budget.seconds:g} compute seconds")
-
-        before = signal.signal(signal.SIGPROF, look)
+        before = signal.signal(signal.SIGPROF, lambda number, frame: self._look())
         interval = max(0.02, 0.01 * self.budget.seconds)
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        left = max(0.0, limit - self.spent)
+        left = max(0.0, STOP_FACTOR * self.budget.seconds - self.spent)
         signal.setitimer(signal.ITIMER_PROF, interval, interval)
         resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + left) + 1, hard))
+        self._in_trial = True
         try:
             yield
         finally:
+            self._in_trial = False
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.signal(signal.SIGPROF, before)
             resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))

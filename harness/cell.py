@@ -37,6 +37,7 @@ class Cell:
 
     def info(self) -> dict[str, object]:
         """Returns the plain values of the record's ``cell`` part."""
+        adapter = self.method.adapter
         return {
             "method": self.method.name,
             "method_version": self.method.version,
@@ -58,6 +59,7 @@ class Cell:
             "preset": self.preset,
             "precision": self.precision,
             "protocol": PROTOCOL_VERSION,
+            **({} if adapter is None else {"adapter": adapter}),
         }
 
     @cached_property

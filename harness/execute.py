@@ -12,7 +12,7 @@ from harness.benchmark import BenchmarkRef
 from harness.budget import Budget, Ledger, Spent
 from harness.corpus import Corpus
 from harness.derived import NO_EXTRAS, Additions, Extras, additions
-from harness.method import Context, Method, Precision, Predictor, Tag, TrainingData
+from harness.method import Context, Method, MethodInfo, MethodRef, Precision, Predictor, Tag, TrainingData
 from harness.record import PerturbationCounts, Result
 from harness.scenario import Environment, Scenario, Sizes
 from harness.scoring import figures
@@ -38,7 +38,17 @@ class Task:
     view: str = ""
     extras: Extras = NO_EXTRAS
     plugins: tuple[str, ...] = ()
+    adapter: MethodRef | None = None  # what stands behind a method of a family
     part: str | None = None  # prepare the method's shared step for this part of the scenario, and nothing else
+
+
+def method_of(task: Task) -> MethodInfo:
+    """Returns the method of a task, whose plug-ins are loaded.
+
+    Raises:
+        UserError: it is not there, or cannot be opened on this machine.
+    """
+    return registry.method(task.method) if task.adapter is None else registry.open_method(task.adapter)
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,7 @@ def execute(
         report: called with whatever the method reports.
     """
     registry.discover(task.plugins)
-    method = registry.method(task.method).factory()
+    method = method_of(task).factory()
     if task.part is not None:
         _prepare(task, task.part, method, ledger)
         return Outcome(None, ledger.bill())
@@ -83,6 +93,7 @@ def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Calla
         precision=task.precision,
         should_stop=ledger.exhausted,
         report=report,
+        charge=ledger.charge,
         shared=ledger.shared,
     )
 
@@ -161,7 +172,7 @@ def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[
             name: PerturbationCounts(left_out=dict(sorted(tally.left_out.items())), draws=tally.plain())
             for name, tally in added.tallies.items()
         },
-        notes=list(data.notes),
+        notes=[*data.notes, *(f"{task.method}: {note}" for note in tuned.predictor.notes)],
     )
     return result.model_dump(mode="json")
 

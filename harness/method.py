@@ -1,11 +1,11 @@
 """The contract of a method: what it declares, what it is handed, what it returns."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,30 @@ Tag = Literal["text", "groups", "span"]
 Precision = Literal["float32", "bfloat16"]
 KINDS: tuple[Kind, ...] = ("ranked", "control", "fixed", "heavy")
 TAGS: tuple[Tag, ...] = ("text", "groups", "span")
+NO_OPINION = "-"  # stands for a class where a label says nothing
+ANSWER_TIMEOUT = 60.0  # seconds that a program or a service may be silent, unless the user says otherwise
+
+
+@dataclass(frozen=True)
+class MethodRef:
+    """A method of a family as the user named it; enough for any process to open it again.
+
+    Attributes:
+        family: registered name.
+        argument: what stands behind the colon.
+        labels: what it answers to the threat class that is meant (``--labels``), or to `NO_OPINION`.
+        timeout: seconds without an answer after which it has failed (``--timeout``).
+        moved: by the argument's own words, where files that it names lie on a machine to which they were sent.
+    """
+
+    family: str
+    argument: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = ANSWER_TIMEOUT
+    moved: Mapping[str, Path] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.family}:{self.argument}"
 
 
 @dataclass(frozen=True)
@@ -77,6 +101,7 @@ class Context:
             A method that does not heed it is ended at 1.5 times the seconds, and that trial is lost.
         report: tells the harness of progress, ``report(step, score)``, higher is better; pruners compare by it.
         count: tells the ledger what was used, ``count(examples, steps)``, as often as it suits.
+        charge: tells the ledger of compute seconds that were spent for the cell outside this process.
         shared: computes a step once for all cells that need it; see `harness.shared.SharedSteps`.
     """
 
@@ -88,6 +113,7 @@ class Context:
     should_stop: Callable[[], bool] = lambda: False
     report: Callable[[int, float], None] = lambda step, score: None
     count: Callable[[int, int], None] = lambda examples, steps: None
+    charge: Callable[[float], None] = lambda seconds: None
 
 
 class Predictor(ABC):
@@ -96,6 +122,11 @@ class Predictor(ABC):
     @abstractmethod
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
         """Returns class probabilities, float32 (n, len(context.classes)); every row sums to one."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a reader of its figures has to know, a sentence each; asked for once everything is predicted."""
+        return ()
 
     def save(self, folder: Path) -> None:
         """Writes all that `Method.load` needs into an empty folder: arrays as safetensors, the rest as JSON; no pickle.
@@ -114,8 +145,8 @@ class Method(ABC):
         info: set by `register_method`.
     """
 
-    space: ClassVar[Space] = {}
-    info: ClassVar["MethodInfo"]
+    space: Space = {}
+    info: "MethodInfo"
 
     @abstractmethod
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
@@ -128,8 +159,7 @@ class Method(ABC):
             context: seed, classes, device and the clock.
         """
 
-    @classmethod  # noqa: B027 - optional
-    def check(cls) -> None:
+    def check(self) -> None:  # noqa: B027 - optional
         """Called before a run in which the method has cells to do; cheap.
 
         Raises:
@@ -159,6 +189,8 @@ class MethodInfo:
         contrasts: methods that this one is compared with, in this order, each only where the one before was beaten:
             its claim holds when all of them are.
         origin: module or file it was registered from.
+        ref: what the user named, of a method that belongs to a family.
+        content: tells versions of what stands behind ``ref`` apart, in plain values; part of the key.
     """
 
     name: str
@@ -171,13 +203,20 @@ class MethodInfo:
     shared: str
     contrasts: tuple[str, ...]
     origin: str
-    factory: type[Method]
+    factory: Callable[[], Method]
     space: Space
+    ref: MethodRef | None = None
+    content: Callable[[], Mapping[str, Any]] | None = None
 
     @cached_property
     def described_space(self) -> dict[str, Any]:
         """The search space as plain values."""
         return describe(self.space)
+
+    @cached_property
+    def adapter(self) -> dict[str, Any] | None:
+        """What stands behind a method of a family, as plain values; None for other methods."""
+        return None if self.content is None else dict(self.content())
 
     def description(self) -> dict[str, Any]:
         """Returns the plain values that ``harness list methods`` shows."""

@@ -1,20 +1,19 @@
 """The Ray executor: cells as tasks of a cluster, run on each node as they are run locally."""
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import registry
 from harness.errors import UserError
-from harness.execute import Task
+from harness.execute import Task, method_of
 from harness.executor import Event, Failed, Finished, Started
 from harness.provenance import here
 from harness.ray_cluster import Node, join, last_line, listens, nodes
 from harness.ray_node import Boarded, Kit, Landed, Message, fly
 from harness.record import FailureKind
-from harness.shipping import load
+from harness.shipping import Parcel, load, load_files
 
 _LOOK = 1.0  # seconds between looks at which nodes there are
 _DOUBT = 2.0  # seconds after which a node whose worker crashed is asked whether it lives
@@ -63,6 +62,7 @@ class RayExecutor:
         self._preload = tuple(sorted(preload))
         self._say = say
         self._kit: Any = None
+        self._files: dict[str, Mapping[str, Parcel]] = {}  # by method
         self._nodes: dict[str, Node] = {}
         self._looked = 0.0
         self._strangers: set[str] = set()
@@ -108,7 +108,7 @@ class RayExecutor:
 
         if self._kit is None:
             self._kit = ray.put(Kit(self._memory, self._preload, str(Path.cwd()), load(flight.task, ray.put)))
-        heavy = registry.method(flight.task.method).kind == "heavy"
+        heavy = method_of(flight.task).kind == "heavy"
         flight.node = flight.doubted = None
         flight.stream = (
             ray.remote(fly)
@@ -120,8 +120,16 @@ class RayExecutor:
                 num_returns="streaming",
                 max_retries=0,  # Ray would also run a cell again that crashed
             )
-            .remote(flight.task, self._kit)
+            .remote(flight.task, self._kit, self._files_of(flight.task))
         )
+
+    def _files_of(self, task: Task) -> Mapping[str, Parcel]:
+        """The files of a task's method, which are put once."""
+        import ray
+
+        if task.method not in self._files:
+            self._files[task.method] = load_files(task, ray.put)
+        return self._files[task.method]
 
     def _receive(self, flight: _Flight) -> Iterator[Event]:
         """Takes one message of a cell, or what became of it instead."""

@@ -5,7 +5,7 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from harness.execute import Task
 from harness.executor import Failed, Finished, LocalExecutor, TrialStarted
 from harness.provenance import here
 from harness.ray_cluster import nodes
-from harness.shipping import Cargo, deliver
+from harness.shipping import Cargo, Parcel, deliver
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Landed:
 Message = Boarded | TrialStarted | Landed
 
 
-def fly(task: Task, kit: Kit) -> Iterator[Message]:
+def fly(task: Task, kit: Kit, files: Mapping[str, Parcel]) -> Iterator[Message]:
     """Runs a cell in a process of its own and sends home where it is, which trials begin, and how it ended.
 
     The worker process of Ray never runs a method's code. It keeps the server that cells are forked from, so that the
@@ -61,7 +61,7 @@ def fly(task: Task, kit: Kit) -> Iterator[Message]:
 
     yield Boarded(ray.get_runtime_context().get_node_id())
     executor = _executor(kit.memory, kit.preload, kit.folder)
-    local = deliver(task, kit.cargo, ray.get)
+    local = deliver(task, kit.cargo, ray.get, files)
     folder = ray.get_runtime_context().get_temp_dir()  # of Ray, which keeps its own logs there
     handle, name = tempfile.mkstemp(prefix="harness-", suffix=".log", dir=folder)
     os.close(handle)

@@ -39,6 +39,7 @@ class CellInfo(_Strict):
     preset: str
     precision: str
     protocol: int
+    adapter: dict[str, Any] | None = Field(default=None, description="of a method of a family: what stands behind it")
 
 
 class TrialRecord(_Strict):
@@ -79,7 +80,7 @@ class Result(_Strict):
         description="by environment and unit: true class, predicted class, rows"
     )
     perturbations: dict[str, PerturbationCounts] = Field(default_factory=dict, description="by derived environment")
-    notes: list[str] = Field(default_factory=list, description="what the scenario's draw left out")
+    notes: list[str] = Field(default_factory=list, description="of the scenario's draw and of the predictor")
 
 
 class Failure(_Strict):

@@ -1,4 +1,4 @@
-"""Registration and discovery of methods and benchmarks.
+"""Registration and discovery of methods, method families and benchmarks.
 
 Built-ins are the modules of the packages ``methods`` and ``benchmarks``; third parties use the entry-point groups
 ``harness.methods`` and ``harness.benchmarks``; ``--plugin path.py`` loads a single file. None of them may import a
@@ -17,14 +17,17 @@ from typing import TypeVar, get_args
 
 from harness.benchmark import Benchmark, BenchmarkInfo, BenchmarkRef
 from harness.errors import UserError, nearest
-from harness.method import KINDS, TAGS, Kind, Method, MethodInfo, Tag
+from harness.family import AdaptedMethod, FamilyInfo
+from harness.method import KINDS, TAGS, Kind, Method, MethodInfo, MethodRef, Tag
 from harness.space import check_space
 
 M = TypeVar("M", bound=type[Method])
+F = TypeVar("F", bound=type[AdaptedMethod])
 B = TypeVar("B", bound=type[Benchmark])
 
 RESERVED = frozenset(("all", "controls", "heavy"))  # what --method takes for all methods of a kind
 _methods: dict[str, MethodInfo] = {}
+_families: dict[str, FamilyInfo] = {}
 _benchmarks: dict[str, BenchmarkInfo] = {}
 _discovered: set[str] = set()
 _NAME = "abcdefghijklmnopqrstuvwxyz0123456789-"
@@ -60,10 +63,7 @@ def register_method(
     """
 
     def decorate(cls: M) -> M:
-        if not name or set(name) - set(_NAME):
-            raise UserError(f"the method name {name!r} may hold only a-z, 0-9 and hyphens.")
-        if name in RESERVED:
-            raise UserError(f"the method name {name} stands for a group of methods; choose another.")
+        _check_name(name)
         if kind not in KINDS:
             raise UserError(f"method {name}: kind={kind!r} is unknown, {nearest(str(kind), list(KINDS))}")
         if unknown := set(tags) - set(TAGS):
@@ -92,6 +92,39 @@ def register_method(
     return decorate
 
 
+def register_method_family(
+    name: str, *, version: int, argument: str, summary: str, kinds: str = "fixed", requires: Iterable[str] = ()
+) -> Callable[[F], F]:
+    """Registers an `AdaptedMethod` subclass, whose methods are named ``name:ARGUMENT``.
+
+    Args:
+        name: letters a-z, digits and hyphens.
+        version: raise it whenever the same content, data and seed may give another result.
+        argument: what stands behind the colon, in capitals.
+        summary: one line for ``harness list methods``.
+        kinds: the kinds that its methods can be of, in words.
+        requires: as in `register_method`.
+
+    Raises:
+        UserError: the name is taken or malformed.
+    """
+
+    def decorate(cls: F) -> F:
+        _check_name(name)
+        info = FamilyInfo(name, version, argument, kinds, summary, tuple(requires), cls.__module__, cls)
+        _claim(_families, info, "method family")
+        return cls
+
+    return decorate
+
+
+def _check_name(name: str) -> None:
+    if not name or set(name) - set(_NAME):
+        raise UserError(f"the method name {name!r} may hold only a-z, 0-9 and hyphens.")
+    if name in RESERVED:
+        raise UserError(f"the method name {name} stands for a group of methods; choose another.")
+
+
 def register_benchmark(name: str, *, summary: str, argument: str | None = None) -> Callable[[B], B]:
     """Registers a `Benchmark` subclass; ``argument`` names what stands behind the colon in ``name:ARGUMENT``."""
 
@@ -102,7 +135,7 @@ def register_benchmark(name: str, *, summary: str, argument: str | None = None) 
     return decorate
 
 
-Info = TypeVar("Info", MethodInfo, BenchmarkInfo)
+Info = TypeVar("Info", MethodInfo, FamilyInfo, BenchmarkInfo)
 
 
 def _claim(table: dict[str, Info], info: Info, what: str) -> None:
@@ -179,6 +212,11 @@ def methods() -> dict[str, MethodInfo]:
     return dict(sorted(_methods.items()))
 
 
+def families() -> dict[str, FamilyInfo]:
+    """Returns every registered method family by name, sorted."""
+    return dict(sorted(_families.items()))
+
+
 def benchmarks() -> dict[str, BenchmarkInfo]:
     """Returns every registered benchmark by name, sorted."""
     return dict(sorted(_benchmarks.items()))
@@ -193,6 +231,45 @@ def method(name: str) -> MethodInfo:
     if name not in _methods:
         raise UserError(f"there is no method named {name}; {nearest(name, list(_methods))}")
     return _methods[name]
+
+
+def open_method(ref: MethodRef) -> MethodInfo:
+    """Returns the method that a reference to a family names.
+
+    Raises:
+        UserError: no family has that name, the argument is missing, or names nothing that can be used.
+    """
+    family = _families.get(ref.family)
+    if family is None:
+        raise UserError(f"there is no method family named {ref.family}; {nearest(ref.family, list(_families))}")
+    if not ref.argument.strip():
+        raise UserError(f"the method family {ref.family} needs an argument: {ref.family}:{family.argument}.")
+    method = family.factory(ref)
+    check_space(f"method {ref}", method.space)
+    method.info = MethodInfo(
+        name=str(ref),
+        version=family.version,
+        kind=method.kind,
+        tags=frozenset(),
+        summary=family.summary,
+        reference="",
+        requires=family.requires,
+        shared="",
+        contrasts=(),
+        origin=family.origin,
+        factory=lambda: method,
+        space=method.space,
+        ref=ref,
+        content=method.content,
+    )
+    return method.info
+
+
+def version_of(name: str) -> int | None:
+    """Returns the version of a method, or of the family of one with a colon; None where it is not registered."""
+    family, colon, _ = name.partition(":")
+    known = _families.get(family) if colon else _methods.get(name)
+    return None if known is None else known.version
 
 
 def open_benchmark(ref: BenchmarkRef) -> Benchmark:

@@ -269,6 +269,7 @@ def _task(cell: Cell, plugins: tuple[str, ...], part: str | None = None) -> Task
         sizes=cell.sizes,
         precision=cell.precision,
         plugins=plugins,
+        adapter=cell.method.ref,
         part=part,
     )
 

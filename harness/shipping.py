@@ -4,7 +4,7 @@ import functools
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 from harness import hashing, registry
 from harness.corpus import cache_root
 from harness.errors import UserError
-from harness.execute import Task
+from harness.execute import Task, method_of
+from harness.family import AdaptedMethod
 
 PIECE = 64 * 2**20  # bytes; what sender and receiver hold of a file at a time
 
@@ -25,11 +26,13 @@ class Parcel:
         path: where it lies on the sender's machine.
         digest: SHA-256 (hex) of its bytes.
         pieces: what was got for each piece of it when it was put where receivers can get it.
+        executable: whether it is a program.
     """
 
     path: str
     digest: str
     pieces: tuple[Any, ...]
+    executable: bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,12 @@ def load(task: Task, put: Callable[[bytes], Any]) -> Cargo:
     return Cargo(tuple(pack(Path(path), put) for path in task.plugins), None if source is None else pack(source, put))
 
 
+def load_files(task: Task, put: Callable[[bytes], Any]) -> Mapping[str, Parcel]:
+    """Returns the files that a task's method of a family names, by the words that stand for them; see `load`."""
+    method = method_of(task).factory()
+    return {word: pack(path, put) for word, path in method.files().items()} if isinstance(method, AdaptedMethod) else {}
+
+
 def pack(path: Path, put: Callable[[bytes], Any]) -> Parcel:
     """Reads a file once and puts its pieces; see `load`."""
     digest, pieces = hashlib.sha256(), []
@@ -64,22 +73,26 @@ def pack(path: Path, put: Callable[[bytes], Any]) -> Parcel:
                 pieces.append(put(piece))
     except OSError as error:
         raise UserError(f"{path} cannot be sent to other machines ({error.strerror}).") from error
-    return Parcel(str(path.absolute()), digest.hexdigest(), tuple(pieces))
+    return Parcel(str(path.absolute()), digest.hexdigest(), tuple(pieces), os.access(path, os.X_OK))
 
 
-def deliver(task: Task, cargo: Cargo, get: Callable[[Any], bytes]) -> Task:
+def deliver(task: Task, cargo: Cargo, get: Callable[[Any], bytes], files: Mapping[str, Parcel] = {}) -> Task:
     """Returns the task with the paths that its files have on this machine.
 
     Args:
         task: as its sender knows it.
         cargo: of its run.
         get: returns what was put.
+        files: of its method, as `load_files` returned them.
     """
     plugins = tuple(str(unpack(parcel, get)) for parcel in cargo.plugins)
     benchmark = task.benchmark
     if cargo.source is not None:
         benchmark = replace(benchmark, argument=str(unpack(cargo.source, get)))
-    return replace(task, plugins=plugins, benchmark=benchmark)
+    adapter = task.adapter
+    if adapter is not None:
+        adapter = replace(adapter, moved={word: unpack(parcel, get) for word, parcel in files.items()})
+    return replace(task, plugins=plugins, benchmark=benchmark, adapter=adapter)
 
 
 def unpack(parcel: Parcel, get: Callable[[Any], bytes]) -> Path:
@@ -106,6 +119,8 @@ def _write(place: Path, parcel: Parcel, get: Callable[[Any], bytes]) -> None:
         with os.fdopen(handle, "wb") as stream:
             for piece in parcel.pieces:
                 stream.write(get(piece))
+        if parcel.executable:
+            Path(temporary).chmod(0o700)
         Path(temporary).replace(place)
     finally:
         Path(temporary).unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from harness.cell import Cell, missing_for
 from harness.corpus import CorpusMeta
 from harness.derived import EXCISED, NO_EXTRAS, PERTURBED, Extras, extended
 from harness.errors import UserError
-from harness.method import Precision
+from harness.method import ANSWER_TIMEOUT, MethodInfo, MethodRef, Precision
 from harness.record import CellInfo, Record, Result
 from harness.runner import choose_scenarios
 from harness.scenario import Sizes
@@ -59,9 +59,7 @@ def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta) -> Cell:
         NotRebuilt: the method, the scenario or a perturbation suite is not there, or the cell has another key today.
     """
     info = record.cell
-    if info.method not in registry.methods():
-        raise NotRebuilt("no method of this name is registered; a plug-in needs --plugin FILE")
-    method = registry.method(info.method)
+    method = _method(info)
     try:
         (spec,) = choose_scenarios(benchmark, [info.scenario], quick=False)
         extras = NO_EXTRAS if spec.view else _extras(info)
@@ -85,6 +83,20 @@ def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta) -> Cell:
     if cell.missing:
         raise NotRebuilt(f"not applicable today: {cell.missing}")
     return cell
+
+
+def _method(info: CellInfo) -> MethodInfo:
+    family, colon, argument = info.method.partition(":")
+    if info.method not in registry.methods() and family not in registry.families():
+        raise NotRebuilt("no method of this name is registered; a plug-in needs --plugin FILE")
+    if not colon:
+        return registry.method(info.method)
+    adapter = info.adapter or {}
+    ref = MethodRef(family, argument, adapter.get("labels", {}), adapter.get("timeout", ANSWER_TIMEOUT))
+    try:
+        return registry.open_method(ref)
+    except UserError as error:
+        raise NotRebuilt(str(error)) from error
 
 
 def _extras(info: CellInfo) -> Extras:

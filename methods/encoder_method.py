@@ -1,7 +1,7 @@
 """What the methods on a pretrained encoder's payload tower have in common. This module registers nothing."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from harness import Context, Float, Method, Params, Payloads, Predictor, Space
 
@@ -38,15 +38,14 @@ class EncoderMethod(TorchMethod):
         trained: upper layers that are trained; None trains the whole encoder.
     """
 
-    encoder: ClassVar[str] = "sentence-transformers/all-MiniLM-L6-v2"
-    trained: ClassVar[int | None] = 1
+    encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
+    trained: int | None = 1
 
-    @classmethod
-    def check(cls) -> None:
+    def check(self) -> None:
         """Refuses to start without the encoder's files."""
         from methods.neural.encoders import folder
 
-        folder(cls.encoder)
+        folder(self.encoder)
 
     def prepare(self, payloads: Payloads, context: Context) -> None:
         """Computes the frozen trunk's activations."""

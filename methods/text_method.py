@@ -1,6 +1,6 @@
 """What the text-guided methods and their controls have in common. This module registers nothing."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from harness import Categorical, Context, Float, Params, Predictor, Space, TrainingData
 from methods.encoder_method import BATCH, EPOCHS, TOWER_SPACE, EncoderMethod
@@ -32,17 +32,16 @@ class TextMethod(EncoderMethod):
         trains_text: whether stage two trains the text tower too, at a tenth of the rate.
     """
 
-    text_encoder: ClassVar[str] = EncoderMethod.encoder
-    templates: ClassVar[tuple[str, ...]] = TEMPLATES
-    trains_text: ClassVar[bool] = False
+    text_encoder: str = EncoderMethod.encoder
+    templates: tuple[str, ...] = TEMPLATES
+    trains_text: bool = False
 
-    @classmethod
-    def check(cls) -> None:
+    def check(self) -> None:
         """Refuses to start without the files of both encoders."""
         from methods.neural.encoders import folder
 
         super().check()
-        folder(cls.text_encoder)
+        folder(self.text_encoder)
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains for at most 5 epochs; twice where classes are unseen, first to find how much to favour them."""

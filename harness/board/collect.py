@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
+from harness import hashing
 from harness.derived import own
 from harness.intervals import Interval, t_interval
 from harness.record import Record
@@ -125,12 +126,13 @@ def _board(setting: Setting, records: list[Record], is_stale: Callable[[Record],
         for name in sorted(scenarios)
         for env in sorted(own(scenarios[name].environments), key=lambda env: (env != "id", env))
     )
+    shown = _names(fresh)
     by_method: dict[str, list[Record]] = defaultdict(list)
     for record in fresh:
-        by_method[record.cell.method].append(record)
+        by_method[shown[record.key]].append(record)
     fallback = {(r.cell.scenario, r.cell.seed): r for r in by_method.get(FALLBACK, []) if r.result is not None}
     rows = [
-        _row(found, expected, fallback, columns, sum(s.cell.method == name for s in stale))
+        _row(name, found, expected, fallback, columns, sum(s.cell.method == name for s in stale))
         for name, found in by_method.items()
     ]
     rows.sort(key=lambda row: (-(row.score.mean if row.score else -1), -(row.id or 0), row.method))
@@ -182,7 +184,26 @@ def _stale_notes(stale: list[Record]) -> set[str]:
     return {f"{n} stale records of {method}, version {version}" for (method, version), n in counts.items()}
 
 
+def _names(records: list[Record]) -> dict[str, str]:
+    """What the board calls the method of each record, by key.
+
+    A method of a family may have stood for several contents, a program before and after a change: lines of their own.
+    """
+    contents: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        contents[record.cell.method].add(_content(record))
+    return {
+        r.key: f"{r.cell.method} ({_content(r)})" if len(contents[r.cell.method]) > 1 else r.cell.method
+        for r in records
+    }
+
+
+def _content(record: Record) -> str:
+    return hashing.of_json(record.cell.adapter)[:6]
+
+
 def _row(
+    name: str,
     records: list[Record],
     expected: set[tuple[str, int]],
     fallback: Mapping[tuple[str, int], Record],
@@ -212,7 +233,7 @@ def _row(
     missing = len((expected - set(by_cell)) | no_fallback) - not_applicable
     why = "not applicable" if not_applicable else "missing cells" if missing else ""
     return Row(
-        method=any_record.cell.method,
+        method=name,
         version=any_record.cell.method_version,
         kind=any_record.cell.kind,
         rank=None,

@@ -8,8 +8,8 @@ from harness.record import Record
 
 def is_stale(record: Record) -> bool:
     """Whether a record was made under another protocol or by another version of a method that is registered."""
-    known = registry.methods().get(record.cell.method)
-    older = known is not None and known.version != record.cell.method_version
+    known = registry.version_of(record.cell.method)
+    older = known is not None and known != record.cell.method_version
     return older or record.cell.protocol != PROTOCOL_VERSION
 
 

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from harness.cli import options
-from harness.errors import UserError
+from harness.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.benchmark import BenchmarkRef
     from harness.corpus import CorpusMeta
@@ -32,23 +32,50 @@ def benchmark_ref(bench: str, mapping: list[str] | None, where: list[str] | None
     return BenchmarkRef(name, argument if colon else None, options.mapping(mapping), options.where(where))
 
 
-def choose_methods(text: str) -> "list[MethodInfo]":
+def choose_methods(text: str, labels: "Mapping[str, str]", timeout: float) -> "list[MethodInfo]":
     """Returns the named methods; `GROUPS` names all of a kind, plug-ins included.
 
+    Args:
+        text: names, and references to families (``FAMILY:ARGUMENT``).
+        labels: what the answers of the latter mean.
+        timeout: seconds that they may be silent.
+
     Raises:
-        UserError: a name is unknown, or none is given.
+        UserError: a name is unknown, or none is given; a reference names nothing that can be used.
     """
     from harness import registry
+    from harness.method import MethodRef
 
     chosen: dict[str, MethodInfo] = {}
     for name in options.names(text):
         if kind := GROUPS.get(name):
             chosen.update({n: info for n, info in registry.methods().items() if info.kind == kind})
+        elif ":" in name:
+            family, _, argument = name.partition(":")
+            chosen[name] = registry.open_method(MethodRef(family, argument, labels, timeout))
         else:
             chosen[name] = registry.method(name)
     if not chosen:
         raise UserError("--method: name at least one method, or all.")
+    if labels and not any(info.ref for info in chosen.values()):
+        families = ", ".join(f"{i.name}:{i.argument}" for i in registry.families().values())
+        raise UserError(f"--labels says what answers of your own classifier mean; --method names none ({families}).")
     return list(chosen.values())
+
+
+def check_targets(labels: "Mapping[str, str]", corpus: "CorpusMeta") -> None:
+    """Refuses a class of ``--labels`` that neither the corpus nor the taxonomy knows.
+
+    Raises:
+        UserError: naming the label and the nearest classes.
+    """
+    from harness.method import NO_OPINION
+    from harness.taxonomy import ANCHORS
+
+    known = {NO_OPINION, *corpus.classes, *ANCHORS}
+    for theirs, ours in labels.items():
+        if ours not in known:
+            raise UserError(f"--labels {theirs}={ours}: {ours} is no class; {nearest(ours, list(corpus.classes))}")
 
 
 def extras(perturb: str, depth: int, draws: int, diagnostics: bool) -> "Extras":

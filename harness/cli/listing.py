@@ -9,7 +9,7 @@ list_app = typer.Typer(help="List methods, benchmarks or scenarios.", no_args_is
 
 @list_app.command()
 def methods(plugin: options.Plugin = None) -> None:
-    """List the registered methods and their search spaces."""
+    """List the registered methods and their search spaces, and the families that take what you name as a method."""
     from harness import registry, space
 
     registry.discover(plugin or [])
@@ -23,6 +23,9 @@ def methods(plugin: options.Plugin = None) -> None:
             i.summary,
         ]
         for i in registry.methods().values()
+    ]
+    lines += [
+        [f"{i.name}:{i.argument}", str(i.version), i.kinds, "–", "–", i.summary] for i in registry.families().values()
     ]
     options.print_table(["method", "version", "kind", "tags", "searched", "summary"], lines)
 

@@ -71,6 +71,40 @@ def where(texts: list[str] | None) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def labels(text: str) -> dict[str, str]:
+    """Reads ``--labels``: ``THEIRS=CLASS,…``, or the path of a JSON file that maps labels to classes.
+
+    Raises:
+        UserError: the text is neither, or a label is mapped twice.
+    """
+    if text.endswith(".json"):
+        return _labels_of(text)
+    found: dict[str, str] = {}
+    for part in names(text):
+        theirs, equals, ours = (word.strip() for word in part.rpartition("="))
+        if not (equals and theirs and ours):
+            raise UserError(f"--labels {part}: a part must read THEIRS=CLASS, as in sqli=sql-injection.")
+        if theirs in found:
+            raise UserError(f"--labels: {theirs} is mapped twice, to {found[theirs]} and to {ours}.")
+        found[theirs] = ours
+    return found
+
+
+def _labels_of(path: str) -> dict[str, str]:
+    import json
+    from pathlib import Path
+
+    try:
+        table = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise UserError(f"--labels {path} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise UserError(f"--labels {path} is no JSON ({error}).") from error
+    if not isinstance(table, dict) or not all(isinstance(ours, str) for ours in table.values()):
+        raise UserError(f'--labels {path}: an object of texts is needed, as in {{"sqli": "sql-injection"}}.')
+    return table
+
+
 def seeds(text: str | None, default: int) -> list[int]:
     """Reads ``--seeds``: a count (``6`` is seeds 0 to 5), a range (``2-4``) or a list (``0,3``).
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def run(
     method: Annotated[
-        str, typer.Option(metavar="a,b|all", help="Methods by name; all means every ranked one.")
+        str, typer.Option(metavar="a,b|all", help="Methods by name, or your own: see list; all means every ranked one.")
     ] = "all",
     bench: options.Bench = "synthetic",
     scenario: Annotated[
@@ -63,6 +63,13 @@ def run(
     plugin: options.Plugin = None,
     mapping: options.Map = None,
     where: options.Where = None,
+    labels: Annotated[
+        str,
+        typer.Option(metavar="THEIRS=CLASS,…", help="What the answers of your own classifier mean; or a JSON file."),
+    ] = "",
+    timeout: Annotated[
+        float | None, typer.Option(metavar="S", help="Seconds without an answer of your own classifier; 60 by default.")
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
 ) -> None:
@@ -72,6 +79,7 @@ def run(
     """
     from harness import registry
     from harness.budget import Budget, Pruner, Sampler
+    from harness.method import ANSWER_TIMEOUT
     from harness.presets import preset as find_preset
     from harness.runner import choose_scenarios, make_plan
     from harness.store import Store
@@ -90,9 +98,11 @@ def run(
     limit = options.memory(memory) if memory else choices.fair_share(count) if cluster is None else 0
     plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
     registry.discover(plugins)
-    methods = choices.choose_methods(method)
+    table = options.labels(labels)
+    methods = choices.choose_methods(method, table, choices.positive("--timeout", timeout, ANSWER_TIMEOUT))
     benchmark = registry.open_benchmark(choices.benchmark_ref(bench, mapping, where))
     corpus = benchmark.meta()
+    choices.check_targets(table, corpus)
     scenarios = choose_scenarios(benchmark, options.names(scenario), quick=preset == "quick")
     extras = choices.extras(perturb, depth, draws, diagnostics)
     work = [(spec, methods) for spec in scenarios] + (choices.probe_work(scenarios, corpus) if diagnostics else [])
@@ -130,7 +140,7 @@ def check_requirements(plan: "Plan", retry_failed: bool) -> None:
         for package in (module.split(".")[0] for module in info.requires):
             if importlib.util.find_spec(package) is None:
                 raise UserError(f"method {info.name} needs the Python package {package}; install it first.")
-        info.factory.check()
+        info.factory().check()
 
 
 def _left_out(scenarios: list[str]) -> list[str]:

@@ -254,6 +254,44 @@ def test_plugins_and_the_corpus_reach_a_node_that_has_neither(
     assert results_of(shell.folder / "ray") == results_of(shell.folder / "local")
 
 
+CLASSIFIER = """#!/usr/bin/env python3
+import base64, json, sys
+words = open(sys.argv[1]).read().split()
+for line in sys.stdin:
+    request = json.loads(line)
+    payload = base64.b64decode(request["payload"]).decode("latin-1").lower()
+    label = "sql-injection" if any(word in payload for word in words) else "path-traversal"
+    print(json.dumps({"id": request["id"], "label": label}))
+"""
+
+MODULE = """
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+def make(): return make_pipeline(HashingVectorizer(encoding="latin-1", n_features=256), LogisticRegression())
+"""
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_user_s_classifiers_reach_a_node_that_has_neither(
+    shell: RayShell, mapped: tuple[str, ...], cluster: Cluster
+) -> None:
+    if not can_hide():
+        pytest.skip("hiding a folder from a process is not permitted here")
+    for name, text in {"sent.py": CLASSIFIER, "words.txt": "union select\n", "sent_model.py": MODULE}.items():
+        (shell.folder / name).write_text(text, encoding="utf-8")
+    (shell.folder / "sent.py").chmod(0o755)
+    methods = "exec:./sent.py words.txt,sklearn:sent_model:make"
+    arguments = ("run", "--method", methods, *mapped, "--seeds", 3, "--scenario", "random")
+    done = shell(*arguments, *cluster.options, "--results", "ray")
+    assert done.returncode == 0, done.stdout + done.stderr
+    shipped = {path.name for path in cluster.hidden.cache.glob("shipped/*/*")}
+    assert shipped & {"sent.py", "words.txt", "sent_model.py"}
+    assert shell(*arguments, "--results", "local").returncode == 0
+    assert results_of(shell.folder / "ray") == results_of(shell.folder / "local")
+
+
 @needs_ray
 @pytest.mark.slow
 def test_a_crashed_cell_fails_once(shell: RayShell, mapped: tuple[str, ...], cluster: Cluster) -> None:
