@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.method import Kind, Method, MethodRef
+from harness.method import Kind, Method, MethodRef, Tag
 
 
 class AdaptedMethod(Method):
@@ -17,12 +17,15 @@ class AdaptedMethod(Method):
     Attributes:
         ref: what the user named.
         kind: ``fixed``, unless the subclass finds something to search.
+        tags, shared: as in `MethodInfo`.
 
     Raises:
         UserError: the argument names nothing that can be used.
     """
 
     kind: Kind = "fixed"
+    tags: frozenset[Tag] = frozenset()
+    shared: str = ""
 
     def __init__(self, ref: MethodRef) -> None:
         self.ref = ref
