@@ -19,11 +19,11 @@ class Transformer(EncoderMethod):
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains for at most 5 epochs."""
-        from methods.neural.heads import CrossEntropyHead
+        from methods.neural.heads import LENGTH, CrossEntropyHead
         from methods.neural.training import Settings, fit_classifier, seed_everything
 
         seed_everything(context)
         tower = self.tower(params)
-        head = CrossEntropyHead(tower.width, len(context.classes))
+        head = CrossEntropyHead(tower.width, len(context.classes), LENGTH)
         settings = Settings(params["learning_rate"], EPOCHS, BATCH, weight_decay=params["weight_decay"])
         return fit_classifier(tower, head, train, validation, settings, context)

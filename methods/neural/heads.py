@@ -14,6 +14,7 @@ from methods.neural.scorers import Linear, Prototypes, Scorer
 from methods.neural.text_side import TextSide
 
 Objective = Literal["infonce", "sigmoid", "squared"]
+LENGTH = 16.0  # of an encoder's vectors before a linear classifier: as long as they come, it learns slowly
 DISTANCE_SCALE = 20.0  # of cosines that were trained by distance, which leaves the order as it is
 
 
@@ -37,10 +38,10 @@ class Head(nn.Module):
 
 
 class CrossEntropyHead(Head):
-    """A linear classifier under cross-entropy."""
+    """A linear classifier under cross-entropy; ``length`` as in `Linear`."""
 
-    def __init__(self, width: int, classes: int) -> None:
-        super().__init__(Linear(width, classes))
+    def __init__(self, width: int, classes: int, length: float = 0.0) -> None:
+        super().__init__(Linear(width, classes, length))
 
     def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """See `Head.loss`."""
@@ -50,10 +51,8 @@ class CrossEntropyHead(Head):
 class SharedHead(Head):
     """Cross-entropy whose linear classifier also classifies the training texts, as many in a batch as payloads."""
 
-    LENGTH = 10.0  # of payload and text vectors alike: with unit vectors a linear classifier is never sure
-
     def __init__(self, width: int, side: TextSide, classes: int) -> None:
-        super().__init__(Linear(width, classes, self.LENGTH))
+        super().__init__(Linear(width, classes, LENGTH))
         self.side = side
 
     def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:

@@ -180,7 +180,7 @@ class NgramBag(Tower):
         bits: log2 of the number of hash buckets.
     """
 
-    def __init__(self, size: int = 384, longest: int = 5, dropout: float = 0.0, bits: int = 17) -> None:
+    def __init__(self, size: int = 128, longest: int = 5, dropout: float = 0.0, bits: int = 15) -> None:
         super().__init__(size=size, longest=longest, dropout=dropout, bits=bits)
         self.width, self.longest, self.bits = size, longest, bits
         self.bag = nn.EmbeddingBag(2**bits, size, mode="sum")
