@@ -1,0 +1,51 @@
+"""Payloads per second of every built-in method at natural lengths: a table, no bound."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from harness import BenchmarkRef, Sizes, TrainingData, descriptions, registry, space
+from tests.methods import golden
+
+registry.discover()
+NAMES = sorted(name for name, info in registry.methods().items() if info.origin.startswith("methods."))
+SIZES = Sizes(220, 66, 220)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_payloads_per_second(name: str, benchmark: BenchmarkFixture, tmp_path: Path, cache: Path) -> None:
+    benchmark_ = registry.open_benchmark(BenchmarkRef("synthetic"))
+    corpus = benchmark_.corpus()
+    scenario = benchmark_.build(corpus, benchmark_.scenarios()[0], 0, SIZES)
+    info = registry.method(name)
+    train, validation, test = (
+        TrainingData(corpus.payloads(rows), corpus.labels[rows])
+        for rows in (scenario.train.rows, scenario.validation.rows, scenario.environments["id"].rows)
+    )
+    if "text" in info.tags:
+        texts = descriptions.for_training(corpus, scenario)
+        train = TrainingData(train.payloads, train.labels, texts)
+    counted = [0, 0]
+
+    def count(examples: int, steps: int) -> None:
+        counted[0] += examples
+        counted[1] += steps
+
+    context = golden.context(corpus.classes, tmp_path)
+    method, params = info.factory(), space.defaults(info.space)
+    began = time.process_time()
+    predictor = method.fit(train, validation, params, replace(context, count=count))
+    fitted = time.process_time() - began
+    table = benchmark.pedantic(lambda: predictor.predict_proba(test.payloads), rounds=1)
+    examples = counted[0] or len(train)
+    predicted = len(test) / benchmark.stats.stats.min
+    print(
+        f"{name}: fit at {len(train) / fitted:.0f} training payloads/s ({examples / fitted:.0f} examples/s over its "
+        f"epochs), prediction {predicted:.0f} payloads/s"
+    )
+    assert np.allclose(table.sum(1), 1, atol=1e-3)
