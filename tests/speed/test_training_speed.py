@@ -16,7 +16,7 @@ from methods.neural.heads import Alignment, AlignmentHead, CrossEntropyHead
 from methods.neural.inputs import ByteInputs
 from methods.neural.scorers import Prototypes
 from methods.neural.text_side import TextSide
-from methods.neural.towers import ByteCNN, EncoderTop
+from methods.neural.towers import ByteCNN, EncoderTop, WholeEncoder
 from methods.neural.training import Classifier, Settings, batches, fit_classifier, seed_everything
 from methods.neural.training import train as fit
 from tests.methods import golden
@@ -131,7 +131,7 @@ def test_stage_two_of_text_guided_costs_at_most_15_percent_more_than_cross_entro
 def test_upper_layers_over_a_cached_trunk_train_4_times_faster_than_the_whole_encoder(
     benchmark: BenchmarkFixture, tmp_path: Path, cache: Path
 ) -> None:
-    train, validation, _, classes = golden.tiny()
+    train, _, _, classes = golden.tiny()
     context = golden.context(classes, tmp_path)
     few = TrainingData(train.payloads.take(np.arange(32)), train.labels[:32])
 
