@@ -157,6 +157,13 @@ def test_what_a_method_names_is_sent_where_it_is_missing(
     assert set(places) == (sent if argument.startswith("exec") else set())
 
 
+def test_a_long_command_is_still_a_file_name(shell: Shell, mapped: tuple[str, ...]) -> None:
+    (shell.folder / "plugin.py").write_text(PLUGIN, encoding="utf-8")
+    name = f"constant:{'0' * 400}1"
+    done = shell("run", "--plugin", "plugin.py", "--method", name, *mapped, "--scenario", "random")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_contents_of_one_name_have_lines_of_their_own(shell: Shell, mapped: tuple[str, ...]) -> None:
     (shell.folder / "plugin.py").write_text(PLUGIN, encoding="utf-8")
     run = ("run", "--plugin", "plugin.py", "--method", "constant:0", *mapped, "--scenario", "random")

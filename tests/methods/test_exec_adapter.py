@@ -34,6 +34,7 @@ if way == "lines":
     while True: print('{"id": 0, "label": "sql-injection"}')
 if way == "burn":
     while True: pass
+if way == "leaves": os.setsid()
 if way == "orphans": subprocess.Popen(["sleep", sys.argv[2]])
 if way == "backwards":
     asked = [json.loads(sys.stdin.readline())["id"] for _ in range(40)]
@@ -48,6 +49,7 @@ for line in sys.stdin:
     elif way == "sum": answer(id, probabilities={"sql-injection": 0.5, "open-redirect": 0.2})
     elif way == "id": answer(id + 1000)
     elif way == "twice": answer(0)
+    elif way == "more": answer(id); answer(id) if id == 39 else None
     elif way == "bare": print(json.dumps({"id": id}), flush=True)
     elif way == "few" and count == 10: sys.exit(0)
     elif way == "silent" and count > 10: pass
@@ -123,6 +125,7 @@ def test_labels_are_mapped_and_no_opinion_is_the_floor(folder: Path) -> None:
         ("sum", "sum to 0.7"),
         ("id", "the id 1000, which is not open"),
         ("twice", "the id 0, which is not open"),
+        ("more", "the id 39, which is not open"),
         ("bare", '"label" or an object "probabilities" is needed'),
     ],
 )
@@ -175,6 +178,14 @@ def gone(word: str) -> bool:
     while living(word) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not living(word)
+
+
+def test_one_that_leaves_its_group_ends_too(folder: Path) -> None:
+    word = f"{500 + os.getpid() / 1e7:.7f}"
+    predictor = fitted(f"leaves {word}")
+    assert len(predictor.predict_proba(PAYLOADS)) == 40
+    del predictor
+    assert gone(word)
 
 
 def test_its_whole_group_ends_with_the_predictor(folder: Path) -> None:
