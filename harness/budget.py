@@ -66,7 +66,7 @@ class Ledger:
     trials: list[TrialCost] = field(default_factory=list)
     bound: bool = False  # whether anything was ever told that the seconds are spent
     elsewhere: float = 0.0  # compute seconds of processes that the method started
-    _in_trial: bool = False
+    _in_trial: bool = field(default=False, init=False)
 
     @property
     def own(self) -> float:

@@ -101,6 +101,13 @@ def test_labels_may_come_from_a_file(tmp_path: Path) -> None:
     assert options.labels("c=d=y, e=-") == {"c=d": "y", "e": "-"}
 
 
+def test_a_version_is_that_of_the_family() -> None:
+    registry.discover()
+    assert registry.version_of("exec:./classifier") == registry.families()["exec"].version
+    assert registry.version_of("majority") == registry.method("majority").version
+    assert registry.version_of("nosuch:./classifier") is registry.version_of("nosuch") is None
+
+
 def test_a_family_s_name_is_taken_once() -> None:
     registry.discover()
     with pytest.raises(UserError, match="the method family name exec is registered twice"):

@@ -73,7 +73,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def opened(way: str, timeout: float = 5, labels: dict[str, str] | None = None) -> MethodInfo:
+def opened(way: str, timeout: float = 30, labels: dict[str, str] | None = None) -> MethodInfo:
     return registry.open_method(MethodRef("exec", f"{sys.executable} program.py {way}", labels or {}, timeout))
 
 
@@ -130,7 +130,7 @@ def test_labels_are_mapped_and_no_opinion_is_the_floor(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_used_is_named(folder: Path, way: str, complaint: str) -> None:
-    predictor = fitted(way, timeout=5 if way in ("die", "few") else 0.3 if way in ("hang", "silent") else 10)
+    predictor = fitted(way, timeout=0.3 if way in ("hang", "silent") else 30)
     tracemalloc.start()
     began = time.monotonic()
     with pytest.raises(AdapterError, match=complaint):
@@ -138,7 +138,7 @@ def test_what_cannot_be_used_is_named(folder: Path, way: str, complaint: str) ->
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4e6, "output is not held"
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20
 
 
 def test_a_death_is_survived_once_and_noted(folder: Path) -> None:
@@ -203,7 +203,7 @@ def test_bad_programs_end_their_own_cells_only(shell: Shell, mapped: tuple[str, 
     (shell.folder / "program.py").write_text(PROGRAM, encoding="utf-8")
     word = f"{700 + os.getpid() / 1e7:.7f}"
     reasons = {
-        f"orphans {word}": "the wall limit of 0.4 s of budget",
+        f"orphans {word}": "the wall limit of 1 s of budget",
         "prose": "no JSON",
         "die": "no model at hand",
         "few": "had no answer yet",
@@ -211,7 +211,7 @@ def test_bad_programs_end_their_own_cells_only(shell: Shell, mapped: tuple[str, 
     }
     names = {way: f"exec:{sys.executable} program.py {way}" for way in (*reasons, "good")}
     arguments = ("run", "--method", ",".join([*names.values(), "majority"]), *mapped, "--scenario", "random",
-                 "--seconds", 0.4)  # fmt: skip
+                 "--seconds", 1)  # fmt: skip
     done = shell(*arguments)
     assert done.returncode == 1, done.stdout + done.stderr
     for way, reason in reasons.items():
