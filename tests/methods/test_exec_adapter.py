@@ -190,7 +190,7 @@ def test_one_that_leaves_its_group_ends_too(folder: Path) -> None:
 
 def test_its_whole_group_ends_with_the_predictor(folder: Path) -> None:
     word = f"{600 + os.getpid() / 1e7:.7f}"
-    predictor = fitted(f"orphans {word}", timeout=0.5)
+    predictor = fitted(f"orphans {word}", timeout=1.5)
     with pytest.raises(AdapterError):
         predictor.predict_proba(PAYLOADS)
     assert len(living(word)) == 2, "the program and what it started"
