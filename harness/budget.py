@@ -86,7 +86,7 @@ class Ledger:
     bound: bool = False  # whether anything was ever told that the seconds are spent
     tuned: float | None = None  # own seconds when tuning ended
     elsewhere: float = 0.0  # compute seconds of processes that the method started
-    _in_trial: bool = False
+    _in_trial: bool = field(default=False, init=False)
 
     @property
     def own(self) -> float:

@@ -16,13 +16,14 @@ from harness.record import Record
 from harness.upgrade import upgraded
 
 _WRITING = ".writing-"
+_LONGEST = 100  # characters; a method may be a whole command, and records have their key beside it
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
 
 
 @functools.cache
 def slug(text: str) -> str:
-    """Returns text as a file name of ``[a-z0-9._-]``."""
-    return _UNSAFE.sub("-", text.lower()).strip("-.") or "unnamed"
+    """Returns text as a file name of ``[a-z0-9._-]``, or the beginning of one where it is long."""
+    return _UNSAFE.sub("-", text.lower()).strip("-.")[:_LONGEST] or "unnamed"
 
 
 class Store:

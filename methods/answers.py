@@ -7,7 +7,7 @@ A request is a JSON object with ``id`` and ``payload`` (base64, RFC 4648), an an
 import base64
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -164,16 +164,17 @@ class Answers:
         """Returns the request of an id."""
         return request(number, self._payloads[number - self._first])
 
-    def take(self, line: bytes) -> bool:
-        """Takes one answer; says whether it was the last.
+    def take(self, lines: Iterable[bytes]) -> bool:
+        """Takes answers; says whether none is open any more.
 
         Raises:
-            AdapterError: it is malformed, or answers what was not asked or is answered already.
+            AdapterError: one is malformed, or answers what was not asked or is answered already.
         """
-        answer = parse(line)
-        number = answer.get("id")
-        if type(number) is not int or number not in self._open:
-            raise AdapterError(f"it answered the id {shown(number)}, which is not open")
-        del self._open[number]
-        self.table[number - self._first] = self._labels.row(probabilities(answer))
+        for line in lines:
+            answer = parse(line)
+            number = answer.get("id")
+            if type(number) is not int or number not in self._open:
+                raise AdapterError(f"it answered the id {shown(number)}, which is not open")
+            del self._open[number]
+            self.table[number - self._first] = self._labels.row(probabilities(answer))
         return not self._open

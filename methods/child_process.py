@@ -62,8 +62,8 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(self._process.pid, resource.RLIMIT_CPU, (hard, hard))
 
-    def ask(self, lines: Iterator[bytes], take: Callable[[bytes], bool]) -> None:
-        """Sends lines as it reads them, and hands on the lines it writes until ``take`` says that it was the last.
+    def ask(self, lines: Iterator[bytes], take: Callable[[Sequence[bytes]], bool]) -> None:
+        """Sends lines as it reads them, and hands on the lines it writes until ``take`` says that these were all.
 
         Raises:
             AdapterError: it is silent for too long, or writes a line without end.
@@ -72,29 +72,27 @@ class Child:
         writer, reader, errors = self._streams
         heard = looked = time.monotonic()
         with selectors.DefaultSelector() as selector:
+            selector.register(writer, selectors.EVENT_WRITE)
             selector.register(reader, selectors.EVENT_READ)
             selector.register(errors, selectors.EVENT_READ)
-            selector.register(writer, selectors.EVENT_WRITE)
             while True:
-                for key, _ in selector.select(min(_LOOK, self._timeout)):
-                    if key.fd == writer:
-                        if not self._send(lines):
-                            selector.unregister(writer)
-                    elif key.fd == errors:
-                        self._listen(selector)
-                    else:
-                        for line in self._lines():
-                            heard = time.monotonic()
-                            if take(line):
-                                self._settle()
-                                return
+                ready = {key.fd for key, _ in selector.select(min(_LOOK, self._timeout))}
+                if writer in ready and not self._send(lines):
+                    selector.unregister(writer)
+                if errors in ready and not self._listen():
+                    selector.unregister(errors)
                 now = time.monotonic()
+                if reader in ready and (written := self._lines()):
+                    heard = now
+                    if take(written):
+                        break
                 if now - heard >= self._timeout:
                     self._settle()
                     raise AdapterError(f"it gave no answer for {self._timeout:g} s (does it flush its output?)")
                 if now - looked >= _LOOK:
                     looked = now
                     self._settle()
+        self._settle()
 
     def _send(self, lines: Iterator[bytes]) -> bool:
         """Writes what there is room for; says whether there may be more that it wants."""
@@ -110,15 +108,14 @@ class Child:
             return False
         return True
 
-    def _listen(self, selector: selectors.BaseSelector) -> None:
-        """Keeps the end of what it writes to its standard error."""
+    def _listen(self) -> bool:
+        """Keeps the end of what it writes to its standard error; says whether there may be more."""
         words = os.read(self._streams[2], _CHUNK)
-        if not words:
-            selector.unregister(self._streams[2])
         self._words = (self._words + words)[-_LAST_WORDS:]
+        return bool(words)
 
-    def _lines(self) -> Iterator[bytes]:
-        """Reads once and yields the whole lines that there are."""
+    def _lines(self) -> list[bytes]:
+        """Reads once and returns the whole lines that there are."""
         read = os.read(self._streams[1], _CHUNK)
         if not read:
             raise self._death()
@@ -126,7 +123,7 @@ class Child:
         for line in (*whole, self._read):
             if len(line) > MOST_BYTES:
                 raise AdapterError(f"it wrote a line of more than {MOST_BYTES} bytes")
-        yield from whole
+        return whole
 
     def _death(self) -> Died:
         self._settle()  # a process that is not waited for yet still tells what it used
@@ -138,7 +135,7 @@ class Child:
 
     def _last_words(self) -> str:
         with contextlib.suppress(BlockingIOError):
-            self._words = (self._words + os.read(self._streams[2], _CHUNK))[-_LAST_WORDS:]
+            self._listen()
         words = " ".join(self._words.decode("utf-8", "replace").split())
         return f" ({words})" if words else ""
 
@@ -174,6 +171,7 @@ def _end(guard: "subprocess.Popen[bytes]", process: "subprocess.Popen[bytes] | N
     guard.stdin.close()
     guard.wait()
     if process is not None:
+        process.kill()  # were it to have left the group
         process.wait()
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:

@@ -101,6 +101,13 @@ def test_labels_may_come_from_a_file(tmp_path: Path) -> None:
     assert options.labels("c=d=y, e=-") == {"c=d": "y", "e": "-"}
 
 
+def test_a_version_is_that_of_the_family() -> None:
+    registry.discover()
+    assert registry.version_of("exec:./classifier") == registry.families()["exec"].version
+    assert registry.version_of("majority") == registry.method("majority").version
+    assert registry.version_of("nosuch:./classifier") is registry.version_of("nosuch") is None
+
+
 def test_a_family_s_name_is_taken_once() -> None:
     registry.discover()
     with pytest.raises(UserError, match="the method family name exec is registered twice"):
@@ -155,6 +162,13 @@ def test_what_a_method_names_is_sent_where_it_is_missing(
     places = info.factory().files()  # type: ignore[attr-defined]
     assert all(path.is_relative_to(tmp_path / "cache") for path in places.values())
     assert set(places) == (sent if argument.startswith("exec") else set())
+
+
+def test_a_long_command_is_still_a_file_name(shell: Shell, mapped: tuple[str, ...]) -> None:
+    (shell.folder / "plugin.py").write_text(PLUGIN, encoding="utf-8")
+    name = f"constant:{'0' * 400}1"
+    done = shell("run", "--plugin", "plugin.py", "--method", name, *mapped, "--scenario", "random")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_contents_of_one_name_have_lines_of_their_own(shell: Shell, mapped: tuple[str, ...]) -> None:

@@ -34,6 +34,7 @@ if way == "lines":
     while True: print('{"id": 0, "label": "sql-injection"}')
 if way == "burn":
     while True: pass
+if way == "leaves": os.setsid()
 if way == "orphans": subprocess.Popen(["sleep", sys.argv[2]])
 if way == "backwards":
     asked = [json.loads(sys.stdin.readline())["id"] for _ in range(40)]
@@ -48,6 +49,7 @@ for line in sys.stdin:
     elif way == "sum": answer(id, probabilities={"sql-injection": 0.5, "open-redirect": 0.2})
     elif way == "id": answer(id + 1000)
     elif way == "twice": answer(0)
+    elif way == "more": answer(id); answer(id) if id == 39 else None
     elif way == "bare": print(json.dumps({"id": id}), flush=True)
     elif way == "few" and count == 10: sys.exit(0)
     elif way == "silent" and count > 10: pass
@@ -71,7 +73,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def opened(way: str, timeout: float = 5, labels: dict[str, str] | None = None) -> MethodInfo:
+def opened(way: str, timeout: float = 30, labels: dict[str, str] | None = None) -> MethodInfo:
     return registry.open_method(MethodRef("exec", f"{sys.executable} program.py {way}", labels or {}, timeout))
 
 
@@ -123,11 +125,12 @@ def test_labels_are_mapped_and_no_opinion_is_the_floor(folder: Path) -> None:
         ("sum", "sum to 0.7"),
         ("id", "the id 1000, which is not open"),
         ("twice", "the id 0, which is not open"),
+        ("more", "the id 39, which is not open"),
         ("bare", '"label" or an object "probabilities" is needed'),
     ],
 )
 def test_what_cannot_be_used_is_named(folder: Path, way: str, complaint: str) -> None:
-    predictor = fitted(way, timeout=5 if way in ("die", "few") else 0.3 if way in ("hang", "silent") else 10)
+    predictor = fitted(way, timeout=0.3 if way in ("hang", "silent") else 30)
     tracemalloc.start()
     began = time.monotonic()
     with pytest.raises(AdapterError, match=complaint):
@@ -135,7 +138,7 @@ def test_what_cannot_be_used_is_named(folder: Path, way: str, complaint: str) ->
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4e6, "output is not held"
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20
 
 
 def test_a_death_is_survived_once_and_noted(folder: Path) -> None:
@@ -177,9 +180,17 @@ def gone(word: str) -> bool:
     return not living(word)
 
 
+def test_one_that_leaves_its_group_ends_too(folder: Path) -> None:
+    word = f"{500 + os.getpid() / 1e7:.7f}"
+    predictor = fitted(f"leaves {word}")
+    assert len(predictor.predict_proba(PAYLOADS)) == 40
+    del predictor
+    assert gone(word)
+
+
 def test_its_whole_group_ends_with_the_predictor(folder: Path) -> None:
     word = f"{600 + os.getpid() / 1e7:.7f}"
-    predictor = fitted(f"orphans {word}", timeout=0.5)
+    predictor = fitted(f"orphans {word}", timeout=1.5)
     with pytest.raises(AdapterError):
         predictor.predict_proba(PAYLOADS)
     assert len(living(word)) == 2, "the program and what it started"
@@ -192,7 +203,7 @@ def test_bad_programs_end_their_own_cells_only(shell: Shell, mapped: tuple[str, 
     (shell.folder / "program.py").write_text(PROGRAM, encoding="utf-8")
     word = f"{700 + os.getpid() / 1e7:.7f}"
     reasons = {
-        f"orphans {word}": "the wall limit of 0.4 s of budget",
+        f"orphans {word}": "the wall limit of 1 s of budget",
         "prose": "no JSON",
         "die": "no model at hand",
         "few": "had no answer yet",
@@ -200,7 +211,7 @@ def test_bad_programs_end_their_own_cells_only(shell: Shell, mapped: tuple[str, 
     }
     names = {way: f"exec:{sys.executable} program.py {way}" for way in (*reasons, "good")}
     arguments = ("run", "--method", ",".join([*names.values(), "majority"]), *mapped, "--scenario", "random",
-                 "--seconds", 0.4)  # fmt: skip
+                 "--seconds", 1)  # fmt: skip
     done = shell(*arguments)
     assert done.returncode == 1, done.stdout + done.stderr
     for way, reason in reasons.items():

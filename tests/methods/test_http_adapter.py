@@ -124,12 +124,12 @@ def test_answers_reach_their_payloads(url: str, path: str) -> None:
     ],
 )
 def test_what_cannot_be_used_is_named(url: str, way: str, complaint: str) -> None:
-    predictor = fitted(f"{url}/{way}", timeout=0.3 if way in ("hang", "drip") else 5)
+    predictor = fitted(f"{url}/{way}", timeout=0.3 if way in ("hang", "drip") else 20)
     before = Handler.seen["classify"]
     began = time.monotonic()
     with pytest.raises(AdapterError, match=complaint):
         predictor.predict_proba(PAYLOADS)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 15
     assert Handler.seen["classify"] == before
 
 
