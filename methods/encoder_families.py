@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness import AdaptedMethod, MethodRef, Params, TrainingData, UserError, nearest, register_method_family
-from methods.encoder_method import REQUIRES, SHARED, EncoderMethod
+from methods.encoder_method import LAYERS, REQUIRES, SHARED, EncoderMethod
 from methods.text_guided import TextGuided
 from methods.transformer import Transformer
 
@@ -19,7 +19,7 @@ TOWERS = ("encoder", "byte-cnn", "ngrams")
     version=1,
     argument="ENCODER[:trained=N|whole]",
     kinds="ranked",
-    summary="transformer on any encoder, by Hugging Face id or folder; its top layer, N layers or all of it trained",
+    summary="transformer on any encoder, by Hugging Face id or folder; its two top layers, N layers or all of it trained",
     requires=REQUIRES,
 )
 class ChosenTransformer(AdaptedMethod, Transformer):
@@ -31,7 +31,7 @@ class ChosenTransformer(AdaptedMethod, Transformer):
         super().__init__(ref)
         given = _options(ref, {"encoder": str, "trained": _layers}, first="encoder")
         self.encoder = given.get("encoder", self.encoder)
-        self.trained = given.get("trained", 1)
+        self.trained = given.get("trained", LAYERS)
         self.shared = _shared(self)
 
     def content(self) -> Mapping[str, Any]:
@@ -69,7 +69,7 @@ class ChosenTextGuided(AdaptedMethod, TextGuided):
         )
         self.encoder = given.get("encoder", self.encoder)
         self.text_encoder = given.get("text-encoder", self.text_encoder)
-        self.trained = given.get("trained", 1)
+        self.trained = given.get("trained", LAYERS)
         self.trains_text = given.get("text-tower") == "trained"
         self._tower = given.get("tower", "encoder")
         self._hard = given.get("negatives") == "same-carrier"
@@ -151,5 +151,5 @@ def _identity(encoder: str) -> str:
 def _shared(method: EncoderMethod) -> str:
     if method.trained is None:
         return ""
-    as_built = (method.encoder, method.trained) == (EncoderMethod.encoder, 1)
+    as_built = (method.encoder, method.trained) == (EncoderMethod.encoder, LAYERS)
     return SHARED if as_built else f"trunk of {method.encoder}, {method.trained} trained"

@@ -13,6 +13,7 @@ REQUIRES = ("torch", "safetensors.torch", "tokenizers", "transformers.models.ber
 SHARED = "minilm-trunk"
 EPOCHS = 5
 BATCH = 16
+LAYERS = 2  # of six that are trained; those below are the frozen trunk
 TOWER_SPACE: Space = {
     "learning_rate": Float(2e-4, 3e-3, default=1e-3, log=True),
     "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
@@ -39,7 +40,7 @@ class EncoderMethod(TorchMethod):
     """
 
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
-    trained: int | None = 1
+    trained: int | None = LAYERS
 
     def check(self) -> None:
         """Refuses to start without the encoder's files."""
