@@ -19,7 +19,7 @@ TOWERS = ("encoder", "byte-cnn", "ngrams")
     version=1,
     argument="ENCODER[:trained=N|whole]",
     kinds="ranked",
-    summary="transformer on any encoder, by Hugging Face id or folder; its two top layers, N layers or all of it trained",
+    summary="transformer on any encoder, by Hugging Face id or folder; two layers, N or all of them trained",
     requires=REQUIRES,
 )
 class ChosenTransformer(AdaptedMethod, Transformer):
