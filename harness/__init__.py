@@ -8,7 +8,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness import duplicates, hashing, natural, ngrams, oracles, probes, registry, seeds, space, splits, taxonomy
+    from harness import (
+        duplicates,
+        hashing,
+        metrics,
+        natural,
+        ngrams,
+        oracles,
+        probes,
+        registry,
+        seeds,
+        space,
+        splits,
+        taxonomy,
+    )
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.corpus import Corpus, CorpusMeta, cached, cached_meta
     from harness.errors import UserError, nearest
@@ -54,6 +67,7 @@ __all__ = [
     "cached_meta",
     "duplicates",
     "hashing",
+    "metrics",
     "natural",
     "nearest",
     "ngrams",
@@ -86,6 +100,7 @@ _MODULES = frozenset(
     (
         "duplicates",
         "hashing",
+        "metrics",
         "natural",
         "ngrams",
         "oracles",

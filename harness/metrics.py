@@ -59,6 +59,11 @@ def balanced_accuracy(counts: npt.NDArray[np.int64]) -> float:
     return float((np.diag(counts)[present] / counts.sum(1)[present]).mean())
 
 
+def harmonic_mean(one: float, other: float) -> float:
+    """Returns the harmonic mean of two shares, 0 where either is 0 (zero-shot, Xian et al. 2019, arXiv 1707.00600)."""
+    return 2 * one * other / (one + other) if one + other > 0 else 0.0
+
+
 def worst_group_accuracy(hit: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64]) -> float:
     """Returns the lowest accuracy over the groups that have a row."""
     rows = np.bincount(groups)

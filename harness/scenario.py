@@ -13,6 +13,7 @@ from harness.payloads import Payloads
 ShiftType = Literal["none", "spurious-correlation", "attribute-generalization", "class-imbalance", "temporal", "source"]
 Rows = npt.NDArray[np.int64]
 NEUTRAL = "neutral"
+SEEN, UNSEEN = "seen", "unseen"  # environments of `zero-shot`
 
 
 @dataclass(frozen=True)

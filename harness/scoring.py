@@ -8,7 +8,7 @@ import numpy.typing as npt
 from harness import metrics
 from harness.corpus import Corpus
 from harness.derived import ATTACK, EXCISED
-from harness.scenario import NEUTRAL, Environment, Rows
+from harness.scenario import NEUTRAL, SEEN, UNSEEN, Environment, Rows
 
 Tables = Mapping[str, npt.NDArray[np.float32]]
 
@@ -33,6 +33,9 @@ def figures(corpus: Corpus, environments: Mapping[str, Environment], tables: Tab
             base = _same_rows(environments[environment.base].rows, environment.rows)
             before = predicted[environment.base][base]
             out[name] |= metrics.against_base(truth, before, predicted[name], environment.draws, classes)
+    if SEEN in environments and UNSEEN in environments:
+        both = (out[name]["balanced_accuracy"] for name in (SEEN, UNSEEN))
+        out[UNSEEN]["harmonic_mean"] = metrics.harmonic_mean(*both)
     if EXCISED in environments and ATTACK in environments:
         out[EXCISED] |= _attribution(corpus, environments, tables)
     return out

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from harness.board.collect import Board, Row
 from harness.derived import ATTACK, EXCISED, PERTURBED
+from harness.scenario import SEEN, UNSEEN
 
 Table = tuple[str, list[str], list[list[str]]]  # caption, header, lines
 
@@ -18,6 +19,7 @@ def diagnostics(board: Board) -> list[Table]:
     found = [
         *(table for scenario in board.scenarios for table in (_cues(board, scenario), _perturbed(board, scenario))),
         *(_attack(board, scenario) for scenario in board.scenarios),
+        *(_zero_shot(board, scenario) for scenario in board.scenarios),
         _probes(board),
     ]
     return [table for table in found if table is not None]
@@ -75,6 +77,15 @@ def _attack(board: Board, scenario: str) -> Table | None:
         for row in board.rows
     )
     return f"{scenario}: macro-F1 without the attack, with it alone; occlusion", header, _lines(board, header, cells)
+
+
+def _zero_shot(board: Board, scenario: str) -> Table | None:
+    if not _columns(board, scenario, "harmonic_mean"):
+        return None
+    header = ["method", "seen classes", "unseen classes", "harmonic mean"]
+    places = ((SEEN, "balanced_accuracy"), (UNSEEN, "balanced_accuracy"), (UNSEEN, "harmonic_mean"))
+    cells = ([figure(row.figure((scenario, env), metric)) for env, metric in places] for row in board.rows)
+    return f"{scenario}: balanced accuracy, all classes being candidates", header, _lines(board, header, cells)
 
 
 def _probes(board: Board) -> Table | None:

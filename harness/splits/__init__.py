@@ -12,7 +12,7 @@ from harness.splits.sources import leave_one_source_out, testable_sources
 from harness.splits.tail import long_tail
 from harness.splits.time import TEMPORAL_SHARE, WINDOWS, cutoff, days, iso, temporal, windows
 from harness.splits.units import disjoint, random
-from harness.splits.unseen import UNSEEN_FOLDS, harmonic_mean, unseen_classes, zero_shot
+from harness.splits.unseen import UNSEEN_FOLDS, unseen_classes, zero_shot
 
 __all__ = [
     "FOLDS",
@@ -29,7 +29,6 @@ __all__ = [
     "cutoff",
     "days",
     "disjoint",
-    "harmonic_mean",
     "iso",
     "leave_one_source_out",
     "link",

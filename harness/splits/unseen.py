@@ -25,8 +25,3 @@ def zero_shot(folds: Folds, sizes: Sizes) -> tuple[Parts, tuple[int, ...]]:
     tested = folds.held & folds.tested
     pool = ~folds.held & ~new
     return finish(folds, sizes, pool=pool, id_rows=tested & ~new, test=tested & new), unseen
-
-
-def harmonic_mean(seen: float, unseen: float) -> float:
-    """Returns the harmonic mean of two scores, 0 where either is 0."""
-    return 2 * seen * unseen / (seen + unseen) if seen + unseen > 0 else 0.0

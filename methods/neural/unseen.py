@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from harness import Context, Descriptions, TrainingData, splits
+from harness import Context, Descriptions, TrainingData, metrics
 from methods.neural.scorers import Prototypes
 from methods.neural.training import TorchPredictor
 
@@ -82,5 +82,5 @@ def _best_penalty(
         guess = candidates[shifted[:, candidates].argmax(axis=1)]
         recall = {c: float((guess[labels == c] == c).mean()) for c in candidates.tolist() if (labels == c).any()}
         sides = [np.mean([recall[c] for c in side.tolist() if c in recall]) for side in (trained, playing)]
-        best = max(best, (splits.harmonic_mean(float(sides[0]), float(sides[1])), -penalty))
+        best = max(best, (metrics.harmonic_mean(float(sides[0]), float(sides[1])), -penalty))
     return -best[1]
