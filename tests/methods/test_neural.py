@@ -4,15 +4,17 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from harness import Payloads
+from harness import Context, Descriptions, Payloads, TrainingData
 from methods.neural import losses
 from methods.neural.heads import Alignment, AlignmentHead, PayloadContrastHead
 from methods.neural.inputs import ByteInputs, HiddenInputs, NgramInputs
 from methods.neural.scorers import Prototypes
+from methods.neural.stage_one import permuted
 from methods.neural.text import Ragged, payload_text
 from methods.neural.text_side import TextSide
 from methods.neural.towers import ByteCNN, ByteTransformer, NgramBag
 from methods.neural.training import batches
+from methods.neural.unseen import _best_penalty, without
 
 
 def test_payload_text_puts_the_body_before_the_headers() -> None:
@@ -158,7 +160,7 @@ def test_byte_transformer_does_not_see_its_padding() -> None:
 
 
 def test_ngram_bag_weighs_ngrams_to_unit_length() -> None:
-    buckets, weights = NgramInputs(Payloads.from_list([b"aab", b""]), 2, 17).batch(np.arange(2))
+    buckets, weights = NgramInputs(Payloads.from_list([b"aab", b""]), 2, 15).batch(np.arange(2))
     assert weights.norm(dim=1).tolist() == pytest.approx([1.0, 0.0], abs=1e-6)
     assert torch.isfinite(NgramBag(8, 2)(buckets, weights)).all()
 
@@ -181,3 +183,33 @@ def test_a_contrast_anchor_without_a_positive_is_not_in_the_mean() -> None:
     logits = (vectors @ vectors.T / 0.1).fill_diagonal_(-torch.inf)
     by_row = -torch.log_softmax(logits, dim=1)
     assert torch.allclose(whole, (by_row[0, 1] + by_row[1, 0]) / 2, atol=1e-5)
+
+
+def test_the_penalty_on_seen_classes_is_the_least_with_the_best_harmonic_mean() -> None:
+    labels = np.array([0, 0, 1, 1, 2, 2])
+    scores = np.array([[0.9, 0, 0.1], [0.8, 0, 0.1], [0, 0.9, 0.1], [0, 0.4, 0.3], [0.5, 0, 0.4], [0, 0.71, 0.3]])
+    best = _best_penalty(scores.astype(np.float32), 1.0, labels, np.array([0, 1]), np.array([2]))
+    # Without a penalty class 2 is never named; 0.125 frees one of its rows and takes row 3; 0.425 frees both.
+    assert best == pytest.approx(0.425, abs=1e-6)
+
+
+def test_unseen_classes_are_left_out_with_their_texts() -> None:
+    texts = Descriptions(("a", "b", "c", "d"), np.array([0, 1, 2, 1]), np.array([0, 1, 2, -1]))
+    data = TrainingData(Payloads.from_list([b"0", b"1", b"2", b"1"]), np.array([0, 1, 2, 1]), texts)
+    left = without(data, np.array([1]))
+    assert left.labels.tolist() == [0, 2]
+    assert left.descriptions.texts == ("a", "c")
+    assert left.descriptions.of_row.tolist() == [0, 1]
+    assert left.descriptions.labels.tolist() == [0, 2]
+
+
+def test_permuted_texts_belong_to_another_class_in_training_and_in_inference() -> None:
+    side = text_side("anchors")
+    data = TrainingData(Payloads.from_list([b"0", b"1", b"2"]), np.array([0, 1, 2]))
+    moved = permuted(side, data, Context(3, (), "cpu", "float32", None))
+    assert (moved.labels != side.labels).all()
+    for row in (0, 1):
+        assert moved.labels[moved.of_row[row]] == row, "a row's own text is one of its new class"
+    assert moved.of_row[2] == -1
+    for text in range(4):
+        assert torch.equal(moved.anchors[moved.labels[text]], side.anchors[side.labels[text]])
