@@ -10,6 +10,8 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.scenario import Sizes
+
 PLAIN_WIDTH = 160  # columns where the output is no terminal
 
 Plugin = Annotated[
@@ -103,6 +105,22 @@ def _labels_of(path: str) -> dict[str, str]:
     if not isinstance(table, dict) or not all(isinstance(ours, str) for ours in table.values()):
         raise UserError(f'--labels {path}: an object of texts is needed, as in {{"sqli": "sql-injection"}}.')
     return table
+
+
+def rows(text: str | None, default: "Sizes") -> "Sizes":
+    """Reads ``--rows``: most rows of training, validation and each test, or ``all``.
+
+    Raises:
+        UserError: there are not three of them, or one is neither a number from 1 nor all.
+    """
+    from harness.scenario import Sizes
+
+    if text is None:
+        return default
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 3 or not all(part == "all" or (part.isdigit() and int(part) > 0) for part in parts):
+        raise UserError(f"--rows {text}: three numbers from 1, or all, are needed, as in 440,110,220.")
+    return Sizes(*(None if part == "all" else int(part) for part in parts))
 
 
 def seeds(text: str | None, default: int) -> list[int]:

@@ -32,6 +32,9 @@ def run(
     preset: Annotated[
         str, typer.Option(metavar="quick|standard|full", help="Sizes, seeds, trials, seconds.")
     ] = "quick",
+    rows: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Most rows of training, validation, each test; all is no bound.")
+    ] = None,
     sampler: Annotated[
         str, typer.Option(metavar="random|tpe", help="How trials after the first are drawn.")
     ] = "random",
@@ -107,7 +110,9 @@ def run(
     extras = choices.extras(perturb, depth, draws, diagnostics)
     work = [(spec, methods) for spec in scenarios] + (choices.probe_work(scenarios, corpus) if diagnostics else [])
     store = Store(results)
-    plan = make_plan(work, benchmark, corpus, chosen_seeds, budget, sizes.sizes, preset, store, extras)
+    plan = make_plan(
+        work, benchmark, corpus, chosen_seeds, budget, options.rows(rows, sizes.sizes), preset, store, extras
+    )
     if shard:
         plan = plan.shard(*options.shard(shard))
         if not plan.cells:

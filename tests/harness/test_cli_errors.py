@@ -30,6 +30,7 @@ def check(shell: Shell, arguments: tuple[object, ...], complaint: str) -> None:
         (("--trials", 0), "--trials 0"),
         (("--seconds", -1), "--seconds -1"),
         (("--seeds", "x"), "--seeds x"),
+        (("--rows", "10,20"), "--rows 10,20: three numbers from 1"),
         (("--seeds", "4-2"), "--seeds 4-2"),
         (("--workers", 0), "--workers 0"),
         (("--memory", "lots"), "--memory lots"),
