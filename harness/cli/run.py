@@ -89,6 +89,7 @@ def run(
 
     console = options.terminal()
     sizes = find_preset(preset)
+    parts = options.rows(rows, sizes.sizes)
     chosen_seeds = options.seeds(seeds, sizes.seeds)
     budget = Budget(
         choices.positive("--trials", trials, sizes.trials),
@@ -111,7 +112,7 @@ def run(
     work = [(spec, methods) for spec in scenarios] + (choices.probe_work(scenarios, corpus) if diagnostics else [])
     store = Store(results)
     plan = make_plan(
-        work, benchmark, corpus, chosen_seeds, budget, options.rows(rows, sizes.sizes), preset, store, extras
+        work, benchmark, corpus, chosen_seeds, budget, parts, preset, store, extras
     )
     if shard:
         plan = plan.shard(*options.shard(shard))
