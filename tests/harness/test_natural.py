@@ -367,6 +367,7 @@ def test_real_requests_carry_what_their_columns_promise(cache: Path) -> None:
         "temporal",
         "natural-90",
         "long-tail",
+        "zero-shot",
     ]
     assert "too coarse for 4 windows" in benchmark.unavailable()["temporal-windows"]
     corpus = benchmark.corpus()
