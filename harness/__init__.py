@@ -8,7 +8,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness import duplicates, hashing, natural, ngrams, oracles, probes, registry, seeds, space, splits, taxonomy
+    from harness import (
+        duplicates,
+        hashing,
+        natural,
+        ngrams,
+        oracles,
+        probes,
+        registry,
+        saving,
+        seeds,
+        space,
+        splits,
+        taxonomy,
+        testing,
+    )
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.corpus import Corpus, CorpusMeta, cached, cached_meta
     from harness.errors import UserError, nearest
@@ -56,10 +70,12 @@ __all__ = [
     "register_benchmark",
     "register_method",
     "registry",
+    "saving",
     "seeds",
     "space",
     "splits",
     "taxonomy",
+    "testing",
 ]
 
 _HOME = {
@@ -83,10 +99,12 @@ _MODULES = frozenset(
         "oracles",
         "probes",
         "registry",
+        "saving",
         "seeds",
         "space",
         "splits",
         "taxonomy",
+        "testing",
     )
 )
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

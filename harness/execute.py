@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness import hashing, metrics, registry, seeds
+from harness import hashing, metrics, models, registry, seeds
 from harness.benchmark import BenchmarkRef
 from harness.budget import Budget, Ledger, TrialCost, peak_megabytes
 from harness.corpus import Corpus
 from harness.derived import NO_EXTRAS, Additions, Extras, additions
+from harness.errors import UserError
 from harness.method import Context, Descriptions, Method, Precision, Predictor, Tag, TrainingData
 from harness.record import PerturbationCounts, Result
 from harness.scenario import Environment, Scenario, Sizes
@@ -39,6 +41,7 @@ class Task:
     extras: Extras = NO_EXTRAS
     plugins: tuple[str, ...] = ()
     part: str | None = None  # prepare the method's shared step for this part of the scenario, and nothing else
+    model: str = ""  # folder that takes the frozen predictor; empty where it is not kept
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Outcome:
     trials: list[TrialCost]
     predict_seconds: float
     peak_memory_mb: float
+    not_kept: str = ""  # why the predictor is not in the folder that the task names for it
 
 
 def execute(task: Task, on_trial: Callable[[int], None], report: Callable[[int, float], None]) -> Outcome:
@@ -75,15 +79,29 @@ def execute(task: Task, on_trial: Callable[[int], None], report: Callable[[int, 
     context = _context(task, data.classes, ledger, report)
     tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
     compute_seconds = ledger.own
+    not_kept = _keep(task, tuned.predictor, method, context)
+    began = ledger.own
     result = _score(task, tuned, method, data)
     return Outcome(
         result=result,
         compute_seconds=compute_seconds,
         shared_seconds=ledger.shared.charged,
         trials=ledger.trials,
-        predict_seconds=ledger.own - compute_seconds,
+        predict_seconds=ledger.own - began,
         peak_memory_mb=max([peak_megabytes(), *(trial.peak_memory_mb for trial in ledger.trials)]),
+        not_kept=not_kept,
     )
+
+
+def _keep(task: Task, predictor: Predictor, method: Method, context: Context) -> str:
+    """Saves the frozen predictor where the task wants it; returns why it failed, for the cell is done all the same."""
+    if not task.model:
+        return ""
+    try:
+        models.keep(predictor, method.info, context, Path(task.model), task.key)
+    except Exception as error:  # whatever a method's own code raises
+        return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return ""
 
 
 def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Callable[[int, float], None]) -> Context:

@@ -19,7 +19,7 @@ from harness.record import FailureKind, Provenance
 from harness.worker import work
 
 _LAST_WORDS = 5.0  # seconds a process may take to end after its final message
-_SINGLE_THREADED = {
+SINGLE_THREADED = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -146,7 +146,7 @@ class LocalExecutor:
                 _end(cell)
 
     def _context(self) -> BaseContext:
-        os.environ |= _SINGLE_THREADED
+        os.environ |= SINGLE_THREADED
         if "forkserver" not in multiprocessing.get_all_start_methods():
             return multiprocessing.get_context("spawn")
         context = multiprocessing.get_context("forkserver")

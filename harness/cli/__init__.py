@@ -10,6 +10,7 @@ from harness.cli.budget import budget
 from harness.cli.data import data_app
 from harness.cli.leaderboard import leaderboard
 from harness.cli.listing import list_app
+from harness.cli.predict import predict
 from harness.cli.run import run
 from harness.cli.status import status
 from harness.cli.verify import verify
@@ -23,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(run)
+app.command()(predict)
 app.command()(leaderboard)
 app.command()(audit)
 app.command()(budget)
