@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harness.corpus import Corpus
     from harness.method import Predictor
     from harness.models import Manifest
+    from harness.record import Record
     from harness.shared import Arrays
 
 _BATCH = 1024  # payloads predicted at a time, which bounds the memory
@@ -48,8 +49,7 @@ def predict(
     found = store.find(record)
     folder = store.model_path(found.cell, found.key)
     if found.status != "done" or not folder.is_dir():
-        why = f"its cell is {found.status}" if found.status != "done" else "its run had no --save-models"
-        raise UserError(f"--record {record}: no predictor was kept of {found.cell.method}; {why}.")
+        raise UserError(f"--record {record}: no predictor was kept of {found.cell.method}; {_why(found)}.")
     choices.require(registry.method(found.cell.method))
     data = registry.open_benchmark(choices.benchmark_ref(corpus, mapping, where)).corpus()
     predictor, manifest = restore(folder, found.key, shared=_not_shared)
@@ -59,6 +59,17 @@ def predict(
             print(line)
     else:
         _write(out, lines)
+
+
+def _why(record: "Record") -> str:
+    from harness import registry
+    from harness.models import loadable
+
+    if record.status != "done":
+        return f"its cell is {record.status}"
+    if not loadable(registry.method(record.cell.method)):
+        return "the method does not say how one is saved"
+    return "run its cell again with --save-models"
 
 
 def _not_shared(step: str, content: str, compute: "Callable[[], Arrays]") -> "Arrays":
