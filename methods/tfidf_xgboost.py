@@ -62,17 +62,28 @@ class TfIdfXGBoost(Method):
             _matrix(rows[:, columns], train.labels),
             num_boost_round=120,
             evals=[(_matrix(features.transform(validation.payloads)[:, columns], validation.labels), "validation")],
-            early_stopping_rounds=15,
+            callbacks=[xgboost.callback.EarlyStopping(rounds=15), _clock(context)],
             verbose_eval=False,
         )
-        return _Trees(features, columns, booster[: booster.best_iteration + 1])
+        return _Trees(features, columns, booster[: booster.best_iteration + 1], len(context.classes))
 
     def load(self, folder: Path, context: Context) -> Predictor:
         """Reads the trees."""
         import xgboost
 
         booster = xgboost.Booster({"nthread": 1}, model_file=folder / TREES)
-        return _Trees(TfIdf.load(folder), saving.read_arrays(folder)["columns"], booster)
+        return _Trees(TfIdf.load(folder), saving.read_arrays(folder)["columns"], booster, len(context.classes))
+
+
+def _clock(context: Context) -> "xgboost.callback.TrainingCallback":
+    """Returns what ends the boosting when the cell's seconds are spent; it is asked after early stopping is."""
+    import xgboost
+
+    class Clock(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model: object, epoch: int, evals_log: object) -> bool:
+            return context.should_stop()
+
+    return Clock()
 
 
 def _matrix(table: "csr_array", labels: npt.NDArray[np.int64] | None = None) -> "xgboost.DMatrix":
@@ -83,12 +94,15 @@ def _matrix(table: "csr_array", labels: npt.NDArray[np.int64] | None = None) -> 
 
 
 class _Trees(Predictor):
-    def __init__(self, features: TfIdf, columns: npt.NDArray[np.int64], booster: "xgboost.Booster") -> None:
-        self._features, self._columns, self._booster = features, columns, booster
+    def __init__(
+        self, features: TfIdf, columns: npt.NDArray[np.int64], booster: "xgboost.Booster", classes: int
+    ) -> None:
+        self._features, self._columns, self._booster, self._classes = features, columns, booster, classes
 
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
         table = self._features.transform(payloads)[:, self._columns]
-        return np.asarray(self._booster.predict(_matrix(table)), dtype=np.float32)
+        shares = np.asarray(self._booster.predict(_matrix(table)), dtype=np.float32)
+        return shares.reshape(len(payloads), self._classes)
 
     def save(self, folder: Path) -> None:
         self._features.save(folder)

@@ -7,6 +7,7 @@ import typer
 
 from harness.cli.audit import audit
 from harness.cli.budget import budget
+from harness.cli.check_method import check_method
 from harness.cli.data import data_app
 from harness.cli.leaderboard import leaderboard
 from harness.cli.listing import list_app
@@ -30,6 +31,7 @@ app.command()(audit)
 app.command()(budget)
 app.command()(verify)
 app.command()(status)
+app.command()(check_method)
 app.add_typer(list_app, name="list")
 app.add_typer(data_app, name="data")
 

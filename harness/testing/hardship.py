@@ -16,7 +16,7 @@ def trains_on_oddities(subject: Subject) -> str:
     except CheckFailed as failure:
         culprit, reason = _culprit(subject, failure)
         raise CheckFailed(f"with {culprit} in the data, {reason}") from failure
-    return ", ".join(SINGLE)
+    return ""
 
 
 def _culprit(subject: Subject, failure: CheckFailed) -> tuple[str, str]:
@@ -40,7 +40,7 @@ def predicts_oddities(subject: Subject) -> str:
         subject.predict(subject.predictor, Payloads.from_list(PAYLOADS.values()))
     except CheckFailed as failure:
         raise CheckFailed(f"for {', '.join(PAYLOADS)} together, {failure}") from failure
-    return ", ".join(PAYLOADS)
+    return ""
 
 
 def bounds_its_memory(subject: Subject) -> str:

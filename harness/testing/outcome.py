@@ -26,13 +26,13 @@ class Check:
         name: letters and hyphens.
         summary: what is asked, in a few words.
         function: returns what was seen, raises `CheckFailed` or `NotApplicable`.
-        fits: whether it needs a fitted predictor, so that it is passed over where the method does not fit at all.
+        needs: checks that must not have failed for this one to have something to look at.
     """
 
     name: str
     summary: str
     function: "Callable[[Subject], str]"
-    fits: bool = True
+    needs: tuple[str, ...] = ("fits", "gives-probabilities")
 
 
 @dataclass(frozen=True)

@@ -40,18 +40,22 @@ class Fitted:
 class Subject:
     """A registered method, its toy, and what has been made of the two so far.
 
+    Args:
+        info: of the method.
+        shared: where shared steps are kept; a folder that ends with the subject by default.
+
     Attributes:
         info: of the method.
         toy: what it is tried on.
-        changed: after `fitted`, the names of the arrays that the fit changed in the data it was handed.
+        changed: names of what the method has changed so far in the data it was handed.
     """
 
-    def __init__(self, info: MethodInfo) -> None:
+    def __init__(self, info: MethodInfo, shared: SharedSteps | None = None) -> None:
         self.info = info
         self.toy = toy.toy()
         self.changed: list[str] = []
-        self._folder = tempfile.TemporaryDirectory(prefix="harness-testing-")
-        self.shared = SharedSteps(Path(self._folder.name))
+        self._folder = None if shared else tempfile.TemporaryDirectory(prefix="harness-testing-")
+        self.shared = shared or SharedSteps(Path(self._folder.name if self._folder else ""))
 
     def context(
         self, classes: tuple[str, ...] = toy.CLASSES, should_stop: Callable[[], bool] = lambda: False
@@ -128,8 +132,11 @@ class Subject:
         Raises:
             CheckFailed: it raised, or returned no table of float32 probabilities.
         """
+        own = payloads[:]
         with guarded("predict_proba"):
-            table = predictor.predict_proba(payloads)
+            table = predictor.predict_proba(own)
+        if own != payloads:
+            self.changed.append("the payloads of predict_proba")
         try:
             metrics.check_probabilities(table, len(payloads), classes)
         except metrics.PredictionError as error:
