@@ -11,6 +11,7 @@ from harness.cli.check_method import check_method
 from harness.cli.data import data_app
 from harness.cli.leaderboard import leaderboard
 from harness.cli.listing import list_app
+from harness.cli.new_method import new_method
 from harness.cli.predict import predict
 from harness.cli.run import run
 from harness.cli.status import status
@@ -32,6 +33,7 @@ app.command()(budget)
 app.command()(verify)
 app.command()(status)
 app.command()(check_method)
+app.command()(new_method)
 app.add_typer(list_app, name="list")
 app.add_typer(data_app, name="data")
 
