@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 
 from harness import BenchmarkRef, Payloads, Sizes, UserError, hashing, models, registry, saving
+from harness.cli import options
 from harness.store import Store, read
 from tests.conftest import Shell, results_of
 
+MAP = "payload=raw,label=class,group=cve,date=published"
 METHODS = ("majority", "nearest-neighbor", "tfidf-logreg", "tfidf-xgboost")
-RUN = ("run", "--method", ",".join(METHODS), "--scenario", "iid", "--trials", 2, "--save-models")
+RUN = ("run", "--method", ",".join(METHODS), "--scenario", "random", "--trials", 2, "--save-models")
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Shell:
+def kept(tmp_path_factory: pytest.TempPathFactory, cache: Path, requests_file: Path) -> Shell:
     """A run that kept its predictors; read it, or copy it."""
     shell = Shell(tmp_path_factory.mktemp("kept"), cache)
-    done = shell(*RUN)
+    done = shell(*RUN, "--bench", f"files:{requests_file}", "--map", MAP)
     assert done.returncode == 0, done.stdout + done.stderr
     return shell
 
@@ -32,48 +34,47 @@ def shell(kept: Shell, tmp_path: Path) -> Shell:
 
 
 def record_of(shell: Shell, method: str) -> Path:
-    return next(shell.folder.glob(f"results/local/synthetic/iid/{method}-s0-*.json"))
+    return next(shell.folder.glob(f"results/local/*/random/{method}-s0-*.json"))
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_another_process_predicts_what_the_record_says(kept: Shell, method: str) -> None:
+def test_another_process_predicts_what_the_record_says(kept: Shell, requests_file: Path, method: str) -> None:
     record = read(record_of(kept, method))
-    done = kept("predict", "synthetic", "--record", record.key[:12])
+    done = kept("predict", f"files:{requests_file}", "--map", MAP, "--record", record.key[:12])
     assert done.returncode == 0, done.stderr
     lines = {line["sample"]: line for line in map(json.loads, done.stdout.splitlines())}
     registry.discover()
-    benchmark = registry.open_benchmark(BenchmarkRef("synthetic"))
+    benchmark = registry.open_benchmark(BenchmarkRef("files", str(requests_file), options.mapping([MAP])))
     corpus = benchmark.corpus()
     assert len(lines) == len(corpus)
-    spec = next(spec for spec in benchmark.scenarios() if spec.name == "iid")
+    spec = next(spec for spec in benchmark.scenarios() if spec.name == "random")
     scenario = benchmark.build(corpus, spec, 0, Sizes(*record.cell.sizes))
     assert record.result is not None
     loaded, _ = models.restore(record_of(kept, method).with_suffix(".model"), record.key)
     for name, environment in scenario.environments.items():
         table = loaded.predict_proba(environment.render(corpus))
         assert hashing.of_array(table.argmax(1).astype(np.int16)) == record.result.predictions[name]
-    rows = np.arange(0, len(corpus), 101)
-    table = loaded.predict_proba(corpus.payloads(rows))
-    for sample, row in zip(corpus.table.column("sample").take(rows).to_pylist(), table, strict=True):
+    table = loaded.predict_proba(corpus.payloads(np.arange(len(corpus))))
+    for sample, row in zip(corpus.table.column("sample").to_pylist(), table, strict=True):
         line = lines[sample]
         there = np.array([line["probabilities"][name] for name in corpus.classes], np.float32)
         assert np.array_equal(there, row)
         assert line["class"] == corpus.classes[int(row.argmax())]
 
 
-def test_keeping_changes_no_result(kept: Shell, tmp_path: Path) -> None:
+def test_keeping_changes_no_result(kept: Shell, tmp_path: Path, mapped: tuple[str, ...]) -> None:
     plain = Shell(tmp_path, kept.cache)
-    assert plain(*RUN[:-1]).returncode == 0
+    assert plain(*RUN[:-1], *mapped).returncode == 0
     assert not list(tmp_path.glob("results/local/*/*/*.model"))
     assert results_of(tmp_path / "results/local") == results_of(kept.folder / "results/local")
 
 
-def test_cells_without_a_predictor_run_again_for_it(shell: Shell) -> None:
-    assert "0 to run, 4 with a record" in shell(*RUN).stdout
+def test_cells_without_a_predictor_run_again_for_it(shell: Shell, mapped: tuple[str, ...]) -> None:
+    assert "0 to run, 4 with a record" in shell(*RUN, *mapped).stdout
     before = results_of(shell.folder / "results/local")
     shutil.rmtree(record_of(shell, "majority").with_suffix(".model"))
-    assert "0 to run" in shell(*RUN[:-1]).stdout
-    again = shell(*RUN)
+    assert "0 to run" in shell(*RUN[:-1], *mapped).stdout
+    again = shell(*RUN, *mapped)
     assert again.returncode == 0
     assert "1 cells with a record and without a predictor run again" in again.stdout
     assert record_of(shell, "majority").with_suffix(".model").is_dir()
@@ -104,17 +105,17 @@ class BreaksMethod(Method):
 """
 
 
-def test_what_cannot_be_saved_is_said_and_costs_no_result(shell: Shell) -> None:
+def test_what_cannot_be_saved_is_said_and_costs_no_result(shell: Shell, mapped: tuple[str, ...]) -> None:
     (shell.folder / "plugin.py").write_text(PLUGIN, encoding="utf-8")
-    arguments = ("run", "--plugin", "plugin.py", "--scenario", "iid", "--save-models", "--results", "other", "--method")
+    arguments = ("run", *mapped, "--plugin", "plugin.py", *RUN[3:5], "--save-models", "--results", "other", "--method")
     done = shell(*arguments, "says-nothing")
     assert done.returncode == 0, done.stdout
     assert "no predictor is kept of says-nothing" in done.stdout
     failing = shell(*arguments, "breaks")
     assert failing.returncode == 1
-    assert "predictor not kept: breaks on iid, seed 0: OSError: no room" in failing.stdout
+    assert "predictor not kept: breaks on random, seed 0: OSError: no room" in failing.stdout
     assert {r["status"] for r in results_of(shell.folder / "other").values()} == {"done"}
-    assert [p for p in (shell.folder / "other/synthetic/iid").iterdir() if p.suffix != ".json"] == []
+    assert {path.suffix for path in (shell.folder / "other").glob("*/random/*")} == {".json"}
     key = next((shell.folder / "other").glob("*/*/says*.json")).stem[-16:]
     refused = shell("predict", "synthetic", "--record", key, "--results", "other", "--plugin", "plugin.py")
     assert refused.returncode == 2
@@ -139,7 +140,7 @@ def _flip(path: Path) -> None:
         ("tfidf.json", Path.unlink, "is missing"),
         ("manifest.json", Path.unlink, "cannot be read"),
         ("manifest.json", lambda p: p.write_bytes(p.read_bytes()[:200]), "no whole manifest"),
-        ("manifest.json", lambda p: p.write_text(p.read_text().replace("sql-", "nosql-")), "was changed after"),
+        ("manifest.json", lambda p: p.write_text(p.read_text().replace("path-", "pith-")), "was changed after"),
         ("extra.txt", lambda p: p.write_text("x"), "is not of the saved model"),
     ],
 )
