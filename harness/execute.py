@@ -1,5 +1,6 @@
 """The life of one cell inside a worker: tune, freeze, score."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,7 @@ def _keep(task: Task, predictor: Predictor, method: Method, context: Context) ->
     """Saves the frozen predictor where the task wants it; returns why it failed, for the cell is done all the same."""
     if not task.model:
         return ""
+    shutil.rmtree(task.model, ignore_errors=True)  # of a run that was killed; nobody else is at this cell
     try:
         models.keep(predictor, method.info, context, Path(task.model), task.key)
     except Exception as error:  # whatever a method's own code raises

@@ -122,7 +122,7 @@ def make_plan(
         preset: whose sizes they are.
         store: where records may be already.
         extras: environments that every scenario gets.
-        keep: whether predictors are wanted, of the methods that can save them.
+        keep: whether predictors are wanted, of the methods that can save them; those of probes never are.
 
     Raises:
         UserError: a record of one of the cells cannot be read.
@@ -150,10 +150,15 @@ def make_plan(
     return Plan(cells, cached, frozenset(_without_model(cells, cached, store)) if keep else frozenset())
 
 
+def _keepable(cell: Cell) -> bool:
+    """Whether a predictor can be kept, and is one of whole payloads: a probe's would be asked what it never saw."""
+    return loadable(cell.method) and not cell.scenario.view
+
+
 def _without_model(cells: Iterable[Cell], cached: Mapping[str, Record], store: Store) -> Iterator[str]:
     for cell in cells:
         record = cached.get(cell.key)
-        if record is not None and loadable(cell.method) and not store.has_model(record):
+        if record is not None and _keepable(cell) and not store.has_model(record):
             yield record.key
 
 
@@ -249,7 +254,7 @@ class _Run:
 
     def _task(self, cell: Cell, plugins: tuple[str, ...]) -> Task:
         task = _task(cell, plugins)
-        if not (self.keep and loadable(cell.method)):
+        if not (self.keep and _keepable(cell)):
             return task
         return replace(task, model=str(self.store.model_draft(_info(cell), cell.key).absolute()))
 
@@ -284,7 +289,7 @@ class _Run:
             return True
         self.tally.records.append(record)
         self.claims.give_back(cell.key)
-        if self.keep and loadable(cell.method) and not self.store.has_model(record):
+        if self.keep and _keepable(cell) and not self.store.has_model(record):
             self.tally.unkept.append(f"{cell.label}: another run made its record, and kept no predictor; run again")
         self.on_event(Elsewhere(_task(cell, ())))
         return False

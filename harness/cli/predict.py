@@ -64,9 +64,12 @@ def predict(
 def _why(record: "Record") -> str:
     from harness import registry
     from harness.models import loadable
+    from harness.views import AT
 
     if record.status != "done":
         return f"its cell is {record.status}"
+    if AT in record.cell.scenario:
+        return "it is a probe, which sees a part of each payload only"
     if not loadable(registry.method(record.cell.method)):
         return "the method does not say how one is saved"
     return "run its cell again with --save-models"

@@ -163,6 +163,28 @@ def test_the_model_of_another_record_is_refused(shell: Shell) -> None:
         models.restore(here, read(record_of(shell, "majority")).key)
 
 
+def test_what_a_killed_run_left_is_no_part_of_the_next(shell: Shell, mapped: tuple[str, ...]) -> None:
+    place = record_of(shell, "majority").with_suffix(".model")
+    shutil.rmtree(place)
+    for draft in (place.with_name(f".writing-{place.name}"), place.with_name(".writing-another.model")):
+        draft.mkdir()
+        (draft / "left").touch()
+    assert shell(*RUN, *mapped).returncode == 0
+    assert {path.name for path in place.iterdir()} == {"arrays.safetensors", "manifest.json"}
+    assert not list(place.parent.glob(".writing-*"))
+
+
+def test_probes_are_not_kept(shell: Shell, mapped: tuple[str, ...]) -> None:
+    arguments = ("--method", "majority", "--scenario", "random@length", "--trials", 1, "--save-models")
+    for _ in range(2):
+        done = shell("run", *arguments, *mapped, "--results", "probes")
+        assert done.returncode == 0, done.stdout
+    assert "0 to run" in done.stdout
+    (record,) = (shell.folder / "probes").glob("*/*/*")
+    refused = shell("predict", "synthetic", "--record", record.stem[-16:], "--results", "probes")
+    assert "it is a probe, which sees a part of each payload only" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

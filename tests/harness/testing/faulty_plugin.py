@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from harness import Float, Method, Predictor, UserError, register_method, saving
+from harness import Categorical, Float, Method, Predictor, UserError, register_method, saving
 
 SPACE = {"sharpness": Float(1.0, 100.0, default=30.0)}
 
@@ -51,10 +51,10 @@ class Faultless(Method):
         return type(self).predictor(saving.read_arrays(folder)["means"])
 
 
-def faulty(name, summary="has a fault", version=1, space=SPACE, predictor=Centroids, **methods):
+def faulty(name, summary="has a fault", version=1, space=SPACE, predictor=Centroids, tags=(), **methods):
     """Registers a method that differs from the faultless one in what is given."""
     members = {"__module__": __name__, "space": space, "predictor": predictor, **methods}
-    register_method(name, version=version, summary=summary)(type("Faulty", (Faultless,), members))
+    register_method(name, version=version, summary=summary, tags=tags)(type("Faulty", (Faultless,), members))
 
 
 def predicting(change):
@@ -81,7 +81,18 @@ def refuse(error):
     raise error
 
 
+def is_there(part):
+    return part is not None and len(getattr(part, "texts", part)) > 0
+
+
+def look(train, expected):
+    for name in ("descriptions", "groups", "environments", "cues", "spans"):
+        assert expected(getattr(train, name)), name
+
+
 faulty("faultless")
+faulty("hungry", tags=("text", "groups", "span"), fit=fitting(lambda train, context: look(train, is_there)))
+faulty("frugal", fit=fitting(lambda train, context: look(train, lambda part: part is None)))
 faulty("no-summary", summary=" ")
 faulty("version-zero", version=0)
 faulty("does-not-fit", fit=fitting(lambda train, context: refuse(KeyError("on purpose"))))
@@ -93,6 +104,7 @@ faulty("too-wide", predictor=predicting(lambda table, payloads: np.hstack([table
 faulty("trips-over-nothing", predictor=predicting(lambda table, payloads: table if len(table) else table[0]))
 faulty("blind", predictor=predicting(lambda table, payloads: np.full_like(table, 1 / table.shape[1])))
 faulty("untuned", space={})
+faulty("one-choice", space={"sharpness": Categorical((30.0,), default=30.0)})
 faulty("floor", space={}, predictor=predicting(lambda table, payloads: np.full_like(table, 1 / table.shape[1])))
 faulty("transductive", predictor=predicting(lambda table, payloads: np.roll(table, len(table) % 2, axis=1)))
 

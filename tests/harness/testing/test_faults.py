@@ -12,6 +12,8 @@ ALL = {check.name for check in testing.CHECKS}
 FAULTS: dict[str, dict[str, str]] = {
     "faultless": {},
     "says-why": {},
+    "hungry": {},  # asks for everything that a tag promises
+    "frugal": {},  # asks for nothing, and refuses to be handed more
     "floor": {},
     "keeps-nothing": {},
     "no-summary": {"declares-itself": "summary must be one line"},
@@ -25,6 +27,7 @@ FAULTS: dict[str, dict[str, str]] = {
     "trips-over-nothing": {"predicts-nothing": "predict_proba raised IndexError"},
     "blind": {"learns": "accuracy on separable rows is 0.2"},
     "untuned": {"searches": "its search space holds one configuration"},
+    "one-choice": {"searches": "its search space holds one configuration"},
     "transductive": {"predicts-alone": "change by up to"},
     "unseeded": {"repeats-itself": "two fits with the same rows"},
     "fickle": {"repeats-itself": "asked twice", "saves-and-loads": "differ by up to"},
