@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness import hashing, registry
+from harness import hashing
 from harness.errors import UserError
 from harness.method import Context, Method, MethodInfo, Precision, Predictor
 from harness.shared import Arrays, SharedSteps
@@ -40,7 +40,7 @@ class Manifest(BaseModel):
 
 def loadable(info: MethodInfo) -> bool:
     """Whether a method says how its predictors are loaded, and so is expected to save them."""
-    return info.factory.load is not Method.load
+    return type(info.factory()).load is not Method.load
 
 
 def keep(predictor: Predictor, info: MethodInfo, context: Context, folder: Path, key: str = "") -> None:
@@ -82,25 +82,26 @@ def keep(predictor: Predictor, info: MethodInfo, context: Context, folder: Path,
 
 
 def restore(
-    folder: Path, key: str | None = None, shared: Callable[[str, str, Callable[[], Arrays]], Arrays] | None = None
+    folder: Path,
+    info: MethodInfo,
+    key: str | None = None,
+    shared: Callable[[str, str, Callable[[], Arrays]], Arrays] | None = None,
 ) -> tuple[Predictor, Manifest]:
-    """Checks a folder against its manifest and returns the predictor; its method has been registered.
+    """Checks a folder against its manifest and returns the predictor.
 
     Args:
         folder: which `keep` filled.
+        info: of the method that saved it.
         key: of the record that it must be of; None for any.
         shared: see `Context`; the cache of shared steps by default.
 
     Raises:
-        UserError: a file is missing, cut or changed, or its method is not here, or another version of it.
+        UserError: a file is missing, cut or changed, or another method saved it, or another version of this one.
     """
     manifest = _checked(folder, key)
-    info = registry.method(manifest.method)
-    if info.version != manifest.version:
-        raise UserError(
-            f"{folder} was saved by version {manifest.version} of {info.name}, and version {info.version} is here; "
-            "run the cell again with --save-models."
-        )
+    saved, here = (f"version {one.version} of {name}" for one, name in ((manifest, manifest.method), (info, info.name)))
+    if saved != here:
+        raise UserError(f"{folder} was saved by {saved}, and here is {here}; run the cell again with --save-models.")
     context = Context(
         seed=manifest.seed,
         classes=tuple(threat_class(name) for name in manifest.classes),

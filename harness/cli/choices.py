@@ -61,7 +61,7 @@ def require(info: "MethodInfo") -> None:
     for package in (module.split(".")[0] for module in info.requires):
         if importlib.util.find_spec(package) is None:
             raise UserError(f"method {info.name} needs the Python package {package}; install it first.")
-    info.factory.check()
+    info.factory().check()
 
 
 def extras(perturb: str, depth: int, draws: int, diagnostics: bool) -> "Extras":

@@ -50,9 +50,10 @@ def predict(
     folder = store.model_path(found.cell, found.key)
     if found.status != "done" or not folder.is_dir():
         raise UserError(f"--record {record}: no predictor was kept of {found.cell.method}; {_why(found)}.")
-    choices.require(registry.method(found.cell.method))
+    info = registry.method(found.cell.method)
+    choices.require(info)
     data = registry.open_benchmark(choices.benchmark_ref(corpus, mapping, where)).corpus()
-    predictor, manifest = restore(folder, found.key, shared=_not_shared)
+    predictor, manifest = restore(folder, info, found.key, shared=_not_shared)
     lines = _lines(predictor, manifest, data)
     if out is None:
         for line in lines:

@@ -43,7 +43,7 @@ def says_what_it_is(subject: Subject) -> str:
     if not info.summary.strip() or "\n" in info.summary:
         raise CheckFailed("summary must be one line that says what the method is; `harness list methods` shows it")
     with guarded("check"):
-        info.factory.check()
+        info.factory().check()
     return f"version {info.version}"
 
 
@@ -73,14 +73,14 @@ def saves_and_loads(subject: Subject) -> str:
     if type(predictor).save is Predictor.save:
         raise NotApplicable("its predictor keeps the default, which refuses to save")
     if not models.loadable(subject.info):
-        raise CheckFailed(f"{type(predictor).__name__}.save is there and {subject.info.factory.__name__}.load is not")
+        raise CheckFailed(f"{type(predictor).__name__} has a save, and the method has no load that reads what it wrote")
     with tempfile.TemporaryDirectory(prefix="harness-testing-") as root:
         folder = Path(root) / "model"
         with guarded("save"):
             models.keep(predictor, subject.info, subject.context(), folder)
         size = _no_pickle(folder)
         with guarded("load"):
-            loaded, _ = models.restore(folder, shared=subject.shared)
+            loaded, _ = models.restore(folder, subject.info, shared=subject.shared)
     for what, rows in (
         ("ordinary payloads", subject.toy.test.payloads),
         ("odd payloads", Payloads.from_list(PAYLOADS.values())),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from harness.store import Store, read
 from tests.conftest import Shell, results_of
 
 MAP = "payload=raw,label=class,group=cve,date=published"
+registry.discover()
 METHODS = ("majority", "nearest-neighbor", "tfidf-logreg", "tfidf-xgboost")
 RUN = ("run", "--method", ",".join(METHODS), "--scenario", "random", "--trials", 2, "--save-models")
 
@@ -50,7 +52,7 @@ def test_another_process_predicts_what_the_record_says(kept: Shell, requests_fil
     spec = next(spec for spec in benchmark.scenarios() if spec.name == "random")
     scenario = benchmark.build(corpus, spec, 0, Sizes(*record.cell.sizes))
     assert record.result is not None
-    loaded, _ = models.restore(record_of(kept, method).with_suffix(".model"), record.key)
+    loaded, _ = models.restore(record_of(kept, method).with_suffix(".model"), registry.method(method), record.key)
     for name, environment in scenario.environments.items():
         table = loaded.predict_proba(environment.render(corpus))
         assert hashing.of_array(table.argmax(1).astype(np.int16)) == record.result.predictions[name]
@@ -160,7 +162,15 @@ def test_the_model_of_another_record_is_refused(shell: Shell) -> None:
     shutil.rmtree(here)
     there.rename(here)
     with pytest.raises(UserError, match="the model of another record"):
-        models.restore(here, read(record_of(shell, "majority")).key)
+        models.restore(here, registry.method("tfidf-logreg"), read(record_of(shell, "majority")).key)
+
+
+def test_the_model_of_another_method_or_version_is_refused(kept: Shell) -> None:
+    info, place = registry.method("majority"), record_of(kept, "majority").with_suffix(".model")
+    with pytest.raises(UserError, match="was saved by version 1 of majority, and here is version 1 of tfidf-logreg"):
+        models.restore(place, registry.method("tfidf-logreg"))
+    with pytest.raises(UserError, match="and here is version 2 of majority"):
+        models.restore(place, replace(info, version=2))
 
 
 def test_what_a_killed_run_left_is_no_part_of_the_next(shell: Shell, mapped: tuple[str, ...]) -> None:

@@ -43,7 +43,7 @@ FAULTS: dict[str, dict[str, str]] = {
     "pads-in-prediction": {"bounds-its-memory": "MB more in prediction"},
     "pads-in-training": {"bounds-its-memory": "MB more in training"},
     "forgets": {"saves-and-loads": "of ordinary payloads differ by up to"},
-    "saves-only": {"saves-and-loads": "load is not"},
+    "saves-only": {"saves-and-loads": "no load that reads"},
     "pickles": {"saves-and-loads": "means.bin, which is a pickle"},
 }
 
