@@ -1,7 +1,7 @@
 """Every built-in method, whatever there will be, does what every method must.
 
 The checks share fits, and the methods the activations of a frozen trunk. Those on torch take seconds per fit: of them
-the fast tests look at one fit, the full rounds at all.
+the fast tests look at one fit, and of the controls among them at none; the full rounds look at all.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from harness.shared import SharedSteps
 
 registry.discover()
 BUILT_IN = [info for info in registry.methods().values() if info.origin.startswith("methods.")]
+FITS_NEVER = ("declares-itself", "imports-light")
 FITS_AGAIN = ("repeats-itself", "stops-at-once", "stops-later", "trains-on-oddities", "bounds-its-memory")
 # Until their predictors are rebuilt: torch methods have no table for no payloads.
 GAPS = {(info.name, "predicts-nothing") for info in BUILT_IN if "torch" in info.requires}
@@ -22,7 +23,8 @@ GAPS = {(info.name, "predicts-nothing") for info in BUILT_IN if "torch" in info.
 def cases() -> Iterator[object]:
     for info in BUILT_IN:
         for check in testing.CHECKS:
-            slow = "torch" in info.requires and check.name in FITS_AGAIN
+            several = check.name in FITS_AGAIN or (info.kind == "control" and check.name not in FITS_NEVER)
+            slow = "torch" in info.requires and several
             marks = [pytest.mark.slow] if slow else []
             yield pytest.param(info.name, check, marks=marks, id=f"{info.name}-{check.name}")
 
