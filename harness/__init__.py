@@ -17,10 +17,12 @@ if TYPE_CHECKING:
         oracles,
         probes,
         registry,
+        saving,
         seeds,
         space,
         splits,
         taxonomy,
+        testing,
     )
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.corpus import Corpus, CorpusMeta, cached, cached_meta
@@ -77,10 +79,12 @@ __all__ = [
     "register_method",
     "register_method_family",
     "registry",
+    "saving",
     "seeds",
     "space",
     "splits",
     "taxonomy",
+    "testing",
 ]
 
 _HOME = {
@@ -106,10 +110,12 @@ _MODULES = frozenset(
         "oracles",
         "probes",
         "registry",
+        "saving",
         "seeds",
         "space",
         "splits",
         "taxonomy",
+        "testing",
     )
 )
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

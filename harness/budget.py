@@ -138,7 +138,7 @@ class Ledger:
                 ended by the system instead (SIGXCPU).
         """
         own, charged, wall = self.own, self.shared.charged, time.perf_counter()
-        _forget_peak()
+        forget_peak()
         try:
             with self._limited():
                 yield
@@ -171,10 +171,17 @@ class Ledger:
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def _forget_peak() -> None:
-    """Asks Linux to measure this process's peak memory anew (proc(5), clear_refs); elsewhere the peak only grows."""
-    with contextlib.suppress(OSError):
+def forget_peak() -> bool:
+    """Asks Linux to measure this process's peak memory anew (proc(5), clear_refs); elsewhere the peak only grows.
+
+    Returns:
+        Whether the system does.
+    """
+    try:
         _CLEAR.write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
 
 
 def peak_megabytes() -> float:

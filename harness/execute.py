@@ -1,17 +1,20 @@
 """The life of one cell inside a worker: tune, freeze, score."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness import descriptions, hashing, metrics, registry, seeds
+from harness import descriptions, hashing, metrics, models, registry, seeds
 from harness.benchmark import BenchmarkRef
 from harness.budget import Budget, Ledger, Spent
 from harness.corpus import Corpus
 from harness.derived import NO_EXTRAS, Additions, Extras, additions
+from harness.errors import UserError
 from harness.method import Context, Method, MethodInfo, MethodRef, Precision, Predictor, Tag, TrainingData
 from harness.record import PerturbationCounts, Result
 from harness.scenario import Environment, Scenario, Sizes
@@ -40,6 +43,7 @@ class Task:
     plugins: tuple[str, ...] = ()
     adapter: MethodRef | None = None  # what stands behind a method of a family
     part: str | None = None  # prepare the method's shared step for this part of the scenario, and nothing else
+    model: str = ""  # folder that takes the frozen predictor; empty where it is not kept
 
 
 def method_of(task: Task) -> MethodInfo:
@@ -57,6 +61,7 @@ class Outcome:
 
     result: dict[str, Any] | None
     spent: Spent
+    not_kept: str = ""  # why the predictor is not in the folder that the task names for it
 
 
 def execute(
@@ -82,7 +87,20 @@ def execute(
     context = _context(task, data.classes, ledger, report)
     tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
     ledger.freeze()
-    return Outcome(_score(task, tuned, method, data), ledger.bill())
+    result, spent = _score(task, tuned, method, data), ledger.bill()
+    return Outcome(result, spent, _keep(task, tuned.predictor, method, context))
+
+
+def _keep(task: Task, predictor: Predictor, method: Method, context: Context) -> str:
+    """Saves the frozen predictor where the task wants it; returns why it failed, for the cell is done all the same."""
+    if not task.model:
+        return ""
+    shutil.rmtree(task.model, ignore_errors=True)  # of a run that was killed; nobody else is at this cell
+    try:
+        models.keep(predictor, method.info, context, Path(task.model), task.key)
+    except Exception as error:  # whatever a method's own code raises
+        return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return ""
 
 
 def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Callable[[int, float], None]) -> Context:

@@ -19,7 +19,7 @@ from harness.record import FailureKind, Provenance
 from harness.worker import work
 
 _LAST_WORDS = 5.0  # seconds a process may take to end after its final message
-_SINGLE_THREADED = {
+SINGLE_THREADED = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -120,7 +120,7 @@ class LocalExecutor:
 
     def run(self, tasks: Iterable[tuple[Task, Path]]) -> Generator[Event, None, None]:
         """See `Executor.run`."""
-        context = self._context()
+        context = processes(self._preload)
         waiting = iter(tasks)
         running: list[_Running] = []
         try:
@@ -146,14 +146,6 @@ class LocalExecutor:
             for cell in running:
                 _end(cell)
 
-    def _context(self) -> BaseContext:
-        os.environ |= _SINGLE_THREADED
-        if "forkserver" not in multiprocessing.get_all_start_methods():
-            return multiprocessing.get_context("spawn")
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(self._preload))
-        return context
-
     def _start(self, context: BaseContext, task: Task, log: Path) -> _Running:
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=work, args=(task, self.memory, str(log), sender), daemon=True)  # type: ignore[attr-defined]
@@ -167,7 +159,7 @@ class LocalExecutor:
             message = cell.connection.recv()
         except (EOFError, OSError):
             cell.process.join(_LAST_WORDS)
-            kind, reason = _death(cell.process.exitcode, self.memory)
+            kind, reason = death(cell.process.exitcode, self.memory)
             return Failed(cell.task, kind, reason, _tail(cell.log), cell.age)
         if message[0] == "trial":
             return TrialStarted(cell.task, message[1])
@@ -196,7 +188,18 @@ def _used(process: BaseProcess) -> Spent | None:
     return None
 
 
-def _death(code: int | None, memory: int | None) -> tuple[FailureKind, str]:
+def processes(preload: Iterable[str]) -> BaseContext:
+    """Returns what starts processes of one thread: forked from a server that has loaded modules, where that works."""
+    os.environ |= SINGLE_THREADED
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    return context
+
+
+def death(code: int | None, memory: int | None) -> tuple[FailureKind, str]:
+    """Returns what ended a process, by its exit code, and under which limit of memory, if any."""
     if code is None or code >= 0:
         return "died", f"the process ended by itself with exit code {code}"
     if -code == signal.SIGXCPU:

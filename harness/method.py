@@ -131,6 +131,8 @@ class Predictor(ABC):
     def save(self, folder: Path) -> None:
         """Writes all that `Method.load` needs into an empty folder: arrays as safetensors, the rest as JSON; no pickle.
 
+        `harness.saving` has the means. The harness adds a manifest with the files' hashes (`harness.models`).
+
         Raises:
             UserError: this predictor cannot be saved.
         """

@@ -162,16 +162,19 @@ class RayExecutor:
         elif isinstance(message, Landed):
             if message.log:
                 self._write(flight.log, message.log)
+            for name, content in message.model.items():
+                self._write(Path(flight.task.model) / name, content)
             self._compare(flight, message)
             yield message.event
         else:
             yield message
 
-    def _write(self, log: Path, text: bytes) -> None:
+    def _write(self, path: Path, content: bytes) -> None:
         try:
-            log.write_bytes(text)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
         except OSError as error:
-            self._say(f"not written: {log} ({error.strerror})")
+            self._say(f"not written: {path} ({error.strerror})")
 
     def _settle(self, flight: _Flight) -> Iterator[Event]:
         """Decides on a cell whose Ray worker crashed: its node dies too, if slower, or the worker alone did."""

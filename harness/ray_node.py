@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -42,10 +43,11 @@ class Boarded:
 
 @dataclass(frozen=True)
 class Landed:
-    """The cell ended; ``log`` is what it printed."""
+    """The cell ended; ``log`` is what it printed, ``model`` the files of its predictor by their path in its folder."""
 
     event: Finished | Failed
     log: bytes
+    model: Mapping[str, bytes]
 
 
 Message = Boarded | TrialStarted | Landed
@@ -65,14 +67,21 @@ def fly(task: Task, kit: Kit, files: Mapping[str, Parcel]) -> Iterator[Message]:
     folder = ray.get_runtime_context().get_temp_dir()  # of Ray, which keeps its own logs there
     handle, name = tempfile.mkstemp(prefix="harness-", suffix=".log", dir=folder)
     os.close(handle)
+    model = Path(f"{name}.model")
     try:
-        for event in executor.run([(local, Path(name))]):
+        for event in executor.run([(replace(local, model=str(model) if task.model else ""), Path(name))]):
             if isinstance(event, TrialStarted):
                 yield replace(event, task=task)
             elif isinstance(event, Finished | Failed):
-                yield Landed(replace(event, task=task, where=here("")), Path(name).read_bytes())
+                yield Landed(replace(event, task=task, where=here("")), Path(name).read_bytes(), _content(model))
     finally:
         Path(name).unlink(missing_ok=True)
+        shutil.rmtree(model, ignore_errors=True)
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 @functools.cache

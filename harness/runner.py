@@ -1,8 +1,9 @@
 """Plans cells, runs the ones that have no record, and writes what they leave behind."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from harness.errors import UserError, nearest
 from harness.execute import Task
 from harness.executor import Event, Executor, Failed, Finished
 from harness.method import MethodInfo
+from harness.models import loadable
 from harness.provenance import here, now, precision
 from harness.record import CellInfo, Failure, Record, Result, TrialCost
 from harness.scenario import ScenarioSpec, Sizes
@@ -28,10 +30,15 @@ from harness.views import AT, viewed
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells of one command, in the order they run."""
+    """The cells of one command, in the order they run.
+
+    Attributes:
+        unkept: keys of the done cells whose predictor is wanted and was not kept when they ran: they run again.
+    """
 
     cells: tuple[Cell, ...]
     cached: dict[str, Record]
+    unkept: frozenset[str] = frozenset()
 
     def waiting(self, retry_failed: bool) -> list[Cell]:
         """Returns the cells that still have to run."""
@@ -41,13 +48,13 @@ class Plan:
         """Returns the plan of one part of the cells; all parts together are the plan, whatever else they run beside."""
         cells = tuple(cell for cell in self.cells if int(cell.key[-8:], 16) % parts == part - 1)
         keys = {cell.key for cell in cells}
-        return Plan(cells, {key: record for key, record in self.cached.items() if key in keys})
+        return Plan(cells, {key: record for key, record in self.cached.items() if key in keys}, self.unkept & keys)
 
     def _settled(self, cell: Cell, retry_failed: bool) -> bool:
         if cell.missing:
             return True
         record = self.cached.get(cell.key)
-        return record is not None and not (retry_failed and record.status == "failed")
+        return record is not None and cell.key not in self.unkept and not (retry_failed and record.status == "failed")
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ class Tally:
 
     records: list[Record] = field(default_factory=list)
     unwritten: list[str] = field(default_factory=list)  # cells whose record the disk did not take, and why
+    unkept: list[str] = field(default_factory=list)  # done cells whose predictor was wanted and is not there, and why
     interrupted: bool = False
 
     def count(self, status: str) -> int:
@@ -101,6 +109,7 @@ def make_plan(
     preset: str,
     store: Store,
     extras: Extras = NO_EXTRAS,
+    keep: bool = False,
 ) -> Plan:
     """Lists the cells, ordered by scenario and seed so that what cells share is used while it is warm.
 
@@ -114,6 +123,7 @@ def make_plan(
         preset: whose sizes they are.
         store: where records may be already.
         extras: environments that every scenario gets.
+        keep: whether predictors are wanted, of the methods that can save them; those of probes never are.
 
     Raises:
         UserError: a record of one of the cells cannot be read.
@@ -138,7 +148,19 @@ def make_plan(
         for method in methods
     )
     cached = {cell.key: record for cell in cells if not cell.missing and (record := store.get(cell)) is not None}
-    return Plan(cells, cached)
+    return Plan(cells, cached, frozenset(_without_model(cells, cached, store)) if keep else frozenset())
+
+
+def _keepable(cell: Cell) -> bool:
+    """Whether a predictor can be kept, and is one of whole payloads: a probe's would be asked what it never saw."""
+    return loadable(cell.method) and not cell.scenario.view
+
+
+def _without_model(cells: Iterable[Cell], cached: Mapping[str, Record], store: Store) -> Iterator[str]:
+    for cell in cells:
+        record = cached.get(cell.key)
+        if record is not None and _keepable(cell) and not store.has_model(record):
+            yield record.key
 
 
 def run_plan(
@@ -147,6 +169,7 @@ def run_plan(
     executor: Executor,
     *,
     retry_failed: bool,
+    keep: bool,
     plugins: tuple[str, ...],
     command: str,
     on_event: Callable[[Event | Elsewhere], None],
@@ -167,7 +190,7 @@ def run_plan(
             store.sweep()
             status.sweep(store.root)
         stale = {key: r.provenance.created for key, r in plan.cached.items()}
-        run = _Run(store, claims, tally, stale, command, on_event)
+        run = _Run(store, claims, tally, stale, command, on_event, keep)
         try:
             left = list(waiting.values())
             while left:
@@ -192,6 +215,7 @@ class _Run:
     stale: Mapping[str, str]  # when the records were made that are to be replaced
     command: str
     on_event: Callable[[Event | Elsewhere], None]
+    keep: bool  # the predictors of methods that can save them
 
     def through(self, cells: list[Cell], executor: Executor, plugins: tuple[str, ...]) -> list[Cell]:
         """Runs the cells that can be claimed and returns the others."""
@@ -212,11 +236,28 @@ class _Run:
         if event.task.part is None:
             record = _record(cell, event, self.command)
             try:
+                if event.task.model:
+                    self._take_model(cell, record.cell, event)
                 self.store.put(record)
             except OSError as error:
                 self.tally.unwritten.append(f"{cell.label}: {error.strerror}")
             self.tally.records.append(record)
             self.claims.give_back(cell.key)
+
+    def _take_model(self, cell: Cell, info: CellInfo, event: Finished | Failed) -> None:
+        """Puts the predictor of a done cell in its place, before its record says that the cell is done."""
+        if isinstance(event, Finished) and not event.outcome.not_kept:
+            self.store.put_model(info, cell.key)
+        else:
+            shutil.rmtree(event.task.model, ignore_errors=True)
+        if isinstance(event, Finished) and event.outcome.not_kept:
+            self.tally.unkept.append(f"{cell.label}: {event.outcome.not_kept}")
+
+    def _task(self, cell: Cell, plugins: tuple[str, ...]) -> Task:
+        task = _task(cell, plugins)
+        if not (self.keep and _keepable(cell)):
+            return task
+        return replace(task, model=str(self.store.model_draft(_info(cell), cell.key).absolute()))
 
     def _tasks(
         self, cells: list[Cell], plugins: tuple[str, ...], claimed: dict[str, Cell], others: list[Cell]
@@ -237,7 +278,7 @@ class _Run:
                     prepared.add(cell.method.shared)
                     for part in ("train", "validation", *cell.scenario.environments):
                         yield _task(cell, plugins, part), self.store.log_path(cell, part)
-                yield _task(cell, plugins), self.store.log_path(cell)
+                yield self._task(cell, plugins), self.store.log_path(cell)
 
     def _claim(self, cell: Cell, others: list[Cell]) -> bool:
         """Claims a cell unless another run has it, or has finished it since the plan was made."""
@@ -249,6 +290,8 @@ class _Run:
             return True
         self.tally.records.append(record)
         self.claims.give_back(cell.key)
+        if self.keep and _keepable(cell) and not self.store.has_model(record):
+            self.tally.unkept.append(f"{cell.label}: another run made its record, and kept no predictor; run again")
         self.on_event(Elsewhere(_task(cell, ())))
         return False
 
@@ -287,7 +330,7 @@ def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
     return Record(
         key=cell.key,
         status="done" if result else "failed",
-        cell=CellInfo.model_validate(cell.info()),
+        cell=_info(cell),
         result=result,
         failure=failure,
         provenance=provenance,
@@ -312,8 +355,11 @@ def _rounded(cost: budgets.TrialCost) -> TrialCost:
 
 
 def _not_applicable(cell: Cell, command: str) -> Record:
-    info = CellInfo.model_validate(cell.info())
-    return Record(key=cell.key, status="not-applicable", cell=info, provenance=here(command))
+    return Record(key=cell.key, status="not-applicable", cell=_info(cell), provenance=here(command))
+
+
+def _info(cell: Cell) -> CellInfo:
+    return CellInfo.model_validate(cell.info())
 
 
 def _drop_empty(log: Path) -> None:

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from harness.cell import Cell
 from harness.errors import UserError
-from harness.record import Record
+from harness.record import CellInfo, Record
 from harness.upgrade import upgraded
 
 _WRITING = ".writing-"
@@ -27,7 +28,10 @@ def slug(text: str) -> str:
 
 
 class Store:
-    """Reads and writes records under one folder: ``<benchmark>/<scenario>/<method>-s<seed>-<key>.json``."""
+    """Reads and writes records under one folder: ``<benchmark>/<scenario>/<method>-s<seed>-<key>.json``.
+
+    The predictor of a record, where one is kept, is a folder beside it that ends in ``.model``.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -82,10 +86,47 @@ class Store:
             raise
         return path
 
+    def model_path(self, cell: CellInfo, key: str) -> Path:
+        """Returns the folder of a record's predictor."""
+        return self.path(cell.benchmark, cell.scenario, cell.method, cell.seed, key).with_suffix(".model")
+
+    def has_model(self, record: Record) -> bool:
+        """Whether the predictor of a record is there; one that is not done has none, and lacks none."""
+        return record.status != "done" or self.model_path(record.cell, record.key).is_dir()
+
+    def model_draft(self, cell: CellInfo, key: str) -> Path:
+        """Returns the folder that a predictor is written to before it is whole."""
+        place = self.model_path(cell, key)
+        return place.with_name(f"{_WRITING}{place.name}")
+
+    def put_model(self, cell: CellInfo, key: str) -> None:
+        """Makes the draft of a predictor the predictor of its record."""
+        place = self.model_path(cell, key)
+        if place.exists():
+            shutil.rmtree(place)
+        self.model_draft(cell, key).rename(place)
+
+    def find(self, prefix: str) -> Record:
+        """Returns the one record whose key begins so.
+
+        Args:
+            prefix: 4 to 64 hexadecimal digits.
+
+        Raises:
+            UserError: it is no such beginning, or no record or several have it.
+        """
+        if not re.fullmatch(r"[0-9a-f]{4,64}", prefix):
+            raise UserError(f"--record {prefix}: a record's key, or at least its first four digits, is needed.")
+        found = [r for r in map(read, self.root.glob(f"*/*/*-{prefix[:16]}*.json")) if r.key.startswith(prefix)]
+        if len(found) != 1:
+            which = "none" if not found else ", ".join(sorted(record.key[:16] for record in found))
+            raise UserError(f"--record {prefix}: exactly one record in {self.root} must have this key; found: {which}")
+        return found[0]
+
     def sweep(self) -> None:
         """Drops what killed runs left half-written; only for a run that is alone in the folder."""
         for path in self.root.glob(f"*/*/{_WRITING}*"):
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def log_path(self, cell: Cell, part: str | None = None) -> Path:
         """Returns the file that takes what a cell, or a preparation of its shared step, prints; makes its folder."""

@@ -27,10 +27,10 @@ def work(task: Task, memory: int | None, log: str, connection: Connection) -> No
         log: file that takes what the method prints.
         connection: the way home.
     """
-    _end_with_parent()
-    _redirect_output(Path(log))
+    end_with_parent()
+    redirect_output(Path(log))
     if memory is not None:
-        _limit_memory(memory)
+        limit_memory(memory)
     began = time.perf_counter()
     ledger = Ledger(task.budget)
 
@@ -65,7 +65,7 @@ def _memory_reason(memory: int | None) -> str:
     return f"out of memory: the cell needs more than the limit{limit}"
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Asks Linux to kill this process when its parent dies, so that a killed run leaves no worker behind.
 
     The parent is the server that forks. It ends when nobody holds the writing end of a pipe of its own any more, and
@@ -80,14 +80,16 @@ def _end_with_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
 
 
-def _redirect_output(log: Path) -> None:
+def redirect_output(log: Path) -> None:
+    """Sends what this process prints from now on to the end of a file."""
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(target, 1)
     os.dup2(target, 2)
     os.close(target)
 
 
-def _limit_memory(memory: int) -> None:
+def limit_memory(memory: int) -> None:
+    """Bounds the private memory of this process, in bytes beyond what it holds now."""
     import resource
 
     import psutil

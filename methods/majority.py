@@ -1,9 +1,11 @@
 """The floor: always the most frequent training class."""
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 
-from harness import Context, Method, Params, Payloads, Predictor, TrainingData, register_method
+from harness import Context, Method, Params, Payloads, Predictor, TrainingData, register_method, saving
 
 
 @register_method("majority", version=1, summary="class frequencies of the training set, whatever the payload")
@@ -15,6 +17,10 @@ class Majority(Method):
         counts = np.bincount(train.labels, minlength=len(context.classes))
         return _Constant((counts / counts.sum()).astype(np.float32))
 
+    def load(self, folder: Path, context: Context) -> Predictor:
+        """Reads the shares."""
+        return _Constant(saving.read_arrays(folder)["shares"])
+
 
 class _Constant(Predictor):
     def __init__(self, shares: npt.NDArray[np.float32]) -> None:
@@ -22,3 +28,6 @@ class _Constant(Predictor):
 
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
         return np.tile(self._shares, (len(payloads), 1))
+
+    def save(self, folder: Path) -> None:
+        saving.write_arrays(folder, {"shares": self._shares})

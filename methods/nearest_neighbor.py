@@ -1,5 +1,8 @@
 """The nearest training payloads vote: what memory alone can do once hosts, digits and tokens are masked."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,8 +17,12 @@ from harness import (
     TrainingData,
     duplicates,
     register_method,
+    saving,
 )
 from methods.ngrams import TfIdf
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _BLOCK = 1024  # payloads compared at a time, which bounds the memory of their similarities
 
@@ -38,9 +45,19 @@ class NearestNeighbor(Method):
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Keeps the training rows; nothing is learned."""
-        features = TfIdf(_normal(train.payloads), 1, params["longest"])
+        features, rows = TfIdf.fit(_normal(train.payloads), 1, params["longest"])
         neighbors = min(params["neighbors"], len(train))
-        return _Neighbors(features, train.labels, len(context.classes), neighbors, params["sharpness"])
+        return _Neighbors(features, rows, train.labels, len(context.classes), neighbors, params["sharpness"])
+
+    def load(self, folder: Path, context: Context) -> Predictor:
+        """Reads the training rows."""
+        from scipy.sparse import csr_array
+
+        features, arrays = TfIdf.load(folder), saving.read_arrays(folder)
+        labels = arrays.pop("labels")
+        shape = (len(labels), features.width)
+        rows = csr_array((arrays["weights"], arrays["columns"], arrays["ends"]), shape=shape)
+        return _Neighbors(features, rows, labels, len(context.classes), **saving.read_values(folder))
 
 
 def _normal(payloads: Payloads) -> Payloads:
@@ -49,22 +66,35 @@ def _normal(payloads: Payloads) -> Payloads:
 
 class _Neighbors(Predictor):
     def __init__(
-        self, features: TfIdf, labels: npt.NDArray[np.int64], classes: int, neighbors: int, sharpness: float
+        self,
+        features: TfIdf,
+        rows: "csr_array",
+        labels: npt.NDArray[np.int64],
+        classes: int,
+        neighbors: int,
+        sharpness: float,
     ) -> None:
-        self._features, self._neighbors, self._sharpness = features, neighbors, sharpness
-        self._labels = np.eye(classes, dtype=np.float32)[labels]
+        self._features, self._rows, self._labels = features, rows, labels
+        self._neighbors, self._sharpness = neighbors, sharpness
+        self._votes_of = np.eye(classes, dtype=np.float32)[labels]
 
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
         """Votes weighted by exp(sharpness * cosine similarity)."""
         rows = self._features.transform(_normal(payloads))
         blocks = [self._votes(rows[at : at + _BLOCK]) for at in range(0, len(payloads), _BLOCK)]
-        return np.concatenate([*blocks, np.zeros((0, self._labels.shape[1]), np.float32)])
+        return np.concatenate([*blocks, np.zeros((0, self._votes_of.shape[1]), np.float32)])
+
+    def save(self, folder: Path) -> None:
+        self._features.save(folder)
+        rows = {"weights": self._rows.data, "columns": self._rows.indices, "ends": self._rows.indptr}
+        saving.write_arrays(folder, {"labels": self._labels, **rows})
+        saving.write_values(folder, {"neighbors": self._neighbors, "sharpness": self._sharpness})
 
     def _votes(self, rows: object) -> npt.NDArray[np.float32]:
-        similarity = (rows @ self._features.train.T).toarray()
+        similarity = (rows @ self._rows.T).toarray()
         nearest = np.argsort(-similarity, axis=1, kind="stable")[:, : self._neighbors]
         near = np.take_along_axis(similarity, nearest, axis=1)
         weights = np.exp(self._sharpness * (near - near[:, :1]))
-        votes = (weights[:, :, None] * self._labels[nearest]).sum(axis=1)
+        votes = (weights[:, :, None] * self._votes_of[nearest]).sum(axis=1)
         table: npt.NDArray[np.float32] = (votes / votes.sum(axis=1, keepdims=True)).astype(np.float32)
         return table

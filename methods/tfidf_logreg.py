@@ -1,9 +1,23 @@
 """TF-IDF over byte n-grams and multinomial logistic regression: the bar every other method has to clear."""
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 
-from harness import Categorical, Context, Float, Int, Method, Params, Payloads, Predictor, TrainingData, register_method
+from harness import (
+    Categorical,
+    Context,
+    Float,
+    Int,
+    Method,
+    Params,
+    Payloads,
+    Predictor,
+    TrainingData,
+    register_method,
+    saving,
+)
 from methods.ngrams import TfIdf
 
 
@@ -26,7 +40,7 @@ class TfIdfLogisticRegression(Method):
         """Fits by L-BFGS."""
         from sklearn.linear_model import LogisticRegression
 
-        features = TfIdf(train.payloads, 1, params["longest"])
+        features, rows = TfIdf.fit(train.payloads, 1, params["longest"])
         model = LogisticRegression(
             C=params["c"],
             class_weight="balanced" if params["balanced"] else None,
@@ -36,10 +50,17 @@ class TfIdfLogisticRegression(Method):
         )
         if len(np.unique(train.labels)) < 2:
             raise ValueError("logistic regression needs at least two classes in training")
-        model.fit(features.train, train.labels)
+        model.fit(rows, train.labels)
         passes = int(model.n_iter_.max())
         context.count(passes * len(train), passes)
-        return _Linear(features, model.coef_, model.intercept_, model.classes_, len(context.classes))
+        weights, bias = model.coef_, model.intercept_
+        if len(bias) == 1:  # two classes: scikit-learn keeps one row
+            weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+        return _Linear(features, weights, bias, model.classes_, len(context.classes))
+
+    def load(self, folder: Path, context: Context) -> Predictor:
+        """Reads the weights."""
+        return _Linear(TfIdf.load(folder), width=len(context.classes), **saving.read_arrays(folder))
 
 
 class _Linear(Predictor):
@@ -52,8 +73,6 @@ class _Linear(Predictor):
         width: int,
     ) -> None:
         self._features = features
-        if len(bias) == 1:  # two classes: scikit-learn keeps one row
-            weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
         self._weights, self._bias, self._classes, self._width = weights, bias, classes, width
 
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
@@ -62,3 +81,7 @@ class _Linear(Predictor):
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         out[:, self._classes] = shares / shares.sum(axis=1, keepdims=True)
         return out
+
+    def save(self, folder: Path) -> None:
+        self._features.save(folder)
+        saving.write_arrays(folder, {"weights": self._weights, "bias": self._bias, "classes": self._classes})

@@ -1,11 +1,12 @@
 """TF-IDF over a selection of byte n-grams and gradient-boosted trees."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from harness import Context, Float, Int, Method, Params, Payloads, Predictor, TrainingData, register_method
+from harness import Context, Float, Int, Method, Params, Payloads, Predictor, TrainingData, register_method, saving
 from methods.ngrams import TfIdf
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 SELECTED = 1500
+TREES = "trees.ubj"  # XGBoost's own format
 
 
 @register_method(
@@ -38,8 +40,8 @@ class TfIdfXGBoost(Method):
         import xgboost
         from sklearn.feature_selection import chi2
 
-        features = TfIdf(train.payloads, 1, 4, min_rows=4)
-        statistic = np.nan_to_num(chi2(features.train, train.labels)[0], nan=0.0)
+        features, rows = TfIdf.fit(train.payloads, 1, 4, min_rows=4)
+        statistic = np.nan_to_num(chi2(rows, train.labels)[0], nan=0.0)
         columns = np.sort(np.argsort(-statistic, kind="stable")[:SELECTED])
         booster = xgboost.train(
             {
@@ -57,13 +59,31 @@ class TfIdfXGBoost(Method):
                 "seed": context.seed,
                 "verbosity": 0,
             },
-            _matrix(features.train[:, columns], train.labels),
+            _matrix(rows[:, columns], train.labels),
             num_boost_round=120,
             evals=[(_matrix(features.transform(validation.payloads)[:, columns], validation.labels), "validation")],
-            early_stopping_rounds=15,
+            callbacks=[xgboost.callback.EarlyStopping(rounds=15), _clock(context)],
             verbose_eval=False,
         )
-        return _Trees(features, columns, booster[: booster.best_iteration + 1])
+        return _Trees(features, columns, booster[: booster.best_iteration + 1], len(context.classes))
+
+    def load(self, folder: Path, context: Context) -> Predictor:
+        """Reads the trees."""
+        import xgboost
+
+        booster = xgboost.Booster({"nthread": 1}, model_file=folder / TREES)
+        return _Trees(TfIdf.load(folder), saving.read_arrays(folder)["columns"], booster, len(context.classes))
+
+
+def _clock(context: Context) -> "xgboost.callback.TrainingCallback":
+    """Returns what ends the boosting when the cell's seconds are spent; it is asked after early stopping is."""
+    import xgboost
+
+    class Clock(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model: object, epoch: int, evals_log: object) -> bool:
+            return context.should_stop()
+
+    return Clock()
 
 
 def _matrix(table: "csr_array", labels: npt.NDArray[np.int64] | None = None) -> "xgboost.DMatrix":
@@ -74,9 +94,17 @@ def _matrix(table: "csr_array", labels: npt.NDArray[np.int64] | None = None) -> 
 
 
 class _Trees(Predictor):
-    def __init__(self, features: TfIdf, columns: npt.NDArray[np.int64], booster: "xgboost.Booster") -> None:
-        self._features, self._columns, self._booster = features, columns, booster
+    def __init__(
+        self, features: TfIdf, columns: npt.NDArray[np.int64], booster: "xgboost.Booster", classes: int
+    ) -> None:
+        self._features, self._columns, self._booster, self._classes = features, columns, booster, classes
 
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
         table = self._features.transform(payloads)[:, self._columns]
-        return np.asarray(self._booster.predict(_matrix(table)), dtype=np.float32)
+        shares = np.asarray(self._booster.predict(_matrix(table)), dtype=np.float32)
+        return shares.reshape(len(payloads), self._classes)
+
+    def save(self, folder: Path) -> None:
+        self._features.save(folder)
+        saving.write_arrays(folder, {"columns": self._columns})
+        self._booster.save_model(folder / TREES)

@@ -7,9 +7,12 @@ import typer
 
 from harness.cli.audit import audit
 from harness.cli.budget import budget
+from harness.cli.check_method import check_method
 from harness.cli.data import data_app
 from harness.cli.leaderboard import leaderboard
 from harness.cli.listing import list_app
+from harness.cli.new_method import new_method
+from harness.cli.predict import predict
 from harness.cli.run import run
 from harness.cli.status import status
 from harness.cli.verify import verify
@@ -23,11 +26,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(run)
+app.command()(predict)
 app.command()(leaderboard)
 app.command()(audit)
 app.command()(budget)
 app.command()(verify)
 app.command()(status)
+app.command()(check_method)
+app.command()(new_method)
 app.add_typer(list_app, name="list")
 app.add_typer(data_app, name="data")
 

@@ -78,6 +78,20 @@ def check_targets(labels: "Mapping[str, str]", corpus: "CorpusMeta") -> None:
             raise UserError(f"--labels {theirs}={ours}: {ours} is no class; {nearest(ours, list(corpus.classes))}")
 
 
+def require(info: "MethodInfo") -> None:
+    """Refuses a method that lacks a package, or whatever else it checks for.
+
+    Raises:
+        UserError: saying what to install, or what the method says.
+    """
+    import importlib.util
+
+    for package in (module.split(".")[0] for module in info.requires):
+        if importlib.util.find_spec(package) is None:
+            raise UserError(f"method {info.name} needs the Python package {package}; install it first.")
+    info.factory().check()
+
+
 def extras(perturb: str, depth: int, draws: int, diagnostics: bool) -> "Extras":
     """Reads ``--perturb``, ``--depth``, ``--draws`` and ``--diagnostics``.
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from harness.cli import choices, options
-from harness.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,6 +73,9 @@ def run(
         float | None, typer.Option(metavar="S", help="Seconds without an answer of your own classifier; 60 by default.")
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+    save_models: Annotated[
+        bool, typer.Option("--save-models", help="Keep each done cell's predictor beside its record.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
 ) -> None:
     """Tune, score and rank methods on a benchmark. What already has a record is not run again.
@@ -111,9 +113,7 @@ def run(
     extras = choices.extras(perturb, depth, draws, diagnostics)
     work = [(spec, methods) for spec in scenarios] + (choices.probe_work(scenarios, corpus) if diagnostics else [])
     store = Store(results)
-    plan = make_plan(
-        work, benchmark, corpus, chosen_seeds, budget, parts, preset, store, extras
-    )
+    plan = make_plan(work, benchmark, corpus, chosen_seeds, budget, parts, preset, store, extras, save_models)
     if shard:
         plan = plan.shard(*options.shard(shard))
         if not plan.cells:
@@ -122,35 +122,42 @@ def run(
     waiting = plan.waiting(retry_failed)
     chosen = {spec.name.partition("@")[0] for spec in scenarios}
     left_out = [spec.name for spec in benchmark.scenarios() if spec.name not in chosen]
-    _announce(console, plan, len(waiting), budget, count, [*corpus.notes, *_left_out(left_out)])
+    notes = [*corpus.notes, *_left_out(left_out), *(_unkept(plan) if save_models else ())]
+    _announce(console, plan, len(waiting), budget, count, notes)
     if dry_run:
         return
     if waiting:
         check_requirements(plan, retry_failed)
         store.open_for_writing()
-    tally = run_cells(console, plan, store, count, limit, retry_failed, plugins, cluster)
+    tally = run_cells(console, plan, store, count, limit, retry_failed, plugins, cluster, save_models)
     _report(console, tally, results)
-    for line in tally.unwritten:
-        console.print(f"not written: {line}", markup=False, soft_wrap=True)
+    for what, lines in (("record not written", tally.unwritten), ("predictor not kept", tally.unkept)):
+        for line in lines:
+            console.print(f"{what}: {line}", markup=False, soft_wrap=True)
     if tally.interrupted:
         console.print("Interrupted; finished cells are kept. The same command goes on from here.")
         raise typer.Exit(130)
-    raise typer.Exit(1 if tally.count("failed") or tally.unwritten else 0)
+    raise typer.Exit(1 if tally.count("failed") or tally.unwritten or tally.unkept else 0)
 
 
 def check_requirements(plan: "Plan", retry_failed: bool) -> None:
     """Refuses to start when a method with cells to do lacks a package or whatever else it checks for."""
-    import importlib.util
-
     for info in {cell.method.name: cell.method for cell in plan.waiting(retry_failed)}.values():
-        for package in (module.split(".")[0] for module in info.requires):
-            if importlib.util.find_spec(package) is None:
-                raise UserError(f"method {info.name} needs the Python package {package}; install it first.")
-        info.factory().check()
+        choices.require(info)
 
 
 def _left_out(scenarios: list[str]) -> list[str]:
     return [f"not in this run: {', '.join(scenarios)} (name them with --scenario)"] if scenarios else []
+
+
+def _unkept(plan: "Plan") -> list[str]:
+    """Says whose predictors cannot be kept, and which cells run again so that theirs are."""
+    from harness.models import loadable
+
+    unable = sorted({cell.method.name for cell in plan.cells if not loadable(cell.method)})
+    notes = [f"no predictor is kept of {', '.join(unable)}: they do not say how one is saved"] if unable else []
+    again = len(plan.unkept)
+    return [*notes, f"{again} cells with a record and without a predictor run again"] if again else notes
 
 
 def _announce(console: "Console", plan: "Plan", waiting: int, budget: "Budget", workers: int, notes: list[str]) -> None:
@@ -187,6 +194,7 @@ def run_cells(
     retry_failed: bool,
     plugins: tuple[str, ...],
     cluster: str | None = None,
+    keep: bool = False,
 ) -> "Tally":
     """Runs a plan's cells, with their progress shown here and to `harness status`.
 
@@ -223,6 +231,7 @@ def run_cells(
             store,
             executor,
             retry_failed=retry_failed,
+            keep=keep,
             plugins=plugins,
             command=command_line(),
             on_event=progress.on_event,

@@ -40,6 +40,8 @@ def loaded(shell: Shell, *arguments: object) -> list[str]:
     [
         ("--help",),
         ("run", "--help"),
+        ("check-method", "--help"),
+        ("new-method", "a-new-one"),
         ("list", "methods"),
         ("list", "benchmarks"),
         ("list", "scenarios"),

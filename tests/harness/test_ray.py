@@ -215,13 +215,17 @@ def marked(shell: RayShell, name: str) -> list[str]:
 def test_ray_started_for_the_run_gives_the_local_records_and_leaves_nothing(
     shell: RayShell, mapped: tuple[str, ...]
 ) -> None:
-    local = shell(*FAST, *mapped, "--results", "local")
+    local = shell(*FAST, *mapped, "--save-models", "--results", "local")
     assert local.returncode == 0, local.stderr
-    run = shell.start(*FAST, *mapped, "--executor", "ray", "--workers", 2, "--results", "ray")
+    run = shell.start(*FAST, *mapped, "--save-models", "--executor", "ray", "--workers", 2, "--results", "ray")
     output = run.communicate(timeout=300)[0]
     assert run.returncode == 0, output
     assert results_of(shell.folder / "ray") == results_of(shell.folder / "local")
     assert len(results_of(shell.folder / "ray")) == 6
+    kept = [{f.relative_to(root): f.read_bytes() for f in root.glob("*/*/*.model/*")} for root in
+            (shell.folder / "ray", shell.folder / "local")]  # fmt: skip
+    assert kept[0] == kept[1]
+    assert len({path.parent for path in kept[0]}) == 6
     assert re.search(r"^Ray nodes \(CPUs\): \S+ \(2\); 2 in all$", output, re.M)
     assert len(re.findall("(?i)ray", output.partition("[1/6]")[2].partition("Records:")[0])) == 0, output
 

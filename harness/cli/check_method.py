@@ -1,0 +1,52 @@
+"""``harness check-method``: whether a method does what every method must."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+
+
+def check_method(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The method, as it is registered.")],
+    plugin: options.Plugin = None,
+    seconds: Annotated[float, typer.Option(metavar="S", help="Most wall time of one check.")] = 120,
+    memory: Annotated[
+        str | None, typer.Option(metavar="GB|none", help="Private memory of the checks; nine tenths by default.")
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Also print what the method printed, and tracebacks.")
+    ] = False,
+) -> None:
+    """Run a method through the conformance suite: one line per check, on small generated data.
+
+    Exit code 0: it passed all that applies to it. 1: a check failed; its line says why.
+    """
+    from collections import Counter
+
+    from harness import registry
+    from harness.cli import choices
+    from harness.testing.apart import bench, outcomes
+    from harness.testing.suite import CHECKS
+
+    seconds = choices.positive("--seconds", seconds, seconds)
+    limit = options.memory(memory) if memory else choices.fair_share(1)
+    plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
+    registry.discover(plugins)
+    info = registry.method(name)
+    choices.require(info)
+    console = options.terminal()
+    summaries = {check.name: check.summary for check in CHECKS}
+    counts: Counter[str] = Counter()
+    with bench(info, plugins, seconds, limit) as made:
+        for outcome in outcomes(made):
+            counts[outcome.status] += 1
+            text = f"{summaries[outcome.name]}: {outcome.text}" if outcome.text else summaries[outcome.name]
+            line = f"{outcome.status:<15} {outcome.name:<20} {outcome.seconds:6.1f} s  {text}"
+            console.print(line, markup=False, soft_wrap=True)
+        if verbose and made.log:
+            console.print(made.log, markup=False, soft_wrap=True)
+    said = ", ".join(f"{counts[status]} {status}" for status in ("passed", "failed", "not-applicable"))
+    console.print(f"{name}: {said.replace('-', ' ')}.", markup=False)
+    raise typer.Exit(1 if counts["failed"] else 0)

@@ -1,0 +1,96 @@
+"""What ``harness new-method`` writes works as it stands."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Shell
+
+
+@pytest.mark.parametrize(("name", "file"), [("my-method", "my_method.py"), ("3d-hash-of-a-rather-long-name", None)])
+def test_what_it_writes_conforms_untouched(shell: Shell, name: str, file: str | None) -> None:
+    made = shell("new-method", name)
+    assert made.returncode == 0, made.stderr
+    plugin = file or f"{name.replace('-', '_')}.py"
+    files = {path.name for path in shell.folder.iterdir()}
+    assert files == {plugin, f"test_{plugin}"}
+    assert f"harness check-method {name} --plugin {plugin}" in made.stdout
+    checked = shell("check-method", name, "--plugin", plugin)
+    assert checked.returncode == 0, checked.stdout
+    assert checked.stdout.splitlines()[-1] == f"{name}: 16 passed, 0 failed, 0 not applicable."
+    pytest_done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"test_{plugin}"],
+        capture_output=True,
+        text=True,
+        cwd=shell.folder,
+        env=shell.environment,
+    )
+    assert pytest_done.returncode == 0, pytest_done.stdout
+    assert "17 passed" in pytest_done.stdout
+
+
+def test_what_it_writes_is_clean_under_ruff(shell: Shell) -> None:
+    assert shell("new-method", "my-method").returncode == 0
+    ours = ("--config", str(ROOT / "pyproject.toml"))
+    for tool in (
+        ("ruff", "check", "--isolated", "."),
+        ("ruff", "format", "--isolated", "--check", "."),
+        ("ruff", "check", *ours, "--no-cache", "."),
+        ("ruff", "format", *ours, "--no-cache", "--check", "."),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", *tool], capture_output=True, text=True, cwd=shell.folder, env=shell.environment
+        )
+        assert done.returncode == 0, (tool, done.stdout + done.stderr)
+
+
+def test_it_runs_on_a_benchmark(shell: Shell, mapped: tuple[str, ...]) -> None:
+    assert shell("new-method", "my-method").returncode == 0
+    arguments = ("--plugin", "my_method.py", "--method", "my-method", "--scenario", "random", "--save-models")
+    done = shell("run", *arguments, *mapped)
+    assert done.returncode == 0, done.stdout
+    key = next(shell.folder.glob("results/local/*/*/my-method-*.json")).stem[-16:]
+    named = (mapped[1], *mapped[2:])
+    asked = shell("predict", *named, "--record", key, "--plugin", "my_method.py")
+    assert asked.returncode == 0, asked.stderr
+    assert len(asked.stdout.splitlines()) == 480
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("My-Method",), "a name of a-z and 0-9 is needed"),
+        (("my_method",), "a name of a-z and 0-9 is needed"),
+        (("-",), "a name of a-z and 0-9 is needed"),
+        (("",), "a name of a-z and 0-9 is needed"),
+        (("tfidf-logreg",), "the name is taken by methods.tfidf_logreg"),
+        (("mine", "--out", "mine.txt"), "ends in .py"),
+        (("mine", "--out", "nosuch/mine.py"), "cannot be written (No such file"),
+    ],
+)
+def test_bad_and_taken_names_are_refused(shell: Shell, arguments: tuple[str, ...], complaint: str) -> None:
+    done = shell("new-method", *arguments)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert list(shell.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("there", ["mine.py", "test_mine.py"])
+def test_nothing_is_overwritten(shell: Shell, there: str) -> None:
+    (shell.folder / there).write_text("my own", encoding="utf-8")
+    done = shell("new-method", "mine")
+    assert done.returncode == 2
+    assert f"{there} is there already" in done.stderr
+    assert [path.name for path in shell.folder.iterdir()] == [there]
+    assert (shell.folder / there).read_text(encoding="utf-8") == "my own"
+
+
+def test_the_file_may_lie_elsewhere(shell: Shell) -> None:
+    folder = Path(shell.folder / "plugins")
+    folder.mkdir()
+    assert shell("new-method", "mine", "--out", "plugins/its-own.py").returncode == 0
+    assert {path.name for path in folder.iterdir()} == {"its-own.py", "test_its-own.py"}
+    assert shell("check-method", "mine", "--plugin", "plugins/its-own.py").returncode == 0
