@@ -75,6 +75,7 @@ def keep(predictor: Predictor, info: MethodInfo, context: Context, folder: Path,
         )
         (folder / MANIFEST).write_text(manifest.sealed().model_dump_json(indent=1) + "\n", encoding="utf-8")
         for name in (*files, MANIFEST):
+            (folder / name).chmod(0o644)  # as records are; some libraries let nobody else read
             _sync(folder / name)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -49,6 +49,8 @@ SINGLE: Mapping[str, Oddity] = {
     "a class with one row": Oddity((_REDIRECT,), (len(CLASSES),), (_RARE,)),
     "a class without a row": Oddity(classes=(_ABSENT,)),
 }
+_PLAIN = tuple(b"GET /%d HTTP/1.1\r\n\r\n" % n for n in range(4))
+ORDINARY = Oddity(_PLAIN, (0, 1, 2, 3), validation=_PLAIN)  # none: what the oddities are compared with
 ALL = Oddity(
     (*PAYLOADS.values(), _REDIRECT), (0, 1, 2, 3, len(CLASSES)), (_RARE, _ABSENT), validation=tuple(PAYLOADS.values())
 )

@@ -180,7 +180,10 @@ def test_what_a_killed_run_left_is_no_part_of_the_next(shell: Shell, mapped: tup
         draft.mkdir()
         (draft / "left").touch()
     assert shell(*RUN, *mapped).returncode == 0
-    assert {path.name for path in place.iterdir()} == {"arrays.safetensors", "manifest.json"}
+    assert {path.name: path.stat().st_mode & 0o777 for path in place.iterdir()} == {
+        "arrays.safetensors": 0o644,
+        "manifest.json": 0o644,
+    }
     assert not list(place.parent.glob(".writing-*"))
 
 
