@@ -25,7 +25,11 @@ class ByteImage(Tower):
         self.side = side
         # Groups, not batches, are normalised: a batch may hold one payload.
         self.model = timm.create_model(
-            backbone, pretrained=False, in_chans=1, num_classes=0, norm_layer=lambda n: nn.GroupNorm(16, n)
+            backbone,
+            pretrained=False,
+            in_chans=1,
+            num_classes=0,
+            norm_layer=lambda n, **more: nn.GroupNorm(16, n, **more),
         )
         self.width = cast(int, self.model.num_features)
         self.dropout = nn.Dropout(dropout)

@@ -16,8 +16,6 @@ registry.discover()
 BUILT_IN = [info for info in registry.methods().values() if info.origin.startswith("methods.")]
 FITS_NEVER = ("declares-itself", "imports-light")
 FITS_AGAIN = ("repeats-itself", "stops-at-once", "stops-later", "trains-on-oddities", "bounds-its-memory")
-# Until their predictors are rebuilt: torch methods have no table for no payloads.
-GAPS = {(info.name, "predicts-nothing") for info in BUILT_IN if "torch" in info.requires}
 
 
 def cases() -> Iterator[object]:
@@ -46,8 +44,6 @@ def subject_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], test
 @pytest.mark.parametrize(("name", "check"), list(cases()))
 def test_the_method_conforms(name: str, check: testing.Check, subject_of: Callable[[str], testing.Subject]) -> None:
     outcome = testing.run(check, subject_of(name))
-    if (name, check.name) in GAPS and outcome.status == "failed":
-        pytest.xfail(outcome.text)
     assert outcome.status != "failed", outcome.text
     if outcome.status == "not-applicable":
         pytest.skip(outcome.text)
