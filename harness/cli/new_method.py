@@ -31,8 +31,7 @@ def new_method(
     if not re.fullmatch(r"[a-z0-9._-]+\.py", file.name) or file.name.startswith("."):
         raise UserError(f"--out {file}: a file name of a-z, 0-9, '.', '_' and '-' that ends in .py is needed.")
     test = file.with_name(f"test_{file.name}")
-    title = "".join(part.capitalize() for part in name.split("-"))
-    values = {"name": name, "file": file.name, "title": title if title[0].isalpha() else f"The{title}"}
+    values = {"name": name, "file": file.name}
     _write({file: _filled("method", values), test: _filled("test", values)})
     plugin = f"--plugin {file}"
     print(f"wrote {file} and {test}; next:")
