@@ -32,7 +32,7 @@ class ByteImageMethod(TorchMethod):
         return super().load(folder, context)
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Trains for at most 10 epochs."""
+        """Trains for at most 20 epochs."""
         from methods.neural.byte_image import ByteImage
         from methods.neural.heads import CrossEntropyHead
         from methods.neural.training import Settings, fit_classifier, seed_everything
@@ -40,5 +40,5 @@ class ByteImageMethod(TorchMethod):
         seed_everything(context)
         tower = ByteImage("resnet18", SIDE, params["dropout"])
         head = CrossEntropyHead(tower.width, len(context.classes))
-        settings = Settings(params["learning_rate"], epochs=10, batch=32, weight_decay=params["weight_decay"])
+        settings = Settings(params["learning_rate"], epochs=20, batch=16, weight_decay=params["weight_decay"])
         return fit_classifier(tower, head, train, validation, settings, context)

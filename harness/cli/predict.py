@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.corpus import Corpus
-    from harness.method import Predictor
+    from harness.method import MethodInfo, Predictor
     from harness.models import Manifest
     from harness.record import Record
     from harness.shared import Arrays
@@ -50,7 +50,7 @@ def predict(
     folder = store.model_path(found.cell, found.key)
     if found.status != "done" or not folder.is_dir():
         raise UserError(f"--record {record}: no predictor was kept of {found.cell.method}; {_why(found)}.")
-    info = registry.method(found.cell.method)
+    info = _method(found)
     choices.require(info)
     data = registry.open_benchmark(choices.benchmark_ref(corpus, mapping, where)).corpus()
     predictor, manifest = restore(folder, info, found.key, shared=_not_shared)
@@ -62,8 +62,16 @@ def predict(
         _write(out, lines)
 
 
+def _method(record: "Record") -> "MethodInfo":
+    from harness.verify import NotRebuilt, method_of
+
+    try:
+        return method_of(record.cell)
+    except NotRebuilt as error:
+        raise UserError(f"the method {record.cell.method} of the record cannot be opened: {error}.") from error
+
+
 def _why(record: "Record") -> str:
-    from harness import registry
     from harness.models import loadable
     from harness.views import AT
 
@@ -71,7 +79,7 @@ def _why(record: "Record") -> str:
         return f"its cell is {record.status}"
     if AT in record.cell.scenario:
         return "it is a probe, which sees a part of each payload only"
-    if not loadable(registry.method(record.cell.method)):
+    if not loadable(_method(record)):
         return "the method does not say how one is saved"
     return "run its cell again with --save-models"
 
