@@ -7,8 +7,9 @@ from statistics import fmean
 
 from harness import hashing
 from harness.derived import own
-from harness.intervals import Interval, t_interval
 from harness.record import Record
+from harness.splits import FOLDS
+from harness.statistics.intervals import Interval, t_interval
 from harness.views import AT
 
 FALLBACK = "majority"  # a failed cell takes this method's score
@@ -238,7 +239,7 @@ def _row(
         kind=any_record.cell.kind,
         rank=None,
         why_unranked=why or ("" if any_record.cell.kind == "ranked" else any_record.cell.kind),
-        score=t_interval(per_seed) if per_seed else None,
+        score=t_interval(per_seed, FOLDS) if per_seed else None,
         id=fmean(ids) if ids else None,
         worst=min(shifted) if shifted else None,
         figures=figures,
