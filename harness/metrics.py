@@ -71,11 +71,17 @@ def worst_group_accuracy(hit: npt.NDArray[np.bool_], groups: npt.NDArray[np.int6
     return float((hits[rows > 0] / rows[rows > 0]).min())
 
 
+def confidence_bins(table: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Returns the bin of each row's confidence, int64 (n,), of equal width from 0 to 1."""
+    bins: npt.NDArray[np.int64] = (table.max(axis=1) * CALIBRATION_BINS).astype(np.int64)
+    return np.minimum(bins, CALIBRATION_BINS - 1)
+
+
 def calibration_error(table: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> float:
     """Returns the expected calibration error over equal-width bins of confidence (Guo et al. 2017)."""
     confidence = table.max(axis=1)
     hit = table.argmax(axis=1) == truth
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    bins = confidence_bins(table)
     gap = np.bincount(bins, weights=hit, minlength=CALIBRATION_BINS) - np.bincount(
         bins, weights=confidence, minlength=CALIBRATION_BINS
     )
@@ -144,14 +150,20 @@ def against_base(
         macro-F1 when of each row's draws a wrong one counts, if any is (worst case as in HELM, Liang et al. 2022).
     """
     one = truth[: len(truth) // draws]
-    by_draw = after.reshape(draws, -1)
-    wrong = by_draw != one
-    worst = np.where(wrong.any(axis=0), by_draw[wrong.argmax(axis=0), np.arange(len(one))], one)
+    worst = worst_draw(truth, after, draws)
     return {
         "base_macro_f1": macro_f1(confusion(truth, before, classes)),
         "flip_rate": float((before != after).mean()),
         "worst_case": macro_f1(confusion(one, worst, classes)),
     }
+
+
+def worst_draw(truth: npt.NDArray[np.int64], after: npt.NDArray[np.int64], draws: int) -> npt.NDArray[np.int64]:
+    """Returns of each row's draws the first wrong prediction, the true class where none is: int64 (n / draws,)."""
+    one = truth[: len(truth) // draws]
+    by_draw = after.reshape(draws, -1)
+    wrong = by_draw != one
+    return np.where(wrong.any(axis=0), by_draw[wrong.argmax(axis=0), np.arange(len(one))], one)
 
 
 def occlusion_share(

@@ -30,7 +30,7 @@ def figures(corpus: Corpus, environments: Mapping[str, Environment], tables: Tab
         if environment.target is not None:
             out[name] |= metrics.cue_rates(predicted[NEUTRAL], predicted[name], environment.target)
         if environment.base:
-            base = _same_rows(environments[environment.base].rows, environment.rows)
+            base = same_rows(environments[environment.base].rows, environment.rows)
             before = predicted[environment.base][base]
             out[name] |= metrics.against_base(truth, before, predicted[name], environment.draws, classes)
     if SEEN in environments and UNSEEN in environments:
@@ -41,8 +41,8 @@ def figures(corpus: Corpus, environments: Mapping[str, Environment], tables: Tab
     return out
 
 
-def _same_rows(base: Rows, rows: Rows) -> Rows:
-    """Places of rows in the base environment, which holds each of them once."""
+def same_rows(base: Rows, rows: Rows) -> Rows:
+    """Returns the places of rows in the base environment, which holds each of them once."""
     order = np.argsort(base, kind="stable")
     places: Rows = order[np.searchsorted(base[order], rows)]
     return places
@@ -52,7 +52,7 @@ def _attribution(corpus: Corpus, environments: Mapping[str, Environment], tables
     """How much of the predictions hangs on the attack's bytes, beside their share of the payload's length."""
     without, alone = environments[EXCISED], environments[ATTACK]
     whole = environments[without.base]
-    base = _same_rows(whole.rows, without.rows)
+    base = same_rows(whole.rows, without.rows)
     lengths = whole.render(corpus).lengths[base]
     share = metrics.occlusion_share(tables[without.base][base], tables[EXCISED], tables[ATTACK])
     return {"attack_attribution": share, "attack_share": float((alone.render(corpus).lengths / lengths).mean())}

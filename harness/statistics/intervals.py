@@ -32,8 +32,9 @@ class Interval(NamedTuple):
 def t_interval(values: Sequence[float], folds: int, confidence: float = CONFIDENCE) -> Interval:
     """Returns the mean of values over seeds and its Student-t interval.
 
-    Seeds beyond the number of folds test units that were tested before. They make the estimate of the spread better,
-    not the sample of units larger, so the spread is divided by the square root of ``folds`` at most.
+    Seeds beyond the number of folds test units that were tested before. They do not make the sample of units larger,
+    so no more than ``folds`` values count, in the root that the spread is divided by and in the degrees of freedom:
+    divided by all, an interval of 95 % over 10 seeds of 6 folds held the truth in 86 % (docs/statistics.md).
 
     Args:
         values: one per seed.
@@ -44,7 +45,7 @@ def t_interval(values: Sequence[float], folds: int, confidence: float = CONFIDEN
     mean = math.fsum(values) / n
     if n < 2:
         return Interval(mean, None)
-    return Interval(mean, _t_quantile(n - 1, 0.5 + confidence / 2) * _standard_error(values, folds))
+    return Interval(mean, _t_quantile(_freedom(n, folds), 0.5 + confidence / 2) * _standard_error(values, folds))
 
 
 def paired(ours: Sequence[float], theirs: Sequence[float], folds: int, confidence: float = CONFIDENCE) -> Interval:
@@ -62,7 +63,7 @@ def p_value(ours: Sequence[float], theirs: Sequence[float], folds: int) -> float
     mean, error = math.fsum(differences) / len(differences), _standard_error(differences, folds)
     if error == 0:
         return 1.0 if mean == 0 else 0.0
-    return float(2 * stdtr(len(differences) - 1, -abs(mean) / error))
+    return float(2 * stdtr(_freedom(len(differences), folds), -abs(mean) / error))
 
 
 def sign_flip_p(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
@@ -91,8 +92,9 @@ def detectable(differences: Sequence[float], folds: int, confidence: float = CON
     n = len(differences)
     if n < 2:
         return None
-    threshold = _t_quantile(n - 1, 0.5 + confidence / 2)
-    return float(nctdtrinc(n - 1, 1 - POWER, threshold)) * _standard_error(differences, folds)
+    freedom = _freedom(n, folds)
+    threshold = _t_quantile(freedom, 0.5 + confidence / 2)
+    return float(nctdtrinc(freedom, 1 - POWER, threshold)) * _standard_error(differences, folds)
 
 
 def _differences(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
@@ -103,6 +105,10 @@ def _standard_error(values: Sequence[float], folds: int) -> float:
     n = len(values)
     mean = math.fsum(values) / n
     return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1) / min(n, folds))
+
+
+def _freedom(n: int, folds: int) -> int:
+    return max(min(n, folds) - 1, 1)
 
 
 def _t_quantile(freedom: int, p: float) -> float:

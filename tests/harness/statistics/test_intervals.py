@@ -25,7 +25,7 @@ def test_the_interval_is_scipys_and_one_value_has_none() -> None:
 
 def test_seeds_beyond_the_folds_do_not_count_as_new_units() -> None:
     twice = t_interval(OURS * 2, folds=6)
-    assert twice.half_width == pytest.approx(stats.t.ppf(0.975, 11) * np.std(OURS * 2, ddof=1) / math.sqrt(6))
+    assert twice.half_width == pytest.approx(stats.t.ppf(0.975, 5) * np.std(OURS * 2, ddof=1) / math.sqrt(6))
 
 
 def test_the_paired_test_is_scipys() -> None:
