@@ -98,9 +98,13 @@ def decode(text: str, width: int) -> Ints:
     Raises:
         ValueError: the text is no such table.
     """
-    if text.strip("0123456789-; "):
-        raise ValueError("counts hold something else than integers")
-    numbers = np.fromstring(text.replace(";", " "), dtype=np.int64, sep=" ")
-    if len(numbers) % width or text.count(";") != max(len(numbers) // width - 1, 0):
+    if not text:
+        return np.empty((0, width), np.int64)
+    rows = text.count(";") + 1
+    try:
+        numbers = np.fromstring(text.replace(";", " "), dtype=np.int64, sep=" ")
+    except ValueError as error:
+        raise ValueError(f"counts are no rows of {width} integers") from error
+    if len(numbers) != rows * width or text.count(" ") != rows * (width - 1):
         raise ValueError(f"counts are no rows of {width} integers")
-    return numbers.reshape(-1, width)
+    return numbers.reshape(rows, width)

@@ -7,9 +7,10 @@ import numpy.typing as npt
 
 from harness import metrics
 from harness.counting import MILLION, UNKNOWN_BIN, decode
-from harness.record import Result
+from harness.record import Record, Result
 
 Ints = npt.NDArray[np.int64]
+TOLERANCE = 2e-6  # sums of confidence are kept in millionths
 WITHOUT_COUNTS = ("attack_attribution", "attack_share")  # of probabilities and of lengths, which no count holds
 
 
@@ -81,3 +82,22 @@ def _calibration(counts: Ints, confidence: list[int], rows: int) -> float:
         raise ValueError("the bins of confidence are not those of the counts")
     hits = np.bincount(bins[hit], weights=counts[hit, -1], minlength=len(confidence))
     return round(float(np.abs(hits - np.array(confidence) / MILLION).sum()) / rows, 6)
+
+
+def disagreements(record: Record) -> Iterator[tuple[str, float, float]]:
+    """Yields the figures of a record that its counts do not give: where, what is stated, what is counted.
+
+    Figures of which an older schema kept no counts are passed over.
+
+    Raises:
+        ValueError: the counts are no whole counts.
+    """
+    result = record.result
+    if result is None:
+        return
+    again = figures(result)
+    for env, stated in sorted(result.metrics.items()):
+        for metric, value in sorted(stated.items()):
+            counted = again.get(env, {}).get(metric)
+            if counted is not None and not abs(value - counted) <= TOLERANCE:
+                yield f"{env}/{metric}", value, counted

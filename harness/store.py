@@ -1,12 +1,14 @@
 """The results folder: one file per cell, whole or absent."""
 
 import functools
+import hashlib
 import json
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -26,6 +28,20 @@ _UNSAFE = re.compile(r"[^a-z0-9._-]+")
 def slug(text: str) -> str:
     """Returns text as a file name of ``[a-z0-9._-]``, or the beginning of one where it is long."""
     return _UNSAFE.sub("-", text.lower()).strip("-.")[:_LONGEST] or "unnamed"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record and its file.
+
+    Attributes:
+        path: in the results folder, with slashes.
+        digest: the first 16 digits of the SHA-256 of the file's bytes.
+    """
+
+    path: str
+    digest: str
+    record: Record
 
 
 class Store:
@@ -142,8 +158,15 @@ class Store:
         Raises:
             UserError: a file is no whole record.
         """
+        for entry in self.entries():
+            yield entry.record
+
+    def entries(self) -> Iterator[Entry]:
+        """Yields every record with its file, in the order of the file names; see `records`."""
         for path in sorted(self.root.glob("*/*/*.json")):
-            yield read(path)
+            content = _content(path)
+            digest = hashlib.sha256(content).hexdigest()[:16]
+            yield Entry(path.relative_to(self.root).as_posix(), digest, _parsed(path, content))
 
 
 def read(path: Path) -> Record:
@@ -152,13 +175,21 @@ def read(path: Path) -> Record:
     Raises:
         UserError: the file is unreadable, cut off, or of an unknown schema.
     """
+    return _parsed(path, _content(path))
+
+
+def _content(path: Path) -> bytes:
     try:
-        text = path.read_bytes()
-        if _TODAY in text:
-            return Record.model_validate_json(text)  # three times as fast as by way of plain values
-        return Record.model_validate(upgraded(json.loads(text)))
+        return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def _parsed(path: Path, content: bytes) -> Record:
+    try:
+        if _TODAY in content:
+            return Record.model_validate_json(content)  # faster than by way of plain values
+        return Record.model_validate(upgraded(json.loads(content)))
     except ValidationError as error:
         raise _no_record(path, error) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
