@@ -130,7 +130,7 @@ def resample(
 
 
 class _Sample:
-    """Places as matrices: the rows of each class, then of each method the hits and the predictions, by unit."""
+    """Places as matrices: the rows of each class, then the hits of each method, then its predictions, by unit."""
 
     def __init__(self, places: Sequence[Place], methods: Sequence[str], classes: int) -> None:
         self._seeds = sorted({place.seed for place in places})
@@ -148,15 +148,18 @@ class _Sample:
         self.groups = _large_groups(places)
 
     def _matrix(self, place: Place, methods: Sequence[str]) -> Floats:
-        matrix = np.zeros((len(place.units), self._classes * (1 + 2 * len(methods))), np.float32)
+        width = self._classes * len(methods)
         first = place.counts[methods[0]]  # the truth is the same for every method
-        np.add.at(matrix, (first.unit, first.true), first.rows)
+        entries = [(first.unit, first.true, first.rows)]
         for i, name in enumerate(methods):
-            found, offset = place.counts[name], self._classes * (1 + 2 * i)
+            found, offset = place.counts[name], self._classes * (1 + i)
             hit = found.true == found.predicted
-            np.add.at(matrix, (found.unit[hit], offset + found.true[hit]), found.rows[hit])
-            np.add.at(matrix, (found.unit, offset + self._classes + found.predicted), found.rows)
-        return matrix
+            entries.append((found.unit[hit], offset + found.true[hit], found.rows[hit]))
+            entries.append((found.unit, offset + width + found.predicted, found.rows))
+        unit, column, rows = (np.concatenate(parts) for parts in zip(*entries, strict=True))
+        shape = len(place.units), self._classes + 2 * width
+        sums = np.bincount(unit * shape[1] + column, weights=rows, minlength=shape[0] * shape[1])
+        return sums.reshape(shape).astype(np.float32)
 
     def as_observed(self) -> tuple[Floats, Floats]:
         """Returns the weights of the sample as it is: (1, units) and (1, seeds)."""
@@ -173,14 +176,16 @@ class _Sample:
         hits: dict[str, Floats] = {}
         rows: dict[str, Floats] = {}
         for place, seed, units, matrix in self._places:
-            sums = of_unit[:, units] @ matrix
-            weight = of_seed[:, [seed]]
+            weight: Floats = of_seed[:, [seed]]
+            weights: Floats = of_unit[:, units] * weight
+            sums: Floats = weights @ matrix  # macro-F1 is the same at any scale; groups pool seeds
             true = sums[:, None, : self._classes]
-            rest = sums[:, self._classes :].reshape(len(sums), -1, 2, self._classes)
-            scores = scores + place.share * weight * macro_f1(true, rest[:, :, 0], rest[:, :, 1])
+            rest: Floats = np.reshape(sums[:, self._classes :], (len(sums), 2, -1, self._classes))
+            hit, predicted = rest[:, 0], rest[:, 1]
+            scores = scores + place.share * weight * macro_f1(true, hit, predicted)
             if place.name in self.groups:
-                hits[place.name] = hits.get(place.name, 0) + weight[:, :, None] * rest[:, :, 0]
-                rows[place.name] = rows.get(place.name, 0) + weight[:, :, None] * true
+                hits[place.name] = hits.get(place.name, 0) + hit
+                rows[place.name] = rows.get(place.name, 0) + true
         with np.errstate(invalid="ignore"):
             shares = [hits[name][:, :, codes] / rows[name][:, :, codes] for name, codes in self.groups.items()]
         return scores.astype(np.float32), np.concatenate(shares, axis=2) if shares else np.empty((*scores.shape, 0))
@@ -193,8 +198,10 @@ def macro_f1(true: Floats, hit: Floats, predicted: Floats) -> Floats:
         true, hit, predicted: weights of the rows of each class, of those that were hit, and of those predicted; the
             arrays broadcast.
     """
-    f1 = hit / np.maximum(true + predicted, np.float32(1e-9))
-    out: Floats = 2 * f1.sum(axis=-1) / np.maximum((true > 0).sum(axis=-1), 1)
+    f1 = true + predicted
+    np.maximum(f1, np.float32(1e-9), out=f1)
+    np.divide(hit, f1, out=f1)
+    out: Floats = 2 * (f1 @ np.ones(f1.shape[-1], np.float32)) / np.maximum((true > 0).sum(axis=-1), 1)
     return out
 
 
