@@ -59,6 +59,7 @@ def _of(result: Result, env: str) -> Iterator[tuple[str, float]]:
     yield "rows", float(rows)
     yield "macro_f1", metrics.macro_f1(matrix)
     yield "accuracy", metrics.accuracy(matrix)
+    yield "balanced_accuracy", metrics.balanced_accuracy(matrix)
     true = matrix.sum(axis=1)
     yield "worst_class_recall", float((np.diag(matrix)[true > 0] / true[true > 0]).min())
     if env in result.confidence:

@@ -4,16 +4,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from harness import recount, registry
+from harness import recount
 from harness.board.spending import findings as unequal_budgets
 from harness.budget import STOP_FACTOR
 from harness.cell import PROTOCOL_VERSION, key_of
 from harness.derived import own
 from harness.errors import UserError
 from harness.presets import PRESETS
-from harness.record import Record, Result
+from harness.record import CellInfo, Record, Result
 from harness.store import Store, read
+from harness.verify import NotRebuilt, method_of
 
 Truth = dict[tuple[str, str, int], int]  # environment, unit and class of test rows, and how many
 
@@ -69,15 +71,23 @@ def _of_record(store: Store, path: Path, record: Record) -> Iterator[str]:
 
 def _key(record: Record) -> Iterator[str]:
     cell = record.cell
-    method = registry.methods().get(cell.method)
-    if method is None:
-        yield f"no method is named {cell.method}; a plug-in needs --plugin FILE"
-    elif method.version != cell.method_version:
+    try:
+        method = method_of(cell)
+    except NotRebuilt as error:
+        yield str(error)
+        return
+    if method.version != cell.method_version:
         yield f"it is of version {cell.method_version} of {cell.method}, today's is {method.version}"
     elif (method.kind, sorted(method.tags)) != (cell.kind, cell.tags):
         yield f"{cell.method} is {method.kind} with tags {sorted(method.tags)}, not {cell.kind} with {cell.tags}"
-    elif key_of(cell.model_dump(mode="json"), method.described_space) != record.key:
+    elif key_of(_keyed(cell), method.described_space) != record.key:
         yield "its key is not that of its cell and of the method's search space; something of the cell was changed"
+
+
+def _keyed(cell: CellInfo) -> dict[str, Any]:
+    """The plain values that a key is made of: only a method of a family has something behind it."""
+    plain = cell.model_dump(mode="json")
+    return {name: value for name, value in plain.items() if name != "adapter" or value is not None}
 
 
 def _budget(record: Record) -> Iterator[str]:

@@ -60,7 +60,7 @@ def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta) -> Cell:
         NotRebuilt: the method, the scenario or a perturbation suite is not there, or the cell has another key today.
     """
     info = record.cell
-    method = _method(info)
+    method = method_of(info)
     try:
         (spec,) = choose_scenarios(benchmark, [info.scenario], quick=False)
         extras = NO_EXTRAS if spec.view else _extras(info)
@@ -86,7 +86,12 @@ def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta) -> Cell:
     return cell
 
 
-def _method(info: CellInfo) -> MethodInfo:
+def method_of(info: CellInfo) -> MethodInfo:
+    """Returns the method of a record as it is today.
+
+    Raises:
+        NotRebuilt: it is not there, or what stands behind it cannot be opened.
+    """
     family, colon, argument = info.method.partition(":")
     if info.method not in registry.methods() and family not in registry.families():
         raise NotRebuilt("no method of this name is registered; a plug-in needs --plugin FILE")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.board.model import TRACKS, Board, Row, Track
+from harness.board.model import SEEN, TRACKS, UNSEEN, ZERO_SHOT, Board, Row, Track
 from harness.metrics import area_under_time
 from harness.statistics.contrasts import MARGIN, Claim, Contrast
 from harness.statistics.intervals import Interval
@@ -129,14 +129,27 @@ def spread(board: Board) -> Iterator[Table]:
 
 
 def scenarios(board: Board) -> Iterator[Table]:
-    """Yields macro-F1 by environment: one table for scenarios of few environments, one for each of the others."""
-    wide = [name for name in board.scenarios if sum(column[0] == name for column in board.columns) > _FEW]
-    narrow = [name for name in board.scenarios if name not in wide]
+    """Yields zero-shot, then macro-F1 by environment: a table for all scenarios of few environments, one per other."""
+    zero_shot = {scenario for scenario, env in board.columns if env == UNSEEN}
+    for name in sorted(zero_shot):
+        yield (
+            f"{name} (not scored): balanced accuracy on classes seen and unseen in training",
+            *_zero_shot(board, name),
+        )
+    others = [name for name in board.scenarios if name not in zero_shot]
+    wide = [name for name in others if sum(column[0] == name for column in board.columns) > _FEW]
+    narrow = [name for name in others if name not in wide]
     if narrow:
         shifts = "; ".join(f"{name}: {board.scenarios[name]}" for name in narrow)
         yield f"Macro-F1 by environment ({shifts})", *_by_environment(board, narrow, prefix=True)
     for name in wide:
         yield f"{name} (shift: {board.scenarios[name]}), macro-F1 by environment", *_by_environment(board, [name])
+
+
+def _zero_shot(board: Board, name: str) -> tuple[list[str], list[list[str]]]:
+    figures = ((SEEN, "balanced_accuracy"), (UNSEEN, "balanced_accuracy"), (UNSEEN, ZERO_SHOT))
+    lines = [[row.method, *(figure(row.figure((name, env), metric)) for env, metric in figures)] for row in board.rows]
+    return ["method", SEEN, UNSEEN, "harmonic mean"], lines
 
 
 def _by_environment(board: Board, names: Sequence[str], prefix: bool = False) -> tuple[list[str], list[list[str]]]:

@@ -94,6 +94,14 @@ def test_effective_robustness_is_fitted_on_methods_that_claim_none(plain_records
     assert abs(more.robustness.effective["third"]) < 0.1
 
 
+def test_zero_shot_has_a_table_of_its_own(plain_records: list[Record]) -> None:
+    shots = [record(m, "zero-shot", s, skill) for m, skill in SKILLS.items() for s in range(6)]
+    text = markdown([board_of([*plain_records, *shots])])
+    (line,) = re.findall(r"### zero-shot \(not scored\).*?\n\n.*?\n.*?\n\| best \| (.*?) \|\n", text, re.DOTALL)
+    seen, unseen, harmonic = map(float, line.split(" | "))
+    assert harmonic == pytest.approx(2 * seen * unseen / (seen + unseen), abs=0.01)
+
+
 def test_a_stale_record_is_left_out_and_named(plain_records: list[Record]) -> None:
     board = board_of([*plain_records, *records({"old": 0.9}, method_version=0)])
     assert "old" not in {row.method for row in board.rows}

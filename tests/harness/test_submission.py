@@ -69,7 +69,7 @@ def change(**parts: Any) -> Callable[[dict[str, Any]], None]:
         (change(cell__sizes=[9, 9, 9]), "sizes [9, 9, 9] are not those of the preset"),
         (change(cell__protocol=0), "it is of protocol 0, today's is 1"),
         (change(cell__method_version=9), "it is of version 9 of nearest-neighbor"),
-        (change(cell__method="unheard-of"), "no method is named unheard-of"),
+        (change(cell__method="unheard-of"), "no method of this name is registered"),
         (change(key="0" * 64), "it belongs at"),
         (change(provenance__compute_seconds=1e5), "it spent 100000 compute seconds of 300"),
         (change(result__best_trial=1), "trial 1 is not the best of its trials by macro_f1"),
