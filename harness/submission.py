@@ -140,7 +140,9 @@ def _trials(record: Record, result: Result) -> Iterator[str]:
 def _other_rows(records: Sequence[tuple[str, Record]], official: Iterable[Record]) -> Iterator[tuple[str, str]]:
     """Names records whose test rows differ from those that most records have of the same corpus, scenario and seed."""
     seen: dict[tuple[object, ...], list[tuple[str, Truth]]] = defaultdict(list)
-    for name, record in [*records, *(("", record) for record in official)]:
+    handed_in = {record.key for _, record in records}
+    standing = (("", record) for record in official if record.key not in handed_in)
+    for name, record in [*records, *standing]:
         cell = record.cell
         if record.result is not None:
             place = (cell.corpus, cell.scenario, cell.scenario_version, cell.seed, tuple(cell.sizes))

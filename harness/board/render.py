@@ -75,7 +75,9 @@ def terminal_tables(board: Board) -> "list[tuple[str, Table]]":
 def terminal_lines(board: Board) -> list[str]:
     """Returns what stands below the tables in a terminal: verdicts, failures, notes."""
     lines = [tables.sentence(claim) for claim in board.claims]
-    lines += [f"{heading}: {line}" for heading, found in tables.remarks(board) for line in found]
+    lines += [f"failed: {line}" for line in tables.failures(board)]
+    lines += [f"missing: {line}" for line in tables.missing(board)]
+    lines += [f"note: {line}" for line in (*board.left_out, *tables.notes(board))]
     return [printable(line) for line in lines]
 
 

@@ -223,13 +223,23 @@ def curves(board: Board) -> Iterator[Table]:
 def remarks(board: Board) -> Iterator[tuple[str, list[str]]]:
     """Yields the lists below the tables, each with its heading: failures, missing cells, what was left out."""
     yield "Failed cells (they score as `majority`)", list(failures(board))
-    missing = [f"{row.method}: {_joined(row.missing)}" for row in board.rows if row.missing]
-    yield "Missing cells", missing
+    yield "Missing cells", list(missing(board))
     yield "Perturbed and excised rows", list(board.left_out)
-    notes = list(board.notes)
+    yield "Left out", list(notes(board))
+
+
+def missing(board: Board) -> Iterator[str]:
+    """Yields one line per method with cells that the board has of others and not of it."""
+    for row in board.rows:
+        if row.missing:
+            yield f"{row.method}: {_joined(row.missing)}"
+
+
+def notes(board: Board) -> Iterator[str]:
+    """Yields what scenarios left out, stale records, and why effective robustness is not shown."""
+    yield from board.notes
     if board.robustness and board.robustness.why_not:
-        notes.append(f"effective robustness is not shown: {board.robustness.why_not}")
-    yield "Left out", notes
+        yield f"effective robustness is not shown: {board.robustness.why_not}"
 
 
 def failures(board: Board) -> Iterator[str]:
