@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from harness import metrics
 from harness.corpus import Corpus
+from harness.derived import ATTACK, EXCISED
 from harness.scenario import NEUTRAL, Environment
-from harness.scoring import Tables, same_rows
+from harness.scoring import Tables, occlusion, same_rows
 
 Ints = npt.NDArray[np.int64]
 MILLION = 1_000_000
@@ -32,6 +33,8 @@ class Counted:
             are predicted as the class the cues point to, and rows that were so before; units without any are left out.
         base: of an environment whose payloads were changed, the same rows as they were: unit, true, predicted, rows.
         worst: the same rows in their worst draw.
+        occlusion: of the payloads without their attack, in millionths: unit, sums of the fall of the predicted class's
+            probability without the attack, of that with the attack alone, and of the attack's share of the bytes.
     """
 
     units: list[str]
@@ -40,6 +43,7 @@ class Counted:
     flips: dict[str, str] = field(default_factory=dict)
     base: dict[str, str] = field(default_factory=dict)
     worst: dict[str, str] = field(default_factory=dict)
+    occlusion: str = ""
 
 
 def count(corpus: Corpus, environments: Mapping[str, Environment], tables: Tables, names: Sequence[str]) -> Counted:
@@ -70,6 +74,11 @@ def count(corpus: Corpus, environments: Mapping[str, Environment], tables: Table
             out.base[name] = encode(_tally(unit[:once], truth[:once], before[:once]))
             worst = metrics.worst_draw(truth, after, environment.draws)
             out.worst[name] = encode(_tally(unit[:once], truth[:once], worst))
+    if EXCISED in environments and ATTACK in environments:
+        unit = np.array([place[names[row]] for row in environments[EXCISED].rows.tolist()], np.int64)
+        sums = np.stack([np.bincount(unit, weights=column) for column in occlusion(corpus, environments, tables)])
+        kept = np.unique(unit)
+        out.occlusion = encode(np.column_stack([kept, np.rint(sums[:, kept] * MILLION).astype(np.int64).T]))
     return out
 
 

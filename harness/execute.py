@@ -187,6 +187,7 @@ def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[
         counts=counted.counts,
         confidence=counted.confidence,
         flips=counted.flips,
+        occlusion=counted.occlusion,
         perturbations={
             name: PerturbationCounts(
                 left_out=dict(sorted(tally.left_out.items())),

@@ -166,19 +166,26 @@ def worst_draw(truth: npt.NDArray[np.int64], after: npt.NDArray[np.int64], draws
     return np.where(wrong.any(axis=0), by_draw[wrong.argmax(axis=0), np.arange(len(one))], one)
 
 
-def occlusion_share(
+def occlusion(
     whole: npt.NDArray[np.float32], without: npt.NDArray[np.float32], alone: npt.NDArray[np.float32]
-) -> float:
-    """Returns the attack's share of what the predictions hang on, by occlusion (Zeiler and Fergus 2014).
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Returns what each prediction hangs on, by occlusion (Zeiler and Fergus 2014).
 
     The attack counts with the fall of the predicted class's probability when it is cut out, the carrier with the fall
-    when the attack stands alone; the share is that of the sums over rows, a half where nothing falls.
+    when the attack stands alone.
 
     Args:
         whole, without, alone: float32 (n, classes), probabilities of the payload, without its attack, of the attack.
+
+    Returns:
+        The falls, float64 (n,), of the attack and of the carrier; 0 where the probability rises.
     """
     rows = np.arange(len(whole))
     guess = whole.argmax(axis=1)
-    attack = np.maximum(whole[rows, guess] - without[rows, guess], 0).sum(dtype=np.float64)
-    carrier = np.maximum(whole[rows, guess] - alone[rows, guess], 0).sum(dtype=np.float64)
-    return float(attack / (attack + carrier)) if attack + carrier > 0 else 0.5
+    attack, carrier = (np.maximum(whole[rows, guess] - table[rows, guess], 0) for table in (without, alone))
+    return attack.astype(np.float64), carrier.astype(np.float64)
+
+
+def share_of(attack: float, carrier: float) -> float:
+    """Returns the first of two sums' share of both, a half where both are 0."""
+    return attack / (attack + carrier) if attack + carrier > 0 else 0.5

@@ -90,6 +90,11 @@ class Result(_Strict):
         description="by environment with flipped cues or changed payloads, a table: unit, rows whose prediction is "
         "another than under neutral cues (on the payload as it was), rows predicted as the cues' class, rows so before",
     )
+    occlusion: str = Field(
+        default="",
+        description="of payloads without their attack, a table in millionths: unit, sums of the fall of the predicted "
+        "class's probability without the attack and with it alone, and of the attack's share of the bytes",
+    )
     perturbations: dict[str, PerturbationCounts] = Field(default_factory=dict, description="by derived environment")
     notes: list[str] = Field(default_factory=list, description="of the scenario's draw and of the predictor")
 

@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from harness import metrics
 from harness.counting import MILLION, UNKNOWN_BIN, decode
+from harness.derived import EXCISED
 from harness.record import Record, Result
 
 Ints = npt.NDArray[np.int64]
-TOLERANCE = 2e-6  # sums of confidence are kept in millionths
-WITHOUT_COUNTS = ("attack_attribution", "attack_share")  # of probabilities and of lengths, which no count holds
+TOLERANCE = 2e-5  # sums of confidence and of falls of probability are kept in millionths
 
 
 def figures(result: Result) -> dict[str, dict[str, float]]:
@@ -71,10 +71,18 @@ def _of(result: Result, env: str) -> Iterator[tuple[str, float]]:
         yield "flip_rate", changed / rows
         if derived is None:
             yield "cue_follow", now / rows - before / rows
+    if env == EXCISED and result.occlusion:
+        yield from _occlusion(result.occlusion, rows)
     if derived is not None and derived.base:
         for metric, text in (("base_macro_f1", derived.base), ("worst_case", derived.worst)):
             found = _checked(decode(text, 4), len(result.units), classes, env)
             yield metric, metrics.macro_f1(confusion(found, classes))
+
+
+def _occlusion(text: str, rows: int) -> Iterator[tuple[str, float]]:
+    attack, carrier, share = (int(total) for total in decode(text, 4)[:, 1:].sum(axis=0))
+    yield "attack_attribution", metrics.share_of(attack, carrier)
+    yield "attack_share", share / MILLION / rows
 
 
 def _calibration(counts: Ints, confidence: list[int], rows: int) -> float:

@@ -18,7 +18,7 @@ from harness.scenario import Sizes
 
 TOLERANCE = 0.02  # of macro-F1, between processor models, sets of pins, or where a time limit bound
 _DEPTHS, _DRAWS = range(1, 4), range(1, 101)  # what a run may ask for
-_SINCE_3 = {"units", "counts", "confidence", "flips", "perturbations"}  # what older schemas kept less of
+_SINCE_3 = {"units", "counts", "confidence", "flips", "perturbations", "occlusion"}  # what older schemas kept less of
 _SHOWN = 3  # differing figures that a verdict names
 
 
