@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from harness.board.claims import sentence
 from harness.board.model import Board, Row
-from harness.board.tables import sentence
 from harness.statistics.contrasts import Claim
 from harness.statistics.intervals import Interval
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.board import tables
+from harness.board.claims import contrasts, sentence
 from harness.board.diagnostics import diagnostics
 from harness.board.escape import in_markdown, printable
 from harness.board.model import Board
@@ -36,7 +37,7 @@ def _board(board: Board, brief: bool) -> str:
     parts = [f"## {in_markdown(tables.title(board))}\n"]
     parts += [_table(*table) for table in tables.headlines(board)]
     for claim in board.claims:
-        parts += [f"{in_markdown(tables.sentence(claim))}\n", _table(*tables.contrasts(claim))]
+        parts += [f"{in_markdown(sentence(claim))}\n", _table(*contrasts(claim))]
     if brief:
         parts.append("The details of this board are in `leaderboard.json`.\n")
         return "\n".join(parts)
@@ -63,7 +64,7 @@ def terminal_tables(board: Board) -> "list[tuple[str, Table]]":
     found = [
         (f"{tables.title(board)}{': ' if first[0] else ''}{first[0]}", *first[1:]),
         *more,
-        *(tables.contrasts(claim) for claim in board.claims),
+        *(contrasts(claim) for claim in board.claims),
         *tables.spread(board),
         *tables.scenarios(board),
         *diagnostics(board),
@@ -74,7 +75,7 @@ def terminal_tables(board: Board) -> "list[tuple[str, Table]]":
 
 def terminal_lines(board: Board) -> list[str]:
     """Returns what stands below the tables in a terminal: verdicts, failures, notes."""
-    lines = [tables.sentence(claim) for claim in board.claims]
+    lines = [sentence(claim) for claim in board.claims]
     lines += [f"failed: {line}" for line in tables.failures(board)]
     lines += [f"missing: {line}" for line in tables.missing(board)]
     lines += [f"note: {line}" for line in (*board.left_out, *tables.notes(board))]
