@@ -9,6 +9,7 @@ from harness import metrics
 from harness.counting import MILLION, UNKNOWN_BIN, decode
 from harness.derived import EXCISED
 from harness.record import Record, Result
+from harness.scenario import SEEN, UNSEEN
 
 Ints = npt.NDArray[np.int64]
 TOLERANCE = 2e-5  # sums of confidence and of falls of probability are kept in millionths
@@ -20,7 +21,11 @@ def figures(result: Result) -> dict[str, dict[str, float]]:
     Raises:
         ValueError: a table is none, or holds a class or a unit that is not there.
     """
-    return {env: dict(_of(result, env)) for env in sorted(result.counts)}
+    found = {env: dict(_of(result, env)) for env in sorted(result.counts)}
+    if SEEN in found and UNSEEN in found:
+        both = (found[env]["balanced_accuracy"] for env in (SEEN, UNSEEN))
+        found[UNSEEN]["harmonic_mean"] = metrics.harmonic_mean(*both)
+    return found
 
 
 def table(result: Result, env: str) -> Ints:

@@ -10,8 +10,6 @@ from harness.statistics.intervals import Interval
 from harness.statistics.robustness import Robustness
 
 Column = tuple[str, str]  # scenario and environment
-SEEN, UNSEEN = "seen", "unseen"  # environments of a zero-shot scenario
-ZERO_SHOT = "harmonic_mean"  # of balanced accuracy in both, a metric of the latter
 Track = Literal["free", "groups", "span", "fixed"]
 TRACKS: Mapping[Track, str] = {
     "free": "learn from payloads and labels, and from descriptions where there are",

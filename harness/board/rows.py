@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from harness.board.model import SEEN, UNSEEN, ZERO_SHOT, Column, Row, Spent, track_of
+from harness.board.model import Column, Row, Spent, track_of
 from harness.record import Record
-from harness.splits import FOLDS, harmonic_mean
+from harness.splits import FOLDS
 from harness.statistics.curves import expected_best
 from harness.statistics.intervals import t_interval
 
@@ -112,19 +112,10 @@ def score(by_scenario: Mapping[str, Record]) -> float | None:
 def _mean_figures(records: Sequence[Record]) -> dict[Column, dict[str, float]]:
     found: dict[Column, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
-        for env, figures in _figures(record).items():
+        for env, figures in (record.result.metrics if record.result else {}).items():
             for metric, value in figures.items():
                 found[record.cell.scenario, env][metric].append(value)
     return {column: {metric: fmean(v) for metric, v in metrics.items()} for column, metrics in found.items()}
-
-
-def _figures(record: Record) -> dict[str, dict[str, float]]:
-    """The metrics of a record, with that of zero-shot, which takes two environments."""
-    found = {env: dict(figures) for env, figures in (record.result.metrics if record.result else {}).items()}
-    parts = [found[env]["balanced_accuracy"] for env in (SEEN, UNSEEN) if "balanced_accuracy" in found.get(env, {})]
-    if len(parts) == 2:
-        found[UNSEEN][ZERO_SHOT] = harmonic_mean(*parts)
-    return found
 
 
 def _curve(records: Sequence[Record]) -> tuple[float, ...]:
