@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import recount
 from harness.board.collect import Rules, Setting, setting_of
-from harness.board.escape import printable
+from harness.escape import printable
 from harness.store import Entry
 
 _ASKED = ("trials", "seconds", "sampler", "pruner", "precision", "sizes")  # of a setting, what a preset stands for

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from harness.board import tables
 from harness.board.claims import contrasts, sentence
 from harness.board.diagnostics import diagnostics
-from harness.board.escape import in_markdown, printable
 from harness.board.model import Board
+from harness.escape import in_markdown, printable
 
 if TYPE_CHECKING:
     from rich.table import Table

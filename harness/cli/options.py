@@ -186,7 +186,7 @@ def print_table(header: list[str], lines: list[list[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from harness.board.escape import printable
+    from harness.escape import printable
 
     table = Table(box=box.SIMPLE, pad_edge=False)
     for name in header:

@@ -161,9 +161,11 @@ def _unkept(plan: "Plan") -> list[str]:
 
 
 def _announce(console: "Console", plan: "Plan", waiting: int, budget: "Budget", workers: int, notes: list[str]) -> None:
+    from harness.escape import printable
+
     first = plan.cells[0]
     for note in notes:
-        console.print(f"note: {note}", markup=False, soft_wrap=True)
+        console.print(printable(f"note: {note}"), markup=False, soft_wrap=True)
     console.print(
         f"{len(plan.cells)} cells on {first.corpus.name} ({first.corpus.rows} payloads, {len(first.corpus.classes)} "
         f"classes), preset {first.preset}: {waiting} to run, {len(plan.cached)} with a record, "

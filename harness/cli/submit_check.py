@@ -21,7 +21,7 @@ def submit_check(
     Exit code 0: nothing is wrong. 1: something is; a line per record says what.
     """
     from harness import registry
-    from harness.board.escape import printable
+    from harness.escape import printable
     from harness.store import Store
     from harness.submission import check
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from harness.board.collect import FALLBACK, Rules, boards
-from harness.board.escape import in_markdown, printable
 from harness.board.model import Board
 from harness.board.plain import to_json
 from harness.board.render import markdown, terminal_lines, terminal_tables
+from harness.escape import in_markdown, printable
 from harness.record import Record
 from tests.harness.boards import record, records
 

@@ -17,6 +17,7 @@ def figures() -> dict[str, float]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_intervals_of_95_percent_hold_the_truth_in_93(figures: dict[str, float]) -> None:
     for seeds in (6, 10):
         assert figures[f"coverage, {seeds} seeds"] >= 93 - NOISE
@@ -25,12 +26,14 @@ def test_intervals_of_95_percent_hold_the_truth_in_93(figures: dict[str, float])
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_no_more_than_5_and_a_half_percent_of_claims_hold_without_a_difference(figures: dict[str, float]) -> None:
     assert figures["first contrast held, no difference"] <= 5.5 + NOISE
     assert figures["any false contrast held, after one of 5 points"] <= 5.5 + NOISE
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_power_grows_with_the_difference(figures: dict[str, float]) -> None:
     found = [figures[f"power, {size}"] for size in ("1 point", "2.5 points", "5 points")]
     assert found == sorted(found)
