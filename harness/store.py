@@ -18,6 +18,7 @@ from harness.errors import UserError
 from harness.record import SCHEMA, CellInfo, Record
 from harness.upgrade import upgraded
 
+MODEL = ".model"  # ends the name of a folder with a saved predictor
 _WRITING = ".writing-"
 _LONGEST = 100  # characters; a method may be a whole command, and records have their key beside it
 _TODAY = f'"schema_version":{SCHEMA}'.encode()
@@ -105,7 +106,7 @@ class Store:
 
     def model_path(self, cell: CellInfo, key: str) -> Path:
         """Returns the folder of a record's predictor."""
-        return self.path(cell.benchmark, cell.scenario, cell.method, cell.seed, key).with_suffix(".model")
+        return self.path(cell.benchmark, cell.scenario, cell.method, cell.seed, key).with_suffix(MODEL)
 
     def has_model(self, record: Record) -> bool:
         """Whether the predictor of a record is there; one that is not done has none, and lacks none."""

@@ -14,7 +14,7 @@ from harness.derived import own
 from harness.errors import UserError
 from harness.presets import PRESETS
 from harness.record import CellInfo, Record, Result
-from harness.store import Store, read
+from harness.store import MODEL, Store, read
 from harness.verify import NotRebuilt, method_of
 
 Truth = dict[tuple[str, str, int], int]  # environment, unit and class of test rows, and how many
@@ -42,8 +42,8 @@ def check(folder: Path, official: Iterable[Record]) -> tuple[list[Record], list[
     records: list[tuple[str, Record]] = []
     for path in sorted(folder.rglob("*.json")):
         name = path.relative_to(folder).as_posix()
-        if any(part.startswith(".") for part in Path(name).parts):
-            continue  # what runs keep for themselves
+        if any(part.startswith(".") or part.endswith(MODEL) for part in Path(name).parts[:-1]):
+            continue  # what runs keep beside records
         try:
             record = read(path)
         except UserError as error:

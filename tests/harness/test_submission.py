@@ -40,6 +40,9 @@ def of(folder: Path, method: str = "nearest-neighbor") -> Path:
 
 
 def test_what_a_run_left_is_in_order(shell: Shell, folder: Path) -> None:
+    saved = of(folder).with_suffix(".model")
+    saved.mkdir()
+    (saved / "parts.json").write_text("{}", encoding="utf-8")  # a saved predictor is no record
     done = shell("submit-check", folder)
     assert done.returncode == 0, done.stdout
     assert "4 records of majority, nearest-neighbor: all in order" in done.stdout
