@@ -1,7 +1,9 @@
 """Cells: the unit of work, of caching, of failure and of distribution, and the key that tells them apart."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from harness import hashing
 from harness.benchmark import BenchmarkRef
@@ -65,12 +67,17 @@ class Cell:
     @cached_property
     def key(self) -> str:
         """SHA-256 (hex) of everything the result depends on."""
-        return hashing.of_json({**self.info(), "space": self.method.described_space})
+        return key_of(self.info(), self.method.described_space)
 
     @property
     def label(self) -> str:
         """A short name for progress lines and messages."""
         return f"{self.method.name} on {self.scenario.name}, seed {self.seed}"
+
+
+def key_of(info: Mapping[str, Any], space: Mapping[str, Any]) -> str:
+    """Returns the key of a cell from the plain values of its record and of its method's search space."""
+    return hashing.of_json({**info, "seconds": _plain(info["seconds"]), "space": space})
 
 
 def _plain(number: float) -> float:

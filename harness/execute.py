@@ -13,6 +13,7 @@ from harness import descriptions, hashing, metrics, models, registry, seeds
 from harness.benchmark import BenchmarkRef
 from harness.budget import Budget, Ledger, Spent
 from harness.corpus import Corpus
+from harness.counting import count
 from harness.derived import NO_EXTRAS, Additions, Extras, additions
 from harness.errors import UserError
 from harness.method import Context, Method, MethodInfo, MethodRef, Precision, Predictor, Tag, TrainingData
@@ -171,7 +172,7 @@ def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[
     added = _additions(task, corpus, scenario)
     environments = {**scenario.environments, **added.environments}
     tables = {name: _predict(tuned.predictor, corpus, env) for name, env in environments.items()}
-    names = unit_names(corpus, scenario)
+    counted = count(corpus, environments, tables, unit_names(corpus, scenario))
     result = Result(
         classes=list(corpus.classes),
         rows={"train": len(data.train), "validation": len(data.validation)},
@@ -182,12 +183,18 @@ def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[
         trials=tuned.trials,
         metrics=figures(corpus, environments, tables),
         predictions={name: hashing.of_array(table.argmax(axis=1).astype(np.int16)) for name, table in tables.items()},
-        counts={
-            name: _counts(environment, corpus, names, tables[name].argmax(axis=1))
-            for name, environment in environments.items()
-        },
+        units=counted.units,
+        counts=counted.counts,
+        confidence=counted.confidence,
+        flips=counted.flips,
+        occlusion=counted.occlusion,
         perturbations={
-            name: PerturbationCounts(left_out=dict(sorted(tally.left_out.items())), draws=tally.plain())
+            name: PerturbationCounts(
+                left_out=dict(sorted(tally.left_out.items())),
+                draws=tally.plain(),
+                base=counted.base.get(name, ""),
+                worst=counted.worst.get(name, ""),
+            )
             for name, tally in added.tallies.items()
         },
         notes=[*data.notes, *(f"{task.method}: {note}" for note in tuned.predictor.notes)],
@@ -210,15 +217,3 @@ def unit_names(corpus: Corpus, scenario: Scenario) -> list[str]:
 def _predict(predictor: Predictor, corpus: Corpus, environment: Environment) -> npt.NDArray[np.float32]:
     table = predictor.predict_proba(environment.render(corpus))
     return metrics.check_probabilities(table, len(environment.rows), len(corpus.classes))
-
-
-def _counts(
-    environment: Environment, corpus: Corpus, names: list[str], predicted: npt.NDArray[np.int64]
-) -> dict[str, list[list[int]]]:
-    """Returns (true, predicted, rows) per unit: enough to recompute every figure that counts."""
-    counts: dict[str, dict[tuple[int, int], int]] = {}
-    truth = corpus.labels[environment.rows]
-    for row, true, guess in zip(environment.rows.tolist(), truth.tolist(), predicted.tolist(), strict=True):
-        cell = counts.setdefault(names[row], {})
-        cell[true, guess] = cell.get((true, guess), 0) + 1
-    return {unit: [[*pair, n] for pair, n in sorted(cells.items())] for unit, cells in sorted(counts.items())}

@@ -71,11 +71,17 @@ def worst_group_accuracy(hit: npt.NDArray[np.bool_], groups: npt.NDArray[np.int6
     return float((hits[rows > 0] / rows[rows > 0]).min())
 
 
+def confidence_bins(table: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Returns the bin of each row's confidence, int64 (n,), of equal width from 0 to 1."""
+    bins: npt.NDArray[np.int64] = (table.max(axis=1) * CALIBRATION_BINS).astype(np.int64)
+    return np.minimum(bins, CALIBRATION_BINS - 1)
+
+
 def calibration_error(table: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> float:
     """Returns the expected calibration error over equal-width bins of confidence (Guo et al. 2017)."""
     confidence = table.max(axis=1)
     hit = table.argmax(axis=1) == truth
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    bins = confidence_bins(table)
     gap = np.bincount(bins, weights=hit, minlength=CALIBRATION_BINS) - np.bincount(
         bins, weights=confidence, minlength=CALIBRATION_BINS
     )
@@ -144,9 +150,7 @@ def against_base(
         macro-F1 when of each row's draws a wrong one counts, if any is (worst case as in HELM, Liang et al. 2022).
     """
     one = truth[: len(truth) // draws]
-    by_draw = after.reshape(draws, -1)
-    wrong = by_draw != one
-    worst = np.where(wrong.any(axis=0), by_draw[wrong.argmax(axis=0), np.arange(len(one))], one)
+    worst = worst_draw(truth, after, draws)
     return {
         "base_macro_f1": macro_f1(confusion(truth, before, classes)),
         "flip_rate": float((before != after).mean()),
@@ -154,19 +158,34 @@ def against_base(
     }
 
 
-def occlusion_share(
+def worst_draw(truth: npt.NDArray[np.int64], after: npt.NDArray[np.int64], draws: int) -> npt.NDArray[np.int64]:
+    """Returns of each row's draws the first wrong prediction, the true class where none is: int64 (n / draws,)."""
+    one = truth[: len(truth) // draws]
+    by_draw = after.reshape(draws, -1)
+    wrong = by_draw != one
+    return np.where(wrong.any(axis=0), by_draw[wrong.argmax(axis=0), np.arange(len(one))], one)
+
+
+def occlusion(
     whole: npt.NDArray[np.float32], without: npt.NDArray[np.float32], alone: npt.NDArray[np.float32]
-) -> float:
-    """Returns the attack's share of what the predictions hang on, by occlusion (Zeiler and Fergus 2014).
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Returns what each prediction hangs on, by occlusion (Zeiler and Fergus 2014).
 
     The attack counts with the fall of the predicted class's probability when it is cut out, the carrier with the fall
-    when the attack stands alone; the share is that of the sums over rows, a half where nothing falls.
+    when the attack stands alone.
 
     Args:
         whole, without, alone: float32 (n, classes), probabilities of the payload, without its attack, of the attack.
+
+    Returns:
+        The falls, float64 (n,), of the attack and of the carrier; 0 where the probability rises.
     """
     rows = np.arange(len(whole))
     guess = whole.argmax(axis=1)
-    attack = np.maximum(whole[rows, guess] - without[rows, guess], 0).sum(dtype=np.float64)
-    carrier = np.maximum(whole[rows, guess] - alone[rows, guess], 0).sum(dtype=np.float64)
-    return float(attack / (attack + carrier)) if attack + carrier > 0 else 0.5
+    attack, carrier = (np.maximum(whole[rows, guess] - table[rows, guess], 0) for table in (without, alone))
+    return attack.astype(np.float64), carrier.astype(np.float64)
+
+
+def share_of(attack: float, carrier: float) -> float:
+    """Returns the first of two sums' share of both, a half where both are 0."""
+    return attack / (attack + carrier) if attack + carrier > 0 else 0.5

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from harness.escape import printable
 from harness.execute import Task
 from harness.executor import Event, Failed, Finished, Started, TrialStarted
 from harness.runner import Elsewhere
@@ -206,7 +207,7 @@ class Progress:
         return True
 
     def _say(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def _table(self) -> "Table":
         """The terminal's picture: all cells, then each method with the cells of it that are under way."""

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA: Literal[2] = 2
+SCHEMA: Literal[3] = 3
 Status = Literal["done", "failed", "not-applicable"]
 LimitedBy = Literal["trials", "space", "seconds"]
 TrialState = Literal["complete", "pruned", "failed", "over-budget"]
@@ -62,6 +62,8 @@ class PerturbationCounts(_Strict):
 
     left_out: dict[str, int] = Field(description="rows of all draws, by reason")
     draws: dict[str, dict[str, int]] = Field(description="draws, no-ops, rejected and kept ones, by perturbation")
+    base: str = Field(default="", description="its rows as they were, a table: unit, true, predicted, rows")
+    worst: str = Field(default="", description="its rows in their worst draw, a table: unit, true, predicted, rows")
 
 
 class Result(_Strict):
@@ -76,8 +78,22 @@ class Result(_Strict):
     trials: list[TrialRecord]
     metrics: dict[str, dict[str, float]] = Field(description="by environment and metric")
     predictions: dict[str, str] = Field(description="hash of the predicted classes by environment")
-    counts: dict[str, dict[str, list[list[int]]]] = Field(
-        description="by environment and unit: true class, predicted class, rows"
+    units: list[str] = Field(description="resampling units, sorted; the tables hold their places")
+    counts: dict[str, str] = Field(
+        description="by environment, a table: unit, true class, predicted class, bin of confidence (-1: not kept), rows"
+    )
+    confidence: dict[str, list[int]] = Field(
+        default_factory=dict, description="by environment, the sum of each bin's confidence in millionths"
+    )
+    flips: dict[str, str] = Field(
+        default_factory=dict,
+        description="by environment with flipped cues or changed payloads, a table: unit, rows whose prediction is "
+        "another than under neutral cues (on the payload as it was), rows predicted as the cues' class, rows so before",
+    )
+    occlusion: str = Field(
+        default="",
+        description="of payloads without their attack, a table in millionths: unit, sums of the fall of the predicted "
+        "class's probability without the attack and with it alone, and of the attack's share of the bytes",
     )
     perturbations: dict[str, PerturbationCounts] = Field(default_factory=dict, description="by derived environment")
     notes: list[str] = Field(default_factory=list, description="of the scenario's draw and of the predictor")
@@ -119,7 +135,7 @@ class Provenance(_Strict):
 class Record(_Strict):
     """One cell's file."""
 
-    schema_version: Literal[2] = SCHEMA
+    schema_version: Literal[3] = SCHEMA
     key: str
     status: Status
     cell: CellInfo

@@ -11,6 +11,7 @@ from harness.derived import ATTACK, EXCISED
 from harness.scenario import NEUTRAL, SEEN, UNSEEN, Environment, Rows
 
 Tables = Mapping[str, npt.NDArray[np.float32]]
+Falls = npt.NDArray[np.float64]
 
 
 def figures(corpus: Corpus, environments: Mapping[str, Environment], tables: Tables) -> dict[str, dict[str, float]]:
@@ -30,29 +31,39 @@ def figures(corpus: Corpus, environments: Mapping[str, Environment], tables: Tab
         if environment.target is not None:
             out[name] |= metrics.cue_rates(predicted[NEUTRAL], predicted[name], environment.target)
         if environment.base:
-            base = _same_rows(environments[environment.base].rows, environment.rows)
+            base = same_rows(environments[environment.base].rows, environment.rows)
             before = predicted[environment.base][base]
             out[name] |= metrics.against_base(truth, before, predicted[name], environment.draws, classes)
     if SEEN in environments and UNSEEN in environments:
         both = (out[name]["balanced_accuracy"] for name in (SEEN, UNSEEN))
         out[UNSEEN]["harmonic_mean"] = metrics.harmonic_mean(*both)
     if EXCISED in environments and ATTACK in environments:
-        out[EXCISED] |= _attribution(corpus, environments, tables)
+        attack, carrier, share = occlusion(corpus, environments, tables)
+        attribution = metrics.share_of(float(attack.sum()), float(carrier.sum()))
+        out[EXCISED] |= {"attack_attribution": attribution, "attack_share": float(share.mean())}
     return out
 
 
-def _same_rows(base: Rows, rows: Rows) -> Rows:
-    """Places of rows in the base environment, which holds each of them once."""
+def same_rows(base: Rows, rows: Rows) -> Rows:
+    """Returns the places of rows in the base environment, which holds each of them once."""
     order = np.argsort(base, kind="stable")
     places: Rows = order[np.searchsorted(base[order], rows)]
     return places
 
 
-def _attribution(corpus: Corpus, environments: Mapping[str, Environment], tables: Tables) -> dict[str, float]:
-    """How much of the predictions hangs on the attack's bytes, beside their share of the payload's length."""
+def occlusion(corpus: Corpus, environments: Mapping[str, Environment], tables: Tables) -> tuple[Falls, Falls, Falls]:
+    """Returns how much of each prediction hangs on the attack's bytes, and how many of the payload's they are.
+
+    Args:
+        corpus, environments, tables: as above, with `EXCISED` and `ATTACK`.
+
+    Returns:
+        float64 (n,) each, one per row of those two: the fall of the predicted class's probability without the attack
+        and with the attack alone, and the attack's share of the payload's length.
+    """
     without, alone = environments[EXCISED], environments[ATTACK]
     whole = environments[without.base]
-    base = _same_rows(whole.rows, without.rows)
+    base = same_rows(whole.rows, without.rows)
     lengths = whole.render(corpus).lengths[base]
-    share = metrics.occlusion_share(tables[without.base][base], tables[EXCISED], tables[ATTACK])
-    return {"attack_attribution": share, "attack_share": float((alone.render(corpus).lengths / lengths).mean())}
+    falls = metrics.occlusion(tables[without.base][base], tables[EXCISED], tables[ATTACK])
+    return *falls, alone.render(corpus).lengths / lengths

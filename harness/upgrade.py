@@ -28,5 +28,23 @@ def _from_1(raw: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_STEPS: dict[Any, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
+def _from_2(raw: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 had counts as lists by the unit's name, without the confidence, and no counts of flips."""
+    result = raw["result"]
+    if result is None:
+        return {**raw, "schema_version": 3}
+    units = sorted({unit for by_unit in result["counts"].values() for unit in by_unit})
+    place = {unit: i for i, unit in enumerate(units)}
+    counts = {
+        env: ";".join(
+            f"{place[unit]} {true} {predicted} -1 {rows}"
+            for unit, cells in sorted(by_unit.items())
+            for true, predicted, rows in cells
+        )
+        for env, by_unit in result["counts"].items()
+    }
+    return {**raw, "schema_version": 3, "result": {**result, "units": units, "counts": counts}}
+
+
+_STEPS: dict[Any, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
 assert max(_STEPS) + 1 == SCHEMA

@@ -18,6 +18,7 @@ from harness.scenario import Sizes
 
 TOLERANCE = 0.02  # of macro-F1, between processor models, sets of pins, or where a time limit bound
 _DEPTHS, _DRAWS = range(1, 4), range(1, 101)  # what a run may ask for
+_SINCE_3 = {"units", "counts", "confidence", "flips", "perturbations", "occlusion"}  # what older schemas kept less of
 _SHOWN = 3  # differing figures that a verdict names
 
 
@@ -86,6 +87,11 @@ def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta) -> Cell:
 
 
 def method_of(info: CellInfo) -> MethodInfo:
+    """Returns the method of a record as it is today.
+
+    Raises:
+        NotRebuilt: it is not there, or what stands behind it cannot be opened.
+    """
     family, colon, argument = info.method.partition(":")
     if info.method not in registry.methods() and family not in registry.families():
         raise NotRebuilt("no method of this name is registered; a plug-in needs --plugin FILE")
@@ -131,7 +137,8 @@ def compare(stored: Record, today: Record) -> Verdict:
 
     if stored.result is None or today.result is None:
         return verdict(False, f"fails today: {today.failure.reason if today.failure else 'no result'}")
-    differing = _differences(_figures(stored.result), _figures(today.result))
+    without = set() if stored.result.confidence and today.result.confidence else _SINCE_3
+    differing = _differences(_figures(stored.result, without), _figures(today.result, without))
     if not differing:
         return verdict(True, "identical")
     lenient = ", ".join(_circumstances(stored, today))
@@ -149,9 +156,9 @@ Difference = tuple[Place, Any, Any]
 _ABSENT = object()
 
 
-def _figures(result: Result) -> dict[str, Any]:
+def _figures(result: Result, without: set[str]) -> dict[str, Any]:
     """The plain values of a result, those that a reader looks at first in front."""
-    plain = result.model_dump(mode="json")
+    plain = result.model_dump(mode="json", exclude=without)
     first = ("metrics", "params", "best_trial", "trials")
     return {name: plain[name] for name in (*first, *(name for name in plain if name not in first))}
 

@@ -15,6 +15,7 @@ from harness.cli.new_method import new_method
 from harness.cli.predict import predict
 from harness.cli.run import run
 from harness.cli.status import status
+from harness.cli.submit_check import submit_check
 from harness.cli.verify import verify
 from harness.errors import UserError
 
@@ -34,6 +35,7 @@ app.command()(verify)
 app.command()(status)
 app.command()(check_method)
 app.command()(new_method)
+app.command()(submit_check)
 app.add_typer(list_app, name="list")
 app.add_typer(data_app, name="data")
 

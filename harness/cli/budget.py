@@ -32,8 +32,8 @@ def budget(
     Exit code 0: they were, and no cell spent more than 1.5 times its seconds. 1: not so; a sentence says where.
     """
     from harness import registry
+    from harness.board.rules import is_stale
     from harness.board.spending import by_board, findings, share_of_cap, spendings
-    from harness.board.stale import is_stale
 
     if by not in ("method", "scenario"):
         raise UserError(f"--by {by}: method or scenario is needed.")

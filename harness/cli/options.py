@@ -181,14 +181,16 @@ def terminal() -> "Console":
 
 
 def print_table(header: list[str], lines: list[list[str]]) -> None:
-    """Prints a plain table whose cells are shown as they are."""
+    """Prints a plain table; nothing in its cells is obeyed by the terminal."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
+
+    from harness.escape import printable
 
     table = Table(box=box.SIMPLE, pad_edge=False)
     for name in header:
         table.add_column(name, overflow="fold")
     for line in lines:
-        table.add_row(*(Text(cell) for cell in line))
+        table.add_row(*(Text(printable(cell)) for cell in line))
     terminal().print(table)

@@ -161,9 +161,11 @@ def _unkept(plan: "Plan") -> list[str]:
 
 
 def _announce(console: "Console", plan: "Plan", waiting: int, budget: "Budget", workers: int, notes: list[str]) -> None:
+    from harness.escape import printable
+
     first = plan.cells[0]
     for note in notes:
-        console.print(f"note: {note}", markup=False, soft_wrap=True)
+        console.print(printable(f"note: {note}"), markup=False, soft_wrap=True)
     console.print(
         f"{len(plan.cells)} cells on {first.corpus.name} ({first.corpus.rows} payloads, {len(first.corpus.classes)} "
         f"classes), preset {first.preset}: {waiting} to run, {len(plan.cached)} with a record, "
@@ -240,15 +242,13 @@ def run_cells(
 
 def _report(console: "Console", tally: "Tally", results: Path) -> None:
     from harness.board.collect import boards
-    from harness.board.render import failures, terminal_tables
-    from harness.board.stale import is_stale, ranks
+    from harness.board.render import terminal_lines, terminal_tables
+    from harness.board.rules import RULES
 
-    for board in boards(tally.records, is_stale=is_stale, ranks=ranks):
+    for board in boards(tally.records, RULES):
         for caption, table in terminal_tables(board):
             console.print(caption, markup=False, soft_wrap=True)
             console.print(table)
-        for note in board.notes:
-            console.print(f"note: {note}", markup=False, soft_wrap=True)
-        for line in failures(board):
-            console.print(f"failed: {line}", markup=False, soft_wrap=True)
+        for line in terminal_lines(board):
+            console.print(line, markup=False, soft_wrap=True)
     console.print(f"Records: {results}", markup=False, soft_wrap=True)

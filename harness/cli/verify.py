@@ -36,7 +36,7 @@ def verify(
     Exit code 0: it does, for all of them. 1: a result differs, or a cell could not be rerun; the table says why.
     """
     from harness import registry
-    from harness.board.stale import is_stale
+    from harness.board.rules import is_stale
     from harness.cli.budget import records_in
     from harness.cli.choices import benchmark_ref
     from harness.verify import choose

@@ -97,9 +97,8 @@ def test_worst_case_counts_a_row_as_wrong_when_one_of_its_draws_is() -> None:
 def test_occlusion_tells_what_the_predictions_hang_on() -> None:
     whole = np.array([[0.9, 0.1]], dtype=np.float32)
     gone, same = np.array([[0.1, 0.9]], dtype=np.float32), whole
-    assert metrics.occlusion_share(whole, without=gone, alone=same) == 1
-    assert metrics.occlusion_share(whole, without=same, alone=gone) == 0
-    assert metrics.occlusion_share(whole, same, same) == 0.5
+    falls = [metrics.occlusion(whole, *parts) for parts in ((gone, same), (same, gone), (same, same))]
+    assert [metrics.share_of(attack.sum(), carrier.sum()) for attack, carrier in falls] == [1, 0, 0.5]
 
 
 def test_a_run_adds_them_as_environments_and_columns(shell: Shell, mapped: tuple[str, ...]) -> None:
@@ -108,8 +107,8 @@ def test_a_run_adds_them_as_environments_and_columns(shell: Shell, mapped: tuple
     done = shell(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     for caption in (
-        "random: macro-F1 as it was / perturbed / worst draw / flip rate, by suite",
-        "random: macro-F1 without the attack, with it alone; occlusion",
+        "Macro-F1 as it was / perturbed / worst draw / flip rate, by suite (mean over random)",
+        "Macro-F1 without the attack, with it alone; occlusion (mean over random)",
         "Probes: macro-F1 of a learner that sees a part of the input",
     ):
         assert caption in done.stdout

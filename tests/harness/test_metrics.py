@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from harness import metrics
-from harness.intervals import t_interval
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60))
@@ -42,17 +41,6 @@ def test_cue_rates() -> None:
 
 def test_calibration_error_of_a_sure_and_wrong_model_is_one() -> None:
     assert metrics.calibration_error(np.array([[1.0, 0.0]] * 4, np.float32), np.ones(4, np.int64)) == pytest.approx(1)
-
-
-def test_t_interval_is_scipys() -> None:
-    from scipy.stats import t
-
-    values = [0.1, 0.4, 0.35, 0.2]
-    low, high = t.interval(0.95, 3, np.mean(values), np.std(values, ddof=1) / 2)
-    ours = t_interval(values)
-    assert ours.half_width is not None
-    assert (ours.mean - ours.half_width, ours.mean + ours.half_width) == pytest.approx((low, high))
-    assert t_interval([0.3]) == (0.3, None)
 
 
 def test_area_under_time_is_the_trapezoidal_mean_over_windows() -> None:

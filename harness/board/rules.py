@@ -1,6 +1,7 @@
-"""Which records today's registry still stands for."""
+"""What today's registry says of records."""
 
 from harness import registry
+from harness.board.collect import Rules
 from harness.cell import PROTOCOL_VERSION
 from harness.presets import PRESETS
 from harness.record import Record
@@ -16,3 +17,12 @@ def is_stale(record: Record) -> bool:
 def ranks(preset: str) -> bool:
     """Whether boards of a preset rank; those of unknown presets do not."""
     return preset in PRESETS and PRESETS[preset].ranked
+
+
+def contrasts(method: str) -> tuple[str, ...]:
+    """Returns the methods that a method's claim is tested against; none where it claims nothing, or is not there."""
+    known = registry.methods().get(method)
+    return known.contrasts if known else ()
+
+
+RULES = Rules(is_stale, ranks, contrasts)

@@ -1,0 +1,110 @@
+"""What the statistics say of a board's rows: ranks and their intervals, letters, worst groups, claims, robustness."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness import recount
+from harness.board.model import TRACKS, Row
+from harness.board.rows import Place, shares
+from harness.errors import UserError
+from harness.record import Record
+from harness.splits import FOLDS
+from harness.statistics import bootstrap
+from harness.statistics.bootstrap import Counts, Resampled, resample
+from harness.statistics.contrasts import Claim, judge
+from harness.statistics.letters import letters, told_apart
+from harness.statistics.robustness import Robustness, effective_robustness
+
+Scoring = Mapping[str, Mapping[Place, Record]]  # by method, the record whose figures count in each cell
+
+
+def with_ranks(rows: Sequence[Row], scoring: Scoring) -> tuple[Row, ...]:
+    """Ranks the rows of each track and adds what the bootstrap says; rows are in the order of their score."""
+    complete = [row.method for row in rows if row.complete]
+    if not complete:
+        return tuple(rows)
+    resampled = _resampled(complete, scoring)
+    placed: dict[str, Row] = {}
+    for track in TRACKS:
+        ranked = [row for row in rows if row.track == track and not row.why_unranked and row.complete]
+        names = [row.method for row in ranked]
+        groups = letters(names, told_apart({row.method: list(row.by_seed.values()) for row in ranked}, FOLDS))
+        ranks = resampled.ranks(names) if names else {}
+        for rank, row in enumerate(ranked, start=1):
+            placed[row.method] = replace(row, rank=rank, ranks=ranks[row.method], letters=groups[row.method])
+    return tuple(_resampled_row(placed.get(row.method, row), resampled) for row in rows)
+
+
+def _resampled_row(row: Row, resampled: Resampled) -> Row:
+    if row.method not in resampled.methods:
+        return row
+    return replace(row, bootstrap=resampled.interval(row.method), worst_group=resampled.worst(row.method))
+
+
+def _resampled(methods: Sequence[str], scoring: Scoring) -> Resampled:
+    any_record = next(iter(scoring[methods[0]].values()))
+    assert any_record.result is not None
+    return resample(list(_places(methods, scoring)), methods, any_record.result.classes)
+
+
+def _places(methods: Sequence[str], scoring: Scoring) -> Iterator[bootstrap.Place]:
+    """Yields every scored environment of every seed, as all the methods met it."""
+    by_seed: dict[int, dict[str, Record]] = defaultdict(dict)
+    for (scenario, seed), record in scoring[methods[0]].items():
+        by_seed[seed][scenario] = record
+    for seed, by_scenario in sorted(by_seed.items()):
+        for (scenario, env), share in sorted(shares(by_scenario).items()):
+            found = {name: scoring[name][scenario, seed] for name in methods}
+            units = sorted({unit for record in found.values() if record.result for unit in record.result.units})
+            codes = {unit: code for code, unit in enumerate(units)}
+            yield bootstrap.Place(
+                name=f"{scenario}/{env}",
+                seed=seed,
+                share=share,
+                units=[_everywhere(unit, scenario) for unit in units],
+                counts={name: _counts(record, env, codes) for name, record in found.items()},
+            )
+
+
+def _everywhere(unit: str, scenario: str) -> str:
+    """The name of a unit across scenarios: a CVE is one in all of them, a component has a number of each one's own."""
+    return f"{scenario}/{unit}" if unit.isdecimal() else unit
+
+
+def _counts(record: Record, env: str, codes: Mapping[str, int]) -> Counts:
+    assert record.result is not None
+    try:
+        table = recount.table(record.result, env)
+    except (KeyError, ValueError) as error:
+        cell = record.cell
+        raise UserError(
+            f"the record of {cell.method} on {cell.scenario}, seed {cell.seed} ({record.key[:16]}) holds no whole "
+            f"counts ({error}); move it away and run again to recompute it."
+        ) from error
+    code = np.array([codes[unit] for unit in record.result.units], np.int64)
+    return Counts(code[table[:, 0]], table[:, 1], table[:, 2], table[:, 4])
+
+
+def claims(rows: Sequence[Row], contrasts: Callable[[str], tuple[str, ...]]) -> tuple[Claim, ...]:
+    """Judges the claims of the board's methods, against rows that are complete."""
+    scores = {row.method: row.by_seed for row in rows if row.complete}
+    named = ((row.method, contrasts(row.method)) for row in rows)
+    return tuple(judge(method, others, scores, FOLDS) for method, others in sorted(named) if others)
+
+
+def robustness(rows: Sequence[Row], contrasts: Callable[[str], tuple[str, ...]], floor: str) -> Robustness:
+    """Measures rows against the line of the baselines.
+
+    A baseline claims no robustness: it is ranked, handed payloads and labels alone (no tag), and its registration
+    names no contrasts. The floor that failed cells fall back to is none either: it does not learn.
+    """
+    points = {row.method: (row.id, row.score.mean) for row in rows if row.complete and row.id and row.score}
+    baselines = {
+        row.method
+        for row in rows
+        if row.kind == "ranked" and not row.tags and not contrasts(row.method) and row.method != floor
+    }
+    return effective_robustness({name: point for name, point in points.items() if name != floor}, frozenset(baselines))

@@ -1,0 +1,40 @@
+"""``harness submit-check``: whether records can be handed in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+from harness.errors import UserError
+
+
+def submit_check(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Records, laid out as in results/.")],
+    official: Annotated[
+        Path, typer.Option(metavar="DIR", help="Records that stand already: their test rows must be the same.")
+    ] = Path("results/official"),
+    plugin: options.Plugin = None,
+) -> None:
+    """Check records before they are handed in: schema, keys, protocol, budgets, and figures against their counts.
+
+    Exit code 0: nothing is wrong. 1: something is; a line per record says what.
+    """
+    from harness import registry
+    from harness.escape import printable
+    from harness.store import Store
+    from harness.submission import check
+
+    if not folder.is_dir():
+        raise UserError(f"{folder}: there is no such folder; name the one with your records, as results/local.")
+    registry.discover(plugin or [])
+    standing = Store(official).records() if official.is_dir() and official.resolve() != folder.resolve() else iter(())
+    records, findings = check(folder, standing)
+    if not records and not findings:
+        raise UserError(f"{folder}: there is no record in it; `harness run --results {folder}` makes some.")
+    for finding in findings:
+        print(printable(f"{finding.path}: {finding.text}"))
+    methods = ", ".join(sorted({record.cell.method for record in records})) or "none"
+    files = len({finding.path for finding in findings})
+    print(printable(f"{len(records)} records of {methods}: {f'{files} to look at' if files else 'all in order'}"))
+    raise typer.Exit(1 if findings else 0)

@@ -1,0 +1,47 @@
+"""A second view of a paired difference: the Bayesian correlated t-test (Corani and Benavoli 2015).
+
+Ours and not the package ``baycomp``: its last release is of July 2023, and it cannot be installed without matplotlib,
+for what is one Student-t distribution.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Posterior(NamedTuple):
+    """Probabilities that the difference is below minus the margin, within it, and above it."""
+
+    worse: float
+    same: float
+    better: float
+
+
+def correlated_t(ours: Sequence[float], theirs: Sequence[float], folds: int, margin: float) -> Posterior | None:
+    """Returns the posterior of the mean paired difference under a flat prior.
+
+    A Student-t with n - 1 degrees of freedom whose scale is widened for training sets that overlap: the correlation of
+    two folds is taken as the share of a fold, 1 / folds (Nadeau and Bengio 2003).
+
+    Args:
+        ours, theirs: one score per seed.
+        folds: disjoint parts of the units that seeds test.
+        margin: differences within plus or minus this are as good as none.
+
+    Returns:
+        None for fewer than two pairs, or where all differences are equal and the posterior has no width.
+    """
+    from scipy.special import stdtr
+
+    differences = [a - b for a, b in zip(ours, theirs, strict=True)]
+    n = len(differences)
+    if n < 2 or folds < 2:
+        return None
+    mean = math.fsum(differences) / n
+    variance = math.fsum((d - mean) ** 2 for d in differences) / (n - 1)
+    if variance == 0:
+        return None
+    correlation = 1 / folds
+    scale = math.sqrt((1 / n + correlation / (1 - correlation)) * variance)
+    below, above = (float(stdtr(n - 1, (bound - mean) / scale)) for bound in (-margin, margin))
+    return Posterior(below, above - below, 1 - above)

@@ -1,0 +1,151 @@
+"""What a board says of records whose truth is known, and that nothing in them reaches the page unescaped."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from harness.board.collect import FALLBACK, Rules, boards
+from harness.board.model import Board
+from harness.board.plain import to_json
+from harness.board.render import markdown, terminal_lines, terminal_tables
+from harness.escape import in_markdown, printable
+from harness.record import Record
+from tests.harness.boards import record, records
+
+SKILLS = {"best": 0.8, "second": 0.79, "third": 0.5, "fourth": 0.4, FALLBACK: 0.05}
+
+
+def rules(claims: dict[str, tuple[str, ...]] | None = None) -> Rules:
+    return Rules(
+        is_stale=lambda record: record.cell.method_version != 1,
+        ranks=lambda preset: preset == "standard",
+        contrasts=lambda method: (claims or {}).get(method, ()),
+    )
+
+
+def board_of(found: list[Record], claims: dict[str, tuple[str, ...]] | None = None) -> Board:
+    (board,) = boards(found, rules(claims))
+    return board
+
+
+@pytest.fixture(scope="module")
+def plain_records() -> list[Record]:
+    return records(SKILLS)
+
+
+def test_ranks_have_intervals_and_methods_that_cannot_be_told_apart_share_a_letter(plain_records: list[Record]) -> None:
+    board = board_of(plain_records)
+    rows = {row.method: row for row in board.rows}
+    assert [row.rank for row in board.rows] == [1, 2, 3, 4, 5]
+    assert rows["best"].ranks == rows["second"].ranks == (1, 2)
+    assert rows["third"].ranks == (3, 3)
+    assert set(rows["best"].letters) & set(rows["second"].letters)
+    assert not set(rows["best"].letters) & set(rows["third"].letters)
+    low, high = rows["best"].bootstrap or (1, 0)
+    assert rows["best"].score is not None
+    assert low < rows["best"].score.mean < high
+    assert rows["best"].worst_group is not None
+    assert rows["best"].worst_group.low < 0.7 + 0.3 / 11 < rows["best"].worst_group.high  # the true one
+
+
+def test_tracks_are_ranked_apart(plain_records: list[Record]) -> None:
+    told = records({"told": 0.9}, tags=["groups"])
+    board = board_of([*plain_records, *told])
+    (row,) = board.of_track("groups")
+    assert (row.rank, row.ranks) == (1, (1, 1))
+    assert board.of_track("free")[0].rank == 1
+    text = markdown([board])
+    assert text.index("### Track free") < text.index("### Track groups")
+
+
+def test_a_failed_cell_takes_the_floors_counts_and_a_missing_one_unranks(plain_records: list[Record]) -> None:
+    broken = record("third", "cve-disjoint", 2, 0, failure="RuntimeError: no")
+    kept = [r for r in plain_records if (r.cell.method, r.cell.scenario, r.cell.seed) != ("third", "cve-disjoint", 2)]
+    rows = {row.method: row for row in board_of([*kept, broken]).rows}
+    whole = {row.method: row for row in board_of(plain_records).rows}
+    assert rows["third"].by_seed[2] < whole["third"].by_seed[2] - 0.1
+    assert rows["third"].rank is not None
+    lacking = {row.method: row for row in board_of(kept).rows}["third"]
+    assert (lacking.rank, lacking.missing) == (None, ("cve-disjoint, seed 2",))
+    assert "third: cve-disjoint, seed 2" in markdown([board_of(kept)])
+
+
+def test_a_claim_ends_in_one_sentence_and_a_table(plain_records: list[Record]) -> None:
+    text = markdown([board_of(plain_records, {"best": ("third", "fourth")})])
+    assert "The claim of best is confirmed: it beats third, fourth; against fourth the score differs by +0." in text
+    assert "| 1 | third | +0." in text
+    few = board_of(records({"ours": 0.5, "theirs": 0.5}, units=15), {"ours": ("theirs",)})
+    assert "had an 80 % chance to show" in markdown([few])
+    assert few.claims[0].verdict == "undecided"
+    assert "is refuted" in markdown([board_of(plain_records, {"third": ("best",)})])
+    assert "is not tested" in markdown([board_of(plain_records, {"third": ("control-absent",)})])
+
+
+def test_effective_robustness_is_fitted_on_methods_that_claim_none(plain_records: list[Record]) -> None:
+    told = records({"told": 0.9}, tags=["groups"])
+    found = board_of([*plain_records, *told], {"second": ("best",)}).robustness
+    assert found is not None
+    assert found.baselines == ("best", "fourth", "third")
+    assert "3 baselines" in found.why_not
+    more = board_of([*plain_records, *records({"fifth": 0.6})])
+    assert more.robustness is not None
+    assert abs(more.robustness.effective["third"]) < 0.1
+
+
+def test_zero_shot_has_a_table_of_its_own(plain_records: list[Record]) -> None:
+    shots = [record(m, "zero-shot", s, skill) for m, skill in SKILLS.items() for s in range(6)]
+    text = markdown([board_of([*plain_records, *shots])])
+    (line,) = re.findall(r"### zero-shot \(not scored\).*?\n\n.*?\n.*?\n\| best \| (.*?) \|\n", text, re.DOTALL)
+    seen, unseen, harmonic = map(float, line.split(" | "))
+    assert harmonic == pytest.approx(2 * seen * unseen / (seen + unseen), abs=0.01)
+
+
+def test_a_stale_record_is_left_out_and_named(plain_records: list[Record]) -> None:
+    board = board_of([*plain_records, *records({"old": 0.9}, method_version=0)])
+    assert "old" not in {row.method for row in board.rows}
+    assert "18 stale records of old, version 0" in board.notes
+
+
+def test_a_board_that_does_not_rank_is_brief_beside_one_that_does(plain_records: list[Record]) -> None:
+    quick = records({"best": 0.8, FALLBACK: 0.1}, seeds=1, preset="quick")
+    found = boards([*quick, *plain_records], rules())
+    assert [board.ranked for board in found] == [True, False]
+    assert "The details of this board are in" in markdown(found)
+
+
+def test_a_full_board_fits_in_300_lines(plain_records: list[Record]) -> None:
+    many = [r for i in range(20) for r in records({f"method-{i}": 0.5}, seeds=1)]
+    board = board_of([*many, *records({FALLBACK: 0.05}, seeds=1)], {"method-1": ("method-2",)})
+    assert len(markdown([board]).splitlines()) <= 300
+
+
+def test_the_order_of_records_changes_nothing(plain_records: list[Record]) -> None:
+    there, back = (to_json([board_of(found)], {}) for found in (plain_records, plain_records[::-1]))
+    assert json.dumps(there, sort_keys=True) == json.dumps(back, sort_keys=True)
+
+
+HOSTILE = "a | b <script>x</script> &lt; `code` [l](http://x.test) **b** \u202eevil\u202c \x1b[31mred @someone $x$ _i_"
+
+
+def test_text_from_data_and_plug_ins_is_shown_and_not_obeyed(plain_records: list[Record]) -> None:
+    broken = record("third", "cve-disjoint", 2, 0, failure=HOSTILE)
+    kept = [r for r in plain_records if (r.cell.method, r.cell.scenario, r.cell.seed) != ("third", "cve-disjoint", 2)]
+    board = replace(board_of([*kept, broken]), notes=(HOSTILE,))
+    text = markdown([board])
+    for line in text.splitlines():
+        assert not re.search(r"[\x00-\x1f\u202a-\u202e\u2066-\u2069]", line)
+        assert "<script" not in line
+    assert r"a \| b &lt;script&gt;x&lt;/script&gt; &amp;lt; \`code\` \[l\](http" in text
+    assert r"\\u202eevil\\u202c \\u001b\[31mred &#64;someone \$x\$ \_i\_" in text
+    shown = "\n".join(terminal_lines(board))
+    assert "\\u001b[31mred" in shown
+    assert "\x1b" not in shown
+    for caption, _ in terminal_tables(board):
+        assert caption.isprintable()
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    assert printable("x" * 400).endswith("… (100 more characters)")
+    assert in_markdown("tfidf-logreg") == "tfidf-logreg"
