@@ -20,7 +20,7 @@ class ByteImageMethod(TorchMethod):
     """What a vision backbone makes of bytes; on a processor it is slow, so it is not among the ranked ones."""
 
     space = {
-        "learning_rate": Float(1e-4, 5e-3, default=1e-3, log=True),
+        "learning_rate": Float(3e-4, 1e-2, default=3e-3, log=True),
         "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
         "dropout": Float(0.0, 0.5, default=0.2),
     }
