@@ -64,6 +64,8 @@ class CorpusMeta:
     columns: tuple[str, ...]
     notes: tuple[str, ...] = ()  # what was dropped or changed while it was built, one sentence each
     lacks: dict[str, str] = field(default_factory=dict)  # scenarios that its rows do not carry, a sentence each
+    left_out: tuple[tuple[str, int, str], ...] = ()  # what the source holds and the rows do not: reason, count, example
+    origin: dict[str, str] = field(default_factory=dict)  # of the source, where known: licence, commit
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -229,7 +231,8 @@ def _store(folder: Path, corpus: Corpus) -> None:
 
 def _load_meta(folder: Path) -> CorpusMeta:
     raw = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    return CorpusMeta(**{**raw, "columns": tuple(raw["columns"]), "notes": tuple(raw["notes"])})
+    raw |= {name: tuple(raw[name]) for name in ("columns", "notes")}
+    return CorpusMeta(**{**raw, "left_out": tuple(map(tuple, raw.get("left_out", ())))})
 
 
 def _load(folder: Path) -> Corpus:

@@ -1,4 +1,4 @@
-"""``harness data``: what a corpus holds."""
+"""``harness data``: builds a corpus from a public source, and says what a corpus holds."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,14 +12,37 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from harness.corpus import Corpus
 
-data_app = typer.Typer(help="Look into a corpus.", no_args_is_help=True)
+data_app = typer.Typer(help="Build a corpus, or look into one.", no_args_is_help=True)
 _FACTS = {"label": "class", "cwe": "cwe", "vendor": "vendor", "product": "product"}
 _COUNTED = ("cve", "technique", "vendor", "product", "source")
 
 
 @data_app.callback()
 def data() -> None:
-    """Look into a corpus."""
+    """Build a corpus, or look into one."""
+
+
+@data_app.command()
+def build(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A benchmark that reads files, as nuclei.")],
+    place: Annotated[str, typer.Option("--from", metavar="PATH", help="The folder or archive that it reads.")],
+    plugin: options.Plugin = None,
+) -> None:
+    """Build a corpus from a folder or an archive, and print what it holds and what was left out, with every reason.
+
+    The corpus goes to the cache; SOURCE:PATH names it in every other verb, which builds it too where it is absent.
+    """
+    from harness import registry
+    from harness.benchmark import BenchmarkRef
+
+    registry.discover(plugin or [])
+    ref = BenchmarkRef(source, place)
+    found = registry.open_benchmark(ref).corpus()
+    _print_corpus(found)
+    if found.meta.left_out:
+        lines = [[reason, str(count), first] for reason, count, first in found.meta.left_out]
+        options.print_table(["left out", "count", "first one"], lines)
+    options.terminal().print(f"use it as {ref}", markup=False, soft_wrap=True)
 
 
 @data_app.command()
@@ -43,15 +66,20 @@ def info(
     benchmark = registry.open_benchmark(benchmark_ref(corpus, mapping, where))
     found = benchmark.corpus()
     console = options.terminal()
-    for line in (*_lines(found), f"licence: {benchmark.licence}"):
-        console.print(line, markup=False, soft_wrap=True)
-    options.print_table(["class", "payloads", "descriptions", *_present(found), "years"], _by_class(found))
+    _print_corpus(found, benchmark.licence)
     if facts is not None:
         disagreeing = _disagreements(found, facts)
         for line in disagreeing[:20]:
             console.print(line, markup=False, soft_wrap=True)
         console.print(f"facts: {len(disagreeing)} CVEs disagree with {facts}", markup=False)
         raise typer.Exit(1 if disagreeing else 0)
+
+
+def _print_corpus(corpus: "Corpus", licence: str = "unknown") -> None:
+    origin = {"licence": licence, **corpus.meta.origin}
+    for line in (*_lines(corpus), *(f"{name}: {value}" for name, value in origin.items())):
+        options.terminal().print(line, markup=False, soft_wrap=True)
+    options.print_table(["class", "payloads", "descriptions", *_present(corpus), "years"], _by_class(corpus))
 
 
 def _lines(corpus: "Corpus") -> list[str]:

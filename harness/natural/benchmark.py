@@ -77,4 +77,5 @@ def with_clusters(corpus: Corpus) -> Corpus:
     if alike:
         count = len(np.unique(codes[codes >= 0]))
         notes += (f"{alike} rows are near-duplicates of others (clusters: {count}); no split takes a cluster apart",)
-    return Corpus.create(corpus.meta.name, table, corpus.descriptions, notes)
+    made = Corpus.create(corpus.meta.name, table, corpus.descriptions, notes)
+    return replace(made, meta=replace(made.meta, left_out=corpus.meta.left_out, origin=corpus.meta.origin))

@@ -1,0 +1,13 @@
+"""Reading public sources: folders and archives of many files, of untrusted origin, become a corpus.
+
+A reader derives from `SourceBenchmark` and yields rows; files, bounds, counts of what is left out, licence and commit
+are here.
+"""
+
+from harness.sources import origin, safe_yaml
+from harness.sources.benchmark import Row, SourceBenchmark
+from harness.sources.builder import Builder
+from harness.sources.tally import LeftOut, Tally
+from harness.sources.tree import SourceFile, Tree
+
+__all__ = ["Builder", "LeftOut", "Row", "SourceBenchmark", "SourceFile", "Tally", "Tree", "origin", "safe_yaml"]

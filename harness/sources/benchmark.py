@@ -1,0 +1,85 @@
+"""The base of benchmarks that read a public source: a folder or an archive of many files becomes rows."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from harness import hashing
+from harness.benchmark import BenchmarkRef
+from harness.corpus import Corpus
+from harness.errors import UserError
+from harness.natural import NaturalBenchmark
+from harness.sources import origin
+from harness.sources.builder import Builder
+from harness.sources.tally import Tally, sentence
+from harness.sources.tree import Tree
+
+Row = Mapping[str, Any]
+
+
+class SourceBenchmark(NaturalBenchmark):
+    """A corpus from the files of a folder or an archive; a reader derives from it and yields rows.
+
+    Attributes:
+        version: of the reader; a change makes cached corpora stale.
+        columns: of its rows, see `Builder`.
+    """
+
+    version: ClassVar[int] = 1
+    columns: ClassVar[tuple[str, ...]]
+
+    def __init__(self, ref: BenchmarkRef) -> None:
+        super().__init__(ref)
+        self.root = Path(ref.argument or "")
+        if not self.root.exists():
+            raise UserError(f"{ref}: there is no such file or folder.")
+        if ref.mapping or ref.where:
+            raise UserError(f"{ref}: --map and --where belong to files:PATH; {ref.name} knows its own columns.")
+
+    @abstractmethod
+    def read(self, tree: Tree, tally: Tally) -> Iterator[Row]:
+        """Yields the rows of a source; whatever it leaves out is counted."""
+
+    def load(self) -> Corpus:
+        """See `NaturalBenchmark.load`."""
+        tree, tally = Tree(self.root), Tally()
+        rows = sorted(self.read(tree, tally), key=lambda row: str(row["sample"]))  # whatever the order of the files
+        left_out = tally.left_out()
+        if not rows:
+            why = sentence(left_out) or "it holds no such file"
+            raise UserError(f"{self.ref}: nothing in it can be used ({why}).")
+        corpus = self.build_corpus(rows, (f"left out: {sentence(left_out)}",) if left_out else ())
+        known = {
+            "licence": tree.licence and origin.licence(tree.licence),
+            "commit": tree.commit or origin.commit(self.root),
+        }
+        facts = {name: value for name, value in known.items() if value}
+        return replace(corpus, meta=replace(corpus.meta, left_out=left_out, origin=facts))
+
+    def build_corpus(self, rows: list[Row], notes: tuple[str, ...]) -> Corpus:
+        """Returns the corpus of the rows."""
+        builder = Builder(self.columns)
+        for row in rows:
+            builder.add(row)
+        return builder.corpus(self.ref.name, notes)
+
+    @property
+    def fingerprint(self) -> str:
+        """See `NaturalBenchmark.fingerprint`; of a folder the names, sizes and times of its files count."""
+        if self.root.is_file():
+            content = hashing.of_file(self.root)
+        else:
+            files = sorted(path for path in self.root.rglob("*") if path.is_file() and ".git" not in path.parts)
+            stats = [(path.relative_to(self.root).as_posix(), path.stat()) for path in files]
+            content = hashing.of_json([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
+        return hashing.of_json([self.ref.name, self.version, content])
+
+    def source(self) -> Path | None:
+        """See `Benchmark.source`; a folder must lie where every machine sees it."""
+        return self.root if self.root.is_file() else None
+
+    def remedy(self, column: str) -> str:
+        """See `NaturalBenchmark.remedy`."""
+        return f"{self.ref.name} has none"

@@ -1,0 +1,75 @@
+"""Rows, one at a time, become a corpus."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.corpus import Corpus, payload_fields
+
+if TYPE_CHECKING:
+    pass
+
+BATCH_ROWS = 8192
+BATCH_BYTES = 16 * 2**20  # of payloads, held as Python objects before they become Arrow's
+
+
+class Builder:
+    """Collects rows in Arrow batches, so that a corpus takes the memory of its bytes and little more."""
+
+    def __init__(self, columns: Iterable[str]) -> None:
+        """Makes a builder without rows.
+
+        Args:
+            columns: that each row has; of `payload_fields`, ``group.*``, ``cue.*``, any other text, and
+                ``description``, whose distinct texts become the description table.
+        """
+        import pyarrow as pa
+
+        fields = payload_fields()
+        columns = dict.fromkeys(columns)
+        self._described = columns.pop("description", "") is None
+        self._schema = pa.schema({name: fields.get(name, pa.string()) for name in columns})
+        if self._described:
+            self._schema = self._schema.append(pa.field("description_id", pa.string()))
+        self._texts: dict[str, str] = {}
+        self._batches: list[pa.RecordBatch] = []
+        self._rows: list[Mapping[str, Any]] = []
+        self._bytes = self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Adds a row; a column that it lacks is null."""
+        text = row.get("description")
+        if self._described and text:
+            place = hashlib.sha256(text.encode()).hexdigest()[:16]
+            self._texts[place] = text
+            row = {**row, "description_id": place}
+        self._rows.append(row)
+        self._bytes += len(row["payload"])
+        self._count += 1
+        if len(self._rows) == BATCH_ROWS or self._bytes > BATCH_BYTES:
+            self._flush()
+
+    def corpus(self, name: str, notes: tuple[str, ...] = ()) -> Corpus:
+        """Returns the corpus of the rows; see `Corpus.create` for its errors."""
+        import pyarrow as pa
+
+        self._flush()
+        descriptions = None
+        if self._described:
+            descriptions = pa.table(
+                {
+                    "description_id": pa.array(list(self._texts), pa.string()),
+                    "text": pa.array(list(self._texts.values()), pa.string()),
+                }
+            )
+        return Corpus.create(name, pa.Table.from_batches(self._batches, self._schema), descriptions, notes=notes)
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        arrays = [pa.array([row.get(field.name) for row in self._rows], field.type) for field in self._schema]
+        self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        self._rows, self._bytes = [], 0
