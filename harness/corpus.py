@@ -100,7 +100,8 @@ class Corpus:
         """Checks the tables, casts them to the schema and computes the content hash.
 
         Raises:
-            UserError: a required column is missing or has nulls, sample ids repeat, fewer than two classes.
+            UserError: a required column is missing or has nulls, sample ids repeat, fewer than two classes. Where
+                there are no payloads, the classes are those of the descriptions.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -115,11 +116,12 @@ class Corpus:
                 raise UserError(f"corpus {name}: {table.column(required).null_count} rows have no {required}.")
         if pc.count_distinct(table.column("sample")).as_py() != table.num_rows:
             raise UserError(f"corpus {name}: sample ids must be unique, and some repeat.")
-        counts = {row["values"]: row["counts"] for row in table.column("label").value_counts().to_pylist()}
-        if len(counts) < 2:
-            raise UserError(f"corpus {name}: at least two classes are needed, and {len(counts)} is there.")
         if descriptions is None:
             descriptions = pa.table({"description_id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
+        counts = _class_counts(table, descriptions)
+        if len(counts) < 2:
+            there = ", ".join(counts) or "none"
+            raise UserError(f"corpus {name}: at least two classes are needed, and {len(counts)} is there ({there}).")
         digest = hashing.of_json([FORMAT, hashing.of_table(table), hashing.of_table(descriptions)])
         meta = CorpusMeta(
             name,
@@ -176,6 +178,13 @@ class Corpus:
     def has(self, column: str) -> bool:
         """Whether the payload table has the column."""
         return column in self.meta.columns
+
+
+def _class_counts(table: "pa.Table", descriptions: "pa.Table") -> dict[str, int]:
+    """Returns how many payloads each class has; all classes that descriptions name where there is no payload."""
+    if not table.num_rows and "label" in descriptions.column_names:
+        return {name: 0 for name in descriptions.column("label").unique().to_pylist() if name is not None}
+    return {row["values"]: row["counts"] for row in table.column("label").value_counts().to_pylist()}
 
 
 def _strings(values: list[str]) -> "pa.Array":

@@ -86,11 +86,11 @@ def _lines(corpus: "Corpus") -> list[str]:
     import numpy as np
 
     lengths = corpus.payloads(np.arange(len(corpus))).lengths
-    median, most = int(np.median(lengths)), int(lengths.max())
+    quantiles = np.percentile(lengths, (50, 99, 100)).astype(int) if len(lengths) else (0, 0, 0)
     return [
         f"{corpus.meta.name}: {len(corpus)} payloads, {len(corpus.classes)} classes, "
         f"{corpus.meta.descriptions} descriptions",
-        f"payload bytes: median {median}, 99th percentile {int(np.percentile(lengths, 99))}, longest {most}",
+        "payload bytes: median {}, 99th percentile {}, longest {}".format(*quantiles),
         f"content hash: {corpus.meta.hash}",
         *(f"note: {note}" for note in corpus.meta.notes),
     ]

@@ -61,7 +61,10 @@ class NaturalBenchmark(Benchmark):
         return hashing.of_json([VERSION, hashing.of_file(Path(str(duplicates.__file__))), self.fingerprint])
 
     def _build(self) -> Corpus:
-        corpus = with_clusters(self.load())
+        corpus = self.load()
+        if not len(corpus):
+            return corpus
+        corpus = with_clusters(corpus)
         return replace(corpus, meta=replace(corpus.meta, lacks=catalogue.survey(corpus)))
 
 

@@ -5,9 +5,21 @@ are here.
 """
 
 from harness.sources import origin, safe_yaml
-from harness.sources.benchmark import Row, SourceBenchmark
-from harness.sources.builder import Builder
+from harness.sources.benchmark import Row, SourceBenchmark, TextSource
+from harness.sources.builder import Builder, text_corpus
 from harness.sources.tally import LeftOut, Tally
 from harness.sources.tree import SourceFile, Tree
 
-__all__ = ["Builder", "LeftOut", "Row", "SourceBenchmark", "SourceFile", "Tally", "Tree", "origin", "safe_yaml"]
+__all__ = [
+    "Builder",
+    "LeftOut",
+    "Row",
+    "SourceBenchmark",
+    "SourceFile",
+    "Tally",
+    "TextSource",
+    "Tree",
+    "origin",
+    "safe_yaml",
+    "text_corpus",
+]

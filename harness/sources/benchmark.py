@@ -1,7 +1,7 @@
 """The base of benchmarks that read a public source: a folder or an archive of many files becomes rows."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,8 +11,9 @@ from harness.benchmark import BenchmarkRef
 from harness.corpus import Corpus
 from harness.errors import UserError
 from harness.natural import NaturalBenchmark
+from harness.scenario import ScenarioSpec
 from harness.sources import origin
-from harness.sources.builder import Builder
+from harness.sources.builder import Builder, text_corpus
 from harness.sources.tally import Tally, sentence
 from harness.sources.tree import Tree
 
@@ -25,10 +26,12 @@ class SourceBenchmark(NaturalBenchmark):
     Attributes:
         version: of the reader; a change makes cached corpora stale.
         columns: of its rows, see `Builder`.
+        order: the column, distinct in every row, that rows are sorted by, so that their files' order is none.
     """
 
     version: ClassVar[int] = 1
     columns: ClassVar[tuple[str, ...]]
+    order: ClassVar[str] = "sample"
 
     def __init__(self, ref: BenchmarkRef) -> None:
         super().__init__(ref)
@@ -45,7 +48,7 @@ class SourceBenchmark(NaturalBenchmark):
     def load(self) -> Corpus:
         """See `NaturalBenchmark.load`."""
         tree, tally = Tree(self.root), Tally()
-        rows = sorted(self.read(tree, tally), key=lambda row: str(row["sample"]))  # whatever the order of the files
+        rows = sorted(self.read(tree, tally), key=lambda row: str(row[self.order]))
         left_out = tally.left_out()
         if not rows:
             why = sentence(left_out) or "it holds no such file"
@@ -83,3 +86,18 @@ class SourceBenchmark(NaturalBenchmark):
     def remedy(self, column: str) -> str:
         """See `NaturalBenchmark.remedy`."""
         return f"{self.ref.name} has none"
+
+
+class TextSource(SourceBenchmark):
+    """A corpus of descriptions without payloads; see `text_corpus` for its rows."""
+
+    columns = ()
+    order = "cve"
+
+    def build_corpus(self, rows: list[Row], notes: tuple[str, ...]) -> Corpus:
+        """Returns the corpus of the descriptions."""
+        return text_corpus(self.ref.name, rows, notes)
+
+    def scenarios(self) -> Sequence[ScenarioSpec]:
+        """There are none without payloads."""
+        return ()

@@ -9,6 +9,7 @@ from harness.corpus import Corpus, payload_fields
 if TYPE_CHECKING:
     pass
 
+TEXT_COLUMNS = ("text", "label", "cve", "date", "vendor", "product")  # of a corpus without payloads
 BATCH_ROWS = 8192
 BATCH_BYTES = 16 * 2**20  # of payloads, held as Python objects before they become Arrow's
 
@@ -73,3 +74,25 @@ class Builder:
         arrays = [pa.array([row.get(field.name) for row in self._rows], field.type) for field in self._schema]
         self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
         self._rows, self._bytes = [], 0
+
+
+def text_corpus(name: str, rows: Iterable[Mapping[str, Any]], notes: tuple[str, ...] = ()) -> Corpus:
+    """Returns a corpus of descriptions without payloads.
+
+    Args:
+        name: of the corpus.
+        rows: ``text`` and, where known (None elsewhere), ``label``, ``cve``, ``date``, ``vendor`` and ``product``.
+        notes: see `CorpusMeta`.
+
+    Raises:
+        UserError: no row has a label.
+    """
+    import pyarrow as pa
+
+    fields = payload_fields()
+    rows = list(rows)
+    columns = {column: [row.get(column) for row in rows] for column in TEXT_COLUMNS}
+    arrays = {column: pa.array(values, fields.get(column, pa.string())) for column, values in columns.items()}
+    names = [row.get("cve") or hashlib.sha256(row["text"].encode()).hexdigest()[:16] for row in rows]
+    none = pa.table({column: pa.array([], fields[column]) for column in ("sample", "payload", "label")})
+    return Corpus.create(name, none, pa.table({"description_id": pa.array(names, pa.string()), **arrays}), notes)
