@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness import register_benchmark
-from harness.sources import Row, SourceBenchmark, Tally, Tree, safe_yaml
+from harness import register_benchmark, sources
 
 BENIGN = "benign"
 # The first three digits of a rule's number tell its family; those of one threat class carry that class's name.
@@ -38,18 +37,18 @@ class _Skipped(Exception):
 @register_benchmark(
     "crs", summary="requests of the Core Rule Set's regression tests, by rule family, and benign ones", argument="PATH"
 )
-class CoreRuleSet(SourceBenchmark):
+class CoreRuleSet(sources.SourceBenchmark):
     """A row for each request that a rule must match, or must not: those are benign to that rule, if to no other."""
 
     version = 1
     columns = ("sample", "payload", "label", "source", "group.rule")
 
-    def read(self, tree: Tree, tally: Tally) -> Iterator[Row]:
+    def read(self, tree: sources.Tree, tally: sources.Tally) -> Iterator[sources.Row]:
         """See `SourceBenchmark.read`."""
         seen: set[str] = set()
         for file in tree.files((".yaml", ".yml"), _LARGEST, tally):
             try:
-                tests = _tests(safe_yaml.load(file.data), file.path)
+                tests = _tests(sources.safe_yaml.load(file.data), file.path)
             except (_Skipped, ValueError) as error:
                 tally.skip(f"file: {error}", file.path)
                 continue

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness import register_benchmark, taxonomy
-from harness.sources import Row, Tally, TextSource, Tree
+from harness import register_benchmark, sources, taxonomy
 
 _LARGEST = 1 << 30  # bytes of a file: a year's feed is one of them
 
@@ -19,12 +18,12 @@ class _Skipped(Exception):
 @register_benchmark(
     "cve-text", summary="descriptions without payloads, for --text: CVE JSON 5 records, NVD 2.0 feeds", argument="PATH"
 )
-class CveText(TextSource):
+class CveText(sources.TextSource):
     """A description for each published CVE whose CWEs tell one threat class."""
 
     version = 1
 
-    def read(self, tree: Tree, tally: Tally) -> Iterator[Row]:
+    def read(self, tree: sources.Tree, tally: sources.Tally) -> Iterator[sources.Row]:
         """See `SourceBenchmark.read`."""
         seen: set[str] = set()
         for file in tree.files((".json",), _LARGEST, tally):

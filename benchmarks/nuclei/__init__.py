@@ -7,14 +7,13 @@ from typing import Any
 from benchmarks.nuclei.requests import steps
 from benchmarks.nuclei.roles import ATTACK, roles
 from benchmarks.nuclei.template import Template, Unusable, parse
-from harness import register_benchmark
-from harness.sources import Row, SourceBenchmark, Tally, Tree, origin, safe_yaml
+from harness import register_benchmark, sources
 
 _LARGEST = 2 * 2**20  # bytes of a template
 
 
 @register_benchmark("nuclei", summary="requests of nuclei-templates: a checkout or an archive of them", argument="PATH")
-class Nuclei(SourceBenchmark):
+class Nuclei(sources.SourceBenchmark):
     """A row for each request that is an attack; ``source`` is the template's first author."""
 
     version = 1
@@ -35,13 +34,13 @@ class Nuclei(SourceBenchmark):
         "group.template",
     )
 
-    def read(self, tree: Tree, tally: Tally) -> Iterator[Row]:
+    def read(self, tree: sources.Tree, tally: sources.Tally) -> Iterator[sources.Row]:
         """See `SourceBenchmark.read`."""
-        added = origin.first_commits(self.root)
+        added = sources.origin.first_commits(self.root)
         ids: set[str] = set()
         for file in tree.files((".yaml", ".yml"), _LARGEST, tally):
             try:
-                template = parse(safe_yaml.load(file.data))
+                template = parse(sources.safe_yaml.load(file.data))
                 if template.id in ids:
                     raise Unusable("template: its id stands in an earlier file")
             except (Unusable, ValueError) as error:
@@ -53,7 +52,7 @@ class Nuclei(SourceBenchmark):
                 yield {**facts, "sample": f"{template.id}#{number}", "payload": payload}
 
 
-def _attacks(template: Template, tally: Tally, path: str) -> Iterator[tuple[int, bytes]]:
+def _attacks(template: Template, tally: sources.Tally, path: str) -> Iterator[tuple[int, bytes]]:
     """Yields number and bytes of each request that is an attack; the others are counted."""
     found = steps(template, tally.skip)
     for step, role in zip(found, roles(found), strict=True):
