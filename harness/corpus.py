@@ -115,11 +115,12 @@ class Corpus:
             if table.column(required).null_count:
                 raise UserError(f"corpus {name}: {table.column(required).null_count} rows have no {required}.")
         if pc.count_distinct(table.column("sample")).as_py() != table.num_rows:
-            raise UserError(f"corpus {name}: sample ids must be unique, and some repeat.")
+            repeated = next(v["values"] for v in table.column("sample").value_counts().to_pylist() if v["counts"] > 1)
+            raise UserError(f"corpus {name}: sample ids must be unique, and some repeat, as {repeated!r}.")
         if descriptions is None:
             descriptions = pa.table({"description_id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
         counts = _class_counts(table, descriptions)
-        if len(counts) < 2:
+        if len(counts) < 2 and not (descriptions.num_rows and not table.num_rows):
             there = ", ".join(counts) or "none"
             raise UserError(f"corpus {name}: at least two classes are needed, and {len(counts)} is there ({there}).")
         digest = hashing.of_json([FORMAT, hashing.of_table(table), hashing.of_table(descriptions)])

@@ -7,21 +7,6 @@ from typing import Any
 
 from harness import taxonomy
 
-# Tags by which authors name a class, for templates whose CWE tells none.
-_CLASS_OF_TAG = {
-    "sqli": "sql-injection",
-    "xss": "cross-site-scripting",
-    "lfi": "path-traversal",
-    "traversal": "path-traversal",
-    "ssti": "template-injection",
-    "deserialization": "deserialization",
-    "ssrf": "server-side-request-forgery",
-    "xxe": "xml-external-entity",
-    "fileupload": "file-upload",
-    "file-upload": "file-upload",
-    "redirect": "open-redirect",
-    "open-redirect": "open-redirect",
-}
 _OTHER_PROTOCOLS = ("dns", "tcp", "network", "ssl", "file", "headless", "javascript", "code", "websocket", "whois")
 
 
@@ -95,7 +80,7 @@ def parse(document: Any) -> Template:
 def _label(cwes: list[int], tags: list[str]) -> str:
     for told in (
         {taxonomy.CLASS_OF_CWE[cwe] for cwe in cwes if cwe in taxonomy.CLASS_OF_CWE},
-        {_CLASS_OF_TAG[tag] for tag in tags if tag in _CLASS_OF_TAG},
+        {name for tag in tags if (name := taxonomy.class_named(tag)) is not None},  # where its CWE tells none
     ):
         if len(told) > 1:
             raise Unusable("template: several threat classes")

@@ -18,8 +18,10 @@ GROUPS: dict[str, str] = {"all": "ranked", "controls": "control", "heavy": "heav
 Number = TypeVar("Number", int, float)
 
 
-def benchmark_ref(bench: str, mapping: list[str] | None, where: list[str] | None) -> "BenchmarkRef":
-    """Reads ``--bench``, ``--map`` and ``--where``.
+def benchmark_ref(
+    bench: str, mapping: list[str] | None, where: list[str] | None, strict: bool = False
+) -> "BenchmarkRef":
+    """Reads ``--bench``, ``--map``, ``--where`` and ``--strict``.
 
     Raises:
         UserError: one of them is malformed.
@@ -29,7 +31,7 @@ def benchmark_ref(bench: str, mapping: list[str] | None, where: list[str] | None
     name, colon, argument = bench.partition(":")
     if not name:
         raise UserError(f"--bench {bench!r}: a benchmark's name or files:PATH is needed.")
-    return BenchmarkRef(name, argument if colon else None, options.mapping(mapping), options.where(where))
+    return BenchmarkRef(name, argument if colon else None, options.mapping(mapping), options.where(where), strict)
 
 
 def choose_methods(text: str, labels: "Mapping[str, str]", timeout: float) -> "list[MethodInfo]":

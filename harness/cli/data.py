@@ -25,7 +25,10 @@ def data() -> None:
 @data_app.command()
 def build(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A benchmark that reads files, as nuclei.")],
-    place: Annotated[str, typer.Option("--from", metavar="PATH", help="The folder or archive that it reads.")],
+    place: Annotated[str, typer.Option("--from", metavar="PATH", help="The file, folder or archive that it reads.")],
+    mapping: options.Map = None,
+    where: options.Where = None,
+    strict: options.Strict = False,
     plugin: options.Plugin = None,
 ) -> None:
     """Build a corpus from a folder or an archive, and print what it holds and what was left out, with every reason.
@@ -33,10 +36,10 @@ def build(
     The corpus goes to the cache; SOURCE:PATH names it in every other verb, which builds it too where it is absent.
     """
     from harness import registry
-    from harness.benchmark import BenchmarkRef
+    from harness.cli.choices import benchmark_ref
 
     registry.discover(plugin or [])
-    ref = BenchmarkRef(source, place)
+    ref = benchmark_ref(f"{source}:{place}", mapping, where, strict)
     found = registry.open_benchmark(ref).corpus()
     _print_corpus(found)
     if found.meta.left_out:
@@ -53,6 +56,7 @@ def info(
     ] = None,
     mapping: options.Map = None,
     where: options.Where = None,
+    strict: options.Strict = False,
     plugin: options.Plugin = None,
 ) -> None:
     """Print counts per class, CVE, technique, year and vendor, the content hash, and the licence.
@@ -63,7 +67,7 @@ def info(
     from harness.cli.choices import benchmark_ref
 
     registry.discover(plugin or [])
-    benchmark = registry.open_benchmark(benchmark_ref(corpus, mapping, where))
+    benchmark = registry.open_benchmark(benchmark_ref(corpus, mapping, where, strict))
     found = benchmark.corpus()
     console = options.terminal()
     _print_corpus(found, benchmark.licence)

@@ -32,6 +32,10 @@ Where = Annotated[
     typer.Option("--where", metavar="COLUMN=A|B", help="files: keep only rows whose column has one of these values."),
 ]
 
+Strict = Annotated[
+    bool, typer.Option("--strict", help="files: refuse any row that cannot be used; else up to 1% is left out.")
+]
+
 
 def names(text: str) -> list[str]:
     """Splits a comma-separated list, without empty parts or repeats."""

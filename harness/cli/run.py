@@ -65,6 +65,7 @@ def run(
     plugin: options.Plugin = None,
     mapping: options.Map = None,
     where: options.Where = None,
+    strict: options.Strict = False,
     labels: Annotated[
         str,
         typer.Option(metavar="THEIRS=CLASS,…", help="What the answers of your own classifier mean; or a JSON file."),
@@ -106,7 +107,7 @@ def run(
     registry.discover(plugins)
     table = options.labels(labels)
     methods = choices.choose_methods(method, table, choices.positive("--timeout", timeout, ANSWER_TIMEOUT))
-    benchmark = registry.open_benchmark(choices.benchmark_ref(bench, mapping, where))
+    benchmark = registry.open_benchmark(choices.benchmark_ref(bench, mapping, where, strict))
     corpus = benchmark.meta()
     choices.check_targets(table, corpus)
     scenarios = choose_scenarios(benchmark, options.names(scenario), quick=preset == "quick")

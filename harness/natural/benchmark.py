@@ -46,7 +46,8 @@ class NaturalBenchmark(Benchmark):
 
     def scenarios(self) -> Sequence[ScenarioSpec]:
         """See `Benchmark.scenarios`."""
-        return catalogue.scenarios(self.meta())
+        meta = self.meta()
+        return catalogue.scenarios(meta) if meta.rows else ()  # nothing is drawn from texts alone
 
     def unavailable(self) -> Mapping[str, str]:
         """See `Benchmark.unavailable`."""

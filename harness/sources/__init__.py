@@ -6,9 +6,9 @@ are here.
 
 from harness.sources import origin, safe_yaml
 from harness.sources.benchmark import Row, SourceBenchmark, TextSource
-from harness.sources.builder import Builder, text_corpus
+from harness.sources.builder import Builder, text_corpus, with_origin
 from harness.sources.tally import LeftOut, Tally
-from harness.sources.tree import SourceFile, Tree
+from harness.sources.tree import SourceFile, Tree, fingerprint
 
 __all__ = [
     "Builder",
@@ -19,7 +19,9 @@ __all__ = [
     "Tally",
     "TextSource",
     "Tree",
+    "fingerprint",
     "origin",
     "safe_yaml",
     "text_corpus",
+    "with_origin",
 ]

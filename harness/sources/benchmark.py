@@ -1,8 +1,7 @@
 """The base of benchmarks that read a public source: a folder or an archive of many files becomes rows."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,11 +10,10 @@ from harness.benchmark import BenchmarkRef
 from harness.corpus import Corpus
 from harness.errors import UserError
 from harness.natural import NaturalBenchmark
-from harness.scenario import ScenarioSpec
 from harness.sources import origin
-from harness.sources.builder import Builder, text_corpus
+from harness.sources.builder import Builder, text_corpus, with_origin
 from harness.sources.tally import Tally, sentence
-from harness.sources.tree import Tree
+from harness.sources.tree import Tree, fingerprint
 
 Row = Mapping[str, Any]
 
@@ -58,8 +56,7 @@ class SourceBenchmark(NaturalBenchmark):
             "licence": tree.licence and origin.licence(tree.licence),
             "commit": tree.commit or origin.commit(self.root),
         }
-        facts = {name: value for name, value in known.items() if value}
-        return replace(corpus, meta=replace(corpus.meta, left_out=left_out, origin=facts))
+        return with_origin(corpus, left_out, {name: value for name, value in known.items() if value})
 
     def build_corpus(self, rows: list[Row], notes: tuple[str, ...]) -> Corpus:
         """Returns the corpus of the rows."""
@@ -70,14 +67,8 @@ class SourceBenchmark(NaturalBenchmark):
 
     @property
     def fingerprint(self) -> str:
-        """See `NaturalBenchmark.fingerprint`; of a folder the names, sizes and times of its files count."""
-        if self.root.is_file():
-            content = hashing.of_file(self.root)
-        else:
-            files = sorted(path for path in self.root.rglob("*") if path.is_file() and ".git" not in path.parts)
-            stats = [(path.relative_to(self.root).as_posix(), path.stat()) for path in files]
-            content = hashing.of_json([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
-        return hashing.of_json([self.ref.name, self.version, content])
+        """See `NaturalBenchmark.fingerprint`."""
+        return hashing.of_json([self.ref.name, self.version, fingerprint(self.root)])
 
     def source(self) -> Path | None:
         """See `Benchmark.source`; a folder must lie where every machine sees it."""
@@ -97,7 +88,3 @@ class TextSource(SourceBenchmark):
     def build_corpus(self, rows: list[Row], notes: tuple[str, ...]) -> Corpus:
         """Returns the corpus of the descriptions."""
         return text_corpus(self.ref.name, rows, notes)
-
-    def scenarios(self) -> Sequence[ScenarioSpec]:
-        """There are none without payloads."""
-        return ()

@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.corpus import Corpus, payload_fields
+from harness.sources.tally import LeftOut
 
 if TYPE_CHECKING:
     pass
@@ -83,9 +85,6 @@ def text_corpus(name: str, rows: Iterable[Mapping[str, Any]], notes: tuple[str, 
         name: of the corpus.
         rows: ``text`` and, where known (None elsewhere), ``label``, ``cve``, ``date``, ``vendor`` and ``product``.
         notes: see `CorpusMeta`.
-
-    Raises:
-        UserError: no row has a label.
     """
     import pyarrow as pa
 
@@ -96,3 +95,8 @@ def text_corpus(name: str, rows: Iterable[Mapping[str, Any]], notes: tuple[str, 
     names = [row.get("cve") or hashlib.sha256(row["text"].encode()).hexdigest()[:16] for row in rows]
     none = pa.table({column: pa.array([], fields[column]) for column in ("sample", "payload", "label")})
     return Corpus.create(name, none, pa.table({"description_id": pa.array(names, pa.string()), **arrays}), notes)
+
+
+def with_origin(corpus: Corpus, left_out: tuple[LeftOut, ...], origin: Mapping[str, str] | None = None) -> Corpus:
+    """Returns the corpus with what its source holds beside its rows, and where that comes from; see `CorpusMeta`."""
+    return replace(corpus, meta=replace(corpus.meta, left_out=left_out, origin=dict(origin or {})))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from harness import hashing
 from harness.errors import UserError
 from harness.sources.tally import Tally
 
@@ -66,14 +67,16 @@ class Tree:
                 if count > MOST_FILES or total > MOST_BYTES:
                     raise UserError(f"{self.root} holds more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB.")
                 name = PurePosixPath(path).name.lower()
-                if name.partition(".")[0] in _LICENCE_NAMES and not self.licence:
-                    self.licence = read(_LICENCE_BYTES).decode("utf-8", "replace")
+                is_licence = name.partition(".")[0] in _LICENCE_NAMES and not self.licence
+                if not is_licence and not _is_one_of(name, suffixes):
+                    continue
+                data = _unpacked(name, read(largest + 1), largest + 1)
+                if is_licence:
+                    self.licence = data[:_LICENCE_BYTES].decode("utf-8", "replace")
+                if len(data) > largest:
+                    tally.skip(f"larger than {largest >> 20} MiB", path)
                 elif _is_one_of(name, suffixes):
-                    data = _unpacked(name, read(largest + 1), largest + 1)
-                    if len(data) > largest:
-                        tally.skip(f"larger than {largest >> 20} MiB", path)
-                    else:
-                        yield SourceFile(path, data)
+                    yield SourceFile(path, data)
 
     def _entries(self, suffixes: tuple[str, ...], tally: Tally) -> Iterator[Entry]:
         if self.root.is_dir():
@@ -105,6 +108,15 @@ class Tree:
 
 def _is_one_of(name: str, suffixes: tuple[str, ...]) -> bool:
     return name.lower().removesuffix(".gz").endswith(suffixes)
+
+
+def fingerprint(root: Path) -> str:
+    """Returns a hash of a file's bytes; of a folder the names, sizes and times of its files count."""
+    if root.is_file():
+        return hashing.of_file(root)
+    files = sorted(path for path in root.rglob("*") if path.is_file() and ".git" not in path.parts)
+    stats = [(path.relative_to(root).as_posix(), path.stat()) for path in files]
+    return hashing.of_json([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
 
 
 @contextmanager
