@@ -34,6 +34,32 @@ def benchmark_ref(
     return BenchmarkRef(name, argument if colon else None, options.mapping(mapping), options.where(where), strict)
 
 
+def with_others(
+    ref: "BenchmarkRef",
+    target: str,
+    target_map: list[str] | None,
+    target_where: list[str] | None,
+    text: str,
+    text_map: list[str] | None,
+) -> "BenchmarkRef":
+    """Adds ``--target`` and ``--text`` with their maps to a reference.
+
+    Raises:
+        UserError: one of them is malformed, or a map has nothing to map.
+    """
+    from dataclasses import replace
+
+    if (target_map or target_where) and not target:
+        raise UserError("--target-map and --target-where belong to --target; name it too.")
+    if text_map and not text:
+        raise UserError("--text-map belongs to --text; name it too.")
+    return replace(
+        ref,
+        target=benchmark_ref(target, target_map, target_where, ref.strict) if target else None,
+        text=benchmark_ref(text, text_map, None, ref.strict) if text else None,
+    )
+
+
 def choose_methods(text: str, labels: "Mapping[str, str]", timeout: float) -> "list[MethodInfo]":
     """Returns the named methods; `GROUPS` names all of a kind, plug-ins included.
 

@@ -4,6 +4,8 @@ import base64
 import csv
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.files import casts
-from harness import BenchmarkRef, Corpus, UserError, registry
+from harness import BenchmarkRef, Corpus, NaturalBenchmark, UserError, registry
 from tests.conftest import Shell
 from tests.harness.sources.archives import folder, tar, zipped
 
@@ -30,9 +32,11 @@ MAP = {"payload": "raw", "label": "kind"}
 
 def load(path: Path, mapping: dict[str, str] | None = None, **options: Any) -> Corpus:
     registry.discover()
-    return registry.open_benchmark(
+    benchmark = registry.open_benchmark(
         BenchmarkRef("files", str(path), MAP if mapping is None else mapping, **options)
-    ).load()  # type: ignore[attr-defined,no-any-return]
+    )
+    assert isinstance(benchmark, NaturalBenchmark)
+    return benchmark.load()
 
 
 def payloads(corpus: Corpus) -> list[bytes]:
@@ -211,10 +215,8 @@ def test_a_payload_of_half_a_gigabyte_takes_little_memory(tmp_path: Path, shell:
         for _ in range(500):
             stream.write(b"x" * 10**6)
         stream.write(b'"}\n')
-    code = "import resource, sys; from harness.cli import main\ntry: main()\nfinally: print(resource.getrusage(0).ru_maxrss)"
-    import subprocess
-    import sys
-
+    code = "import resource; from harness.cli import main\n"
+    code += "try: main()\nfinally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     done = subprocess.run(
         [sys.executable, "-c", code, "data", "info", f"files:{path}", "--map", "payload=raw,label=kind"],
         capture_output=True,
