@@ -1,4 +1,4 @@
-"""The corpus: a payload table, a description table and metadata, content-hashed and cached as Parquet."""
+"""The corpus: a payload table, a description table and metadata, content-hashed and cached as Arrow files."""
 
 import json
 import os
@@ -20,7 +20,9 @@ from harness.payloads import Payloads
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT = 1  # of the cached files; a change makes every cache entry stale
+FORMAT = 1  # of the tables; a change makes every record stale
+LAYOUT = 2  # of the cached files; a change makes every cache entry stale
+_PAYLOADS, _DESCRIPTIONS = "payloads.arrow", "descriptions.arrow"  # of a cached corpus
 GROUP, CUE = "group.", "cue."  # column prefixes
 
 
@@ -108,7 +110,7 @@ class Corpus:
 
         types = payload_fields()
         columns = {n: types.get(n, pa.string()) for n in table.column_names}
-        table = table.cast(pa.schema(list(columns.items()))).combine_chunks()
+        table = _in_one_piece(table.cast(pa.schema(list(columns.items()))))
         for required in ("sample", "payload", "label"):
             if required not in columns:
                 raise UserError(f"corpus {name}: the column {required} is missing.")
@@ -181,6 +183,18 @@ class Corpus:
         return column in self.meta.columns
 
 
+def _in_one_piece(table: "pa.Table") -> "pa.Table":
+    """Returns the table with one chunk per column; a column that has one already is not copied."""
+    import pyarrow as pa
+
+    return pa.table(
+        {
+            name: column if column.num_chunks == 1 else column.combine_chunks()
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+    )
+
+
 def _class_counts(table: "pa.Table", descriptions: "pa.Table") -> dict[str, int]:
     """Returns how many payloads each class has; all classes that descriptions name where there is no payload."""
     if not table.num_rows and "label" in descriptions.column_names:
@@ -208,7 +222,7 @@ def cached(fingerprint: str, build: Callable[[], Corpus]) -> Corpus:
         fingerprint: a hash of everything the corpus is made from (source bytes, mapping, code version).
         build: makes the corpus; its errors pass through and nothing is stored then.
     """
-    folder = cache_root() / "corpora" / hashing.of_json([FORMAT, fingerprint])[:32]
+    folder = cache_root() / "corpora" / hashing.of_json([LAYOUT, fingerprint])[:32]
     if not (folder / "meta.json").exists():
         _store(folder, build())
     return _load(folder)
@@ -216,20 +230,18 @@ def cached(fingerprint: str, build: Callable[[], Corpus]) -> Corpus:
 
 def cached_meta(fingerprint: str, build: Callable[[], Corpus]) -> CorpusMeta:
     """Like `cached`, but reads only the metadata, so that planning loads no rows."""
-    folder = cache_root() / "corpora" / hashing.of_json([FORMAT, fingerprint])[:32]
+    folder = cache_root() / "corpora" / hashing.of_json([LAYOUT, fingerprint])[:32]
     if not (folder / "meta.json").exists():
         _store(folder, build())
     return _load_meta(folder)
 
 
 def _store(folder: Path, corpus: Corpus) -> None:
-    import pyarrow.parquet as pq
-
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
-        pq.write_table(corpus.table, temporary / "payloads.parquet", compression="zstd")
-        pq.write_table(corpus.descriptions, temporary / "descriptions.parquet", compression="zstd")
+        _write(corpus.table, temporary / _PAYLOADS)
+        _write(corpus.descriptions, temporary / _DESCRIPTIONS)
         (temporary / "meta.json").write_text(json.dumps(asdict(corpus.meta)), encoding="utf-8")
         temporary.rename(folder)
     except OSError:
@@ -246,7 +258,18 @@ def _load_meta(folder: Path) -> CorpusMeta:
 
 
 def _load(folder: Path) -> Corpus:
-    import pyarrow.parquet as pq
+    return Corpus(_read(folder / _PAYLOADS), _read(folder / _DESCRIPTIONS), _load_meta(folder))
 
-    tables = [pq.read_table(folder / f"{name}.parquet", memory_map=True) for name in ("payloads", "descriptions")]
-    return Corpus(tables[0], tables[1], _load_meta(folder))
+
+def _write(table: "pa.Table", path: Path) -> None:
+    import pyarrow as pa
+
+    with pa.OSFile(str(path), "wb") as stream, pa.ipc.new_file(stream, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _read(path: Path) -> "pa.Table":
+    """Maps a table's file: workers share its pages, and a payload that nobody reads takes no memory."""
+    import pyarrow as pa
+
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from harness.corpus import Corpus, payload_fields
 from harness.sources.tally import LeftOut
+from harness.spool import Spool
 
 if TYPE_CHECKING:
     pass
 
 TEXT_COLUMNS = ("text", "label", "cve", "date", "vendor", "product")  # of a corpus without payloads
-BATCH_ROWS = 8192
-BATCH_BYTES = 16 * 2**20  # of payloads, held as Python objects before they become Arrow's
+BATCH_ROWS = 8192  # held as Python objects before they become Arrow's
 
 
 class Builder:
-    """Collects rows in Arrow batches, so that a corpus takes the memory of its bytes and little more."""
+    """Collects rows: payloads on disk, all other columns in Arrow batches, so that memory holds those alone."""
 
     def __init__(self, columns: Iterable[str]) -> None:
         """Makes a builder without rows.
@@ -29,18 +29,16 @@ class Builder:
         import pyarrow as pa
 
         fields = payload_fields()
-        columns = dict.fromkeys(columns)
-        self._described = columns.pop("description", "") is None
-        self._schema = pa.schema({name: fields.get(name, pa.string()) for name in columns})
-        if self._described:
-            self._schema = self._schema.append(pa.field("description_id", pa.string()))
+        names = [{"description": "description_id"}.get(name, name) for name in columns]
+        self._described = "description_id" in names
+        self._schema = pa.schema({name: fields.get(name, pa.string()) for name in names if name != "payload"})
+        self._payloads = Spool()
         self._texts: dict[str, str] = {}
         self._batches: list[pa.RecordBatch] = []
         self._rows: list[Mapping[str, Any]] = []
-        self._bytes = self._count = 0
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._payloads)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Adds a row; a column that it lacks is null."""
@@ -49,10 +47,9 @@ class Builder:
             place = hashlib.sha256(text.encode()).hexdigest()[:16]
             self._texts[place] = text
             row = {**row, "description_id": place}
-        self._rows.append(row)
-        self._bytes += len(row["payload"])
-        self._count += 1
-        if len(self._rows) == BATCH_ROWS or self._bytes > BATCH_BYTES:
+        self._payloads.append(row["payload"])
+        self._rows.append({name: row.get(name) for name in self._schema.names})
+        if len(self._rows) == BATCH_ROWS:
             self._flush()
 
     def corpus(self, name: str, notes: tuple[str, ...] = ()) -> Corpus:
@@ -68,14 +65,16 @@ class Builder:
                     "text": pa.array(list(self._texts.values()), pa.string()),
                 }
             )
-        return Corpus.create(name, pa.Table.from_batches(self._batches, self._schema), descriptions, notes=notes)
+        table = pa.Table.from_batches(self._batches, self._schema)
+        table = table.append_column("payload", self._payloads.payloads().to_arrow())
+        return Corpus.create(name, table, descriptions, notes=notes)
 
     def _flush(self) -> None:
         import pyarrow as pa
 
         arrays = [pa.array([row.get(field.name) for row in self._rows], field.type) for field in self._schema]
         self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
-        self._rows, self._bytes = [], 0
+        self._rows = []
 
 
 def text_corpus(name: str, rows: Iterable[Mapping[str, Any]], notes: tuple[str, ...] = ()) -> Corpus:
