@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # of the tables; a change makes every record stale
 LAYOUT = 2  # of the cached files; a change makes every cache entry stale
 _PAYLOADS, _DESCRIPTIONS = "payloads.arrow", "descriptions.arrow"  # of a cached corpus
+_AT_ONCE = 1024  # rows whose payloads are taken from Arrow together
 GROUP, CUE = "group.", "cue."  # column prefixes
 
 
@@ -168,6 +169,12 @@ class Corpus:
 
         taken = self.table.column("payload").take(pa.array(rows))
         return Payloads.from_arrow(taken)
+
+    def each_payload(self) -> Iterator[bytes]:
+        """Yields the payload of every row, without a copy of all of them."""
+        column = self.table.column("payload")
+        for start in range(0, len(self), _AT_ONCE):
+            yield from column.slice(start, _AT_ONCE).to_pylist()
 
     @cached_property
     def text_of_row(self) -> npt.NDArray[np.int64]:

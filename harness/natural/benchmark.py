@@ -73,7 +73,7 @@ def with_clusters(corpus: Corpus) -> Corpus:
     """Returns the corpus with the column ``cluster``, which tells near-duplicates, and a note on how many there are."""
     import pyarrow as pa
 
-    codes = np.asarray(duplicates.clusters(corpus.payloads(np.arange(len(corpus)))), dtype=np.int64)
+    codes = np.asarray(duplicates.clusters(corpus.each_payload()), dtype=np.int64)
     names = pa.array([None if code < 0 else str(code) for code in codes.tolist()], pa.string())
     table = corpus.table.append_column("cluster", names)
     alike = int((codes >= 0).sum())
