@@ -25,7 +25,10 @@ def data() -> None:
 @data_app.command()
 def build(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A benchmark that reads files, as nuclei.")],
-    place: Annotated[str, typer.Option("--from", metavar="PATH", help="The file, folder or archive that it reads.")],
+    place: Annotated[
+        str, typer.Option("--from", metavar="PATH|URL", help="The file, folder or archive that it reads.")
+    ],
+    sha256: Annotated[str, typer.Option(metavar="HEX", help="Checksum of the file; a download needs one.")] = "",
     mapping: options.Map = None,
     where: options.Where = None,
     strict: options.Strict = False,
@@ -39,13 +42,25 @@ def build(
     from harness.cli.choices import benchmark_ref
 
     registry.discover(plugin or [])
-    ref = benchmark_ref(f"{source}:{place}", mapping, where, strict)
+    ref = benchmark_ref(f"{source}:{_local(place, sha256)}", mapping, where, strict)
     found = registry.open_benchmark(ref).corpus()
     _print_corpus(found)
     if found.meta.left_out:
         lines = [[reason, str(count), first] for reason, count, first in found.meta.left_out]
         options.print_table(["left out", "count", "first one"], lines)
     options.terminal().print(f"use it as {ref}", markup=False, soft_wrap=True)
+
+
+def _local(place: str, sha256: str) -> str:
+    """Returns the path of what ``--from`` names, downloaded where that is an address, its checksum checked if given."""
+    from harness import hashing
+    from harness.sources.download import download, is_url
+
+    if is_url(place):
+        return str(download(place, sha256))
+    if sha256 and Path(place).is_file() and (found := hashing.of_file(Path(place))) != sha256.lower():
+        raise UserError(f"--from {place} has the checksum {found}, not {sha256.lower()}.")
+    return place
 
 
 @data_app.command()
