@@ -8,6 +8,7 @@ from typing import Any
 
 from harness import register_benchmark, sources, taxonomy
 
+_CPE = re.compile(r"cpe:2\.3:[aoh]:([^:]+):([^:]+):")
 _LARGEST = 1 << 30  # bytes of a file: a year's feed is one of them
 
 
@@ -64,21 +65,27 @@ def _json5_row(record: Mapping[str, Any]) -> dict[str, Any]:
     told = [cna, *_maps(containers.get("adp"))]
     problems = [item for part in told for problem in _maps(part.get("problemTypes")) for item in _told(problem)]
     affected = [item for part in told for item in _maps(part.get("affected"))]
-    product: Mapping[str, Any] = affected[0] if affected else {}
-    return {
-        **_facts(about.get("cveId"), about.get("datePublished"), cna, problems),
-        "vendor": _known(product.get("vendor")),
-        "product": _known(product.get("product")),
-    }
+    vendor, product = _named(affected)
+    facts = _facts(about.get("cveId"), about.get("datePublished"), cna, problems)
+    return {**facts, "vendor": vendor, "product": product}
 
 
 def _nvd_row(record: Mapping[str, Any]) -> dict[str, Any]:
     if str(record.get("vulnStatus")).lower() == "rejected":
         raise _Skipped("its state is rejected")
     problems = [str(item.get("value")) for weakness in _maps(record.get("weaknesses")) for item in _english(weakness)]
-    part = re.search(r"cpe:2\.3:[aoh]:([^:]+):([^:]+):", json.dumps(record.get("configurations", "")))
+    vendor, product = _named(record.get("configurations"))
     facts = _facts(record.get("id"), record.get("published"), record, problems)
-    return {**facts, "vendor": part[1] if part else None, "product": part[2] if part else None}
+    return {**facts, "vendor": vendor, "product": product}
+
+
+def _named(affected: Any) -> tuple[str | None, str | None]:
+    """Vendor and product as CPE names them, as collections of requests do; else what is given, spelt in that way."""
+    if (found := _CPE.search(json.dumps(affected or ""))) is not None:
+        return found[1], found[2]
+    given = affected[0] if isinstance(affected, list) and affected else {}
+    vendor, product = (re.sub(r"[^a-z0-9.-]+", "_", str(given.get(n) or "").lower()) for n in ("vendor", "product"))
+    return tuple(None if name in ("", "n_a", "unknown") else name for name in (vendor, product))  # type: ignore[return-value]
 
 
 def _facts(cve: Any, published: Any, described: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
@@ -107,10 +114,6 @@ def _day(text: Any) -> datetime.date | None:
         return datetime.date.fromisoformat(str(text)[:10])
     except ValueError:
         return None
-
-
-def _known(value: Any) -> str | None:
-    return None if str(value or "n/a").lower() in ("n/a", "unknown") else str(value)
 
 
 def _map(value: Any) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def test_both_formats_become_descriptions_and_the_rest_is_counted(tmp_path: Path
     assert (second["text"], second["label"], second["vendor"], second["product"]) == (
         "A text.",
         "cross-site-scripting",
-        "Acme",
+        "acme",
         None,
     )
     assert len(corpus) == 0

@@ -94,3 +94,64 @@ def test_the_key_depends_on_the_texts(shell: Shell, mapped: tuple[str, ...]) -> 
         done = shell(*arguments, *wrong)
         assert done.returncode == 2
         assert complaint in done.stderr
+
+
+SPY = """
+import json
+from pathlib import Path
+
+import numpy as np
+
+from harness import Method, Predictor, register_method
+
+
+class Same(Predictor):
+    def __init__(self, classes):
+        self.classes = classes
+
+    def predict_proba(self, payloads):
+        return np.full((len(payloads), self.classes), 1 / self.classes, np.float32)
+
+
+@register_method("spy", version=1, summary="keeps what it is told", tags={"text"})
+class Spy(Method):
+    def fit(self, train, validation, params, context):
+        path = Path(__file__).with_name(f"told-{len(train.payloads)}-{context.seed}.json")
+        path.write_text(json.dumps(train.descriptions.texts))
+        return Same(len(context.classes))
+"""
+
+
+@pytest.mark.parametrize("scenario", ["group-disjoint", "temporal"])
+def test_texts_of_tested_cves_and_late_ones_reach_no_training(shell: Shell, requests_file: Path, scenario: str) -> None:
+    with requests_file.open(encoding="utf-8") as stream:
+        rows = [json.loads(line) for line in stream]
+    published = {row["cve"]: row["published"] for row in rows}
+    kinds = {row["cve"]: row["class"] for row in rows}
+    texts = [{"d": f"About {cve}.", "k": kinds[cve], "c": cve, "p": day} for cve, day in published.items()]
+    texts += [
+        {"d": f"Late {year}.", "k": "sql-injection", "c": f"CVE-{year}-99999", "p": year} for year in (1999, 2999)
+    ]
+    (shell.folder / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts))
+    (shell.folder / "spy.py").write_text(SPY)
+    done = shell(
+        *("run", "--plugin", "spy.py", "--method", "spy", "--scenario", scenario, "--bench", f"files:{requests_file}"),
+        *("--map", "payload=raw,label=class,cve=cve,group=cve,date=published,description=text"),
+        *("--text", "files:texts.jsonl", "--text-map", "description=d,label=k,cve=c,date=p", "--trials", "1"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = shell.folder.glob(f"results/local/*/{scenario}/*.json")
+    result = json.loads(path.read_text())["result"]
+    tested = {unit for environment in result["counts"].values() for unit in environment}
+    (told,) = [json.loads(path.read_text()) for path in shell.folder.glob("told-*.json")]
+    given = {text.removeprefix("About ").rstrip(".") for text in told if text.startswith("About ")}
+    assert given
+    assert not given & tested
+    assert "Late 1999." in told
+    assert ("Late 2999." in told) == (scenario != "temporal")
+    (note,) = [note for note in result["notes"] if "texts without a payload" in note]
+    assert f"of {len(texts)} texts without a payload {len(given) + sum('Late' in text for text in told)} are" in note
+    if scenario == "temporal":
+        first = min(published[unit] for unit in result["counts"]["test"])
+        assert all(published[cve] < first for cve in given)
+        assert "not dated before tests begin" in note
