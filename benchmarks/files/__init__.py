@@ -26,6 +26,8 @@ class Files(NaturalBenchmark):
         if not self._path.exists():
             raise UserError(f"--bench files:{ref.argument}: there is no such file.")
         self._mapping = dict(ref.mapping)
+        if not ref.mapping and self._path.suffix == ".parquet":
+            self._mapping = sources.mapping_of(self._path)
         if is_raw(self._path):
             mapped = {_column(field) for field in ref.mapping}
             self._mapping |= {field: column for field, column in _OF_RAW.items() if _column(field) not in mapped}

@@ -38,7 +38,7 @@ class Loader:
             self._check(strict)
             made = sources.text_corpus(name, rows, self._notes())
         else:
-            builder = sources.Builder([*{"sample": "", **self._fields}, *(f"group.{g}" for g in self._groups)])
+            builder = sources.Builder([*{"sample": "", **self._fields}, *map(_group, self._groups)])
             for row in self._rows():
                 builder.add({"sample": str(len(builder)), **row})
             self._check(strict)
@@ -60,7 +60,7 @@ class Loader:
                 out = {name: cast(row.get(column)) for name, (column, cast) in self._fields.items()}
                 if "payload" not in out and out["description"] is None:
                     raise ValueError("the description is missing")
-                yield out | {f"group.{column}": casts.text(row.get(column)) for column in self._groups}
+                yield out | {_group(column): casts.text(row.get(column)) for column in self._groups}
             except ValueError as error:
                 self._tally.skip("row: it cannot be used", f"{read.place}: {error}")
                 self._broken.append(f"{read.place}: {error}")
@@ -81,3 +81,8 @@ class Loader:
         more = len(self._broken) - _LISTED
         listed = "; ".join(self._broken[:_LISTED]) + (f"; and {more} more" if more > 0 else "")
         return (f"{len(self._broken)} of {self._total} rows were left out: {listed}",)
+
+
+def _group(column: str) -> str:
+    """The corpus's column of a group; that of an exported corpus keeps its name."""
+    return f"group.{column.removeprefix('group.')}"

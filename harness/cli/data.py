@@ -29,6 +29,9 @@ def build(
         str, typer.Option("--from", metavar="PATH|URL", help="The file, folder or archive that it reads.")
     ],
     sha256: Annotated[str, typer.Option(metavar="HEX", help="Checksum of the file; a download needs one.")] = "",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.parquet", help="Also write it to one file, for files:FILE.parquet.")
+    ] = None,
     mapping: options.Map = None,
     where: options.Where = None,
     strict: options.Strict = False,
@@ -40,7 +43,10 @@ def build(
     """
     from harness import registry
     from harness.cli.choices import benchmark_ref
+    from harness.sources import export
 
+    if out is not None and out.suffix != ".parquet":
+        raise UserError(f"--out {out}: the name must end in .parquet.")
     registry.discover(plugin or [])
     ref = benchmark_ref(f"{source}:{_local(place, sha256)}", mapping, where, strict)
     found = registry.open_benchmark(ref).corpus()
@@ -48,7 +54,11 @@ def build(
     if found.meta.left_out:
         lines = [[reason, str(count), first] for reason, count, first in found.meta.left_out]
         options.print_table(["left out", "count", "first one"], lines)
-    options.terminal().print(f"use it as {ref}", markup=False, soft_wrap=True)
+    names = [str(ref)]
+    if out is not None:
+        export(found, out)
+        names.append(f"files:{out}")
+    options.terminal().print(f"use it as {' or '.join(names)}", markup=False, soft_wrap=True)
 
 
 def _local(place: str, sha256: str) -> str:

@@ -7,6 +7,7 @@ are here.
 from harness.sources import origin, safe_yaml
 from harness.sources.benchmark import Row, SourceBenchmark, TextSource
 from harness.sources.builder import Builder, text_corpus, with_origin
+from harness.sources.export import export, mapping_of
 from harness.sources.tally import LeftOut, Tally
 from harness.sources.tree import SourceFile, Tree, fingerprint
 
@@ -19,7 +20,9 @@ __all__ = [
     "Tally",
     "TextSource",
     "Tree",
+    "export",
     "fingerprint",
+    "mapping_of",
     "origin",
     "safe_yaml",
     "text_corpus",

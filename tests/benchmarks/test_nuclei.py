@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.nuclei.expressions import Scope, Unknown, resolve
@@ -243,3 +244,24 @@ def test_every_split_is_offered_where_the_templates_are_many(cache: Path) -> Non
     corpus = benchmark.corpus()
     assert len(corpus) == 380
     assert np.all(corpus.payloads(np.arange(len(corpus))).lengths > 20)
+
+
+def test_an_exported_corpus_is_a_file_that_says_what_it_is(tmp_path: Path, shell: Shell) -> None:
+    files = {
+        f"{i}.yaml": template(PATH.replace("fetch", f"fetch{i}" * 9), f"CVE-20{10 + i % 9}-00{10 + i}", cwe)
+        for i, cwe in enumerate(["CWE-918", "CWE-89", "CWE-79"] * 8)
+    }
+    root = folder(tmp_path / "templates", files)
+    done = shell("data", "build", "nuclei", "--from", root, "--out", "all.parquet")
+    assert done.returncode == 0, done.stderr
+    assert f"use it as nuclei:{root} or files:all.parquet" in done.stdout
+    offered = [shell("list", "scenarios", "--bench", bench).stdout for bench in (f"nuclei:{root}", "files:all.parquet")]
+    assert offered[0].splitlines()[:9] == offered[1].splitlines()[:9]
+    assert "template-disjoint" in offered[1]
+    about = json.loads(pq.read_schema(shell.folder / "all.parquet").metadata[b"shortcut-harness"])
+    assert about["map"]["group"] == "group.cve+group.template"
+    rows = pq.read_table(shell.folder / "all.parquet").to_pylist()
+    assert {row["description"] for row in rows} == {"A parameter of Some Product is not checked."}
+    assert shell("data", "build", "nuclei", "--from", root, "--out", "no/all.parquet").returncode == 2
+    done = shell("data", "build", "nuclei", "--from", root, "--out", "all.csv")
+    assert "the name must end in .parquet" in done.stderr
