@@ -21,6 +21,7 @@ from harness.sources.tally import Tally
 MOST_FILES = 2_000_000
 MOST_BYTES = 64 * 2**30  # of all files together, unpacked
 LINK = "a link, not a file"
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
 _LICENCE_NAMES = ("licence", "license", "copying")
 _LICENCE_BYTES = 64 * 2**10  # that are looked at
 
@@ -69,6 +70,8 @@ class Tree:
                 name = PurePosixPath(path).name.lower()
                 is_licence = name.partition(".")[0] in _LICENCE_NAMES and not self.licence
                 if not is_licence and not _is_one_of(name, suffixes):
+                    if name.endswith(_ARCHIVES):
+                        tally.skip("an archive within; unpack it first", path)
                     continue
                 data = _unpacked(name, read(largest + 1), largest + 1)
                 if is_licence:

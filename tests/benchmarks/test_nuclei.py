@@ -19,6 +19,7 @@ from harness import BenchmarkRef, Corpus, registry, taxonomy
 from harness.sources import Tally, Tree, safe_yaml
 from tests.conftest import SHARED, Shell
 from tests.harness.sources.archives import folder, tar
+from tests.harness.sources.test_safe_yaml import laughs
 
 HEAD = """id: {id}
 info:
@@ -112,6 +113,7 @@ def test_whatever_is_left_out_has_a_reason(tmp_path: Path, shell: Shell) -> None
         "g.yaml": b"id: x\ninfo: {name: x}\ndns: [{name: x}]\n",
         "h.yaml": b"a: 1",
         "i.yaml": b"a: [",
+        "j.yaml": laughs(12),
     }
     done = shell("data", "build", "nuclei", "--from", folder(tmp_path / "t", files))
     assert done.returncode == 0, done.stderr
@@ -126,6 +128,7 @@ def test_whatever_is_left_out_has_a_reason(tmp_path: Path, shell: Shell) -> None
         "block: no request of its own",
         "file: no template",
         "file: not readable as YAML",
+        "file: aliases spell out more than 200000 values",
         "helper step: login",
     ):
         assert counted[reason] == "1"

@@ -46,12 +46,14 @@ def test_a_single_file_is_a_source(tmp_path: Path) -> None:
 
 def test_large_files_and_links_are_counted(tmp_path: Path) -> None:
     root = folder(
-        tmp_path / "f", {"a.json": bytes(101), "b.json": bytes(100), "c.json.gz": gzip.compress(bytes(10**6))}
+        tmp_path / "f",
+        {"a.json": bytes(101), "b.json": bytes(100), "c.json.gz": gzip.compress(bytes(10**6)), "inner.zip": b""},
     )
     (root / "d.json").symlink_to(root / "b.json")
     found, _, tally = read(root)
     assert [path for path, _ in found] == ["b.json"]
-    assert sum(count for _, count, _ in tally.left_out()) == 3
+    assert sum(count for _, count, _ in tally.left_out()) == 4
+    assert ("an archive within; unpack it first", 1, "inner.zip") in tally.left_out()
     assert ("a link, not a file", 1, "d.json") in tally.left_out()
 
 
