@@ -61,7 +61,7 @@ def test_memory_grows_by_a_fraction_of_the_file(tmp_path: Path, shell) -> None: 
 
 
 @pytest.mark.slow
-def test_two_gigabytes_load_in_two(tmp_path: Path, shell) -> None:  # type: ignore[no-untyped-def]
+def test_two_gigabytes_load_in_one_of_private_memory(tmp_path: Path, shell) -> None:  # type: ignore[no-untyped-def]
     _, private, everything = load(tmp_path / "huge.jsonl", 2048, 1000, shell.environment)
     assert private < 1024
     assert everything < 3072  # with the pages of the payloads' file, which the kernel may drop at any time
