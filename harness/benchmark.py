@@ -19,12 +19,18 @@ class BenchmarkRef:
         argument: what stands behind the colon, or None.
         mapping: corpus column to source column (``--map``).
         where: source column to the values kept (``--where``).
+        strict: whether a row that cannot be used is refused, not left out (``--strict``).
+        target: what is tested on in place of its own rows (``--target``).
+        text: whose descriptions are added to its own (``--text``).
     """
 
     name: str
     argument: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    strict: bool = False
+    target: "BenchmarkRef | None" = None
+    text: "BenchmarkRef | None" = None
 
     def __str__(self) -> str:
         return self.name if self.argument is None else f"{self.name}:{self.argument}"

@@ -1,10 +1,10 @@
-"""The corpus: a payload table, a description table and metadata, content-hashed and cached as Parquet."""
+"""The corpus: a payload table, a description table and metadata, content-hashed and cached as Arrow files."""
 
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,10 @@ from harness.payloads import Payloads
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT = 1  # of the cached files; a change makes every cache entry stale
+FORMAT = 1  # of the tables; a change makes every record stale
+LAYOUT = 2  # of the cached files; a change makes every cache entry stale
+_PAYLOADS, _DESCRIPTIONS = "payloads.arrow", "descriptions.arrow"  # of a cached corpus
+_AT_ONCE = 1024  # rows whose payloads are taken from Arrow together
 GROUP, CUE = "group.", "cue."  # column prefixes
 
 
@@ -64,6 +67,8 @@ class CorpusMeta:
     columns: tuple[str, ...]
     notes: tuple[str, ...] = ()  # what was dropped or changed while it was built, one sentence each
     lacks: dict[str, str] = field(default_factory=dict)  # scenarios that its rows do not carry, a sentence each
+    left_out: tuple[tuple[str, int, str], ...] = ()  # what the source holds and the rows do not: reason, count, example
+    origin: dict[str, str] = field(default_factory=dict)  # of the source, where known: licence, commit
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -98,26 +103,29 @@ class Corpus:
         """Checks the tables, casts them to the schema and computes the content hash.
 
         Raises:
-            UserError: a required column is missing or has nulls, sample ids repeat, fewer than two classes.
+            UserError: a required column is missing or has nulls, sample ids repeat, fewer than two classes. Where
+                there are no payloads, the classes are those of the descriptions.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
 
         types = payload_fields()
         columns = {n: types.get(n, pa.string()) for n in table.column_names}
-        table = table.cast(pa.schema(list(columns.items()))).combine_chunks()
+        table = _in_one_piece(table.cast(pa.schema(list(columns.items()))))
         for required in ("sample", "payload", "label"):
             if required not in columns:
                 raise UserError(f"corpus {name}: the column {required} is missing.")
             if table.column(required).null_count:
                 raise UserError(f"corpus {name}: {table.column(required).null_count} rows have no {required}.")
         if pc.count_distinct(table.column("sample")).as_py() != table.num_rows:
-            raise UserError(f"corpus {name}: sample ids must be unique, and some repeat.")
-        counts = {row["values"]: row["counts"] for row in table.column("label").value_counts().to_pylist()}
-        if len(counts) < 2:
-            raise UserError(f"corpus {name}: at least two classes are needed, and {len(counts)} is there.")
+            repeated = next(v["values"] for v in table.column("sample").value_counts().to_pylist() if v["counts"] > 1)
+            raise UserError(f"corpus {name}: sample ids must be unique, and some repeat, as {repeated!r}.")
         if descriptions is None:
             descriptions = pa.table({"description_id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
+        counts = _class_counts(table, descriptions)
+        if len(counts) < 2 and not (descriptions.num_rows and not table.num_rows):
+            there = ", ".join(counts) or "none"
+            raise UserError(f"corpus {name}: at least two classes are needed, and {len(counts)} is there ({there}).")
         digest = hashing.of_json([FORMAT, hashing.of_table(table), hashing.of_table(descriptions)])
         meta = CorpusMeta(
             name,
@@ -162,6 +170,12 @@ class Corpus:
         taken = self.table.column("payload").take(pa.array(rows))
         return Payloads.from_arrow(taken)
 
+    def each_payload(self) -> Iterator[bytes]:
+        """Yields the payload of every row, without a copy of all of them."""
+        column = self.table.column("payload")
+        for start in range(0, len(self), _AT_ONCE):
+            yield from column.slice(start, _AT_ONCE).to_pylist()
+
     @cached_property
     def text_of_row(self) -> npt.NDArray[np.int64]:
         """Place of each row's text in the description table, int64 (n,); -1 where it has none."""
@@ -174,6 +188,25 @@ class Corpus:
     def has(self, column: str) -> bool:
         """Whether the payload table has the column."""
         return column in self.meta.columns
+
+
+def _in_one_piece(table: "pa.Table") -> "pa.Table":
+    """Returns the table with one chunk per column; a column that has one already is not copied."""
+    import pyarrow as pa
+
+    return pa.table(
+        {
+            name: column if column.num_chunks == 1 else column.combine_chunks()
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+    )
+
+
+def _class_counts(table: "pa.Table", descriptions: "pa.Table") -> dict[str, int]:
+    """Returns how many payloads each class has; all classes that descriptions name where there is no payload."""
+    if not table.num_rows and "label" in descriptions.column_names:
+        return {name: 0 for name in descriptions.column("label").unique().to_pylist() if name is not None}
+    return {row["values"]: row["counts"] for row in table.column("label").value_counts().to_pylist()}
 
 
 def _strings(values: list[str]) -> "pa.Array":
@@ -196,7 +229,7 @@ def cached(fingerprint: str, build: Callable[[], Corpus]) -> Corpus:
         fingerprint: a hash of everything the corpus is made from (source bytes, mapping, code version).
         build: makes the corpus; its errors pass through and nothing is stored then.
     """
-    folder = cache_root() / "corpora" / hashing.of_json([FORMAT, fingerprint])[:32]
+    folder = cache_root() / "corpora" / hashing.of_json([LAYOUT, fingerprint])[:32]
     if not (folder / "meta.json").exists():
         _store(folder, build())
     return _load(folder)
@@ -204,20 +237,18 @@ def cached(fingerprint: str, build: Callable[[], Corpus]) -> Corpus:
 
 def cached_meta(fingerprint: str, build: Callable[[], Corpus]) -> CorpusMeta:
     """Like `cached`, but reads only the metadata, so that planning loads no rows."""
-    folder = cache_root() / "corpora" / hashing.of_json([FORMAT, fingerprint])[:32]
+    folder = cache_root() / "corpora" / hashing.of_json([LAYOUT, fingerprint])[:32]
     if not (folder / "meta.json").exists():
         _store(folder, build())
     return _load_meta(folder)
 
 
 def _store(folder: Path, corpus: Corpus) -> None:
-    import pyarrow.parquet as pq
-
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
-        pq.write_table(corpus.table, temporary / "payloads.parquet", compression="zstd")
-        pq.write_table(corpus.descriptions, temporary / "descriptions.parquet", compression="zstd")
+        _write(corpus.table, temporary / _PAYLOADS)
+        _write(corpus.descriptions, temporary / _DESCRIPTIONS)
         (temporary / "meta.json").write_text(json.dumps(asdict(corpus.meta)), encoding="utf-8")
         temporary.rename(folder)
     except OSError:
@@ -229,11 +260,23 @@ def _store(folder: Path, corpus: Corpus) -> None:
 
 def _load_meta(folder: Path) -> CorpusMeta:
     raw = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    return CorpusMeta(**{**raw, "columns": tuple(raw["columns"]), "notes": tuple(raw["notes"])})
+    raw |= {name: tuple(raw[name]) for name in ("columns", "notes")}
+    return CorpusMeta(**{**raw, "left_out": tuple(map(tuple, raw.get("left_out", ())))})
 
 
 def _load(folder: Path) -> Corpus:
-    import pyarrow.parquet as pq
+    return Corpus(_read(folder / _PAYLOADS), _read(folder / _DESCRIPTIONS), _load_meta(folder))
 
-    tables = [pq.read_table(folder / f"{name}.parquet", memory_map=True) for name in ("payloads", "descriptions")]
-    return Corpus(tables[0], tables[1], _load_meta(folder))
+
+def _write(table: "pa.Table", path: Path) -> None:
+    import pyarrow as pa
+
+    with pa.OSFile(str(path), "wb") as stream, pa.ipc.new_file(stream, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _read(path: Path) -> "pa.Table":
+    """Maps a table's file: workers share its pages, and a payload that nobody reads takes no memory."""
+    import pyarrow as pa
+
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()

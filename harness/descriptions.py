@@ -14,6 +14,7 @@ from harness.corpus import Corpus
 from harness.method import Descriptions
 from harness.scenario import Scenario
 
+_WORDS = {"cve": "CVE"}
 _EPOCH = datetime.date(1970, 1, 1)
 
 
@@ -24,15 +25,34 @@ def of_rows(corpus: Corpus, rows: npt.NDArray[np.int64]) -> Descriptions:
 
 def for_training(corpus: Corpus, scenario: Scenario) -> Descriptions:
     """Returns the texts of the training rows, then those without a payload that training may use."""
-    table = corpus.descriptions
-    if not table.num_rows:
+    if not corpus.descriptions.num_rows:
         return of_rows(corpus, scenario.train.rows)
     codes = _classes(corpus)
-    free = np.ones(table.num_rows, dtype=bool)
-    free[corpus.text_of_row[corpus.text_of_row >= 0]] = False
-    free &= (codes >= 0) & ~np.isin(codes, scenario.unseen) & ~_held_out(corpus, scenario)
+    free = _without_payload(corpus, codes)
+    for mask in _withheld(corpus, scenario, codes).values():
+        free &= ~mask
     extra = np.flatnonzero(free)
     return _collect(corpus, scenario.train.rows, extra, codes[extra])
+
+
+def tally(corpus: Corpus, scenario: Scenario) -> str:
+    """Returns how many texts without a payload training is handed, and how many not, with the first reason of each."""
+    codes = _classes(corpus)
+    left = _without_payload(corpus, codes)
+    total = int(left.sum())
+    counts = {}
+    for reason, mask in _withheld(corpus, scenario, codes).items():
+        counts[reason] = int((left & mask).sum())
+        left &= ~mask
+    told = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+    return f"of {total} texts without a payload {int(left.sum())} are trained on; withheld: {told}"
+
+
+def _without_payload(corpus: Corpus, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Marks texts that have a class and that no row refers to."""
+    free = codes >= 0
+    free[corpus.text_of_row[corpus.text_of_row >= 0]] = False
+    return free
 
 
 def _classes(corpus: Corpus) -> npt.NDArray[np.int64]:
@@ -44,21 +64,24 @@ def _classes(corpus: Corpus) -> npt.NDArray[np.int64]:
     return np.array([place.get(label, -1) for label in table.column("label").to_pylist()], dtype=np.int64)
 
 
-def _held_out(corpus: Corpus, scenario: Scenario) -> npt.NDArray[np.bool_]:
-    """Marks texts that share something with rows of validation or of a test, or came too late."""
+def _withheld(corpus: Corpus, scenario: Scenario, codes: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Marks, by reason, texts that share something with rows of validation or of a test, or came too late."""
     table = corpus.descriptions
-    held = np.zeros(table.num_rows, dtype=bool)
+    out: dict[str, npt.NDArray[np.bool_]] = {}
     parts = [scenario.validation.rows, *(environment.rows for environment in scenario.environments.values())]
     rows = np.unique(np.concatenate(parts))
-    for column in {"cve", *scenario.apart} & set(table.column_names):
-        if corpus.has(column):
+    for column in dict.fromkeys(("cve", *scenario.apart)):
+        if corpus.has(column) and column in table.column_names:
             values = set(corpus.table.column(column).take(rows).to_pylist()) - {None}
-            held |= np.array([value in values for value in table.column(column).to_pylist()], dtype=bool)
+            shared = [value in values for value in table.column(column).to_pylist()]
+            out[f"of a {_WORDS.get(column, column)} that is validated or tested"] = np.array(shared, dtype=bool)
     if scenario.until is not None:
         dates = table.column("date").to_pylist() if "date" in table.column_names else [None] * table.num_rows
         days = np.array([np.inf if day is None else (day - _EPOCH).days for day in dates])
-        held |= days >= scenario.until
-    return held
+        out["not dated before tests begin"] = days >= scenario.until
+    if scenario.unseen:
+        out["of a class that is to stay unseen"] = np.isin(codes, scenario.unseen)
+    return out
 
 
 def _collect(

@@ -4,6 +4,7 @@ MinHash signatures (rensa) only propose which forms to compare; the exact Jaccar
 5-byte shingles decides. So a cluster never rests on an estimate, and no quadratic list of pairs is ever made.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote_to_bytes
@@ -12,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import UserError
+from harness.payloads import Payloads
 from harness.splits import components
+from harness.spool import Spool
 
 SHINGLE = 5  # bytes; 40 bits, so that a shingle and the number of its form share an integer of 64
 BANDS, ROWS = 32, 8  # of a signature of 256 minhashes, one byte each: a band is an integer of 64 bits
@@ -61,9 +64,8 @@ def clusters(payloads: Iterable[bytes], threshold: float = 0.9) -> Rows:
     """
     if not LEAST_THRESHOLD <= threshold <= 1:
         raise UserError(f"The threshold of near-duplicates is {threshold}; it must lie from {LEAST_THRESHOLD} to 1.")
-    numbers: dict[bytes, int] = {}
-    form = np.fromiter((numbers.setdefault(normal_form(p), len(numbers)) for p in payloads), dtype=np.int64)
-    component = _components(list(numbers), threshold)[form]
+    forms, form = _distinct(map(normal_form, payloads))
+    component = _components(forms, threshold)[form]
     _, first, inverse, count = np.unique(component, return_index=True, return_inverse=True, return_counts=True)
     shared = np.flatnonzero(count > 1)
     number = np.full(len(count), -1)
@@ -87,7 +89,42 @@ def crossing(cluster: Rows, side: Rows) -> npt.NDArray[np.bool_]:
     return crossed
 
 
-def _components(forms: Sequence[bytes], threshold: float) -> Rows:
+class _Forms:
+    """Normal forms, on disk but for those at hand; of all or of some of them."""
+
+    def __init__(self, forms: Payloads, rows: Rows) -> None:
+        self._forms, self._rows = forms, rows
+        self.lengths = forms.lengths[rows]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def at(self, places: slice | Rows) -> list[bytes]:
+        """Returns those at the given places."""
+        return [self._forms[row] for row in self._rows[places].tolist()]
+
+    def some(self, places: Rows) -> "_Forms":
+        """Returns those at the given places, still on disk."""
+        return _Forms(self._forms, self._rows[places])
+
+
+def _distinct(forms: Iterable[bytes]) -> tuple[_Forms, Rows]:
+    """Returns the distinct forms, and which one of them each form is, int64 (n,)."""
+    numbers: dict[bytes, int] = {}
+    spool = Spool()
+
+    def number(form: bytes) -> int:
+        key = hashlib.blake2b(form, digest_size=16).digest()
+        if key not in numbers:
+            numbers[key] = len(numbers)
+            spool.append(form)
+        return numbers[key]
+
+    out = np.fromiter(map(number, forms), dtype=np.int64)
+    return _Forms(spool.payloads(), np.arange(len(numbers))), out
+
+
+def _components(forms: _Forms, threshold: float) -> Rows:
     """Links similar forms and returns the component of each, int64 (forms,).
 
     Similar forms have about as many shingles, so that forms are compared within classes of their number. A class ends
@@ -99,8 +136,7 @@ def _components(forms: Sequence[bytes], threshold: float) -> Rows:
     while low <= sizes.max(initial=-1):
         rows = np.flatnonzero((low <= sizes) & (sizes <= high) & (sizes > 0))
         column = np.full(len(forms), -1)
-        alike = [forms[i] for i in rows.tolist()]
-        column[rows] = _Search(alike, signatures[rows], sizes[rows], high // 2, threshold).run()
+        column[rows] = _Search(forms.some(rows), signatures[rows], sizes[rows], high // 2, threshold).run()
         columns.append(column)
         low, high = threshold * high, 2 * high
     return components(columns)
@@ -124,7 +160,7 @@ class _Search:
         component: int64 (forms,), what `run` has linked so far.
     """
 
-    def __init__(self, forms: Sequence[bytes], signatures: Words, sizes: Rows, bits: int, threshold: float) -> None:
+    def __init__(self, forms: _Forms, signatures: Words, sizes: Rows, bits: int, threshold: float) -> None:
         self.component = np.arange(len(forms))
         self._forms = forms
         self._signatures = signatures
@@ -172,7 +208,7 @@ class _Search:
         self.component = connected_components(graph, directed=False)[1].astype(np.int64)[self.component]
 
 
-def _signatures(forms: Sequence[bytes]) -> tuple[Words, Rows]:
+def _signatures(forms: _Forms) -> tuple[Words, Rows]:
     """Returns the bands of each form's signature and its number of distinct shingles.
 
     Returns:
@@ -183,8 +219,8 @@ def _signatures(forms: Sequence[bytes]) -> tuple[Words, Rows]:
 
     signatures = np.empty((len(forms), BANDS), dtype=np.uint64)
     sizes = np.empty(len(forms), dtype=np.int64)
-    for part in _blocks(_lengths(forms)):
-        owner, shingle = _shingles(forms[part])
+    for part in _blocks(forms.lengths):
+        owner, shingle = _shingles(forms.at(part))
         sizes[part] = np.bincount(owner, minlength=part.stop - part.start)
         ends = np.concatenate([[0], np.cumsum(sizes[part])]).astype(np.uint64)
         minhashes = RMinHash.digest_matrix_from_flat_token_hashes(shingle * _MIX, ends, BANDS * ROWS, seed=1).to_rows()
@@ -192,14 +228,14 @@ def _signatures(forms: Sequence[bytes]) -> tuple[Words, Rows]:
     return signatures, sizes
 
 
-def _parities(forms: Sequence[bytes], bits: int) -> Words:
+def _parities(forms: _Forms, bits: int) -> Words:
     """Returns of each bit whether an odd number of a form's shingles is hashed to it, uint64 (bits / 64, forms).
 
     Two forms differ in no more bits than shingles, so that what is refused for its bits is refused exactly.
     """
     out = np.empty((bits // 64, len(forms)), dtype=np.uint64)
-    for part in _blocks(_lengths(forms) + bits):
-        owner, shingle = _shingles(forms[part])
+    for part in _blocks(forms.lengths + bits):
+        owner, shingle = _shingles(forms.at(part))
         n = part.stop - part.start
         bit = (shingle * _MIX >> np.uint64(65 - bits.bit_length())).astype(np.int64)
         odd = np.bincount(owner * bits + bit, minlength=n * bits) % 2 == 1
@@ -215,13 +251,12 @@ def _differing(parity: Words, step: int) -> npt.NDArray[np.uint16]:
     return out
 
 
-def _similarity(forms: Sequence[bytes], one: Rows, other: Rows) -> npt.NDArray[np.float64]:
+def _similarity(forms: _Forms, one: Rows, other: Rows) -> npt.NDArray[np.float64]:
     """Returns the Jaccard similarity of the shingles of each pair of forms, float64 (pairs,); 0 where none has any."""
     out = np.empty(len(one))
-    lengths = np.array([len(forms[a]) + len(forms[b]) for a, b in zip(one, other, strict=True)], dtype=np.int64)
-    for part in _blocks(lengths):
+    for part in _blocks(forms.lengths[one] + forms.lengths[other]):
         n = part.stop - part.start
-        owner, shingle = _shingles([forms[i] for i in (*one[part], *other[part])])
+        owner, shingle = _shingles(forms.at(np.concatenate([one[part], other[part]])))
         both = np.sort(_tagged(owner % n, shingle))
         shared = np.bincount(_tag(both[1:][both[1:] == both[:-1]]), minlength=n)
         union = np.bincount(owner % n, minlength=n) - shared
@@ -232,7 +267,7 @@ def _similarity(forms: Sequence[bytes], one: Rows, other: Rows) -> npt.NDArray[n
 def _shingles(forms: Sequence[bytes]) -> tuple[Rows, Words]:
     """Returns the distinct shingles of each form: the form's number, int64 (shingles,), ascending, and the shingle."""
     data = np.frombuffer(b"".join(forms), dtype=np.uint8)
-    owner = np.repeat(np.arange(len(forms)), _lengths(forms))
+    owner = np.repeat(np.arange(len(forms)), np.fromiter(map(len, forms), dtype=np.int64, count=len(forms)))
     starts = max(len(data) - SHINGLE + 1, 0)
     shingle = np.zeros(starts, dtype=np.uint64)
     for offset in range(SHINGLE):
@@ -249,10 +284,6 @@ def _tagged(owner: Rows, shingle: Words) -> Words:
 
 def _tag(tagged: Words) -> Rows:
     return (tagged >> np.uint64(8 * SHINGLE)).astype(np.int64)
-
-
-def _lengths(forms: Sequence[bytes]) -> Rows:
-    return np.fromiter(map(len, forms), dtype=np.int64, count=len(forms))
 
 
 def _blocks(lengths: Rows) -> Iterator[slice]:

@@ -157,7 +157,10 @@ def _tuning_data(task: Task, tags: frozenset[Tag]) -> _TuningData:
     if "text" in tags:
         train = replace(train, descriptions=descriptions.for_training(corpus, scenario))
         validation = replace(validation, descriptions=descriptions.of_rows(corpus, scenario.validation.rows))
-    return _TuningData(train, validation, validation.labels.copy(), corpus.classes, scenario.notes)
+    notes = scenario.notes
+    if "text" in tags and task.benchmark.text is not None:
+        notes += (f"{task.scenario}, seed {task.seed}: {descriptions.tally(corpus, scenario)}",)
+    return _TuningData(train, validation, validation.labels.copy(), corpus.classes, notes)
 
 
 def _training_data(corpus: Corpus, part: Environment, tags: frozenset[Tag]) -> TrainingData:

@@ -39,7 +39,8 @@ def of_table(table: "pa.Table") -> str:
     digest = hashlib.sha256(str(table.num_rows).encode())
     for name in sorted(table.column_names):
         digest.update(f"|{name}:{table.schema.field(name).type}|".encode())
-        _column(table.column(name).combine_chunks(), digest)
+        column = table.column(name)
+        _column(column.chunk(0) if column.num_chunks == 1 else column.combine_chunks(), digest)
     return digest.hexdigest()
 
 
@@ -50,8 +51,11 @@ def _column(array: "pa.Array", digest: "hashlib._Hash") -> None:
     kind = array.type
     if pa.types.is_large_binary(kind) or pa.types.is_binary(kind) or pa.types.is_string(kind):
         digest.update(pc.fill_null(pc.binary_length(array).cast(pa.int64()), -1).to_numpy(zero_copy_only=False).data)
-        for value in array.drop_null().cast(pa.large_binary()).to_pylist():
-            digest.update(value)
+        values = array.drop_null() if array.null_count else array
+        _, offsets, data = values.cast(pa.large_binary()).buffers()
+        if len(values) and data is not None:
+            ends = np.frombuffer(offsets, dtype=np.int64)[values.offset :]
+            digest.update(np.frombuffer(data, dtype=np.uint8)[ends[0] : ends[len(values)]].data)
     elif pa.types.is_list(kind):
         digest.update(
             pc.fill_null(pc.list_value_length(array).cast(pa.int64()), -1).to_numpy(zero_copy_only=False).data

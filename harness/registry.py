@@ -10,6 +10,7 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -285,4 +286,13 @@ def open_benchmark(ref: BenchmarkRef) -> Benchmark:
         raise UserError(f"the benchmark {ref.name} takes no argument, and {ref.argument!r} was given.")
     if info.argument is not None and not ref.argument:
         raise UserError(f"the benchmark {ref.name} needs an argument: {ref.name}:{info.argument}.")
-    return info.factory(ref)
+    benchmark = info.factory(replace(ref, target=None, text=None))
+    if ref.target is not None:
+        from harness.cross import CrossSource
+
+        benchmark = CrossSource(benchmark, open_benchmark(ref.target))
+    if ref.text is not None:
+        from harness.texts import WithTexts
+
+        benchmark = WithTexts(benchmark, open_benchmark(ref.text))
+    return benchmark

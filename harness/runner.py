@@ -87,6 +87,8 @@ def choose_scenarios(benchmark: Benchmark, names: Sequence[str], quick: bool) ->
         UserError: a name is unknown, or the corpus lacks what the scenario needs.
     """
     known = {spec.name: spec for spec in benchmark.scenarios()}
+    if not known:
+        raise UserError(f"{benchmark.ref} holds no payloads, so that nothing can be run on it.")
     lacking = benchmark.unavailable()
     for name in (text.partition(AT)[0] for text in names):
         if name in lacking:

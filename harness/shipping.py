@@ -37,10 +37,12 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Cargo:
-    """What the tasks of a run need beside the harness: their plug-ins, and the file that the benchmark reads."""
+    """What the tasks of a run need beside the harness: their plug-ins, and the files that the benchmark reads."""
 
     plugins: tuple[Parcel, ...]
     source: Parcel | None
+    target: Parcel | None = None
+    text: Parcel | None = None
 
 
 def load(task: Task, put: Callable[[bytes], Any]) -> Cargo:
@@ -53,8 +55,10 @@ def load(task: Task, put: Callable[[bytes], Any]) -> Cargo:
     Raises:
         UserError: a file cannot be read.
     """
-    source = registry.open_benchmark(task.benchmark).source()
-    return Cargo(tuple(pack(Path(path), put) for path in task.plugins), None if source is None else pack(source, put))
+    refs = (task.benchmark, task.benchmark.target, task.benchmark.text)
+    sources = [None if ref is None else registry.open_benchmark(ref).source() for ref in refs]
+    packed = [None if source is None else pack(source, put) for source in sources]
+    return Cargo(tuple(pack(Path(path), put) for path in task.plugins), *packed)
 
 
 def load_files(task: Task, put: Callable[[bytes], Any]) -> Mapping[str, Parcel]:
@@ -86,7 +90,11 @@ def deliver(task: Task, cargo: Cargo, get: Callable[[Any], bytes], files: Mappin
         files: of its method, as `load_files` returned them.
     """
     plugins = tuple(str(unpack(parcel, get)) for parcel in cargo.plugins)
-    benchmark = task.benchmark
+    target, text = (
+        ref if ref is None or parcel is None else replace(ref, argument=str(unpack(parcel, get)))
+        for ref, parcel in ((task.benchmark.target, cargo.target), (task.benchmark.text, cargo.text))
+    )
+    benchmark = replace(task.benchmark, target=target, text=text)
     if cargo.source is not None:
         benchmark = replace(benchmark, argument=str(unpack(cargo.source, get)))
     adapter = task.adapter

@@ -3,6 +3,7 @@
 Identifiers are those of the Common Weakness Enumeration (https://cwe.mitre.org).
 """
 
+import re
 from dataclasses import dataclass
 
 
@@ -44,6 +45,41 @@ _FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "file_upload": ("unrestricted file upload attack", ("file-upload",)),
     "open_redirect": ("open redirect attack", ("open-redirect",)),
 }
+
+# Other names of a class in common use, in lower case with hyphens.
+_ALIASES: dict[str, str] = {
+    "sqli": "sql-injection",
+    "sql": "sql-injection",
+    "xss": "cross-site-scripting",
+    "lfi": "path-traversal",
+    "rfi": "path-traversal",
+    "traversal": "path-traversal",
+    "directory-traversal": "path-traversal",
+    "file-inclusion": "path-traversal",
+    "cmdi": "command-injection",
+    "os-command-injection": "command-injection",
+    "ssti": "template-injection",
+    "server-side-template-injection": "template-injection",
+    "insecure-deserialization": "deserialization",
+    "ssrf": "server-side-request-forgery",
+    "xxe": "xml-external-entity",
+    "fileupload": "file-upload",
+    "unrestricted-file-upload": "file-upload",
+    "redirect": "open-redirect",
+}
+
+
+def class_named(text: str) -> str | None:
+    """Returns the class that a text names: by itself, by a name in common use, or by CWEs; None where not just one.
+
+    Case, and whether words are parted by spaces, hyphens or underscores, do not matter.
+    """
+    numbers = {int(number) for number in re.findall(r"CWE-(\d+)", text, re.I)}
+    if numbers:
+        told = {CLASS_OF_CWE[number] for number in numbers if number in CLASS_OF_CWE}
+        return told.pop() if len(told) == 1 else None
+    words = re.sub(r"[\s_-]+", "-", text.strip().lower())
+    return words if words in ANCHORS else _ALIASES.get(words)
 
 
 def threat_class(name: str) -> ThreatClass:

@@ -136,7 +136,7 @@ def _units(corpus: Corpus) -> tuple[Rows, str]:
 def _clusters(corpus: Corpus) -> Rows:
     if corpus.has("cluster"):
         return corpus.codes("cluster")[0]
-    return np.asarray(duplicates.clusters(corpus.payloads(np.arange(len(corpus)))), dtype=np.int64)
+    return np.asarray(duplicates.clusters(corpus.each_payload()), dtype=np.int64)
 
 
 def _cues(where: str, corpus: Corpus, unit: Rows, counted: str, rows: Rows, rendered: Rendered, top: int) -> CueTable:

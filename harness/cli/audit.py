@@ -25,6 +25,7 @@ def audit(
     corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A benchmark's name, or files:PATH.")],
     mapping: options.Map = None,
     where: options.Where = None,
+    strict: options.Strict = False,
     scenario: Annotated[
         str, typer.Option(metavar="a,b|all", help="Scenarios by name; by default those of the preset quick.")
     ] = "",
@@ -55,7 +56,7 @@ def audit(
         raise UserError(f"--top {top}: a number from 1 to 1000 is needed.")
     chosen_seeds = options.seeds(seeds, SEEDS)
     registry.discover(plugin or [])
-    benchmark = registry.open_benchmark(benchmark_ref(corpus, mapping, where))
+    benchmark = registry.open_benchmark(benchmark_ref(corpus, mapping, where, strict))
     scenarios = _scenarios(benchmark, options.names(scenario))
     found = _audited(benchmark, scenarios, chosen_seeds, learner, top)
     _print(options.terminal(), found)

@@ -18,8 +18,10 @@ GROUPS: dict[str, str] = {"all": "ranked", "controls": "control", "heavy": "heav
 Number = TypeVar("Number", int, float)
 
 
-def benchmark_ref(bench: str, mapping: list[str] | None, where: list[str] | None) -> "BenchmarkRef":
-    """Reads ``--bench``, ``--map`` and ``--where``.
+def benchmark_ref(
+    bench: str, mapping: list[str] | None, where: list[str] | None, strict: bool = False
+) -> "BenchmarkRef":
+    """Reads ``--bench``, ``--map``, ``--where`` and ``--strict``.
 
     Raises:
         UserError: one of them is malformed.
@@ -29,7 +31,33 @@ def benchmark_ref(bench: str, mapping: list[str] | None, where: list[str] | None
     name, colon, argument = bench.partition(":")
     if not name:
         raise UserError(f"--bench {bench!r}: a benchmark's name or files:PATH is needed.")
-    return BenchmarkRef(name, argument if colon else None, options.mapping(mapping), options.where(where))
+    return BenchmarkRef(name, argument if colon else None, options.mapping(mapping), options.where(where), strict)
+
+
+def with_others(
+    ref: "BenchmarkRef",
+    target: str,
+    target_map: list[str] | None,
+    target_where: list[str] | None,
+    text: str,
+    text_map: list[str] | None,
+) -> "BenchmarkRef":
+    """Adds ``--target`` and ``--text`` with their maps to a reference.
+
+    Raises:
+        UserError: one of them is malformed, or a map has nothing to map.
+    """
+    from dataclasses import replace
+
+    if (target_map or target_where) and not target:
+        raise UserError("--target-map and --target-where belong to --target; name it too.")
+    if text_map and not text:
+        raise UserError("--text-map belongs to --text; name it too.")
+    return replace(
+        ref,
+        target=benchmark_ref(target, target_map, target_where, ref.strict) if target else None,
+        text=benchmark_ref(text, text_map, None, ref.strict) if text else None,
+    )
 
 
 def choose_methods(text: str, labels: "Mapping[str, str]", timeout: float) -> "list[MethodInfo]":

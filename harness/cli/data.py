@@ -1,4 +1,4 @@
-"""``harness data``: what a corpus holds."""
+"""``harness data``: builds a corpus from a public source, and says what a corpus holds."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,14 +12,65 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from harness.corpus import Corpus
 
-data_app = typer.Typer(help="Look into a corpus.", no_args_is_help=True)
+data_app = typer.Typer(help="Build a corpus, or look into one.", no_args_is_help=True)
 _FACTS = {"label": "class", "cwe": "cwe", "vendor": "vendor", "product": "product"}
 _COUNTED = ("cve", "technique", "vendor", "product", "source")
 
 
 @data_app.callback()
 def data() -> None:
-    """Look into a corpus."""
+    """Build a corpus, or look into one."""
+
+
+@data_app.command()
+def build(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A benchmark that reads files, as nuclei.")],
+    place: Annotated[
+        str, typer.Option("--from", metavar="PATH|URL", help="The file, folder or archive that it reads.")
+    ],
+    sha256: Annotated[str, typer.Option(metavar="HEX", help="Checksum of the file; a download needs one.")] = "",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.parquet", help="Also write it to one file, for files:FILE.parquet.")
+    ] = None,
+    mapping: options.Map = None,
+    where: options.Where = None,
+    strict: options.Strict = False,
+    plugin: options.Plugin = None,
+) -> None:
+    """Build a corpus from a folder or an archive, and print what it holds and what was left out, with every reason.
+
+    The corpus goes to the cache; SOURCE:PATH names it in every other verb, which builds it too where it is absent.
+    """
+    from harness import registry
+    from harness.cli.choices import benchmark_ref
+    from harness.sources import export
+
+    if out is not None and out.suffix != ".parquet":
+        raise UserError(f"--out {out}: the name must end in .parquet.")
+    registry.discover(plugin or [])
+    ref = benchmark_ref(f"{source}:{_local(place, sha256)}", mapping, where, strict)
+    found = registry.open_benchmark(ref).corpus()
+    _print_corpus(found)
+    if found.meta.left_out:
+        lines = [[reason, str(count), first] for reason, count, first in found.meta.left_out]
+        options.print_table(["left out", "count", "first one"], lines)
+    names = [str(ref)]
+    if out is not None:
+        export(found, out)
+        names.append(f"files:{out}")
+    options.terminal().print(f"use it as {' or '.join(names)}", markup=False, soft_wrap=True)
+
+
+def _local(place: str, sha256: str) -> str:
+    """Returns the path of what ``--from`` names, downloaded where that is an address, its checksum checked if given."""
+    from harness import hashing
+    from harness.sources.download import download, is_url
+
+    if is_url(place):
+        return str(download(place, sha256))
+    if sha256 and Path(place).is_file() and (found := hashing.of_file(Path(place))) != sha256.lower():
+        raise UserError(f"--from {place} has the checksum {found}, not {sha256.lower()}.")
+    return place
 
 
 @data_app.command()
@@ -30,6 +81,7 @@ def info(
     ] = None,
     mapping: options.Map = None,
     where: options.Where = None,
+    strict: options.Strict = False,
     plugin: options.Plugin = None,
 ) -> None:
     """Print counts per class, CVE, technique, year and vendor, the content hash, and the licence.
@@ -40,12 +92,10 @@ def info(
     from harness.cli.choices import benchmark_ref
 
     registry.discover(plugin or [])
-    benchmark = registry.open_benchmark(benchmark_ref(corpus, mapping, where))
+    benchmark = registry.open_benchmark(benchmark_ref(corpus, mapping, where, strict))
     found = benchmark.corpus()
     console = options.terminal()
-    for line in (*_lines(found), f"licence: {benchmark.licence}"):
-        console.print(line, markup=False, soft_wrap=True)
-    options.print_table(["class", "payloads", "descriptions", *_present(found), "years"], _by_class(found))
+    _print_corpus(found, benchmark.licence)
     if facts is not None:
         disagreeing = _disagreements(found, facts)
         for line in disagreeing[:20]:
@@ -54,15 +104,22 @@ def info(
         raise typer.Exit(1 if disagreeing else 0)
 
 
+def _print_corpus(corpus: "Corpus", licence: str = "unknown") -> None:
+    origin = {"licence": licence, **corpus.meta.origin}
+    for line in (*_lines(corpus), *(f"{name}: {value}" for name, value in origin.items())):
+        options.terminal().print(line, markup=False, soft_wrap=True)
+    options.print_table(["class", "payloads", "descriptions", *_present(corpus), "years"], _by_class(corpus))
+
+
 def _lines(corpus: "Corpus") -> list[str]:
     import numpy as np
 
     lengths = corpus.payloads(np.arange(len(corpus))).lengths
-    median, most = int(np.median(lengths)), int(lengths.max())
+    quantiles = np.percentile(lengths, (50, 99, 100)).astype(int) if len(lengths) else (0, 0, 0)
     return [
         f"{corpus.meta.name}: {len(corpus)} payloads, {len(corpus.classes)} classes, "
         f"{corpus.meta.descriptions} descriptions",
-        f"payload bytes: median {median}, 99th percentile {int(np.percentile(lengths, 99))}, longest {most}",
+        "payload bytes: median {}, 99th percentile {}, longest {}".format(*quantiles),
         f"content hash: {corpus.meta.hash}",
         *(f"note: {note}" for note in corpus.meta.notes),
     ]

@@ -32,6 +32,24 @@ Where = Annotated[
     typer.Option("--where", metavar="COLUMN=A|B", help="files: keep only rows whose column has one of these values."),
 ]
 
+Strict = Annotated[
+    bool, typer.Option("--strict", help="files: refuse any row that cannot be used; else up to 1% is left out.")
+]
+
+Target = Annotated[
+    str, typer.Option("--target", metavar="CORPUS", help="Train on --bench and test on this, on the classes of both.")
+]
+TargetMap = Annotated[
+    list[str] | None, typer.Option("--target-map", metavar="FIELD=COLUMN,…", help="--map of the target.")
+]
+TargetWhere = Annotated[
+    list[str] | None, typer.Option("--target-where", metavar="COLUMN=A|B", help="--where of the target.")
+]
+Text = Annotated[
+    str, typer.Option("--text", metavar="CORPUS", help="Add its descriptions, as of cve-text:PATH, to the training.")
+]
+TextMap = Annotated[list[str] | None, typer.Option("--text-map", metavar="FIELD=COLUMN,…", help="--map of the texts.")]
+
 
 def names(text: str) -> list[str]:
     """Splits a comma-separated list, without empty parts or repeats."""

@@ -65,6 +65,12 @@ def run(
     plugin: options.Plugin = None,
     mapping: options.Map = None,
     where: options.Where = None,
+    strict: options.Strict = False,
+    target: options.Target = "",
+    target_map: options.TargetMap = None,
+    target_where: options.TargetWhere = None,
+    text: options.Text = "",
+    text_map: options.TextMap = None,
     labels: Annotated[
         str,
         typer.Option(metavar="THEIRS=CLASS,…", help="What the answers of your own classifier mean; or a JSON file."),
@@ -106,7 +112,9 @@ def run(
     registry.discover(plugins)
     table = options.labels(labels)
     methods = choices.choose_methods(method, table, choices.positive("--timeout", timeout, ANSWER_TIMEOUT))
-    benchmark = registry.open_benchmark(choices.benchmark_ref(bench, mapping, where))
+    ref = choices.benchmark_ref(bench, mapping, where, strict)
+    ref = choices.with_others(ref, target, target_map, target_where, text, text_map)
+    benchmark = registry.open_benchmark(ref)
     corpus = benchmark.meta()
     choices.check_targets(table, corpus)
     scenarios = choose_scenarios(benchmark, options.names(scenario), quick=preset == "quick")

@@ -29,6 +29,12 @@ def verify(
     ] = "",
     mapping: options.Map = None,
     where: options.Where = None,
+    strict: options.Strict = False,
+    target: options.Target = "",
+    target_map: options.TargetMap = None,
+    target_where: options.TargetWhere = None,
+    text: options.Text = "",
+    text_map: options.TextMap = None,
     plugin: options.Plugin = None,
 ) -> None:
     """Rerun a few cells per method from their records, and say whether today's code still gives the stored results.
@@ -38,18 +44,22 @@ def verify(
     from harness import registry
     from harness.board.rules import is_stale
     from harness.cli.budget import records_in
-    from harness.cli.choices import benchmark_ref
+    from harness.cli.choices import benchmark_ref, with_others
     from harness.verify import choose
 
     if not 0 < cells < 1_000_000:
         raise UserError(f"--cells {cells}: a number above 0 is needed.")
-    if not bench and (mapping or where):
-        raise UserError("--map and --where belong to --bench files:PATH; name it too.")
+    if not bench and (mapping or where or target or text):
+        raise UserError("--map, --where, --target and --text belong to --bench CORPUS; name it too.")
     plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
     registry.discover(plugins)
     console = options.terminal()
     records = _of_methods(records_in(results), options.names(method))
-    corpora = _corpora(records, benchmark_ref(bench, mapping, where) if bench else None)
+    given = None
+    if bench:
+        ref = benchmark_ref(bench, mapping, where, strict)
+        given = with_others(ref, target, target_map, target_where, text, text_map)
+    corpora = _corpora(records, given)
     passed = sorted({record.cell.benchmark for record in records} - set(corpora))
     chosen = choose((r for r in records if r.cell.benchmark in corpora), cells, is_stale)
     if not chosen:

@@ -46,7 +46,8 @@ class NaturalBenchmark(Benchmark):
 
     def scenarios(self) -> Sequence[ScenarioSpec]:
         """See `Benchmark.scenarios`."""
-        return catalogue.scenarios(self.meta())
+        meta = self.meta()
+        return catalogue.scenarios(meta) if meta.rows else ()  # nothing is drawn from texts alone
 
     def unavailable(self) -> Mapping[str, str]:
         """See `Benchmark.unavailable`."""
@@ -61,7 +62,10 @@ class NaturalBenchmark(Benchmark):
         return hashing.of_json([VERSION, hashing.of_file(Path(str(duplicates.__file__))), self.fingerprint])
 
     def _build(self) -> Corpus:
-        corpus = with_clusters(self.load())
+        corpus = self.load()
+        if not len(corpus):
+            return corpus
+        corpus = with_clusters(corpus)
         return replace(corpus, meta=replace(corpus.meta, lacks=catalogue.survey(corpus)))
 
 
@@ -69,7 +73,7 @@ def with_clusters(corpus: Corpus) -> Corpus:
     """Returns the corpus with the column ``cluster``, which tells near-duplicates, and a note on how many there are."""
     import pyarrow as pa
 
-    codes = np.asarray(duplicates.clusters(corpus.payloads(np.arange(len(corpus)))), dtype=np.int64)
+    codes = np.asarray(duplicates.clusters(corpus.each_payload()), dtype=np.int64)
     names = pa.array([None if code < 0 else str(code) for code in codes.tolist()], pa.string())
     table = corpus.table.append_column("cluster", names)
     alike = int((codes >= 0).sum())
@@ -77,4 +81,5 @@ def with_clusters(corpus: Corpus) -> Corpus:
     if alike:
         count = len(np.unique(codes[codes >= 0]))
         notes += (f"{alike} rows are near-duplicates of others (clusters: {count}); no split takes a cluster apart",)
-    return Corpus.create(corpus.meta.name, table, corpus.descriptions, notes)
+    made = Corpus.create(corpus.meta.name, table, corpus.descriptions, notes)
+    return replace(made, meta=replace(made.meta, left_out=corpus.meta.left_out, origin=corpus.meta.origin))

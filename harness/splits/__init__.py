@@ -8,7 +8,7 @@ all cores after the cut-off, and those by source). Cores are never on both sides
 
 from harness.splits.correlation import Resampled, correlated
 from harness.splits.folds import FOLDS, VALIDATION_SHARE, Folds, Mask, Parts, components, link, make_folds
-from harness.splits.sources import leave_one_source_out, testable_sources
+from harness.splits.sources import cross_source, leave_one_source_out, testable_sources
 from harness.splits.tail import long_tail
 from harness.splits.time import TEMPORAL_SHARE, WINDOWS, cutoff, days, iso, temporal, windows
 from harness.splits.units import disjoint, random
@@ -26,6 +26,7 @@ __all__ = [
     "Resampled",
     "components",
     "correlated",
+    "cross_source",
     "cutoff",
     "days",
     "disjoint",

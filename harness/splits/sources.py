@@ -4,7 +4,7 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.scenario import Rows, Sizes
-from harness.splits.folds import FOLDS, Folds, Parts, finish
+from harness.splits.folds import FOLDS, Folds, Mask, Parts, finish
 
 FEWEST_UNITS = 2 * FOLDS  # of a source that is tested; smaller ones are only trained on
 
@@ -31,6 +31,22 @@ def testable_sources(folds: Folds, source: Rows) -> Rows:
             f"{np.count_nonzero(rows)} is that large."
         )
     return found
+
+
+def cross_source(folds: Folds, target: Mask, sizes: Sizes) -> Parts:
+    """Training on all other rows, tests on the target's units of the held-out fold.
+
+    Training never holds a core of a tested row, but other attacks on the same units may be there, by other hands.
+    ``id`` are unseen attacks from the sources of training.
+
+    Args:
+        folds: see `make_folds`.
+        target: bool (n,), the rows of which some are tested.
+        sizes: most rows of each part.
+    """
+    test = folds.held & target
+    known = folds.neighbour & folds.tested & ~target & ~np.isin(folds.core, folds.core[test])
+    return finish(folds, sizes, pool=~target & ~known, id_rows=known, test=test)
 
 
 def leave_one_source_out(folds: Folds, source: Rows, sizes: Sizes) -> Parts:

@@ -1,5 +1,6 @@
 """Files on their way to machines that lack them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,15 +88,24 @@ def test_a_task_names_what_has_arrived(sent: Path, tmp_path: Path) -> None:
     plugin = tmp_path / "method.py"
     plugin.write_text("", encoding="utf-8")
     ref = BenchmarkRef("files", str(sent), {"payload": "raw"}, {"kind": ("a",)})
+    other = tmp_path / "other.jsonl"
+    other.write_text("{}\n", encoding="utf-8")
+    ref = replace(ref, target=BenchmarkRef("files", str(other), {"payload": "p"}), text=BenchmarkRef("t", "folder"))
     task = Task("k", "l", "m", ref, "c", "s", 0, Budget(1, 1), Sizes(1, 1, 1), "float32", plugins=(str(plugin),))
     post = Post()
-    cargo = shipping.Cargo((shipping.pack(plugin, post.put),), shipping.pack(sent, post.put))
+    plugins, source, target = (shipping.pack(path, post.put) for path in (plugin, sent, other))
+    cargo = shipping.Cargo((plugins,), source, target)
     sent.unlink()
+    other.unlink()
     here = shipping.deliver(task, cargo, post.get)
     assert here.plugins == (str(plugin),)
     assert here.benchmark.argument is not None
     assert Path(here.benchmark.argument).name == sent.name
     assert (here.benchmark.mapping, here.benchmark.where) == (ref.mapping, ref.where)
+    assert here.benchmark.target is not None
+    assert Path(str(here.benchmark.target.argument)).read_bytes() == b"{}\n"
+    assert here.benchmark.target.mapping == {"payload": "p"}
+    assert here.benchmark.text == ref.text
 
 
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""``files:PATH``: the user's own requests, from JSONL, CSV, Parquet or a folder of raw requests."""
+
+import re
+from pathlib import Path
+
+from benchmarks.files.casts import CASTS, CUE
+from benchmarks.files.loader import Loader
+from benchmarks.files.readers import is_raw
+from harness import BenchmarkRef, Corpus, NaturalBenchmark, UserError, hashing, nearest, register_benchmark, sources
+
+VERSION = 3  # of the loader: a change makes cached corpora stale
+_OF_RAW = {"payload": "payload", "label": "folder", "id": "path"}  # mapping of a folder where none is given
+
+
+@register_benchmark(
+    "files",
+    summary="your own requests: JSONL, CSV, Parquet or a folder, with --map and --where",
+    argument="PATH",
+)
+class Files(NaturalBenchmark):
+    """A corpus from one file or folder."""
+
+    def __init__(self, ref: BenchmarkRef) -> None:
+        super().__init__(ref)
+        self._path = Path(ref.argument or "")
+        if not self._path.exists():
+            raise UserError(f"--bench files:{ref.argument}: there is no such file.")
+        self._mapping = dict(ref.mapping)
+        if not ref.mapping and self._path.suffix == ".parquet":
+            self._mapping = sources.mapping_of(self._path)
+        if is_raw(self._path):
+            mapped = {_column(field) for field in ref.mapping}
+            self._mapping |= {field: column for field, column in _OF_RAW.items() if _column(field) not in mapped}
+        self._check_mapping()
+
+    def _check_mapping(self) -> None:
+        columns: dict[str, str] = {}
+        for field in self._mapping:
+            if field not in CASTS and not CUE.fullmatch(field):
+                raise UserError(
+                    f"--map {field}=…: the field {field} is unknown; {nearest(field, [*CASTS, 'cue.NAME'])}"
+                )
+            column = _column(field)
+            if column in columns:
+                raise UserError(f"--map: {columns[column]} and {field} are the same thing; map one of them.")
+            columns[column] = field
+        if "description" in columns and "payload" not in columns:
+            if not {"label", "cve"} & set(columns):
+                raise UserError(f"--map: {self.ref} has texts without payloads; map their label or their cve too.")
+        elif missing := [column for column in ("payload", "label") if column not in columns]:
+            raise UserError(
+                f"--bench {self.ref}: --map must name the columns of payload and label; {missing[0]} is missing."
+            )
+
+    @property
+    def name(self) -> str:
+        """``files-`` and the file's name without its endings."""
+        return "files-" + re.sub(r"[^a-z0-9._-]+", "-", self._path.name.lower().split(".")[0])
+
+    @property
+    def fingerprint(self) -> str:
+        """See `NaturalBenchmark.fingerprint`."""
+        where = {column: list(values) for column, values in self.ref.where.items()}
+        content = sources.fingerprint(self._path)
+        return hashing.of_json(["files", VERSION, self.name, content, self._mapping, where, self.ref.strict])
+
+    def source(self) -> Path | None:
+        """See `Benchmark.source`."""
+        return self._path if self._path.is_file() else None
+
+    def load(self) -> Corpus:
+        """See `NaturalBenchmark.load`."""
+        return Loader(self._path, self._mapping, self.ref.where).corpus(self.name, self.ref.strict)
+
+    def remedy(self, column: str) -> str:
+        """See `NaturalBenchmark.remedy`."""
+        return f"--map {column}=COLUMN" + (" (or A+B for several)" if column == "group" else "")
+
+
+def _column(field: str) -> str:
+    """The corpus's column of a field that ``--map`` names."""
+    return CASTS[field][0] if field in CASTS else field

@@ -1,0 +1,80 @@
+"""``nuclei:PATH``: the HTTP requests of a checkout, or an archive, of nuclei-templates."""
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.nuclei.requests import steps
+from benchmarks.nuclei.roles import ATTACK, roles
+from benchmarks.nuclei.template import Template, Unusable, parse
+from harness import register_benchmark, sources
+
+_LARGEST = 2 * 2**20  # bytes of a template
+
+
+@register_benchmark("nuclei", summary="requests of nuclei-templates: a checkout or an archive of them", argument="PATH")
+class Nuclei(sources.SourceBenchmark):
+    """A row for each request that is an attack; ``source`` is the template's first author."""
+
+    version = 1
+    columns = (
+        "sample",
+        "payload",
+        "label",
+        "cve",
+        "cwe",
+        "description",
+        "date",
+        "vendor",
+        "product",
+        "source",
+        "severity",
+        "added",
+        "group.cve",
+        "group.template",
+    )
+
+    def read(self, tree: sources.Tree, tally: sources.Tally) -> Iterator[sources.Row]:
+        """See `SourceBenchmark.read`."""
+        added = sources.origin.first_commits(self.root)
+        ids: set[str] = set()
+        for file in tree.files((".yaml", ".yml"), _LARGEST, tally):
+            try:
+                template = parse(sources.safe_yaml.load(file.data))
+                if template.id in ids:
+                    raise Unusable("template: its id stands in an earlier file")
+            except (Unusable, ValueError) as error:
+                tally.skip(str(error) if isinstance(error, Unusable) else f"file: {error}", file.path)
+                continue
+            ids.add(template.id)
+            facts = _facts(template, added.get(file.path))
+            for number, payload in _attacks(template, tally, file.path):
+                yield {**facts, "sample": f"{template.id}#{number}", "payload": payload}
+
+
+def _attacks(template: Template, tally: sources.Tally, path: str) -> Iterator[tuple[int, bytes]]:
+    """Yields number and bytes of each request that is an attack; the others are counted."""
+    found = steps(template, tally.skip)
+    for step, role in zip(found, roles(found), strict=True):
+        if role == ATTACK:
+            yield step.number, step.payload
+        else:
+            tally.skip(f"helper step: {role}", f"{path}, request {step.number}")
+
+
+def _facts(template: Template, added: datetime.date | None) -> dict[str, Any]:
+    """The columns that all requests of a template share; its CVE's year stands for the date."""
+    return {
+        "label": template.label,
+        "cve": template.cve,
+        "cwe": template.cwe,
+        "description": template.description,
+        "date": datetime.date(int(template.cve[4:8]), 1, 1) if template.cve else None,
+        "vendor": template.vendor,
+        "product": template.product,
+        "source": template.author,
+        "severity": template.severity,
+        "added": added.isoformat() if added else None,
+        "group.cve": template.cve,
+        "group.template": template.id,
+    }

@@ -1,0 +1,156 @@
+"""The helper functions of the template language that have one inert meaning; see projectdiscovery's "Helper Functions".
+
+Text may hold any bytes: those that are no UTF-8 are lone surrogates (PEP 383), as everywhere in this package.
+"""
+
+import base64
+import binascii
+import hashlib
+import html
+import string
+from collections.abc import Callable, Sequence
+from urllib.parse import quote_plus, unquote_plus
+
+Value = str | int | float
+LONGEST = 100_000  # characters of any value
+
+
+class Draw:
+    """Deterministic stand-ins for what a template draws at random: letters and numbers that its own name decides."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._count = 0
+
+    def text(self, length: int, alphabet: str) -> str:
+        """Returns so many characters of an alphabet, others with each call."""
+        self._count += 1
+        return _stretched(f"{self._name}\0{self._count}", min(length, LONGEST), alphabet)
+
+    def number(self, low: int, high: int) -> int:
+        """Returns an integer from low to high."""
+        self._count += 1
+        seed = hashlib.sha256(f"{self._name}\0{self._count}".encode()).digest()
+        return low + int.from_bytes(seed[:8]) % (max(high - low, 0) + 1)
+
+    def token(self, key: str, length: int) -> str:
+        """Returns lower-case letters and digits, the same ones for the same key."""
+        return _stretched(f"{self._name}\0{key}", length, string.ascii_lowercase + string.digits)
+
+
+def _stretched(seed: str, length: int, alphabet: str) -> str:
+    stream = hashlib.shake_256(seed.encode("utf-8", "surrogateescape")).digest(length)
+    return "".join(alphabet[byte % len(alphabet)] for byte in stream)
+
+
+def to_bytes(text: Value) -> bytes:
+    """Returns the bytes of a value."""
+    return str(text).encode("utf-8", "surrogateescape")
+
+
+def to_text(data: bytes) -> str:
+    """Returns a text that holds the bytes."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _base64(text: Value) -> str:
+    return base64.b64encode(to_bytes(text)).decode()
+
+
+def _base64_decode(text: Value) -> str:
+    return to_text(base64.b64decode(to_bytes(text)))
+
+
+def _hash(name: str) -> Callable[[Value], str]:
+    return lambda text: hashlib.new(name, to_bytes(text), usedforsecurity=False).hexdigest()
+
+
+def _repeat(text: Value, count: Value) -> str:
+    return str(text) * min(int(count), LONGEST // max(len(str(text)), 1))
+
+
+def _to_number(text: Value) -> Value:
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+def _join(separator: Value, *parts: Value) -> str:
+    return str(separator).join(map(str, parts))
+
+
+def _substr(text: Value, start: Value, end: Value | None = None) -> str:
+    return str(text)[int(start) : None if end is None else int(end)]
+
+
+_PLAIN: dict[str, Callable[..., Value]] = {
+    "base64": _base64,
+    "base64_py": lambda text: _base64(text) + "\n",
+    "base64_decode": _base64_decode,
+    "concat": lambda *parts: "".join(map(str, parts)),
+    "hex_encode": lambda text: to_bytes(text).hex(),
+    "hex_decode": lambda text: to_text(bytes.fromhex(str(text))),
+    "html_escape": lambda text: html.escape(str(text)),
+    "html_unescape": lambda text: html.unescape(str(text)),
+    "join": _join,
+    "len": lambda text: len(to_bytes(text)),
+    "md5": _hash("md5"),
+    "sha1": _hash("sha1"),
+    "sha256": _hash("sha256"),
+    "sha512": _hash("sha512"),
+    "crc32": lambda text: binascii.crc32(to_bytes(text)),
+    "repeat": _repeat,
+    "replace": lambda text, old, new: str(text).replace(str(old), str(new)),
+    "reverse": lambda text: str(text)[::-1],
+    "substr": _substr,
+    "to_lower": lambda text: str(text).lower(),
+    "to_upper": lambda text: str(text).upper(),
+    "tolower": lambda text: str(text).lower(),
+    "toupper": lambda text: str(text).upper(),
+    "to_number": _to_number,
+    "to_string": str,
+    "trim": lambda text, characters=" ": str(text).strip(str(characters)),
+    "trim_prefix": lambda text, prefix: str(text).removeprefix(str(prefix)),
+    "trim_suffix": lambda text, suffix: str(text).removesuffix(str(suffix)),
+    "trim_space": lambda text: str(text).strip(),
+    "url_encode": lambda text: quote_plus(to_bytes(text)),
+    "url_decode": lambda text: to_text(unquote_plus(str(text), "latin-1").encode("latin-1")),
+}
+
+
+def call(name: str, arguments: Sequence[Value], draw: Draw) -> Value:
+    """Returns what a helper function makes of its arguments.
+
+    Raises:
+        KeyError: there is no such function here.
+        ValueError, TypeError, OverflowError: it does not take these arguments.
+    """
+    if name in _DRAWN:
+        return _DRAWN[name](draw, *arguments)
+    value = _PLAIN[name](*arguments)
+    if isinstance(value, str) and len(value) > LONGEST:
+        raise ValueError(f"{name} makes more than {LONGEST} characters")
+    return value
+
+
+def _drawn(alphabet: str) -> Callable[..., Value]:
+    def draw_text(draw: Draw, length: Value = 8, *others: Value) -> str:
+        kept = "".join(c for c in alphabet if not (others and c in str(others[0]))) or alphabet
+        return draw.text(int(length), kept)
+
+    return draw_text
+
+
+def _rand_base(draw: Draw, length: Value, alphabet: Value = "") -> str:
+    return draw.text(int(length), str(alphabet) or string.ascii_letters + string.digits)
+
+
+_DRAWN: dict[str, Callable[..., Value]] = {
+    "rand_base": _rand_base,
+    "rand_char": lambda draw, alphabet="": _rand_base(draw, 1, alphabet),
+    "rand_int": lambda draw, low=0, high=2**31 - 1: draw.number(int(low), int(high)),
+    "rand_ip": lambda draw, *ranges: "192.0.2.10",
+    "rand_text_alpha": _drawn(string.ascii_letters),
+    "rand_text_alphanumeric": _drawn(string.ascii_letters + string.digits),
+    "rand_text_numeric": _drawn(string.digits),
+    "randstr": lambda draw: draw.text(27, string.ascii_letters + string.digits),
+}

@@ -1,0 +1,107 @@
+"""What a template says of its vulnerability, and its HTTP requests as they are written."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness import taxonomy
+
+_OTHER_PROTOCOLS = ("dns", "tcp", "network", "ssl", "file", "headless", "javascript", "code", "websocket", "whois")
+
+
+class Unusable(Exception):
+    """A template gives no request with a threat class; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """One template.
+
+    Attributes:
+        id: its own name for itself.
+        label: the threat class.
+        cve, cwe, description, vendor, product, author, severity: None where it does not say.
+        variables: its own definitions.
+        blocks: of requests.
+    """
+
+    id: str
+    label: str
+    cve: str | None
+    cwe: str | None
+    description: str | None
+    vendor: str | None
+    product: str | None
+    author: str | None
+    severity: str | None
+    variables: Mapping[str, object]
+    blocks: tuple[Mapping[str, Any], ...]
+
+    def extracted(self) -> frozenset[str]:
+        """Returns the names that its extractors give to parts of responses."""
+        found = (item.get("name") for block in self.blocks for item in _maps(block.get("extractors")))
+        return frozenset(str(name) for name in found if name)
+
+
+def parse(document: Any) -> Template:
+    """Reads a template from its YAML value.
+
+    Raises:
+        Unusable: it is no template, makes no HTTP request, or has no threat class.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("info"), dict) or not document.get("id"):
+        raise Unusable("file: no template")
+    info: dict[str, Any] = document["info"]
+    blocks = tuple(_maps(document.get("http") or document.get("requests")))
+    if not blocks:
+        other = next((protocol for protocol in _OTHER_PROTOCOLS if document.get(protocol)), "no requests at all")
+        raise Unusable(f"template: no HTTP ({other})")
+    classification = _map(info.get("classification"))
+    metadata = _map(info.get("metadata"))
+    cwes = list(dict.fromkeys(map(int, re.findall(r"CWE-(\d+)", str(classification.get("cwe-id", "")), re.I))))
+    cves = re.findall(r"CVE-\d{4}-\d{4,}", f"{classification.get('cve-id', '')} {document['id']}".upper())
+    variables = document.get("variables")
+    return Template(
+        id=str(document["id"]),
+        label=_label(cwes, _words(info.get("tags"))),
+        cve=cves[0] if cves else None,
+        cwe=" ".join(f"CWE-{cwe}" for cwe in cwes) or None,
+        description=_text(info.get("description")),
+        vendor=_text(metadata.get("vendor")),
+        product=_text(metadata.get("product")),
+        author=next(iter(_words(info.get("author"))), None),
+        severity=_text(info.get("severity")),
+        variables={str(name): value for name, value in _map(variables).items()},
+        blocks=blocks,
+    )
+
+
+def _label(cwes: list[int], tags: list[str]) -> str:
+    for told in (
+        {taxonomy.CLASS_OF_CWE[cwe] for cwe in cwes if cwe in taxonomy.CLASS_OF_CWE},
+        {name for tag in tags if (name := taxonomy.class_named(tag)) is not None},  # where its CWE tells none
+    ):
+        if len(told) > 1:
+            raise Unusable("template: several threat classes")
+        if told:
+            return told.pop()
+    raise Unusable("template: no threat class of the taxonomy")
+
+
+def _map(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _maps(value: Any) -> Iterator[dict[str, Any]]:
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
+
+
+def _words(value: Any) -> list[str]:
+    """A list, or a text whose items are parted by commas."""
+    parts = value if isinstance(value, list) else str(value or "").split(",")
+    return [word for part in parts if (word := str(part).strip())]
+
+
+def _text(value: Any) -> str | None:
+    return " ".join(str(value).split()) or None if value is not None else None

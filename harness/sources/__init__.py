@@ -1,0 +1,30 @@
+"""Reading public sources: folders and archives of many files, of untrusted origin, become a corpus.
+
+A reader derives from `SourceBenchmark` and yields rows; files, bounds, counts of what is left out, licence and commit
+are here.
+"""
+
+from harness.sources import origin, safe_yaml
+from harness.sources.benchmark import Row, SourceBenchmark, TextSource
+from harness.sources.builder import Builder, text_corpus, with_origin
+from harness.sources.export import export, mapping_of
+from harness.sources.tally import LeftOut, Tally
+from harness.sources.tree import SourceFile, Tree, fingerprint
+
+__all__ = [
+    "Builder",
+    "LeftOut",
+    "Row",
+    "SourceBenchmark",
+    "SourceFile",
+    "Tally",
+    "TextSource",
+    "Tree",
+    "export",
+    "fingerprint",
+    "mapping_of",
+    "origin",
+    "safe_yaml",
+    "text_corpus",
+    "with_origin",
+]

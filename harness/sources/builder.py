@@ -1,0 +1,101 @@
+"""Rows, one at a time, become a corpus."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from harness.corpus import Corpus, payload_fields
+from harness.sources.tally import LeftOut
+from harness.spool import Spool
+
+if TYPE_CHECKING:
+    pass
+
+TEXT_COLUMNS = ("text", "label", "cve", "date", "vendor", "product")  # of a corpus without payloads
+BATCH_ROWS = 8192  # held as Python objects before they become Arrow's
+
+
+class Builder:
+    """Collects rows: payloads on disk, all other columns in Arrow batches, so that memory holds those alone."""
+
+    def __init__(self, columns: Iterable[str]) -> None:
+        """Makes a builder without rows.
+
+        Args:
+            columns: that each row has; of `payload_fields`, ``group.*``, ``cue.*``, any other text, and
+                ``description``, whose distinct texts become the description table.
+        """
+        import pyarrow as pa
+
+        fields = payload_fields()
+        names = [{"description": "description_id"}.get(name, name) for name in columns]
+        self._described = "description_id" in names
+        self._schema = pa.schema({name: fields.get(name, pa.string()) for name in names if name != "payload"})
+        self._payloads = Spool()
+        self._texts: dict[str, str] = {}
+        self._batches: list[pa.RecordBatch] = []
+        self._rows: list[Mapping[str, Any]] = []
+
+    def __len__(self) -> int:
+        return len(self._payloads)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Adds a row; a column that it lacks is null."""
+        text = row.get("description")
+        if self._described and text:
+            place = hashlib.sha256(text.encode()).hexdigest()[:16]
+            self._texts[place] = text
+            row = {**row, "description_id": place}
+        self._payloads.append(row["payload"])
+        self._rows.append({name: row.get(name) for name in self._schema.names})
+        if len(self._rows) == BATCH_ROWS:
+            self._flush()
+
+    def corpus(self, name: str, notes: tuple[str, ...] = ()) -> Corpus:
+        """Returns the corpus of the rows; see `Corpus.create` for its errors."""
+        import pyarrow as pa
+
+        self._flush()
+        descriptions = None
+        if self._described:
+            descriptions = pa.table(
+                {
+                    "description_id": pa.array(list(self._texts), pa.string()),
+                    "text": pa.array(list(self._texts.values()), pa.string()),
+                }
+            )
+        table = pa.Table.from_batches(self._batches, self._schema)
+        table = table.append_column("payload", self._payloads.payloads().to_arrow())
+        return Corpus.create(name, table, descriptions, notes=notes)
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        arrays = [pa.array([row.get(field.name) for row in self._rows], field.type) for field in self._schema]
+        self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        self._rows = []
+
+
+def text_corpus(name: str, rows: Iterable[Mapping[str, Any]], notes: tuple[str, ...] = ()) -> Corpus:
+    """Returns a corpus of descriptions without payloads.
+
+    Args:
+        name: of the corpus.
+        rows: ``text`` and, where known (None elsewhere), ``label``, ``cve``, ``date``, ``vendor`` and ``product``.
+        notes: see `CorpusMeta`.
+    """
+    import pyarrow as pa
+
+    fields = payload_fields()
+    rows = list(rows)
+    columns = {column: [row.get(column) for row in rows] for column in TEXT_COLUMNS}
+    arrays = {column: pa.array(values, fields.get(column, pa.string())) for column, values in columns.items()}
+    names = [row.get("cve") or hashlib.sha256(row["text"].encode()).hexdigest()[:16] for row in rows]
+    none = pa.table({column: pa.array([], fields[column]) for column in ("sample", "payload", "label")})
+    return Corpus.create(name, none, pa.table({"description_id": pa.array(names, pa.string()), **arrays}), notes)
+
+
+def with_origin(corpus: Corpus, left_out: tuple[LeftOut, ...], origin: Mapping[str, str] | None = None) -> Corpus:
+    """Returns the corpus with what its source holds beside its rows, and where that comes from; see `CorpusMeta`."""
+    return replace(corpus, meta=replace(corpus.meta, left_out=left_out, origin=dict(origin or {})))

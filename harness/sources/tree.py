@@ -1,0 +1,186 @@
+"""The files of a source: of a folder or of an archive, read one by one and never written anywhere.
+
+Sources are untrusted. An archive is read in memory, member by member; one whose members lead out of its folder is
+refused, and sizes and counts are bounded, so that no archive unpacks to more than a machine can read.
+"""
+
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from harness import hashing
+from harness.errors import UserError
+from harness.sources.tally import Tally
+
+MOST_FILES = 2_000_000
+MOST_BYTES = 64 * 2**30  # of all files together, unpacked
+LINK = "a link, not a file"
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
+_LICENCE_NAMES = ("licence", "license", "copying")
+_LICENCE_BYTES = 64 * 2**10  # that are looked at
+
+Entry = tuple[str, int, Callable[[int], bytes]]  # path, bytes, and what reads at most so many of them
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file: its path within the source, with forward slashes, and its bytes."""
+
+    path: str
+    data: bytes
+
+
+class Tree:
+    """A folder, an archive (tar, also compressed, or zip) or a single file.
+
+    Attributes:
+        root: where it lies.
+        commit: which an archive names, as those of ``git archive`` do; known once the files were read.
+        licence: the text of the first licence file; known once the files were read.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.commit = ""
+        self.licence = ""
+
+    def files(self, suffixes: tuple[str, ...], largest: int, tally: Tally) -> Iterator[SourceFile]:
+        """Yields the files with one of the suffixes; what ends in ``.gz`` behind one is unpacked.
+
+        Args:
+            suffixes: with their dot, in lower case.
+            largest: most bytes of a file.
+            tally: counts larger files, and links, which are left out.
+
+        Raises:
+            UserError: the source cannot be read, leads out of its folder, or is larger than the bounds.
+        """
+        count = total = 0
+        with _readable(self.root):
+            for path, size, read in self._entries(suffixes, tally):
+                count, total = count + 1, total + size
+                if count > MOST_FILES or total > MOST_BYTES:
+                    raise UserError(f"{self.root} holds more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB.")
+                name = PurePosixPath(path).name.lower()
+                is_licence = name.partition(".")[0] in _LICENCE_NAMES and not self.licence
+                if not is_licence and not _is_one_of(name, suffixes):
+                    if name.endswith(_ARCHIVES):
+                        tally.skip("an archive within; unpack it first", path)
+                    continue
+                data = _unpacked(name, read(largest + 1), largest + 1)
+                if is_licence:
+                    self.licence = data[:_LICENCE_BYTES].decode("utf-8", "replace")
+                if len(data) > largest:
+                    tally.skip(f"larger than {largest >> 20} MiB", path)
+                elif _is_one_of(name, suffixes):
+                    yield SourceFile(path, data)
+
+    def _entries(self, suffixes: tuple[str, ...], tally: Tally) -> Iterator[Entry]:
+        if self.root.is_dir():
+            return _of_folder(self.root, tally)
+        if zipfile.is_zipfile(self.root):
+            return _of_zip(self.root)
+        if tarfile.is_tarfile(self.root):
+            return self._of_tar(tally)
+        if not _is_one_of(self.root.name, suffixes):
+            raise EOFError(f"it is no tar or zip archive, and no {' or '.join(suffixes)} file")
+        return iter([(self.root.name, self.root.stat().st_size, partial(_head, self.root))])
+
+    def _of_tar(self, tally: Tally) -> Iterator[Entry]:
+        with tarfile.open(self.root) as archive:
+            while (member := archive.next()) is not None:
+                archive.members = []  # type: ignore[attr-defined]  # else it keeps all of them
+                self.commit = self.commit or archive.pax_headers.get("comment", "")
+                try:
+                    tarfile.data_filter(member, str(self.root.parent))
+                except tarfile.FilterError as error:
+                    raise _escape(self.root, member.name) from error
+                stream = archive.extractfile(member) if member.isreg() else None
+                if stream is not None:
+                    yield member.name, member.size, stream.read
+                elif not member.isdir():
+                    tally.skip(LINK, member.name)
+            _check_end(archive)
+
+
+def _is_one_of(name: str, suffixes: tuple[str, ...]) -> bool:
+    return name.lower().removesuffix(".gz").endswith(suffixes)
+
+
+def fingerprint(root: Path) -> str:
+    """Returns a hash of a file's bytes; of a folder the names, sizes and times of its files count."""
+    if root.is_file():
+        return hashing.of_file(root)
+    files = sorted(path for path in root.rglob("*") if path.is_file() and ".git" not in path.parts)
+    stats = [(path.relative_to(root).as_posix(), path.stat()) for path in files]
+    return hashing.of_json([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
+
+
+@contextmanager
+def _readable(root: Path) -> Iterator[None]:
+    """Says in one sentence that a source is damaged."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
+        raise UserError(f"{root} cannot be read, it is cut short or damaged: {error}.") from error
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Raises EOFError where an archive lacks its last block, which tarfile does not miss."""
+    stream = archive.fileobj
+    if stream is not None:
+        stream.seek(archive.offset)
+        if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise EOFError("its end is missing")
+
+
+def _of_folder(root: Path, tally: Tally) -> Iterator[Entry]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if name != ".git")
+        for name in sorted(names):
+            path = Path(folder, name)
+            place = path.relative_to(root).as_posix()
+            if path.is_symlink() or not path.is_file():
+                tally.skip(LINK, place)
+            else:
+                yield place, path.stat().st_size, partial(_head, path)
+
+
+def _of_zip(root: Path) -> Iterator[Entry]:
+    with zipfile.ZipFile(root) as archive:
+        for info in archive.infolist():
+            if PurePosixPath(info.filename).is_absolute() or ".." in PurePosixPath(info.filename).parts:
+                raise _escape(root, info.filename)
+            if not info.is_dir():
+                yield info.filename, info.file_size, partial(_head_of_member, archive, info)
+
+
+def _head(path: Path, most: int) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(most)
+
+
+def _head_of_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
+    with archive.open(info) as stream:
+        return stream.read(most)
+
+
+def _unpacked(name: str, data: bytes, most: int) -> bytes:
+    """Returns at most so many bytes of a file's content."""
+    if not name.endswith(".gz"):
+        return data
+    unpacker = zlib.decompressobj(wbits=31)
+    content = unpacker.decompress(data, most)
+    if len(content) < most and not unpacker.eof:
+        raise EOFError(f"{name} ends before its content does")
+    return content
+
+
+def _escape(root: Path, member: str) -> UserError:
+    return UserError(f"{root}: its member {member!r} leads out of the archive's folder; such an archive is not read.")

@@ -1,0 +1,270 @@
+"""nuclei-templates: what a template says becomes rows, and what it does not say is counted."""
+
+import datetime
+import gzip
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks.nuclei.expressions import Scope, Unknown, resolve
+from benchmarks.nuclei.requests import steps
+from benchmarks.nuclei.roles import roles
+from benchmarks.nuclei.template import parse
+from harness import BenchmarkRef, Corpus, registry, taxonomy
+from harness.sources import Tally, Tree, safe_yaml
+from tests.conftest import SHARED, Shell
+from tests.harness.sources.archives import folder, tar
+from tests.harness.sources.test_safe_yaml import laughs
+
+HEAD = """id: {id}
+info:
+  name: Some Product - Weakness
+  author: ann,bob
+  severity: high
+  description: |
+    A parameter of Some Product
+    is not checked.
+  classification: {{cve-id: {cve}, cwe-id: '{cwe}'}}
+  metadata: {{vendor: acme, product: shop}}
+  tags: cve,{tag}
+"""
+
+
+def template(http: str, id: str = "CVE-2021-0001", cwe: str = "CWE-89", tag: str = "web", more: str = "") -> bytes:
+    return (HEAD.format(id=id, cve=id, cwe=cwe, tag=tag) + more + "http:\n" + http).encode()
+
+
+RAW = """  - raw:
+      - |
+        POST /login.php HTTP/1.1
+        Host: {{Hostname}}
+
+        user={{username}}&pw={{password}}
+      - |
+        @timeout: 20s
+        GET /item?id=1'+union+select+md5({{num}})--&n={{nonce}} HTTP/1.1
+        Host: {{Hostname}}
+        X-Token: {{randstr}}
+    extractors: [{name: nonce, type: regex}]
+"""
+PATH = """  - method: POST
+    path:
+      - '{{BaseURL}}/fetch'
+    headers: {X-Forwarded-For: "{{interactsh-url}}"}
+    body: '{"url": "http://{{interactsh-url}}/"}'
+"""
+
+
+def build(root: Path) -> Corpus:
+    registry.discover()
+    return registry.open_benchmark(BenchmarkRef("nuclei", str(root))).corpus()
+
+
+def test_templates_become_rows_with_all_that_they_say(tmp_path: Path, cache: Path) -> None:
+    files = {
+        "http/a.yaml": template(RAW, more="variables: {num: '999'}\n"),
+        "http/b.yaml": template(PATH, "CVE-2020-0002", "CWE-918,NVD-CWE-Other"),
+        "LICENSE.md": b"MIT License Permission is hereby granted, free of charge, to any person obtaining a copy",
+    }
+    built = build(folder(tmp_path / "folder", files))
+    first, second = built.table.drop(["cluster"]).to_pylist()
+    assert first == {
+        "sample": "CVE-2020-0002#0",
+        "payload": b"POST /fetch HTTP/1.1\r\nHost: target.example\r\nX-Forwarded-For: oast.example\r\n"
+        b'Content-Length: 31\r\n\r\n{"url": "http://oast.example/"}',
+        "label": "server-side-request-forgery",
+        "cve": "CVE-2020-0002",
+        "cwe": "CWE-918",
+        "description_id": second["description_id"],
+        "date": datetime.date(2020, 1, 1),
+        "vendor": "acme",
+        "product": "shop",
+        "source": "ann",
+        "severity": "high",
+        "added": None,
+        "group.cve": "CVE-2020-0002",
+        "group.template": "CVE-2020-0002",
+    }
+    assert second["sample"] == "CVE-2021-0001#1"
+    assert second["payload"].startswith(b"GET /item?id=1'+union+select+md5(999)--&n=")
+    assert b"{{" not in second["payload"]
+    assert built.descriptions.column("text").to_pylist() == ["A parameter of Some Product is not checked."]
+    assert built.meta.left_out == (("helper step: login", 1, "http/a.yaml, request 0"),)
+    assert built.meta.origin == {"licence": "MIT"}
+    packed = build(tar(tmp_path / "a.tar.gz", {f"top/{name}": data for name, data in files.items()}, "c0ffee"))
+    assert packed.meta.hash == built.meta.hash
+    assert packed.meta.origin == {"licence": "MIT", "commit": "c0ffee"}
+
+
+def test_whatever_is_left_out_has_a_reason(tmp_path: Path, shell: Shell) -> None:
+    files = {
+        "a.yaml": template(RAW, more="variables: {num: '999'}\n"),
+        "a2.yaml": template(PATH),
+        "b.yaml": template(PATH, "CVE-2020-0002", "CWE-918"),
+        "c.yaml": template(PATH, "CVE-2020-0003", "CWE-287"),
+        "d.yaml": template(PATH, "CVE-2020-0004", "CWE-89, CWE-79"),
+        "e.yaml": template("  - path: ['{{BaseURL}}/{{secret_name}}']\n", "CVE-2020-0005"),
+        "f.yaml": template("  - fuzzing: []\n", "CVE-2020-0006"),
+        "g.yaml": b"id: x\ninfo: {name: x}\ndns: [{name: x}]\n",
+        "h.yaml": b"a: 1",
+        "i.yaml": b"a: [",
+        "j.yaml": laughs(12),
+    }
+    done = shell("data", "build", "nuclei", "--from", folder(tmp_path / "t", files))
+    assert done.returncode == 0, done.stderr
+    table = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
+    counted = {cells[0]: cells[1] for cells in table if len(cells) == 3}
+    for reason in (
+        "template: its id stands in an earlier file",
+        "template: no threat class of the taxonomy",
+        "template: several threat classes",
+        "template: no HTTP (dns)",
+        "request: unknown variable secret_name",
+        "block: no request of its own",
+        "file: no template",
+        "file: not readable as YAML",
+        "file: aliases spell out more than 200000 values",
+        "helper step: login",
+    ):
+        assert counted[reason] == "1"
+    assert f"use it as nuclei:{tmp_path / 't'}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{{Hostname}}", "target.example"),
+        ("{{interactsh-url}}", "oast.example"),
+        ("${{{num1}}*{{num2}}}", "${6*7}"),
+        ("{{to_lower('ABC')}}", "abc"),
+        ('{{to_upper("{{word}}")}}', "WORD"),
+        ("{{base64(concat('a', \"b\"))}}", "YWI="),
+        ("{{base64_decode('/w==')}}", "\udcff"),
+        ("{{hex_encode(base64_decode('/w=='))}}", "ff"),
+        ("{{url_encode('a b&c')}}", "a+b%26c"),
+        ("{{num1*num2}}", "42"),
+        ("{{md5('a' + 'b')}}", "187ef4436122d1cc2f40dc2b92f0eba0"),
+        ("§word§ {{word}}", "word word"),
+        ("no {{ end", "no {{ end"),
+    ],
+)
+def test_expressions_have_inert_values(text: str, value: str) -> None:
+    variables = {"word": "word", "num1": "{{to_number('6')}}", "num2": 7}
+    scope = Scope("t", variables, frozenset())
+    if "*num2}}" in text:
+        scope = Scope("t", {}, frozenset())
+        text = text.replace("num1*num2", "to_number('6')*7")
+    assert resolve(text, scope) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("{{nosuch}}", "nosuch"),
+        ("{{generate_java_gadget('dns', 'x')}}", r"generate_java_gadget\(\)"),
+        ("{{__import__('os')}}", r"__import__\(\)"),
+        ("{{'a'.upper()}}", "upper"),
+        ("{{'a'*9}}", "arithmetic with text"),
+        ("{{a}}", "a"),
+        ("{{" + "(" * 5000 + "}}", r"\("),
+        ("{{repeat(repeat('a', 99999), 99999)}}", None),
+        ("{{b}}", "without end"),
+    ],
+)
+def test_unknown_expressions_are_named_and_hostile_ones_end(text: str, named: str | None) -> None:
+    large = {"b": "{{c}}" * 50, "c": "{{d}}" * 50, "d": "{{repeat('x', 100000)}}"}
+    scope = Scope("t", {"a": "{{a}}", **large}, frozenset())
+    if named is None:
+        assert len(resolve(text, scope)) <= 100_000
+        return
+    with pytest.raises(Unknown, match=named):
+        resolve(text, scope)
+
+
+def test_unknown_expressions_stay_where_a_template_says_so() -> None:
+    http = "  - path: ['{{BaseURL}}/?q={{7*7}}&r={{nosuch}}']\n    skip-variables-check: true\n"
+    (step,) = steps(parse(safe_yaml.load(template(http))), Tally().skip)
+    assert step.payload.startswith(b"GET /?q=49&r={{nosuch}} HTTP/1.1")
+
+
+def test_random_values_are_those_of_the_template() -> None:
+    http = "  - path: ['{{BaseURL}}/{{rand_text_alpha(4)}}/{{randstr}}/{{rand_text_alpha(4)}}']\n"
+
+    def path(id: str) -> list[bytes]:
+        (step,) = steps(parse(safe_yaml.load(template(http, id))), Tally().skip)
+        return step.payload.split(b" ")[1].split(b"/")[1:]
+
+    assert path("CVE-2021-0001") == path("CVE-2021-0001") != path("CVE-2021-0002")
+    assert path("CVE-2021-0001")[0] != path("CVE-2021-0001")[2]
+
+
+def test_alternative_attacks_all_count_and_a_tag_stands_in_for_a_cwe() -> None:
+    http = "  - path: ['{{BaseURL}}/../../etc/passwd', '{{BaseURL}}/x/....//etc/passwd', '{{BaseURL}}/readme.txt']\n"
+    parsed = parse(safe_yaml.load(template(http, cwe="NVD-CWE-noinfo", tag="lfi")))
+    assert parsed.label == "path-traversal"
+    assert roles(steps(parsed, Tally().skip)) == ["attack", "attack", "plain GET"]
+
+
+def test_the_same_templates_read_elsewhere_agree() -> None:
+    archive, developed = SHARED / "raw" / "nuclei.tar.gz", SHARED / "nuclei_dev.jsonl.gz"
+    if not archive.exists():
+        pytest.skip(f"{archive} is not there")
+    with gzip.open(developed, "rt", encoding="utf-8") as stream:
+        rows = [json.loads(line) for line in stream]
+    other = {(row["source_path"].rpartition("/")[2], row["step"]): row for row in rows}
+    seen = Counter[str]()
+    tally = Tally()
+    for file in Tree(archive).files((".yaml",), 2**20, tally):
+        try:
+            parsed = parse(safe_yaml.load(file.data))
+        except Exception:
+            continue
+        for step in steps(parsed, tally.skip):
+            row = other[file.path.rpartition("/")[2], step.number]
+            ours, theirs = step.payload.split(b"\r\n")[0], row["payload"].split("\n")[0].encode()
+            seen["all"] += 1
+            seen["method and path"] += ours.split(b" ")[:2] == theirs.split(b" ")[:2]
+            seen["class"] += parsed.label in taxonomy.classes_of(row["family"])
+    assert seen["all"] == 510
+    assert seen["method and path"] >= 0.93 * seen["all"]  # the others hold random values
+    assert seen["class"] >= 0.97 * seen["all"]
+
+
+def test_every_split_is_offered_where_the_templates_are_many(cache: Path) -> None:
+    archive = SHARED / "raw" / "nuclei.tar.gz"
+    if not archive.exists():
+        pytest.skip(f"{archive} is not there")
+    registry.discover()
+    benchmark = registry.open_benchmark(BenchmarkRef("nuclei", str(archive)))
+    offered = {spec.name for spec in benchmark.scenarios()}
+    wanted = "random group-disjoint cve-disjoint vendor-disjoint product-disjoint source-disjoint temporal long-tail"
+    assert {*wanted.split(), "leave-one-source-out"} <= offered
+    corpus = benchmark.corpus()
+    assert len(corpus) == 380
+    assert np.all(corpus.payloads(np.arange(len(corpus))).lengths > 20)
+
+
+def test_an_exported_corpus_is_a_file_that_says_what_it_is(tmp_path: Path, shell: Shell) -> None:
+    files = {
+        f"{i}.yaml": template(PATH.replace("fetch", f"fetch{i}" * 9), f"CVE-20{10 + i % 9}-00{10 + i}", cwe)
+        for i, cwe in enumerate(["CWE-918", "CWE-89", "CWE-79"] * 8)
+    }
+    root = folder(tmp_path / "templates", files)
+    done = shell("data", "build", "nuclei", "--from", root, "--out", "all.parquet")
+    assert done.returncode == 0, done.stderr
+    assert f"use it as nuclei:{root} or files:all.parquet" in done.stdout
+    offered = [shell("list", "scenarios", "--bench", bench).stdout for bench in (f"nuclei:{root}", "files:all.parquet")]
+    assert offered[0].splitlines()[:9] == offered[1].splitlines()[:9]
+    assert "template-disjoint" in offered[1]
+    about = json.loads(pq.read_schema(shell.folder / "all.parquet").metadata[b"shortcut-harness"])
+    assert about["map"]["group"] == "group.cve+group.template"
+    rows = pq.read_table(shell.folder / "all.parquet").to_pylist()
+    assert {row["description"] for row in rows} == {"A parameter of Some Product is not checked."}
+    assert shell("data", "build", "nuclei", "--from", root, "--out", "no/all.parquet").returncode == 2
+    done = shell("data", "build", "nuclei", "--from", root, "--out", "all.csv")
+    assert "the name must end in .parquet" in done.stderr
