@@ -9,11 +9,14 @@ PYTHON ?= python3
 run: $(STAMP)
 	$(BIN)/harness run --method all --bench synthetic
 
+# Two files of tests at a time; what is timed runs alone.
 test: $(STAMP)
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --ignore tests/speed
+	$(BIN)/pytest -m "not slow" tests/speed
 
 test-slow: $(STAMP)
-	HARNESS_FULL_ROUNDS=1 $(BIN)/pytest
+	HARNESS_FULL_ROUNDS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/speed
+	HARNESS_FULL_ROUNDS=1 $(BIN)/pytest tests/speed
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
