@@ -43,7 +43,7 @@ def test_planted_groups_are_the_class_and_whether_the_collector_agrees(corpus: C
         rows = train.environments == source
         assert rows.mean() == pytest.approx(0.5, abs=0.06)
         assert (train.groups[rows] % 2 == 0).mean() == pytest.approx(rho + (1 - rho) / 11, abs=0.05)
-    # The host shows the collector in nine of ten rows: the commonest host of a class's agreeing rows, and not of others.
+    # The host shows the collector in nine of ten rows: of a class's agreeing rows most have one host, of others few.
     host = np.bincount(train.cues["host"][train.groups == 0])
     assert host.max() > 0.8 * host.sum()
     assert (train.cues["host"][train.groups == 1] == host.argmax()).mean() < 0.3
