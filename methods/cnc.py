@@ -21,8 +21,9 @@ class CorrectNContrast(TwoStageMethod):
     space = {
         **SPACE,
         **FIRST,
-        "contrast": Float(0.25, 0.95, default=0.75),  # share of the contrast; the paper: 0.5 to 0.95 by data set
-        "temperature": Float(0.03, 0.3, default=0.1, log=True),  # the paper: 0.05 or 0.1
+        # Neither DomainBed nor SubpopBench has this method; these ranges are ours.
+        "contrast": Float(0.25, 0.95, default=0.75),  # its share of the loss
+        "temperature": Float(0.03, 0.3, default=0.1, log=True),
     }
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:

@@ -29,6 +29,15 @@ def subsample(groups: Rows, rng: np.random.Generator) -> Rows:
     return np.asarray(np.sort(order[rank < rows.min()]), dtype=np.int64)
 
 
+def held_out(groups: Rows, share: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Returns which rows make up this share of every group, bool (n,): rounded up, and never the whole of one."""
+    out = np.zeros(len(groups), dtype=np.bool_)
+    for group in np.unique(groups):
+        rows = rng.permutation(np.flatnonzero(groups == group))
+        out[rows[: min(-int(-share * len(rows) // 1), len(rows) - 1)]] = True
+    return out
+
+
 def weighted(weights: Weights) -> Draw:
     """Returns a draw in which a row comes as often as its weight says, with replacement.
 

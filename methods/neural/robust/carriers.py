@@ -1,0 +1,147 @@
+"""Training payloads with the carrier of another class's payload, so that no carrier tells a class."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness import Edit, Message, Payloads, TrainingData
+from methods.neural.inputs import Rows
+
+# Header fields that are exchanged where an attack's place is not known, and the values that can hold none.
+_CLIENT = frozenset(
+    (
+        b"accept",
+        b"accept-encoding",
+        b"accept-language",
+        b"cache-control",
+        b"connection",
+        b"dnt",
+        b"host",
+        b"pragma",
+        b"upgrade-insecure-requests",
+        b"user-agent",
+    )
+)
+_PLAIN = re.compile(rb"[\w .,;:/()*=+-]{1,200}")
+_ADDRESS = re.compile(rb"//|::|(?:\d{1,3}\.){3}\d")  # what might be the aim of a forged request
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Payloads with a carrier of another class, and what could not be mixed.
+
+    Attributes:
+        data: the rows as they were, and after them those with another carrier.
+        without_slot: rows with a known attack that keep their carrier, since no other class has its attack in such a
+            place.
+        by_headers: rows without a known attack, whose headers alone were exchanged.
+        without_headers: of other rows without a known attack, those that had no header to exchange.
+    """
+
+    data: TrainingData
+    without_slot: int
+    by_headers: int
+    without_headers: int
+
+    @property
+    def note(self) -> str:
+        """Says what was skipped, in a sentence."""
+        said = f"carriers: {self.without_slot} training rows without another slot keep theirs"
+        if self.by_headers or self.without_headers:
+            said += (
+                f"; of rows whose attack is not marked {self.by_headers} exchange headers, {self.without_headers} none"
+            )
+        return said
+
+
+def mix(data: TrainingData, copies: int, rng: np.random.Generator) -> Mixed:
+    """Adds to every row as many copies with the carrier of a random row of another class.
+
+    A carrier has room for an attack when its own lies in the same place: in as many ranges, each in a value of the
+    query, of a form, of JSON ... The attack's bytes keep the encoding that its place demands.
+
+    Args:
+        data: with spans.
+        copies: of each row.
+        rng: chooses the carriers.
+
+    Raises:
+        ValueError: the data has no spans.
+    """
+    if data.spans is None:
+        raise ValueError("mixing carriers needs to be told attack spans, known or not")
+    rows = list(zip(data.payloads, data.spans, strict=True))
+    messages = [Message.of(str(i), payload, "", span) for i, (payload, span) in enumerate(rows)]
+    by_place = defaultdict(list)
+    for i, message in enumerate(messages):
+        by_place[_place(message)].append(i)
+    made: list[bytes] = []
+    of_row: list[int] = []
+    skipped = {True: 0, False: 0}
+    unknown = sum(not message.spans for message in messages)
+    for i, message in enumerate(messages):
+        others = by_place[_place(message)]
+        new = list(_copies(message, [messages[k] for k in _donors(i, others, data.labels, copies, rng)]))
+        made += new
+        of_row += [i] * len(new)
+        skipped[bool(message.spans)] += not new
+    mixed = TrainingData(
+        Payloads.from_list([*data.payloads, *made]),
+        np.concatenate([data.labels, data.labels[np.array(of_row, dtype=np.int64)]]),
+    )
+    return Mixed(mixed, skipped[True], unknown - skipped[False], skipped[False])
+
+
+def _place(message: Message) -> tuple[str, ...]:
+    """Where the attack lies; rows that do not tell form a place of their own, and ``other`` fits nowhere else."""
+    places = tuple(slot.place for slot in message.slots)
+    return (message.sample,) if "other" in places else places
+
+
+def _donors(i: int, others: list[int], labels: Rows, copies: int, rng: np.random.Generator) -> Rows:
+    candidates = np.array(others, dtype=np.int64)
+    candidates = candidates[labels[candidates] != labels[i]]
+    return rng.choice(candidates, size=copies) if len(candidates) else candidates
+
+
+def _copies(message: Message, donors: list[Message]) -> Iterator[bytes]:
+    for donor in donors:
+        new = _transplanted(message, donor) if message.spans else _dressed(message, donor)
+        if new != message.payload:
+            yield new
+
+
+def _transplanted(message: Message, carrier: Message) -> bytes:
+    """Returns the carrier with the message's attack in the place of its own."""
+    pairs = zip(carrier.spans, message.ranges, strict=True)
+    return carrier.edited(Edit(start, end, attack) for (start, end), attack in pairs).payload
+
+
+def _dressed(message: Message, donor: Message) -> bytes:
+    """Returns the message with the donor's client headers in the place of its own."""
+    request, other = message.request, donor.request
+    if request.malformed or other.malformed:
+        return message.payload
+    lines = [donor.payload[slice(*line)].rstrip(b"\r\n") + request.line_end for line in _free(donor)]
+    own = _free(message)
+    if not lines or not own:
+        return message.payload
+    edits = [Edit(start, end, b"") for start, end in own[1:]]
+    return message.edited([Edit(*own[0], b"".join(lines)), *edits]).payload
+
+
+def _free(message: Message) -> list[tuple[int, int]]:
+    """The lines of header fields that may be exchanged: those of client and host whose value can hold no attack."""
+    found = []
+    for line, name, value in message.request.headers:
+        text = message.payload[slice(*value)]
+        if (
+            message.payload[slice(*name)].lower() in _CLIENT
+            and _PLAIN.fullmatch(text) is not None
+            and _ADDRESS.search(text) is None
+        ):
+            found.append(line)
+    return found
