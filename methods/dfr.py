@@ -45,4 +45,6 @@ class DFR(ByteCNNBase):
         last_layer.refit(predictor, last, sampling.counterweights(groups), params["strength"], context)
         count = f"{len(last)} {params['rows']} rows of {len(np.unique(groups))} groups"
         predictor.notes = (f"its last layer is fitted on {count}{known}",)
+        if lacking := len(np.setdiff1d(train.labels, last.labels)):
+            predictor.notes = (*predictor.notes, f"classes without such a row, which it never predicts: {lacking}")
         return predictor

@@ -125,23 +125,20 @@ def _dressed(message: Message, donor: Message) -> bytes:
     request, other = message.request, donor.request
     if request.malformed or other.malformed:
         return message.payload
-    lines = [donor.payload[slice(*line)].rstrip(b"\r\n") + request.line_end for line in _free(donor)]
     own = _free(message)
+    kept = {message.payload[slice(*header.name)].lower() for header in request.headers} - {name for name, _ in own}
+    lines = [donor.payload[slice(*line)].rstrip(b"\r\n") for name, line in _free(donor) if name not in kept]
     if not lines or not own:
         return message.payload
-    edits = [Edit(start, end, b"") for start, end in own[1:]]
-    return message.edited([Edit(*own[0], b"".join(lines)), *edits]).payload
+    edits = [Edit(start, end, b"") for _, (start, end) in own[1:]]
+    return message.edited([Edit(*own[0][1], b"".join(line + request.line_end for line in lines)), *edits]).payload
 
 
-def _free(message: Message) -> list[tuple[int, int]]:
-    """The lines of header fields that may be exchanged: those of client and host whose value can hold no attack."""
+def _free(message: Message) -> list[tuple[bytes, tuple[int, int]]]:
+    """Name and line of the fields that may be exchanged: those of client and host whose value can hold no attack."""
     found = []
     for line, name, value in message.request.headers:
         text = message.payload[slice(*value)]
-        if (
-            message.payload[slice(*name)].lower() in _CLIENT
-            and _PLAIN.fullmatch(text) is not None
-            and _ADDRESS.search(text) is None
-        ):
-            found.append(line)
-    return found
+        if _PLAIN.fullmatch(text) and not _ADDRESS.search(text):
+            found.append((message.payload[slice(*name)].lower(), line))
+    return [(name, line) for name, line in found if name in _CLIENT]
