@@ -1,14 +1,14 @@
 """Training payloads with the carrier of another class's payload, so that no carrier tells a class."""
 
+import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness import Edit, Message, Payloads, TrainingData
-from methods.neural.inputs import Rows
 
 # Header fields that are exchanged where an attack's place is not known, and the values that can hold none.
 _CLIENT = frozenset(
@@ -73,41 +73,61 @@ def mix(data: TrainingData, copies: int, rng: np.random.Generator) -> Mixed:
     """
     if data.spans is None:
         raise ValueError("mixing carriers needs to be told attack spans, known or not")
-    rows = list(zip(data.payloads, data.spans, strict=True))
-    messages = [Message.of(str(i), payload, "", span) for i, (payload, span) in enumerate(rows)]
-    by_place = defaultdict(list)
-    for i, message in enumerate(messages):
-        by_place[_place(message)].append(i)
+    donors = _Donors(data, rng)
     made: list[bytes] = []
     of_row: list[int] = []
     skipped = {True: 0, False: 0}
-    unknown = sum(not message.spans for message in messages)
-    for i, message in enumerate(messages):
-        others = by_place[_place(message)]
-        new = list(_copies(message, [messages[k] for k in _donors(i, others, data.labels, copies, rng)]))
+    unknown = 0
+    for i in range(len(data)):
+        message = _message(data, i)
+        new = list(_copies(message, (_message(data, k) for k in donors.of(i, copies))))
         made += new
         of_row += [i] * len(new)
         skipped[bool(message.spans)] += not new
+        unknown += not message.spans
     mixed = TrainingData(
-        Payloads.from_list([*data.payloads, *made]),
+        Payloads.from_list(itertools.chain(data.payloads, made)),
         np.concatenate([data.labels, data.labels[np.array(of_row, dtype=np.int64)]]),
     )
     return Mixed(mixed, skipped[True], unknown - skipped[False], skipped[False])
 
 
-def _place(message: Message) -> tuple[str, ...]:
-    """Where the attack lies; rows that do not tell form a place of their own, and ``other`` fits nowhere else."""
+def _message(data: TrainingData, row: int) -> Message:
+    """Made anew when it is needed: of a large corpus the parsed messages would not fit into memory."""
+    assert data.spans is not None
+    return Message.of("", data.payloads[row], "", data.spans[row])
+
+
+class _Donors:
+    """Draws rows of another class whose attack lies in the same place."""
+
+    def __init__(self, data: TrainingData, rng: np.random.Generator) -> None:
+        self._labels, self._rng = data.labels, rng
+        self._place = [_place(_message(data, row), row) for row in range(len(data))]
+        by_place = defaultdict(list)
+        for row in np.argsort(data.labels, kind="stable").tolist():
+            by_place[self._place[row]].append(row)
+        self._rows = {place: np.array(rows, dtype=np.int64) for place, rows in by_place.items()}
+        self._sorted = {place: data.labels[rows] for place, rows in self._rows.items()}
+
+    def of(self, row: int, count: int) -> list[int]:
+        """Returns so many of them, none where there is none; the rows of a place are sorted by class."""
+        rows, label = self._rows[self._place[row]], self._labels[row]
+        first, last = np.searchsorted(self._sorted[self._place[row]], [label, label + 1])
+        others = len(rows) - (last - first)
+        if not others:
+            return []
+        drawn = self._rng.integers(others, size=count)
+        return list(rows[np.where(drawn < first, drawn, drawn + last - first)].tolist())
+
+
+def _place(message: Message, row: int) -> tuple[str, ...]:
+    """Where the attack lies; rows that do not tell share a place of their own, and ``other`` fits nowhere else."""
     places = tuple(slot.place for slot in message.slots)
-    return (message.sample,) if "other" in places else places
+    return (f"row {row}",) if "other" in places else places
 
 
-def _donors(i: int, others: list[int], labels: Rows, copies: int, rng: np.random.Generator) -> Rows:
-    candidates = np.array(others, dtype=np.int64)
-    candidates = candidates[labels[candidates] != labels[i]]
-    return rng.choice(candidates, size=copies) if len(candidates) else candidates
-
-
-def _copies(message: Message, donors: list[Message]) -> Iterator[bytes]:
+def _copies(message: Message, donors: Iterable[Message]) -> Iterator[bytes]:
     for donor in donors:
         new = _transplanted(message, donor) if message.spans else _dressed(message, donor)
         if new != message.payload:
