@@ -38,7 +38,7 @@ class Mixed:
         without_slot: rows with a known attack that keep their carrier, since no other class has its attack in such a
             place.
         by_headers: rows without a known attack, whose headers alone were exchanged.
-        without_headers: of other rows without a known attack, those that had no header to exchange.
+        without_headers: rows without a known attack for which no header that may be exchanged was another's.
     """
 
     data: TrainingData
@@ -52,7 +52,8 @@ class Mixed:
         said = f"carriers: {self.without_slot} training rows without another slot keep theirs"
         if self.by_headers or self.without_headers:
             said += (
-                f"; of rows whose attack is not marked {self.by_headers} exchange headers, {self.without_headers} none"
+                f"; of rows whose attack is not marked {self.by_headers} exchange headers, "
+                f"{self.without_headers} met none that differ"
             )
         return said
 

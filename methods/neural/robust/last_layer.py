@@ -10,7 +10,7 @@ from harness import Context, TrainingData
 from methods.neural.scorers import Linear
 from methods.neural.training import TorchPredictor
 
-STEPS = 1000  # of the solver, at most
+STEPS, TOLERANCE = 2000, 1e-2  # of the solver: passes at most, and the change of a coefficient at which it stops
 NEVER = -30.0  # bias of a class without a row
 
 
@@ -40,7 +40,7 @@ def refit(
     vectors = predictor.embed(rows.payloads).astype(np.float64)
     centre, spread = vectors.mean(axis=0), np.maximum(vectors.std(axis=0), 1e-6)
     model = LogisticRegression(
-        C=strength, l1_ratio=1.0, solver="saga", max_iter=STEPS, tol=1e-3, random_state=context.seed
+        C=strength, l1_ratio=1.0, solver="saga", max_iter=STEPS, tol=TOLERANCE, random_state=context.seed
     )
     model.fit((vectors - centre) / spread, rows.labels, sample_weight=weights)
     context.count(len(rows), int(model.n_iter_.max()))
