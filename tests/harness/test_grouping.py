@@ -1,6 +1,7 @@
 """Groups, environments and cues: what they are, who is told of them, and that they select."""
 
 import itertools
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from harness.method import TAGS
 from harness.natural import catalogue
 from harness.space import Categorical
 from harness.tune import tune
+from tests.conftest import Shell
 from tests.harness.test_natural import requests
 from tests.methods import golden
 
@@ -142,3 +144,39 @@ def test_the_worst_group_selects_for_methods_that_are_told_groups_only(
     by_answer = {trial.params["answer"]: (trial.macro_f1, trial.worst_group) for trial in tuned.trials}
     assert by_answer["sharp"][0] > by_answer["even"][0]
     assert by_answer["sharp"][1] < by_answer["even"][1]
+
+
+PLUGIN = """
+import numpy as np
+from harness import Method, Predictor, register_method
+
+class Even(Predictor):
+    def __init__(self, classes): self.classes = classes
+    def predict_proba(self, payloads): return np.full((len(payloads), self.classes), 1 / self.classes, np.float32)
+
+def register(name, tags):
+    @register_method(name, version=1, summary="", tags=tags)
+    class Told(Method):
+        def fit(self, train, validation, params, context):
+            for part in (train, validation):
+                for given in (part.groups, part.environments, part.cues):
+                    assert (given is not None) == bool(tags)
+            return Even(len(context.classes))
+
+register("told", ("groups",))
+register("untold", ())
+"""
+
+
+def test_a_run_tells_tagged_methods_only_and_notes_what_groups_are(shell: Shell) -> None:
+    (shell.folder / "told.py").write_text(PLUGIN, encoding="utf-8")
+    run = shell("run", "--plugin", "told.py", "--method", "told,untold", "--scenario", "iid,planted-95", "--trials", 1)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "note: planted-95: groups are the class and whether the collector agrees with it" in run.stdout
+    assert "note: iid: it has no groups" in run.stdout
+    selected = {
+        (record["cell"]["method"], record["result"]["selected_by"])
+        for path in (shell.folder / "results" / "local").rglob("*.json")
+        if "result" in (record := json.loads(path.read_text(encoding="utf-8")))
+    }
+    assert selected == {("told", "worst_group"), ("untold", "macro_f1")}
