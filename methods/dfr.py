@@ -19,9 +19,7 @@ class DFR(ByteCNNBase):
 
     space = {
         **SPACE,
-        "rows": Categorical(
-            ("validation", "held-out"), default="validation"
-        ),  # the paper's DFR-Val and a held-out part
+        "rows": Categorical(("validation", "held-out"), default="validation"),  # the paper's main variant is the first
         "strength": Float(1e-2, 1.0, default=1.0, log=True),  # of the data against an L1 penalty; the paper's grid
     }
 
