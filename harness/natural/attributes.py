@@ -132,7 +132,7 @@ def _units_by_side(has: Mask, labels: Rows, unit: Rows, classes: int) -> Rows:
 
 
 def _most_informative(codes: Rows, labels: Rows) -> tuple[int, float]:
-    """Returns the value that tells most about the class: the largest mutual information of having it or not, and that."""
+    """Returns the value of the largest mutual information, of having it or not, with the class; and how large it is."""
     known = codes >= 0
     having = np.zeros((codes.max() + 1, labels.max() + 1), dtype=np.int64)
     np.add.at(having, (codes[known], labels[known]), 1)
