@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from harness.method import NO_OPINION, Context, Descriptions, Method, MethodRef, Predictor, TrainingData
     from harness.natural import NaturalBenchmark
     from harness.payloads import Payloads
+    from harness.perturbations.message import Edit, Message
     from harness.registry import register_benchmark, register_method, register_method_family
     from harness.scenario import Environment, EnvironmentSpec, Rendered, Scenario, ScenarioSpec, Sizes
     from harness.space import Categorical, Dimension, Float, Int, Params, Space
@@ -49,10 +50,12 @@ __all__ = [
     "CorpusMeta",
     "Descriptions",
     "Dimension",
+    "Edit",
     "Environment",
     "EnvironmentSpec",
     "Float",
     "Int",
+    "Message",
     "Method",
     "MethodRef",
     "NaturalBenchmark",
@@ -99,6 +102,7 @@ _HOME = {
     "method": ("NO_OPINION", "Context", "Descriptions", "Method", "MethodRef", "Predictor", "TrainingData"),
     "natural": ("NaturalBenchmark",),
     "payloads": ("Payloads",),
+    "perturbations.message": ("Edit", "Message"),
     "registry": ("register_benchmark", "register_method", "register_method_family"),
     "scenario": ("Environment", "EnvironmentSpec", "Rendered", "Scenario", "ScenarioSpec", "Sizes"),
     "space": ("Categorical", "Dimension", "Float", "Int", "Params", "Space"),

@@ -89,6 +89,4 @@ def missing_for(method: MethodInfo, corpus: CorpusMeta) -> str:
     """Returns what the corpus lacks for a method that cannot do without it, or an empty string."""
     if "text" in method.tags and corpus.descriptions == 0:
         return "the corpus has no descriptions"
-    if "span" in method.tags:
-        return "no benchmark hands out attack spans yet"
     return ""

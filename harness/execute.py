@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness import descriptions, hashing, metrics, models, registry, seeds
+from harness import descriptions, grouping, hashing, metrics, models, registry, seeds
 from harness.benchmark import BenchmarkRef
 from harness.budget import Budget, Ledger, Spent
 from harness.corpus import Corpus
@@ -153,21 +153,32 @@ def _additions(task: Task, corpus: Corpus, scenario: Scenario, only: str | None 
 
 def _tuning_data(task: Task, tags: frozenset[Tag]) -> _TuningData:
     corpus, scenario = _open(task)
-    train, validation = (_training_data(corpus, part, tags) for part in (scenario.train, scenario.validation))
+    train, validation = handed(corpus, scenario, tags)
+    groups = validation.labels if validation.groups is None else validation.groups
+    notes = (*scenario.notes, *(grouping.notes(scenario, train) if "groups" in tags else ()))
+    if "text" in tags and task.benchmark.text is not None:
+        notes += (f"{task.scenario}, seed {task.seed}: {descriptions.tally(corpus, scenario)}",)
+    return _TuningData(train, validation, groups.copy(), corpus.classes, notes)
+
+
+def handed(corpus: Corpus, scenario: Scenario, tags: frozenset[Tag]) -> tuple[TrainingData, TrainingData]:
+    """Copies what a method with these tags may see of training and validation; nothing refers back to the corpus."""
+    parts = (scenario.train, scenario.validation)
+    rendered = [part.rendered(corpus) for part in parts]
+    train, validation = (
+        TrainingData(
+            payloads=shown.payloads,
+            labels=corpus.labels[part.rows].copy(),
+            spans=tuple(tuple(span or ()) for span in shown.spans) if "span" in tags else None,
+        )
+        for part, shown in zip(parts, rendered, strict=True)
+    )
     if "text" in tags:
         train = replace(train, descriptions=descriptions.for_training(corpus, scenario))
         validation = replace(validation, descriptions=descriptions.of_rows(corpus, scenario.validation.rows))
-    notes = scenario.notes
-    if "text" in tags and task.benchmark.text is not None:
-        notes += (f"{task.scenario}, seed {task.seed}: {descriptions.tally(corpus, scenario)}",)
-    return _TuningData(train, validation, validation.labels.copy(), corpus.classes, notes)
-
-
-def _training_data(corpus: Corpus, part: Environment, tags: frozenset[Tag]) -> TrainingData:
-    """Copies what a method may see of one part; nothing in it refers back to the corpus."""
-    rendered = part.rendered(corpus)
-    spans = tuple(tuple(span or ()) for span in rendered.spans) if "span" in tags else None
-    return TrainingData(payloads=rendered.payloads, labels=corpus.labels[part.rows].copy(), spans=spans)
+    if "groups" in tags:
+        train, validation = grouping.told(scenario, (train, validation), rendered)
+    return train, validation
 
 
 def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[str, Any]:

@@ -70,10 +70,12 @@ class TrainingData:
         payloads: n payloads.
         labels: int64 (n,), indices into ``context.classes``.
         descriptions: only with the tag ``text``.
-        groups: int64 (n,), only with the tag ``groups``; the group whose worst accuracy selects the trial.
-        environments: int64 (n,), only with the tag ``groups``; which training environment a row comes from.
-        cues: cue name to int64 (n,) value codes, only with the tag ``groups``.
-        spans: per row the flat byte offsets of the attack, only with the tag ``span``.
+        groups: int64 (n,), only with the tag ``groups``; the group whose worst accuracy selects the trial. A group is
+            of one class, has the same number in training and validation, and need not have a row in both.
+        environments: int64 (n,), only with the tag ``groups``; which training environment a row comes from, numbered
+            from 0, the same in training and validation.
+        cues: cue name to int64 (n,) value codes, -1 for none, only with the tag ``groups``; empty where none is known.
+        spans: per row the flat byte offsets of the attack, only with the tag ``span``; empty where not known.
     """
 
     payloads: Payloads

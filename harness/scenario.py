@@ -50,6 +50,9 @@ class Environment:
             `NEUTRAL` then holds the same rows with cues that point nowhere.
         base: where payloads of another environment were changed, its name; it holds each of these rows once.
         draws: how often each row occurs, one draw of all rows after the other.
+        groups: int64 (n,), where a scenario knows groups (see `Scenario.grouped_by`), the one of each row; a group is
+            of one class.
+        sources: int64 (n,), where rows come from several sources, each row's; -1 where it is not known.
     """
 
     rows: Rows
@@ -57,6 +60,8 @@ class Environment:
     target: Rows | None = None
     base: str = ""
     draws: int = 1
+    groups: Rows | None = None
+    sources: Rows | None = None
 
     def render(self, corpus: Corpus) -> Payloads:
         """Returns the payloads of this environment."""
@@ -127,6 +132,8 @@ class Scenario:
         apart: columns of which training shares no value with a test; of texts without a payload this holds as well.
         until: days since 1970 at which tests begin in time; None where they do not.
         unseen: classes that training holds no row and no text of.
+        grouped_by: what tells the groups of training and validation apart within a class, in words; empty where
+            nothing does, and they then have no groups.
     """
 
     spec: ScenarioSpec
@@ -138,3 +145,4 @@ class Scenario:
     apart: tuple[str, ...] = ()
     until: int | None = None
     unseen: tuple[int, ...] = ()
+    grouped_by: str = ""

@@ -62,7 +62,7 @@ def tune(
         CellFailure: no trial came to an end.
     """
     search = _Search(method, ledger, context)
-    best: tuple[float, Predictor, TrialRecord] | None = None
+    best: tuple[tuple[float, float], Predictor, TrialRecord] | None = None
     for number in range(search.most):
         if number and ledger.exhausted():
             break
@@ -81,8 +81,9 @@ def tune(
         else:
             value = worst if selection(method) == "worst_group" else macro_f1
             record = search.complete(trial, macro_f1, worst, value)
-            if record.state == "complete" and (best is None or value > best[0]):
-                best = (value, predictor, record)
+            rank = (value, macro_f1)  # few validation rows make a worst group that several trials share
+            if record.state == "complete" and (best is None or rank > best[0]):
+                best = (rank, predictor, record)
     if best is None:
         raise CellFailure(*search.first_error)
     return Tuned(best[1], search.trials, best[2], "seconds" if ledger.bound else search.limited_by)
@@ -179,7 +180,10 @@ class _Search:
 
 
 def selection(method: Method) -> SelectedBy:
-    """Returns the validation metric that chooses the trial: worst group for methods that are told groups."""
+    """Returns the validation metric that chooses the trial: worst group for methods that are told groups.
+
+    Trials that share its value are told apart by macro-F1.
+    """
     return "worst_group" if "groups" in method.info.tags else "macro_f1"
 
 

@@ -162,11 +162,13 @@ class Assignment:
         codes: per cue int64 (n,).
         collector: int64 (n,), the latent collector; -1 where it does not apply.
         target: int64 (n,), the class that the cues point to in ``flip`` environments; -1 elsewhere.
+        source: int64 (n,), which training source each row is of; None where there is one.
     """
 
     codes: Mapping[str, Codes]
     collector: Codes
     target: Codes
+    source: Codes | None = None
 
 
 class CueModel:

@@ -1,6 +1,6 @@
 """Scenarios of ``synthetic``: rows by `harness.splits`, cues by `cues.CueModel`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -135,6 +135,7 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
         apart=(apart,) if spec.name in _APART else (),
         until=drawn.until,
         unseen=drawn.unseen,
+        grouped_by="whether the collector agrees with it" if spec.name in RHO else "",
     )
 
 
@@ -162,9 +163,12 @@ class _Painter:
         self._model, self._corpus, self._seed, self._rho = model, corpus, seed, rho
 
     def environment(self, name: str, rows: Codes) -> Environment:
-        assignment = self._assign(name, self._corpus.labels[rows])
+        labels = self._corpus.labels[rows]
+        assignment = self._assign(name, labels)
         target = assignment.target if name.startswith("flip.") else None
-        return Environment(rows, CueTransform(assignment), target)
+        grouped = self._rho > 0 and name in ("train", "validation", "id")
+        groups = labels * 2 + (assignment.collector != labels) if grouped else None
+        return Environment(rows, CueTransform(assignment), target, groups=groups, sources=assignment.source)
 
     def _assign(self, name: str, labels: Codes) -> Assignment:
         neutral = self._model.neutral(len(labels), self._stream("neutral"))
@@ -179,12 +183,11 @@ class _Painter:
             flipped = tuple(CUES) if cue == "all" else (cue,)
             return self._model.flip(labels, flipped, neutral, self._stream("flip"))
         rng = self._stream(name)
-        return self._model.training(labels, self._by_source(len(labels), rng), rng)
-
-    def _by_source(self, n: int, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        """Rho of each row: two sources, equally likely, a little apart (one at 0 and at 1)."""
-        apart = SOURCE_SPREAD if 0 < self._rho < 1 else 0.0
-        return self._rho + apart * rng.choice((-1.0, 1.0), size=n)
+        side = rng.choice((-1.0, 1.0), size=len(labels))
+        if not 0 < self._rho < 1:  # one source
+            return self._model.training(labels, self._rho, rng)
+        assignment = self._model.training(labels, self._rho + SOURCE_SPREAD * side, rng)
+        return replace(assignment, source=(side > 0).astype(np.int64))
 
     def _stream(self, name: str) -> np.random.Generator:
         return seeds.generator(self._seed, "cues", name.encode())

@@ -61,11 +61,30 @@ def candidates(corpus: Corpus) -> dict[str, Mask]:
         name: np.asarray(pc.match_substring_regex(payloads, pattern=pattern).to_numpy(), dtype=np.bool_)
         for name, pattern in _PATTERNS.items()
     }
+    return found | {name: has for name, has, _ in _of_cues(corpus)}
+
+
+def mapped(corpus: Corpus) -> tuple[str, Mask] | None:
+    """Returns the value of a column ``cue.*`` that tells most about the class, as an attribute; None without a column.
+
+    Returns:
+        What a row that has it shows, in words, and which rows do, bool (n,).
+    """
+    found = _of_cues(corpus)
+    if not found:
+        return None
+    name, has, _ = max(found, key=lambda attribute: attribute[2])
+    return name, has
+
+
+def _of_cues(corpus: Corpus) -> list[tuple[str, Mask, float]]:
+    """The most informative value of each column ``cue.*``: its name, which rows have it, and how much it tells."""
+    found = []
     for column in (c for c in corpus.meta.columns if c.startswith(CUE)):
         codes, values = corpus.codes(column)
         if values:
-            best = _most_informative(codes, corpus.labels)
-            found[f"the {column.removeprefix(CUE)} is {values[best]}"] = codes == best
+            best, told = _most_informative(codes, corpus.labels)
+            found.append((f"the {column.removeprefix(CUE)} is {values[best]}", codes == best, told))
     return found
 
 
@@ -112,13 +131,14 @@ def _units_by_side(has: Mask, labels: Rows, unit: Rows, classes: int) -> Rows:
     return np.bincount(places, minlength=2 * classes).reshape(2, classes)
 
 
-def _most_informative(codes: Rows, labels: Rows) -> int:
-    """Returns the value that tells most about the class: the largest mutual information of having it or not."""
+def _most_informative(codes: Rows, labels: Rows) -> tuple[int, float]:
+    """Returns the value of the largest mutual information, of having it or not, with the class; and how large it is."""
     known = codes >= 0
     having = np.zeros((codes.max() + 1, labels.max() + 1), dtype=np.int64)
     np.add.at(having, (codes[known], labels[known]), 1)
     total = np.bincount(labels, minlength=having.shape[1])
-    return int(np.argmax(_information(having, total) + _information(total - having, total)))
+    told = _information(having, total) + _information(total - having, total)
+    return int(np.argmax(told)), float(told.max())
 
 
 def _information(counts: npt.NDArray[np.int64], total: Rows) -> npt.NDArray[np.float64]:

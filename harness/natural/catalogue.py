@@ -10,6 +10,7 @@ from harness import splits
 from harness.corpus import GROUP, Corpus, CorpusMeta
 from harness.errors import UserError
 from harness.natural import draws
+from harness.natural.attributes import mapped
 from harness.scenario import Environment, EnvironmentSpec, Rows, Scenario, ScenarioSpec, Sizes
 from harness.splits import Folds
 
@@ -175,17 +176,50 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
         drawn = _draw(generic, corpus, folds, sizes)
     except UserError as error:
         raise UserError(f"scenario {spec.name}: {error}") from error
+    told = Told.of(corpus, drawn)
     return Scenario(
         spec=spec,
-        train=Environment(drawn.train),
-        validation=Environment(drawn.validation),
+        train=told.environment(drawn.train),
+        validation=told.environment(drawn.validation),
         environments={name: Environment(drawn.environments[name]) for name in spec.environments},
         unit=folds.unit,
         notes=tuple(f"{spec.name}: {note}" for note in (*drawn.notes, *_few(folds))),
         apart=() if generic.spec.shift == "none" else generic.links,
         until=None if drawn.until is None else int(drawn.until),
         unseen=drawn.unseen,
+        grouped_by=told.by,
     )
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a corpus offers for groups and sources, by corpus row.
+
+    Attributes:
+        by: the attribute that groups are told by, in words; empty where there is none.
+        groups: int64 (n,), class and attribute as one code; None without one.
+        sources: int64 (n,), codes of the column ``source``, -1 where missing; None without that column.
+    """
+
+    by: str
+    groups: Rows | None
+    sources: Rows | None
+
+    @classmethod
+    def of(cls, corpus: Corpus, drawn: draws.Draw) -> "Told":
+        """The attribute is the one that the draw chose, else the value of a mapped cue that tells most."""
+        chosen = drawn.chosen
+        attribute = mapped(corpus) if chosen is None else (chosen.name, chosen.has)
+        sources = corpus.codes("source")[0] if corpus.has("source") else None
+        if attribute is None:
+            return cls("", None, sources)
+        name, has = attribute
+        return cls(f"whether {name}", corpus.labels * 2 + has, sources)
+
+    def environment(self, rows: Rows) -> Environment:
+        """Returns rows as they are stored, with their groups and sources."""
+        groups, sources = (None if codes is None else codes[rows] for codes in (self.groups, self.sources))
+        return Environment(rows, groups=groups, sources=sources)
 
 
 def _folds(generic: Generic, corpus: Corpus, seed: int) -> Folds:

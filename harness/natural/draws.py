@@ -18,7 +18,7 @@ ENVIRONMENTS = {"id": AGREEING, "flip": 100 - AGREEING, "balanced": 50}  # the s
 
 @dataclass(frozen=True)
 class Draw:
-    """The rows of one seed's draw, and what it has to say."""
+    """The rows of one seed's draw, and what it has to say; ``chosen`` is the attribute that was made to correlate."""
 
     train: Rows
     validation: Rows
@@ -26,6 +26,7 @@ class Draw:
     notes: tuple[str, ...] = ()
     until: float | None = None
     unseen: tuple[int, ...] = ()
+    chosen: Choice | None = None
 
 
 def random(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
@@ -93,7 +94,7 @@ def natural(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
     notes = [_told(corpus, choice)]
     if drawn.dropped:
         notes.append(f"seed {folds.seed} tests no row of {_named(corpus, drawn.dropped)}: one side has none to test")
-    return Draw(drawn.train, drawn.validation, drawn.environments, tuple(notes))
+    return Draw(drawn.train, drawn.validation, drawn.environments, tuple(notes), chosen=choice)
 
 
 def by_window(corpus: Corpus, links: tuple[str, ...]) -> Sequence[Rows]:

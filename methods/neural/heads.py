@@ -29,6 +29,10 @@ class Head(nn.Module):
         """Returns the scalar loss of a batch; ``rows`` are its places in the training data."""
         raise NotImplementedError
 
+    def renews(self) -> bool:
+        """Returns whether the loss that was just computed is the first of another kind than those before."""
+        return False
+
     def finish_epoch(self) -> None:
         """Called after each epoch, before its validation."""
 

@@ -3,7 +3,7 @@
 import copy
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -38,6 +38,26 @@ class Settings:
     patience: int = 3
 
 
+Draw = Callable[[Rows, int, np.random.Generator], Iterator[Rows]]
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a method may change of the loop.
+
+    Attributes:
+        draw: yields the batches of an epoch, from the lengths of all rows, the size of a batch and a random stream: as
+            many as it takes to hold every row once. `batches` where it is None.
+        weights: float64 (validation rows,), how much each counts in the validation loss; all alike where it is None.
+    """
+
+    draw: Draw | None = None
+    weights: npt.NDArray[np.float64] | None = None
+
+
+PLAIN = Course()
+
+
 class Classifier(nn.Module):
     """A tower and a head."""
 
@@ -57,11 +77,13 @@ def train(
     validation: tuple[Inputs, npt.NDArray[np.int64]] | None,
     settings: Settings,
     context: Context,
+    course: Course = PLAIN,
 ) -> None:
     """Trains a model in place with AdamW, a cosine schedule, gradient clipping and early stopping.
 
     With validation inputs and labels, the weights of the epoch with the lowest validation cross-entropy stay; without,
-    those of the last epoch. Ends early when ``context.should_stop``.
+    those of the last epoch. Where the head's loss becomes another (`Head.renews`), AdamW forgets its moments, and no
+    earlier epoch stays. Ends early when ``context.should_stop``.
     """
     model.to(context.device)
     rng = np.random.default_rng(context.seed)
@@ -76,12 +98,15 @@ def train(
     best, kept, waited = math.inf, copy.deepcopy(model.state_dict()), 0
     for epoch in range(settings.epochs):
         model.train()
-        for rows in batches(inputs.lengths, settings.batch, rng):
+        for rows in (course.draw or batches)(inputs.lengths, settings.batch, rng):
             batch, mask = inputs.batch(rows)
             index = torch.from_numpy(rows)
             with autocast(context):
                 vectors = model.tower(batch.to(context.device), mask.to(context.device)).float()
             loss = model.head.loss(vectors, targets[index].to(context.device), index.to(context.device))
+            if model.head.renews():
+                optimizer.state.clear()
+                best, waited = math.inf, 0
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_([*trained, *slow], CLIP)
@@ -92,7 +117,7 @@ def train(
                 break
         model.head.finish_epoch()
         if validation is not None:
-            score = _cross_entropy(probabilities(model, validation[0], context), validation[1])
+            score = _cross_entropy(probabilities(model, validation[0], context), validation[1], course.weights)
             context.report(epoch, -score)
             waited = 0 if score < best else waited + 1
             if score < best:
@@ -104,8 +129,11 @@ def train(
     model.eval()
 
 
-def _cross_entropy(table: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> float:
-    return -float(np.log(np.maximum(table[np.arange(len(table)), labels], 1e-9)).mean())
+def _cross_entropy(
+    table: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], weights: npt.NDArray[np.float64] | None
+) -> float:
+    told = np.log(np.maximum(table[np.arange(len(table)), labels], 1e-9))
+    return -float(told.mean() if weights is None else np.average(told, weights=weights))
 
 
 def batches(lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
@@ -158,19 +186,26 @@ def fit_classifier(
     tower: Tower,
     head: Head,
     training: TrainingData,
-    validation: TrainingData,
+    validation: TrainingData | None,
     settings: Settings,
     context: Context,
+    course: Course = PLAIN,
 ) -> "TorchPredictor":
-    """Trains tower and head on payloads and returns the predictor."""
+    """Trains tower and head on payloads and returns the predictor; without validation, for every epoch."""
     model = Classifier(tower, head)
-    validation_side = (tower.read(validation.payloads, context), validation.labels)
-    train(model, tower.read(training.payloads, context), training.labels, validation_side, settings, context)
+    side = None if validation is None else (tower.read(validation.payloads, context), validation.labels)
+    train(model, tower.read(training.payloads, context), training.labels, side, settings, context, course)
     return TorchPredictor(tower, head.scorer, context)
 
 
 class TorchPredictor(Predictor):
-    """A trained tower and scorer."""
+    """A trained tower and scorer.
+
+    Attributes:
+        notes: what a reader of its figures has to know; not saved with it.
+    """
+
+    notes: Sequence[str] = ()
 
     def __init__(self, tower: Tower, scorer: Scorer, context: Context) -> None:
         self.tower, self.scorer, self._context = tower.eval(), scorer.eval(), context

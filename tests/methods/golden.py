@@ -12,30 +12,32 @@ from typing import Any
 import numpy as np
 
 from harness import BenchmarkRef, Context, Sizes, TrainingData, descriptions, hashing, registry, space, taxonomy
-from harness.method import MethodInfo
+from harness.execute import handed
+from harness.method import MethodInfo, Tag
 from harness.metrics import confusion, macro_f1
 from harness.provenance import here
 from harness.shared import SharedSteps
 
 FILE = Path(__file__).parent / "golden.json"
 SIZES = Sizes(88, 22, 44)
+TEXT: frozenset[Tag] = frozenset({"text"})
 
 
-def tiny() -> tuple[TrainingData, TrainingData, TrainingData, tuple[str, ...]]:
-    """Train, validation and test rows of a tiny synthetic cell, with descriptions, and the classes."""
+def tiny(tags: frozenset[Tag] = TEXT) -> tuple[TrainingData, TrainingData, TrainingData, tuple[str, ...]]:
+    """Train, validation and test rows of a tiny synthetic cell, with what the tags ask for, and the classes.
+
+    The scenario is `iid`; for methods that are told of groups or spans one that has groups and two sources.
+    """
     registry.discover()
     benchmark = registry.open_benchmark(BenchmarkRef("synthetic"))
     corpus = benchmark.corpus()
-    scenario = benchmark.build(corpus, benchmark.scenarios()[0], 0, SIZES)
-    parts = []
-    for environment in (scenario.train, scenario.validation, scenario.environments["id"]):
-        given = (
-            descriptions.for_training(corpus, scenario)
-            if environment is scenario.train
-            else descriptions.of_rows(corpus, environment.rows)
-        )
-        parts.append(TrainingData(environment.render(corpus), corpus.labels[environment.rows], given))
-    return parts[0], parts[1], parts[2], corpus.classes
+    name = "planted-80" if tags & {"groups", "span"} else "iid"
+    spec = next(spec for spec in benchmark.scenarios() if spec.name == name)
+    scenario = benchmark.build(corpus, spec, 0, SIZES)
+    train, validation = handed(corpus, scenario, tags)
+    test = scenario.environments["id"]
+    given = descriptions.of_rows(corpus, test.rows) if "text" in tags else None
+    return train, validation, TrainingData(test.render(corpus), corpus.labels[test.rows], given), corpus.classes
 
 
 def context(classes: tuple[str, ...], root: Path) -> Context:
@@ -51,9 +53,7 @@ def context(classes: tuple[str, ...], root: Path) -> Context:
 
 def golden_cell(info: MethodInfo, root: Path) -> dict[str, Any]:
     """Fits the default configuration on the tiny cell; returns version, space hash and rounded figures."""
-    train, validation, test, classes = tiny()
-    if "text" not in info.tags:
-        train, validation = (TrainingData(part.payloads, part.labels) for part in (train, validation))
+    train, validation, test, classes = tiny(info.tags)
     predictor = info.factory().fit(train, validation, space.defaults(info.space), context(classes, root))
     table = predictor.predict_proba(test.payloads)
     chosen = table[np.arange(len(table)), test.labels]

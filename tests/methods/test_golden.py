@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import Payloads, TrainingData, registry, space
+from harness import Payloads, registry, space
 from tests.methods import golden
 
 registry.discover()
@@ -49,9 +49,7 @@ def test_the_golden_cell_notices(change: str, shared_root: Path, monkeypatch: py
 @pytest.mark.parametrize("name", NAMES)
 def test_odd_payloads_get_probabilities(name: str, shared_root: Path) -> None:
     info = registry.method(name)
-    train, validation, _, classes = golden.tiny()
-    if "text" not in info.tags:
-        train, validation = (TrainingData(part.payloads, part.labels) for part in (train, validation))
+    train, validation, _, classes = golden.tiny(info.tags)
     context = golden.context(classes, shared_root)
     predictor = info.factory().fit(train, validation, space.defaults(info.space), context)
     odd = Payloads.from_list([b"", b"\x00", b"A" * 65536, bytes(range(256)), b"\xff\xfe", b"GET / HTTP/1.1\r\n\r\n"])

@@ -1,0 +1,32 @@
+"""Deep CORAL: features are to have the same mean and covariance in every training environment."""
+
+from typing import TYPE_CHECKING
+
+from harness import Float, Params, register_method
+from methods.byte_cnn_method import REQUIRES, SPACE
+from methods.environment_method import EnvironmentMethod
+
+if TYPE_CHECKING:
+    import torch
+
+    from methods.neural.robust.heads import CoralHead
+
+
+@register_method(
+    "coral",
+    version=1,
+    tags=("groups",),
+    summary="byte-cnn whose features are aligned across environments by mean and covariance",
+    reference="Sun and Saenko 2016, arXiv 1607.01719; Gulrajani and Lopez-Paz 2021, arXiv 2007.01434",
+    requires=REQUIRES,
+)
+class Coral(EnvironmentMethod):
+    """As in DomainBed: every pair of training environments, the penalty in full from the first step."""
+
+    space = {**SPACE, "penalty": Float(1e-1, 1e1, default=1.0, log=True)}  # DomainBed: 1, 10^U(-1, 1)
+
+    def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, steps: int) -> "CoralHead":
+        """See `EnvironmentMethod.head`."""
+        from methods.neural.robust.heads import CoralHead
+
+        return CoralHead(width, classes, environments, params["penalty"])

@@ -1,0 +1,53 @@
+"""What the methods that compare training environments have in common. This module registers nothing."""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from harness import Context, Float, Params, Predictor, Space, TrainingData
+from methods.byte_cnn_method import ByteCNNBase
+
+if TYPE_CHECKING:
+    import torch
+
+    from methods.neural.robust.heads import EnvironmentHead
+
+# DomainBed: the penalty counts in full from step 500, 10^U(0, 4), of 5,001; here as a share of the steps.
+BEGINS: Space = {"begins": Float(2e-3, 0.8, default=0.1, log=True)}
+
+
+class EnvironmentMethod(ByteCNNBase):
+    """Trains on batches with as many rows of one environment as of another, under a penalty on what differs.
+
+    Attributes:
+        needs_two: whether the penalty is zero where there is one environment.
+    """
+
+    batch = 32
+    needs_two = True
+
+    @abstractmethod
+    def head(
+        self, width: int, classes: int, environments: "torch.Tensor", params: Params, steps: int
+    ) -> "EnvironmentHead":
+        """Returns the head of a configuration; ``steps`` are those of the whole training."""
+
+    def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
+        """Trains for at most 10 epochs."""
+        import torch
+
+        from methods.neural.robust import sampling
+        from methods.neural.training import Course, fit_classifier, seed_everything
+
+        assert train.environments is not None
+        assert validation.groups is not None
+        seed_everything(context)
+        tower = self.tower(params)
+        settings = self.settings(params)
+        steps = -(-len(train) // settings.batch) * settings.epochs
+        environments = torch.from_numpy(train.environments)
+        head = self.head(tower.width, len(context.classes), environments, params, steps)
+        course = Course(sampling.by_environment(train.environments), sampling.counterweights(validation.groups))
+        predictor = fit_classifier(tower, head, train, validation, settings, context, course)
+        if self.needs_two and len(torch.unique(environments)) < 2:
+            predictor.notes = ("training has one environment, so the penalty is zero and this is cross-entropy",)
+        return predictor

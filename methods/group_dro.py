@@ -1,0 +1,39 @@
+"""Distributionally robust optimisation over groups: the worse a group goes, the more it weighs."""
+
+from harness import Context, Float, Int, Params, Predictor, TrainingData, register_method
+from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
+
+
+@register_method(
+    "group-dro",
+    version=1,
+    tags=("groups",),
+    summary="byte-cnn, groups weighed by exponential ascent on their losses",
+    reference="Sagawa et al. 2020, arXiv 1911.08731",
+    requires=REQUIRES,
+)
+class GroupDRO(ByteCNNBase):
+    """Batches are balanced by group, as in the paper's code."""
+
+    space = {
+        **SPACE,
+        "rate": Float(1e-3, 1e-1, default=1e-2, log=True),  # DomainBed and SubpopBench: 0.01, 10^U(-3, -1)
+        "adjustment": Int(0, 5, default=0),  # Sagawa et al.: C from 0 to 5
+    }
+
+    def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
+        """Trains for at most 10 epochs."""
+        import torch
+
+        from methods.neural.robust import sampling
+        from methods.neural.robust.heads import GroupDROHead
+        from methods.neural.training import Course, fit_classifier, seed_everything
+
+        assert train.groups is not None
+        assert validation.groups is not None
+        seed_everything(context)
+        tower = self.tower(params)
+        groups = torch.from_numpy(train.groups)
+        head = GroupDROHead(tower.width, len(context.classes), groups, params["rate"], params["adjustment"])
+        course = Course(sampling.balanced(train.groups), sampling.counterweights(validation.groups))
+        return fit_classifier(tower, head, train, validation, self.settings(params), context, course)

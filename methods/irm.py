@@ -1,0 +1,37 @@
+"""Invariant risk minimisation: one classifier is to be optimal in every training environment."""
+
+from typing import TYPE_CHECKING
+
+from harness import Float, Params, register_method
+from methods.byte_cnn_method import REQUIRES, SPACE
+from methods.environment_method import BEGINS, EnvironmentMethod
+
+if TYPE_CHECKING:
+    import torch
+
+    from methods.neural.robust.heads import IRMHead
+
+
+@register_method(
+    "irm",
+    version=1,
+    tags=("groups",),
+    summary="byte-cnn under the invariance penalty IRMv1",
+    reference="Arjovsky et al. 2019, arXiv 1907.02893",
+    requires=REQUIRES,
+)
+class IRM(EnvironmentMethod):
+    """With one environment the penalty still asks that its classifier's scale be right."""
+
+    needs_two = False
+    space = {
+        **SPACE,
+        **BEGINS,
+        "penalty": Float(1e-1, 1e5, default=1e2, log=True),  # DomainBed: 100, 10^U(-1, 5)
+    }
+
+    def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, steps: int) -> "IRMHead":
+        """See `EnvironmentMethod.head`."""
+        from methods.neural.robust.heads import IRMHead
+
+        return IRMHead(width, classes, environments, params["penalty"], int(params["begins"] * steps))

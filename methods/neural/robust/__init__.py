@@ -1,0 +1,1 @@
+"""Torch code of the methods that are made to resist shortcuts."""

@@ -1,0 +1,91 @@
+"""Which rows a batch holds, by group or by environment, and what each row counts."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from methods.neural.inputs import Rows
+from methods.neural.training import Draw, batches
+
+Weights = npt.NDArray[np.float64]
+POOL = 16  # batches whose rows are sorted by length together
+LEAST = 2  # rows of an environment in a batch: one per half of the penalty of `losses.invariance`
+
+
+def counterweights(groups: Rows) -> Weights:
+    """Returns weights under which every group that has a row counts alike, float64 (n,), 1 on the mean."""
+    _, group, rows = np.unique(groups, return_inverse=True, return_counts=True)
+    return np.asarray(len(groups) / (len(rows) * rows[group]), dtype=np.float64)
+
+
+def subsample(groups: Rows, rng: np.random.Generator) -> Rows:
+    """Returns as many rows of every group as the smallest that has a row, sorted, int64."""
+    _, group, rows = np.unique(groups, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(groups))
+    order = order[np.argsort(group[order], kind="stable")]
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(rows) - rows, rows)
+    return np.asarray(np.sort(order[rank < rows.min()]), dtype=np.int64)
+
+
+def held_out(groups: Rows, share: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Returns which rows make up this share of every group, bool (n,): rounded up, and never the whole of one."""
+    out = np.zeros(len(groups), dtype=np.bool_)
+    for group in np.unique(groups):
+        rows = rng.permutation(np.flatnonzero(groups == group))
+        out[rows[: min(-int(-share * len(rows) // 1), len(rows) - 1)]] = True
+    return out
+
+
+def weighted(weights: Weights) -> Draw:
+    """Returns a draw in which a row comes as often as its weight says, with replacement.
+
+    Args:
+        weights: float64 (n,), of any sum.
+    """
+    chance = weights / weights.sum()
+
+    def draw(lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
+        rows = rng.choice(len(chance), size=len(chance), p=chance)
+        return (rows[cut] for cut in batches(lengths[rows], size, rng))
+
+    return draw
+
+
+def balanced(groups: Rows) -> Draw:
+    """Returns a draw in which every group comes as often as every other."""
+    return weighted(counterweights(groups))
+
+
+def by_environment(environments: Rows) -> Draw:
+    """Returns a draw whose batches hold as many rows of one environment as of another, and at least `LEAST`.
+
+    Where a batch has no room for all environments, each draws some of them. Rows of small environments come again.
+    """
+    members = [np.flatnonzero(environments == e) for e in np.unique(environments)]
+
+    def draw(lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
+        endless = _endless(members, lengths, size, rng)
+        return itertools.islice(endless, -(-len(environments) // size))
+
+    return draw
+
+
+def _endless(members: list[Rows], lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
+    """Yields pools of batches of similar length, in a random order."""
+    room = max(1, size // LEAST)
+    while True:
+        turn = rng.permutation(len(members))[:room]
+        share = max(LEAST, size // len(turn))
+        pools = []
+        for e in turn:
+            rows = _cycled(members[e], POOL * share, rng)
+            pools.append(rows[np.argsort(lengths[rows], kind="stable")].reshape(POOL, share))
+        yield from np.concatenate(pools, axis=1)[rng.permutation(POOL)]
+
+
+def _cycled(rows: Rows, count: int, rng: np.random.Generator) -> Rows:
+    """Returns ``count`` of the rows, none a second time before all others came."""
+    rounds = [rng.permutation(rows) for _ in range(-(-count // len(rows)))]
+    return np.concatenate(rounds)[:count]

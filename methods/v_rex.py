@@ -1,0 +1,36 @@
+"""Risk extrapolation: no training environment is to go better than another."""
+
+from typing import TYPE_CHECKING
+
+from harness import Float, Params, register_method
+from methods.byte_cnn_method import REQUIRES, SPACE
+from methods.environment_method import BEGINS, EnvironmentMethod
+
+if TYPE_CHECKING:
+    import torch
+
+    from methods.neural.robust.heads import VRExHead
+
+
+@register_method(
+    "v-rex",
+    version=1,
+    tags=("groups",),
+    summary="byte-cnn under a penalty on the variance of the environments' losses",
+    reference="Krueger et al. 2021, arXiv 2003.00688",
+    requires=REQUIRES,
+)
+class VREx(EnvironmentMethod):
+    """The variant V-REx of the paper."""
+
+    space = {
+        **SPACE,
+        **BEGINS,
+        "penalty": Float(1e-1, 1e5, default=1e1, log=True),  # DomainBed: 10, 10^U(-1, 5)
+    }
+
+    def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, steps: int) -> "VRExHead":
+        """See `EnvironmentMethod.head`."""
+        from methods.neural.robust.heads import VRExHead
+
+        return VRExHead(width, classes, environments, params["penalty"], int(params["begins"] * steps))
