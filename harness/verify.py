@@ -12,8 +12,8 @@ from harness.corpus import CorpusMeta
 from harness.derived import EXCISED, NO_EXTRAS, PERTURBED, Extras, extended
 from harness.errors import UserError
 from harness.method import ANSWER_TIMEOUT, MethodInfo, MethodRef, Precision
+from harness.plan import choose_scenarios
 from harness.record import CellInfo, Record, Result
-from harness.runner import choose_scenarios
 from harness.scenario import Sizes
 
 TOLERANCE = 0.02  # of macro-F1, between processor models, sets of pins, or where a time limit bound

@@ -69,7 +69,7 @@ def audit(
 
 
 def _scenarios(benchmark: "Benchmark", names: list[str]) -> "list[ScenarioSpec]":
-    from harness.runner import choose_scenarios
+    from harness.plan import choose_scenarios
 
     every = names == ["all"]
     chosen = choose_scenarios(benchmark, [] if every else names, quick=not every)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.budget import Budget
-    from harness.runner import Plan, Tally
+    from harness.plan import Plan
+    from harness.runner import Tally
     from harness.store import Store
 
 
@@ -91,8 +92,8 @@ def run(
     from harness import registry
     from harness.budget import Budget, Pruner, Sampler
     from harness.method import ANSWER_TIMEOUT
+    from harness.plan import choose_scenarios, make_plan
     from harness.presets import preset as find_preset
-    from harness.runner import choose_scenarios, make_plan
     from harness.store import Store
 
     console = options.terminal()

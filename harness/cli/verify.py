@@ -140,7 +140,7 @@ def _rerun(console: "Console", cells: "list[Cell]", plugins: tuple[str, ...]) ->
 
     from harness.cli.choices import cores, fair_share
     from harness.cli.run import check_requirements, run_cells
-    from harness.runner import Plan
+    from harness.plan import Plan
     from harness.store import Store
 
     plan = Plan(tuple(cells), {})

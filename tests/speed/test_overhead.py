@@ -14,7 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from harness import registry
 from harness.benchmark import BenchmarkRef
 from harness.budget import Budget
-from harness.runner import choose_scenarios, make_plan
+from harness.plan import choose_scenarios, make_plan
 from harness.scenario import Sizes
 from harness.store import Store
 from tests.conftest import ROOT, Shell
