@@ -1,10 +1,10 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from harness import Payloads, registry, space
+from harness import registry, space
 from tests.methods import golden
 
 registry.discover()
@@ -17,7 +17,14 @@ def shared_root(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     return tmp_path_factory.mktemp("shared")
 
 
-@pytest.mark.parametrize("name", NAMES)
+def cases() -> Iterator[object]:
+    """All methods; those that no run takes unless it is told to, in the full rounds only."""
+    for name in NAMES:
+        aside = registry.method(name).kind in ("control", "heavy")
+        yield pytest.param(name, marks=[pytest.mark.slow] if aside else [])
+
+
+@pytest.mark.parametrize("name", list(cases()))
 def test_a_change_of_behaviour_demands_a_new_version(name: str, shared_root: Path) -> None:
     info = registry.method(name)
     advice = f"{name} changed: raise its version, then run `python -m tests.methods.golden {name}`"
@@ -44,19 +51,3 @@ def test_the_golden_cell_notices(change: str, shared_root: Path, monkeypatch: py
         dimension = Float(5e-4, 1e-2, default=1e-3, log=True) if change == "default" else Float(1e-4, 1e-2, 3e-3, True)
         changed = {**info.space, "learning_rate": dimension}
         assert golden.hashing.of_json(space.describe(changed))[:16] != before["space"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_odd_payloads_get_probabilities(name: str, shared_root: Path) -> None:
-    info = registry.method(name)
-    train, validation, _, classes = golden.tiny(info.tags)
-    context = golden.context(classes, shared_root)
-    predictor = info.factory().fit(train, validation, space.defaults(info.space), context)
-    odd = Payloads.from_list([b"", b"\x00", b"A" * 65536, bytes(range(256)), b"\xff\xfe", b"GET / HTTP/1.1\r\n\r\n"])
-    table = predictor.predict_proba(odd)
-    assert table.shape == (6, len(classes))
-    assert table.dtype == np.float32
-    assert np.isfinite(table).all()
-    assert np.allclose(table.sum(1), 1, atol=1e-3)
-    again = predictor.predict_proba(odd)
-    assert np.array_equal(table, again)
