@@ -40,9 +40,12 @@ class DFR(ByteCNNBase):
             )
             groups, known = train.groups[out], ""
         predictor = self.plain(first, validation, params, context)
-        last_layer.refit(predictor, last, sampling.counterweights(groups), params["strength"], context)
+        finished = last_layer.refit(predictor, last, sampling.counterweights(groups), params["strength"], context)
         count = f"{len(last)} {params['rows']} rows of {len(np.unique(groups))} groups"
-        predictor.notes = (f"its last layer is fitted on {count}{known}",)
+        notes = [f"its last layer is fitted on {count}{known}"]
         if lacking := len(np.setdiff1d(train.labels, last.labels)):
-            predictor.notes = (*predictor.notes, f"classes without such a row, which it never predicts: {lacking}")
+            notes.append(f"classes without such a row, which it never predicts: {lacking}")
+        if not finished:
+            notes.append(f"the solver of its last layer had not converged after {last_layer.STEPS} passes")
+        predictor.notes = tuple(notes)
         return predictor
