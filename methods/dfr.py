@@ -13,9 +13,10 @@ from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
     requires=(*REQUIRES, "sklearn.linear_model"),
 )
 class DFR(ByteCNNBase):
-    """The last layer sees training rows that were held out for it, and not validation, as the paper's main variant does:
-    trials are compared there. Groups are balanced by weight, which holds every row, where the paper averages over
-    balanced draws of them.
+    """The last layer sees training rows that were held out for it.
+
+    The paper's main variant takes validation rows, on which trials are compared here. Groups are balanced by weight,
+    which holds every row, where the paper averages over balanced draws of them.
     """
 
     space = {
@@ -31,7 +32,6 @@ class DFR(ByteCNNBase):
         from methods.neural.robust import last_layer, sampling
 
         assert train.groups is not None
-        assert validation.groups is not None
         out = sampling.held_out(train.groups, params["held_out"], np.random.default_rng(context.seed))
         first, last = (
             TrainingData(train.payloads.take(np.flatnonzero(rows)), train.labels[rows]) for rows in (~out, out)
