@@ -1,6 +1,6 @@
 """Deep feature reweighting: the last layer of a plainly trained tower is fitted anew on balanced groups."""
 
-from harness import Categorical, Context, Float, Params, Predictor, TrainingData, register_method
+from harness import Context, Float, Params, Predictor, TrainingData, register_method
 from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
 
 
@@ -13,13 +13,15 @@ from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
     requires=(*REQUIRES, "sklearn.linear_model"),
 )
 class DFR(ByteCNNBase):
-    """Balanced by weight, which holds every row, where the paper averages over balanced draws of them."""
+    """The last layer sees training rows that were held out for it.
 
-    HELD_OUT = 0.2  # of each group of the training rows, where the last layer is fitted on them
+    The paper's main variant takes validation rows, on which trials are compared here. Groups are balanced by weight,
+    which holds every row, where the paper averages over balanced draws of them.
+    """
 
     space = {
         **SPACE,
-        "rows": Categorical(("validation", "held-out"), default="validation"),  # the paper's main variant is the first
+        "held_out": Float(0.1, 0.5, default=0.2),  # of the training rows of each group; ours
         "strength": Float(1e-2, 1.0, default=1.0, log=True),  # of the data against an L1 penalty; the paper's grid
     }
 
@@ -30,19 +32,17 @@ class DFR(ByteCNNBase):
         from methods.neural.robust import last_layer, sampling
 
         assert train.groups is not None
-        assert validation.groups is not None
-        first, last, groups = train, validation, validation.groups
-        known = ", so its validation figures are of rows it knows"
-        if params["rows"] == "held-out":
-            out = sampling.held_out(train.groups, self.HELD_OUT, np.random.default_rng(context.seed))
-            first, last = (
-                TrainingData(train.payloads.take(np.flatnonzero(rows)), train.labels[rows]) for rows in (~out, out)
-            )
-            groups, known = train.groups[out], ""
+        out = sampling.held_out(train.groups, params["held_out"], np.random.default_rng(context.seed))
+        first, last = (
+            TrainingData(train.payloads.take(np.flatnonzero(rows)), train.labels[rows]) for rows in (~out, out)
+        )
+        groups = train.groups[out]
         predictor = self.plain(first, validation, params, context)
-        last_layer.refit(predictor, last, sampling.counterweights(groups), params["strength"], context)
-        count = f"{len(last)} {params['rows']} rows of {len(np.unique(groups))} groups"
-        predictor.notes = (f"its last layer is fitted on {count}{known}",)
+        finished = last_layer.refit(predictor, last, sampling.counterweights(groups), params["strength"], context)
+        notes = [f"its last layer is fitted on {len(last)} held-out rows of {len(np.unique(groups))} groups"]
         if lacking := len(np.setdiff1d(train.labels, last.labels)):
-            predictor.notes = (*predictor.notes, f"classes without such a row, which it never predicts: {lacking}")
+            notes.append(f"classes without a held-out row, which it never predicts: {lacking}")
+        if not finished:
+            notes.append(f"the solver of its last layer had not converged after {last_layer.STEPS} passes")
+        predictor.notes = tuple(notes)
         return predictor

@@ -140,7 +140,6 @@ CASES = [
     ("group-dro", GROUPS, {}),
     ("jtt", GROUPS, {}),
     ("dfr", GROUPS, {}),
-    ("dfr", GROUPS, {"rows": "held-out"}),
     ("cnc", GROUPS, {}),
     ("irm", SOURCES, {}),
     ("v-rex", SOURCES, {"penalty": 1e3}),

@@ -1,5 +1,6 @@
 """The last layer of a trained predictor, fitted anew on other rows; its tower stays."""
 
+import warnings
 from typing import cast
 
 import numpy as np
@@ -20,7 +21,7 @@ def refit(
     weights: npt.NDArray[np.float64],
     strength: float,
     context: Context,
-) -> None:
+) -> bool:
     """Replaces the predictor's linear scorer by a logistic regression under an L1 penalty, in place.
 
     Vectors are standardised for the fit, and the scorer takes that over. A class without a row is never predicted.
@@ -31,19 +32,26 @@ def refit(
         weights: float64 (n,), what each row counts, 1 on the mean.
         strength: of the data against the penalty (the regression's C).
         context: the seed, and the ledger of what was used.
+
+    Returns:
+        Whether the solver came to its end within `STEPS` passes.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     there = np.unique(rows.labels)
     if len(there) < 2:
-        return
+        return True
     vectors = predictor.embed(rows.payloads).astype(np.float64)
     centre, spread = vectors.mean(axis=0), np.maximum(vectors.std(axis=0), 1e-6)
     model = LogisticRegression(
         C=strength, l1_ratio=1.0, solver="saga", max_iter=STEPS, tol=TOLERANCE, random_state=context.seed
     )
-    model.fit((vectors - centre) / spread, rows.labels, sample_weight=weights)
-    context.count(len(rows), int(model.n_iter_.max()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # what it says is returned
+        model.fit((vectors - centre) / spread, rows.labels, sample_weight=weights)
+    passes = int(model.n_iter_.max())
+    context.count(len(rows), passes)
     slope, offset = model.coef_ / spread, model.intercept_
     if len(there) == 2:  # one row of coefficients tells both classes
         slope, offset = np.concatenate([-slope, slope]) / 2, np.concatenate([-offset, offset]) / 2
@@ -54,3 +62,4 @@ def refit(
         index = torch.from_numpy(there)
         linear.weight[index] = torch.from_numpy(slope).float().to(linear.weight.device)
         linear.bias[index] = torch.from_numpy(offset - slope @ centre).float().to(linear.weight.device)
+    return passes < STEPS
