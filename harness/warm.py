@@ -1,5 +1,7 @@
 """Imported once by the server that forks workers: what every cell needs, so that none of them pays for it again."""
 
+import signal
+
 import optuna  # noqa: F401
 import pyarrow.compute
 import pyarrow.dataset
@@ -9,3 +11,5 @@ import scipy.sparse.csgraph  # noqa: F401
 from harness import cli, natural, registry, worker  # noqa: F401
 
 registry.discover()
+# Ctrl-C is the coordinator's to handle, and a worker may be asked before it says so itself.
+signal.signal(signal.SIGINT, signal.SIG_IGN)

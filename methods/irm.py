@@ -27,6 +27,7 @@ class IRM(EnvironmentMethod):
     space = {
         **SPACE,
         **BEGINS,
+        "begins": Float(2e-3, 0.8, default=0.5, log=True),  # later than for the others: it all but ends the learning
         "penalty": Float(1e-1, 1e5, default=1e2, log=True),  # DomainBed: 100, 10^U(-1, 5)
     }
 

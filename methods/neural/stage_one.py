@@ -23,7 +23,7 @@ from methods.neural.towers import EncoderTop
 from methods.neural.training import Classifier, Settings, seed_everything, train
 
 VERSION = 2
-SETTINGS = Settings(learning_rate=1e-4, epochs=3)
+SETTINGS = Settings(learning_rate=3e-4, epochs=1)
 StageOne = Literal["triplet", "contrast", "none"]
 
 

@@ -76,7 +76,7 @@ def test_a_cell_runs_and_its_key_depends_on_the_target(refs: tuple[BenchmarkRef,
     target = ("--target", f"files:{there.argument}", "--target-map", columns)
     done = shell("run", *arguments, *target, "--target-where", "kind=sqli|open-redirect")
     assert done.returncode == 0, done.stderr
-    assert "cross-source (shift: source)" in done.stdout
+    assert "cross-source: source" in done.stdout
     assert shell("run", *arguments, *target).returncode == 0
     records = [json.loads(path.read_text()) for path in shell.folder.glob("results/local/*/cross-source/*.json")]
     assert len({record["key"] for record in records}) == 2

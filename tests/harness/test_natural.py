@@ -28,6 +28,7 @@ ALL = (
     "leave-one-source-out",
     "natural-90",
     "long-tail",
+    "zero-shot",
 )
 
 
@@ -95,7 +96,7 @@ def test_columns_tell_what_is_offered(toy: Corpus) -> None:
 def test_a_missing_column_is_one_sentence() -> None:
     without = dict.fromkeys(("cve", "group.cve", "product", "vendor", "source", "date"))
     meta = requests(**without).meta
-    assert [spec.name for spec in natural.scenarios(meta)] == ["random", "natural-90", "long-tail"]
+    assert [spec.name for spec in natural.scenarios(meta)] == ["random", "natural-90", "long-tail", "zero-shot"]
     lacking = natural.unavailable(meta, "--map {}=COLUMN".format)
     assert lacking["temporal"] == lacking["temporal-windows"] == "it needs dates: --map date=COLUMN."
     assert lacking["cve-disjoint"] == "it needs CVEs: --map cve=COLUMN."

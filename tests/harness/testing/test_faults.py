@@ -63,9 +63,9 @@ def test_a_fault_fails_its_check_and_no_other(name: str, monkeypatch: pytest.Mon
 def test_a_heavy_import_at_the_top_is_named(tmp_path: Path) -> None:
     plugin = tmp_path / "heavy.py"
     code = (Path(__file__).parent / "faulty_plugin.py").read_text(encoding="utf-8").partition('faulty("faultless")')[0]
-    plugin.write_text(f"import scipy\n{code}\nfaulty('heavy')\n", encoding="utf-8")
+    plugin.write_text(f"import scipy\n{code}\nfaulty('weighty')\n", encoding="utf-8")
     registry.load_plugin(str(plugin))
-    (outcome,) = (o for o in testing.check(registry.method("heavy")) if o.status == "failed")
+    (outcome,) = (o for o in testing.check(registry.method("weighty")) if o.status == "failed")
     assert outcome.name == "imports-light"
     assert "importing heavy.py loads scipy; import them inside fit" in outcome.text
 
