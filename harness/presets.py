@@ -22,7 +22,7 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
-        Preset("quick", Sizes(220, 66, 110), 1, 2, 120, False, "a smoke test, not ranked"),
+        Preset("quick", Sizes(165, 55, 88), 1, 2, 120, False, "a smoke test, not ranked"),
         Preset("standard", Sizes(1320, 330, 550), 6, 4, 300, True, "the official sizes"),
         Preset("full", Sizes(), 12, 16, 3600, True, "every row, a wide search"),
     )

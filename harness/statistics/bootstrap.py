@@ -126,11 +126,14 @@ def resample(
         rounds: resamples.
         seed: of the generator.
     """
+    from threadpoolctl import threadpool_limits
+
     sample = _Sample(places, methods, len(classes))
     score, observed = sample.figures(*sample.as_observed())
     random = np.random.default_rng(seed)
     chunks = [min(_CHUNK, rounds - start) for start in range(0, rounds, _CHUNK)]
-    found = [sample.figures(*sample.draw(random, size)) for size in chunks]
+    with threadpool_limits(1):  # threads that wait for each other cost more than these small products
+        found = [sample.figures(*sample.draw(random, size)) for size in chunks]
     return Resampled(
         methods=tuple(methods),
         scores=np.concatenate([scores for scores, _ in found]),
