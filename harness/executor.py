@@ -123,15 +123,20 @@ class LocalExecutor:
         context = processes(self._preload)
         waiting = iter(tasks)
         running: list[_Running] = []
+        ended: list[tuple[_Running, Event]] = []
         try:
             while True:
                 while len(running) < self.workers and (pair := next(waiting, None)) is not None:
                     running.append(self._start(context, *pair))
                     yield Started(running[-1].task)
+                for cell, last in ended:  # the next cells are at work already
+                    _end(cell)
+                    yield last
                 if not running:
                     return
                 timeout = max(0.0, min(r.deadline for r in running) - time.monotonic())
                 ready = wait([r.connection for r in running], timeout)
+                ended = []
                 for cell in list(running):
                     event = self._receive(cell) if cell.connection in ready else None
                     if not isinstance(event, Finished | Failed):
@@ -139,8 +144,8 @@ class LocalExecutor:
                     if isinstance(event, Finished | Failed):
                         cell.finished = isinstance(event, Finished)
                         running.remove(cell)
-                        _end(cell)
-                    if event is not None:
+                        ended.append((cell, event))
+                    elif event is not None:
                         yield event
         finally:
             for cell in running:

@@ -12,8 +12,9 @@ def sentence(claim: Claim) -> str:
     if step is None:
         return f"{start}."
     if step.difference is None:
-        return f"{start}: {step.other} or {claim.method} has no complete cells on this board."
-    gain = f"against {step.other} the score differs by {_signed(step.difference)} over {step.seeds} seeds"
+        return f"{start}: {step.other} and {claim.method} share no cells on this board."
+    where = f"{step.seeds} seeds of {', '.join(claim.scenarios)}"
+    gain = f"against {step.other} the score differs by {_signed(step.difference)} over {where}"
     if claim.verdict == "confirmed":
         return f"{start}: it beats {', '.join(c.other for c in claim.contrasts)}; {gain}."
     if claim.verdict == "refuted":

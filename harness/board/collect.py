@@ -91,13 +91,11 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
         make_row(name, found, expected, fallback, columns, sum(s.cell.method == name for s in stale))
         for name, found in by_method.items()
     ]
-    rows.sort(key=lambda row: (-(row.score.mean if row.score else -1), -(row.id or 0), row.method))
+    # A score over other cells compares with nothing, so that incomplete rows stand last.
+    rows.sort(key=lambda row: (not row.complete, -(row.score.mean if row.score else -1), -(row.id or 0), row.method))
     ranked = rules.ranks(setting.preset)
-    placed = tuple(rows)
-    if ranked:
-        placed = standings.with_ranks(
-            rows, {name: scoring_records(found, fallback) for name, found in by_method.items()}
-        )
+    scoring = {name: scoring_records(found, fallback) for name, found in by_method.items()}
+    placed = standings.with_ranks(rows, scoring) if ranked else tuple(rows)
     return Board(
         **setting._asdict(),
         ranked=ranked,
@@ -108,7 +106,7 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
         probes=_probes(views),
         left_out=tuple(_left_out(fresh)),
         notes=tuple(sorted({note for r in fresh if r.result for note in r.result.notes} | _stale_notes(stale))),
-        claims=standings.claims(placed, rules.contrasts) if ranked else (),
+        claims=standings.claims(scoring, rules.contrasts) if ranked else (),
         robustness=standings.robustness(placed, rules.contrasts, FALLBACK) if ranked else None,
         provenance=_provenance([*fresh, *views]),
     )

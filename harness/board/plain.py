@@ -87,6 +87,7 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "method": claim.method,
         "verdict": claim.verdict,
         "sentence": sentence(claim),
+        "scenarios": list(claim.scenarios),
         "contrasts": [
             {
                 **asdict(step),

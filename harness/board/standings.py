@@ -8,7 +8,7 @@ import numpy as np
 
 from harness import recount
 from harness.board.model import TRACKS, Row
-from harness.board.rows import Place, shares
+from harness.board.rows import Place, score, shares
 from harness.errors import UserError
 from harness.record import Record
 from harness.splits import FOLDS
@@ -88,11 +88,22 @@ def _counts(record: Record, env: str, codes: Mapping[str, int]) -> Counts:
     return Counts(code[table[:, 0]], table[:, 1], table[:, 2], table[:, 4])
 
 
-def claims(rows: Sequence[Row], contrasts: Callable[[str], tuple[str, ...]]) -> tuple[Claim, ...]:
-    """Judges the claims of the board's methods, against rows that are complete."""
-    scores = {row.method: row.by_seed for row in rows if row.complete}
-    named = ((row.method, contrasts(row.method)) for row in rows)
-    return tuple(judge(method, others, scores, FOLDS) for method, others in sorted(named) if others)
+def claims(scoring: Scoring, contrasts: Callable[[str], tuple[str, ...]]) -> tuple[Claim, ...]:
+    """Judges the claims of the board's methods, each by the score over the cells that it and its contrasts share."""
+    named = ((method, contrasts(method)) for method in sorted(scoring))
+    return tuple(_claim(method, others, scoring) for method, others in named if others)
+
+
+def _claim(method: str, others: tuple[str, ...], scoring: Scoring) -> Claim:
+    there = [name for name in (method, *others) if scoring.get(name)]
+    shared = set.intersection(*(set(scoring[name]) for name in there)) if there else set()
+    scenarios = sorted({scenario for scenario, _ in shared})
+    seeds = [n for n in sorted({seed for _, seed in shared}) if all((name, n) in shared for name in scenarios)]
+    scores = {}
+    for name in there:
+        found = {n: score({scenario: scoring[name][scenario, n] for scenario in scenarios}) for n in seeds}
+        scores[name] = {n: value for n, value in found.items() if value is not None}
+    return judge(method, others, scores, FOLDS, tuple(scenarios))
 
 
 def robustness(rows: Sequence[Row], contrasts: Callable[[str], tuple[str, ...]], floor: str) -> Robustness:

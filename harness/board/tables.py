@@ -43,7 +43,7 @@ def _headline(board: Board, track: Track) -> tuple[list[str], list[list[str]]]:
         [
             _rank(row),
             row.method,
-            with_interval(row.score),
+            with_interval(row.score) + (" of its cells" if row.score and not row.complete else ""),
             row.letters or NONE,
             _named(row.worst),
             figure(row.id),

@@ -42,22 +42,31 @@ class Claim:
         verdict: confirmed where every contrast held; refuted where at the first that did not, a gain of `MARGIN` is
             outside the interval; else undecided; not tested where the first contrast has no figures.
         decided_by: the contrast that the verdict hangs on.
+        scenarios: over which the scores were taken.
     """
 
     method: str
     verdict: Verdict
     contrasts: tuple[Contrast, ...]
     decided_by: Contrast | None
+    scenarios: tuple[str, ...] = ()
 
 
-def judge(method: str, others: Sequence[str], scores: Mapping[str, Mapping[int, float]], folds: int) -> Claim:
+def judge(
+    method: str,
+    others: Sequence[str],
+    scores: Mapping[str, Mapping[int, float]],
+    folds: int,
+    scenarios: tuple[str, ...] = (),
+) -> Claim:
     """Tests a method against its contrasts in their order.
 
     Args:
         method: the one that claims.
         others: its contrasts, in order.
-        scores: score by seed, by method; methods without complete cells are not in it.
+        scores: score by seed, by method; methods without one are not in it.
         folds: disjoint parts of the units that seeds test.
+        scenarios: of the scores, to be named.
     """
     steps: list[Contrast] = []
     reached = True
@@ -66,7 +75,7 @@ def judge(method: str, others: Sequence[str], scores: Mapping[str, Mapping[int, 
         steps.append(step)
         reached = step.held is True
     verdict, decided_by = _verdict(steps)
-    return Claim(method, verdict, tuple(steps), decided_by)
+    return Claim(method, verdict, tuple(steps), decided_by, scenarios)
 
 
 def _contrast(

@@ -83,6 +83,18 @@ def test_a_claim_ends_in_one_sentence_and_a_table(plain_records: list[Record]) -
     assert "is not tested" in markdown([board_of(plain_records, {"third": ("control-absent",)})])
 
 
+def test_a_claim_is_judged_where_all_its_methods_have_cells(plain_records: list[Record]) -> None:
+    control = [record("control", "cve-disjoint", seed, 0.5, kind="control") for seed in range(4)]
+    board = board_of([*plain_records, *control], {"best": ("third", "control")})
+    (claim,) = board.claims
+    assert (claim.verdict, claim.scenarios) == ("confirmed", ("cve-disjoint",))
+    assert [step.seeds for step in claim.contrasts] == [4, 4]
+    assert "over 4 seeds of cve-disjoint" in markdown([board])
+    row = board.rows[-1]  # its score is over other cells, whatever it is
+    assert (row.method, row.rank) == ("control", None)
+    assert "of its cells" in markdown([board])
+
+
 def test_effective_robustness_is_fitted_on_methods_that_claim_none(plain_records: list[Record]) -> None:
     told = records({"told": 0.9}, tags=["groups"])
     found = board_of([*plain_records, *told], {"second": ("best",)}).robustness
