@@ -6,6 +6,7 @@ import signal
 import filelock  # noqa: F401
 import optuna  # noqa: F401
 import platformdirs  # noqa: F401
+import psutil  # noqa: F401
 import pyarrow.compute
 import pyarrow.dataset
 import pyarrow.parquet  # noqa: F401
