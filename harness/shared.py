@@ -20,6 +20,7 @@ from harness import hashing
 from harness.corpus import cache_root
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
+LAYOUT = 2  # of an entry's files; a change makes every entry stale
 CAP_BYTES = 8 * 2**30  # least recently used entries beyond this are dropped
 
 
@@ -29,11 +30,15 @@ class SharedSteps:
     Attributes:
         charged: compute seconds of the entries that this cell has used, whoever computed them.
         computed: compute seconds of those that it computed itself (a part of the process's own time).
+
+    A step may use others. Its recorded cost is what it adds to theirs, and names them, so that whoever finds it is
+    charged for all of them, and each is counted once.
     """
 
     def __init__(self, root: Path | None = None) -> None:
         self._root = root or cache_root() / "shared"
-        self._used: dict[Path, float] = {}
+        self._used: dict[str, float] = {}
+        self._within: list[dict[str, float]] = []  # what each step that is being computed has used
         self.computed = 0.0
 
     @property
@@ -51,7 +56,7 @@ class SharedSteps:
         """
         import filelock
 
-        folder = self._root / hashing.of_json([step, content])[:32]
+        folder = self._root / hashing.of_json([LAYOUT, step, content])[:32]
         self._root.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{folder}.lock"):
             computed = not (folder / "cost.json").exists()
@@ -60,21 +65,27 @@ class SharedSteps:
             cost = json.loads((folder / "cost.json").read_text(encoding="utf-8"))
             (folder / "cost.json").touch()
             arrays = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
-        self._used[folder] = float(cost["compute_seconds"])
+        for used in (self._used, *self._within):
+            used.update({folder.name: cost["compute_seconds"], **cost["uses"]})
         if computed:
             _evict(self._root, keep=folder)
         return arrays
 
     def _store(self, folder: Path, compute: Callable[[], Arrays]) -> None:
-        began = time.process_time()
-        arrays = compute()
-        seconds = time.process_time() - began
+        uses: dict[str, float] = {}
+        began, before = time.process_time(), self.computed
+        self._within.append(uses)
+        try:
+            arrays = compute()
+        finally:
+            self._within.pop()
+        seconds = time.process_time() - began - (self.computed - before)
         self.computed += seconds
         temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=self._root))
         try:
             for name, array in arrays.items():
                 np.save(temporary / f"{name}.npy", array)
-            cost = {"compute_seconds": round(seconds, 3)}
+            cost = {"compute_seconds": round(seconds, 3), "uses": uses}
             (temporary / "cost.json").write_text(json.dumps(cost), encoding="utf-8")
             temporary.rename(folder)
         finally:

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,25 @@ def test_a_step_is_computed_once_and_charged_to_each(tmp_path: Path) -> None:
     assert second.computed == 0
 
 
+def test_a_step_within_a_step_is_counted_once(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def outer(steps: SharedSteps) -> dict[str, np.ndarray]:
+        steps("inner", "content", lambda: burn(calls))
+        return burn(calls)
+
+    first, second = SharedSteps(tmp_path), SharedSteps(tmp_path)
+    began = time.process_time()
+    first("outer", "content", lambda: outer(first))
+    took = time.process_time() - began
+    assert first.charged == pytest.approx(first.computed, abs=0.002)
+    assert 0 < first.computed <= took
+    second("outer", "content", lambda: outer(second))
+    second("inner", "content", lambda: burn(calls))
+    assert len(calls) == 2
+    assert (second.charged, second.computed) == (first.charged, 0)
+
+
 def test_another_step_or_content_is_another_entry(tmp_path: Path) -> None:
     calls: list[int] = []
     steps = SharedSteps(tmp_path)
@@ -44,7 +64,6 @@ def test_a_failed_computation_leaves_nothing(tmp_path: Path) -> None:
 
 def test_the_least_recently_used_entry_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
-    import time
 
     monkeypatch.setattr(shared, "CAP_BYTES", 40_000_000)
     calls: list[int] = []
