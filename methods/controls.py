@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "control-random-vectors",
-    version=1,
+    version=2,
     kind="control",
     summary="text-guided with one random vector per class in the place of its descriptions",
     requires=REQUIRES,
@@ -33,7 +33,7 @@ class RandomVectors(TextMethod):
 
 @register_method(
     "control-permuted-descriptions",
-    version=1,
+    version=2,
     kind="control",
     tags=("text",),
     summary="text-guided with the descriptions and anchors of another class, in training and in inference",
@@ -54,7 +54,7 @@ class PermutedDescriptions(TextMethod):
 
 @register_method(
     "control-class-names",
-    version=1,
+    version=2,
     kind="control",
     summary="text-guided with the classes' names for descriptions",
     requires=REQUIRES,
@@ -74,7 +74,7 @@ class ClassNames(TextMethod):
 
 @register_method(
     "control-shared-head",
-    version=1,
+    version=2,
     kind="control",
     tags=("text",),
     summary="cross-entropy whose linear head also classifies the same descriptions",
@@ -103,7 +103,7 @@ class SharedHeadControl(TextMethod):
 
 @register_method(
     "control-payload-contrast",
-    version=1,
+    version=2,
     kind="control",
     summary="supervised contrast among payloads, without text",
     reference="Khosla et al. 2020, arXiv 2004.11362",

@@ -16,7 +16,7 @@ TOWERS = ("encoder", "byte-cnn", "ngrams")
 
 @register_method_family(
     "transformer",
-    version=1,
+    version=2,
     argument="ENCODER[:trained=N|whole]",
     kinds="ranked",
     summary="transformer on any encoder, by Hugging Face id or folder; two layers, N or all of them trained",
@@ -41,7 +41,7 @@ class ChosenTransformer(AdaptedMethod, Transformer):
 
 @register_method_family(
     "text-guided",
-    version=1,
+    version=2,
     argument="OPTION=VALUE[:…]",
     kinds="ranked",
     summary="text-guided with encoder=, text-encoder=, trained=N|whole, tower=byte-cnn|ngrams, negatives=same-carrier, "

@@ -15,7 +15,7 @@ EPOCHS = 5
 BATCH = 16
 LAYERS = 2  # of six that are trained; those below are the frozen trunk
 TOWER_SPACE: Space = {
-    "learning_rate": Float(2e-4, 3e-3, default=1e-3, log=True),
+    "learning_rate": Float(1e-4, 2e-3, default=4e-4, log=True),
     "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
     "dropout": Float(0.0, 0.3, default=0.1),
 }

@@ -6,7 +6,7 @@ from methods.encoder_method import BATCH, EPOCHS, REQUIRES, SHARED, TOWER_SPACE,
 
 @register_method(
     "transformer",
-    version=2,
+    version=3,
     summary="MiniLM on payload text, top layers fine-tuned by cross-entropy",
     reference="Wang et al. 2020, arXiv 2002.10957; Reimers and Gurevych 2019, arXiv 1908.10084",
     requires=REQUIRES,
