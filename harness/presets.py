@@ -23,7 +23,7 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("quick", Sizes(165, 55, 88), 1, 2, 120, False, "a smoke test, not ranked"),
-        Preset("standard", Sizes(440, 110, 220), 6, 2, 300, True, "the official sizes"),
+        Preset("standard", Sizes(330, 110, 220), 6, 2, 300, True, "the official sizes"),
         Preset("full", Sizes(), 12, 16, 3600, True, "every row, a wide search"),
     )
 }

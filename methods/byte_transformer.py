@@ -8,7 +8,7 @@ LONGEST = 1024  # bytes; 99 % of real requests are shorter than 1,600
 
 @register_method(
     "byte-transformer",
-    version=1,
+    version=2,
     summary="transformer over overlapping patches of raw bytes, from scratch, cross-entropy",
     reference="Vaswani et al. 2017, arXiv 1706.03762; Yu et al. 2023, arXiv 2305.07185",
     requires=("torch", "safetensors.torch", "transformers.optimization"),
@@ -17,11 +17,11 @@ class ByteTransformerMethod(TorchMethod):
     """What attention learns without pretraining, from a few hundred rows."""
 
     space = {
-        "learning_rate": Float(2e-4, 5e-3, default=1e-3, log=True),
+        "learning_rate": Float(5e-4, 5e-3, default=2e-3, log=True),
         "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
         "size": Categorical((64, 128), default=128),
-        "depth": Int(1, 3, default=2),
-        "patch": Categorical((4, 8), default=8),
+        "depth": Int(1, 2, default=1),
+        "patch": Categorical((6, 8), default=8),
         "dropout": Float(0.0, 0.3, default=0.1),
     }
 
@@ -32,7 +32,9 @@ class ByteTransformerMethod(TorchMethod):
         from methods.neural.training import Settings, fit_classifier, seed_everything
 
         seed_everything(context)
-        tower = ByteTransformer(params["size"], params["depth"], params["patch"], params["dropout"], LONGEST)
+        tower = ByteTransformer(
+            params["size"], params["depth"], params["patch"], dropout=params["dropout"], longest=LONGEST
+        )
         head = CrossEntropyHead(tower.width, len(context.classes))
         settings = Settings(params["learning_rate"], epochs=10, batch=16, weight_decay=params["weight_decay"])
         return fit_classifier(tower, head, train, validation, settings, context)

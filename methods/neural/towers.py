@@ -76,31 +76,34 @@ class ByteCNN(Tower):
 
 
 class ByteTransformer(Tower):
-    """A small transformer over patches of bytes, from scratch: patch embedding, mask, learned pooling.
+    """A small transformer over patches of bytes, from scratch: gated patch embedding, mask, maximum.
 
-    Layers normalise first (Xiong et al. 2020, arXiv 2002.04745); patches as in Yu et al. 2023 (arXiv 2305.07185).
+    Layers normalise first (Xiong et al. 2020, arXiv 2002.04745), and nothing normalises after them, so that what a
+    patch says by itself reaches the maximum; patches as in Yu et al. 2023 (arXiv 2305.07185).
 
     Args:
         size: of the vectors.
         depth: layers.
-        patch: bytes of a patch; patches overlap by half, so that no place in one decides what an attack looks like.
+        patch: bytes of a patch.
+        stride: bytes from one patch to the next; short, since an attack begins anywhere.
         dropout: in the layers and on the output.
         longest: bytes after this many are cut.
     """
 
     HEADS, BYTE = 4, 16
 
-    def __init__(self, size: int, depth: int, patch: int, dropout: float = 0.0, longest: int = 1024) -> None:
-        super().__init__(size=size, depth=depth, patch=patch, dropout=dropout, longest=longest)
-        self.width, self.patch, self.stride, self.longest = size, patch, max(1, patch // 2), longest
+    def __init__(
+        self, size: int, depth: int, patch: int, stride: int = 2, dropout: float = 0.0, longest: int = 1024
+    ) -> None:
+        super().__init__(size=size, depth=depth, patch=patch, stride=stride, dropout=dropout, longest=longest)
+        self.width, self.patch, self.stride, self.longest = size, patch, stride, longest
         self.embed = nn.Embedding(257, self.BYTE, padding_idx=0)
-        self.project = nn.Linear(patch * self.BYTE, size)
-        self.position = nn.Parameter(torch.randn(-(-longest // self.stride), size) * 0.02)
+        self.project = nn.Linear(patch * self.BYTE, 2 * size)
+        self.position = nn.Parameter(torch.randn(-(-longest // stride), size) * 0.02)
         layer = nn.TransformerEncoderLayer(
             size, self.HEADS, 4 * size, dropout, activation="gelu", batch_first=True, norm_first=True
         )
-        self.layers = nn.TransformerEncoder(layer, depth, nn.LayerNorm(size), enable_nested_tensor=False)
-        self.query = nn.Linear(size, 1)
+        self.layers = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
         self.dropout = nn.Dropout(dropout)
 
     def read(self, payloads: Payloads, context: Context) -> ByteInputs:
@@ -108,7 +111,7 @@ class ByteTransformer(Tower):
         return ByteInputs(payloads, self.longest)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Returns (n, size) from byte ids (n, width): patches weighed by a learned query."""
+        """Returns (n, size) from byte ids (n, width): the maximum over patches."""
         vectors = self.embed(functional.pad(ids, (0, self.patch)))  # so that a patch begins at every stride
         n, width, depth = vectors.shape
         valid = mask[:, :: self.stride].clone()
@@ -116,9 +119,10 @@ class ByteTransformer(Tower):
         strides = (width * depth, self.stride * depth, 1)
         patches = vectors.as_strided((n, steps, self.patch * depth), strides)
         valid[:, 0] = True
-        hidden = self.layers(self.project(patches) + self.position[:steps], src_key_padding_mask=~valid)
-        weights = self.query(hidden).squeeze(-1).float().masked_fill(~valid, -torch.inf).softmax(dim=1)
-        return cast(torch.Tensor, self.dropout(torch.einsum("nt,ntd->nd", weights.to(hidden.dtype), hidden)))
+        value, gate = self.project(patches).chunk(2, dim=-1)
+        embedded = value * torch.sigmoid(gate) + self.position[:steps]
+        hidden = self.layers(embedded, src_key_padding_mask=~valid)
+        return cast(torch.Tensor, self.dropout(hidden.masked_fill(~valid[:, :, None], -torch.inf).amax(dim=1)))
 
 
 class EncoderTop(Tower):

@@ -17,7 +17,7 @@ from harness.metrics import confusion, macro_f1
 from tests.conftest import ROOT
 from tests.methods import golden
 
-STANDARD = Sizes(1320, 330, 550)
+LARGE = Sizes(1320, 330, 550)
 PROBES = {
     "full": (0.60, 0.90),
     "carrier": (0.0, 0.30),
@@ -35,7 +35,7 @@ def open_synthetic() -> tuple[Benchmark, Corpus]:
     return benchmark, benchmark.corpus()
 
 
-def draw(benchmark: Benchmark, corpus: Corpus, name: str, seed: int, sizes: Sizes = STANDARD) -> Scenario:
+def draw(benchmark: Benchmark, corpus: Corpus, name: str, seed: int, sizes: Sizes = LARGE) -> Scenario:
     spec = next(s for s in benchmark.scenarios() if s.name == name)
     return benchmark.build(corpus, spec, seed, sizes)
 

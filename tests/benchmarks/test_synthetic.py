@@ -21,7 +21,7 @@ from harness.perturbations.message import Message
 
 FULL = bool(os.environ.get("HARNESS_FULL_ROUNDS"))
 CLASSES = 11
-STANDARD = Sizes(1320, 330, 550)
+LARGE = Sizes(1320, 330, 550)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_requests_are_distinct_and_short(corpus: Corpus, benchmark_: Benchmark) 
     plain = corpus.payloads(np.arange(len(corpus)))
     assert len(set(plain)) == len(plain)
     assert np.median(plain.lengths) <= 220
-    train = benchmark_.build(corpus, spec(benchmark_, "iid"), 0, STANDARD).train
+    train = benchmark_.build(corpus, spec(benchmark_, "iid"), 0, LARGE).train
     assert np.median(train.render(corpus).lengths) <= 320
 
 
@@ -143,7 +143,7 @@ def test_every_address_and_every_dotted_name_with_a_public_ending_is_reserved() 
 
 
 def test_flip_environments_are_the_same_rows_under_other_cues(benchmark_: Benchmark, corpus: Corpus) -> None:
-    scenario = benchmark_.build(corpus, spec(benchmark_, "planted-95"), 0, STANDARD)
+    scenario = benchmark_.build(corpus, spec(benchmark_, "planted-95"), 0, LARGE)
     environments = scenario.environments
     for name, environment in environments.items():
         assert np.array_equal(environment.rows, environments["id"].rows), name

@@ -12,7 +12,7 @@ from benchmarks.synthetic import cards
 from benchmarks.synthetic.scenarios import RHO
 from harness import Benchmark, Corpus, Sizes, duplicates
 from tests.benchmarks import figures
-from tests.benchmarks.figures import STANDARD, draw
+from tests.benchmarks.figures import LARGE, draw
 from tests.conftest import SHARED, Shell
 
 ROUNDS = 6 if os.environ.get("HARNESS_FULL_ROUNDS") else 3
@@ -99,7 +99,7 @@ def test_rare_class_is_a_hundred_to_one_in_training_and_balanced_in_the_test(syn
     assert train.min() >= 1
     assert 80 <= train.max() / train.min() <= 125
     assert test.max() / test.min() < 2
-    assert len(scenario.train.rows) == pytest.approx(STANDARD.train, rel=0.05)
+    assert len(scenario.train.rows) == pytest.approx(LARGE.train, rel=0.05)
 
 
 def test_no_description_shares_eight_bytes_with_its_attacks() -> None:
