@@ -75,6 +75,27 @@ class ByteCNN(Tower):
         return cast(torch.Tensor, self.dropout(features.amax(dim=1)))
 
 
+class AttentionBlock(nn.Module):
+    """One layer that normalises first, with torch's fused attention: no table of tokens by tokens is held."""
+
+    def __init__(self, size: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.before, self.between = nn.LayerNorm(size), nn.LayerNorm(size)
+        self.project, self.out = nn.Linear(size, 3 * size), nn.Linear(size, size)
+        self.feed = nn.Sequential(nn.Linear(size, 4 * size), nn.GELU(), nn.Linear(4 * size, size))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, hidden: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        """Returns (n, tokens, size) from the same; ``valid`` is boolean (n, tokens)."""
+        n, steps, size = hidden.shape
+        parts = self.project(self.before(hidden)).view(n, steps, 3, self.heads, size // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        told = functional.scaled_dot_product_attention(query, key, value, attn_mask=valid[:, None, None])
+        hidden = hidden + self.dropout(self.out(told.transpose(1, 2).reshape(n, steps, size)))
+        return cast(torch.Tensor, hidden + self.dropout(self.feed(self.between(hidden))))
+
+
 class ByteTransformer(Tower):
     """A small transformer over patches of bytes, from scratch: gated patch embedding, mask, maximum.
 
@@ -100,10 +121,7 @@ class ByteTransformer(Tower):
         self.embed = nn.Embedding(257, self.BYTE, padding_idx=0)
         self.project = nn.Linear(patch * self.BYTE, 2 * size)
         self.position = nn.Parameter(torch.randn(-(-longest // stride), size) * 0.02)
-        layer = nn.TransformerEncoderLayer(
-            size, self.HEADS, 4 * size, dropout, activation="gelu", batch_first=True, norm_first=True
-        )
-        self.layers = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
+        self.layers = nn.ModuleList(AttentionBlock(size, self.HEADS, dropout) for _ in range(depth))
         self.dropout = nn.Dropout(dropout)
 
     def read(self, payloads: Payloads, context: Context) -> ByteInputs:
@@ -120,8 +138,9 @@ class ByteTransformer(Tower):
         patches = vectors.as_strided((n, steps, self.patch * depth), strides)
         valid[:, 0] = True
         value, gate = self.project(patches).chunk(2, dim=-1)
-        embedded = value * torch.sigmoid(gate) + self.position[:steps]
-        hidden = self.layers(embedded, src_key_padding_mask=~valid)
+        hidden = value * torch.sigmoid(gate) + self.position[:steps]
+        for layer in self.layers:
+            hidden = layer(hidden, valid)
         return cast(torch.Tensor, self.dropout(hidden.masked_fill(~valid[:, :, None], -torch.inf).amax(dim=1)))
 
 

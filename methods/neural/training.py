@@ -22,6 +22,7 @@ from methods.neural.scorers import Scorer
 from methods.neural.towers import Tower
 
 PREDICTION_BATCH = 64
+MOST_PLACES = 64 * 384  # rows times the longest one's places (bytes, tokens) in a batch of prediction
 CLIP = 1.0  # largest norm of a gradient
 WARMUP = 0.1  # share of the steps
 SLOWER = 10  # what `Head.slow_parameters` divides the learning rate by
@@ -155,14 +156,25 @@ def run(
     """Returns what ``after`` makes of every row's vector, float32 (n, ...), in batches of similar length."""
     parts, order = [], np.argsort(inputs.lengths, kind="stable")
     with torch.inference_mode():
-        for at in range(0, len(order), PREDICTION_BATCH):
-            batch, mask = inputs.batch(order[at : at + PREDICTION_BATCH])
+        for rows in _fitting(order, inputs.lengths):
+            batch, mask = inputs.batch(rows)
             with autocast(context):
                 out = after(tower(batch.to(context.device), mask.to(context.device)).float())
             parts.append(out.float().cpu().numpy())
     table = np.empty((len(order), parts[0].shape[1]), dtype=np.float32)
     table[order] = np.concatenate(parts)
     return table
+
+
+def _fitting(order: Rows, lengths: Rows) -> Iterator[Rows]:
+    """Yields rows, sorted by length, in batches that get smaller where rows are long."""
+    at = 0
+    while at < len(order):
+        rows = order[at : at + PREDICTION_BATCH]
+        while len(rows) > 1 and len(rows) * lengths[rows[-1]] > MOST_PLACES:
+            rows = rows[: len(rows) // 2]
+        yield rows
+        at += len(rows)
 
 
 def softmax(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
