@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from harness.board.model import Board, Row
 from harness.board.tables import NONE, Table, with_interval
 from harness.board.tables import figure as digits
-from harness.report.figures import Chart, axis, colour, figure, graph_objects, label, mark, plain, whole
+from harness.report.figures import Chart, axis, colour, figure, graph_objects, label, mark, pattern, plain, whole
 from harness.statistics.robustness import logit
 
 _LINE = 60  # points of the baselines' line
@@ -47,12 +47,11 @@ def _standing(board: Board, prefix: str) -> Chart:
         hovertext=[whole(f"{row.method}: {with_interval(row.score)}") for row in rows],
         hoverinfo="text",
     )
-    says = (
-        "Mean over seeds; the bar is its 95 % interval over folds of disjoint CVEs. Methods whose ranks cannot be told "
-        "apart share a letter in the board."
-        if len(board.seeds) > 1
-        else "One seed: nothing says how far the next one would lie, so there is no interval."
-    )
+    says = "One seed: nothing says how far the next one would lie, so there is no interval."
+    if len(board.seeds) > 1:
+        says = "Mean over seeds; the bar is its 95 % interval over folds of disjoint CVEs."
+    if board.ranked:
+        says += " Methods that cannot be told apart share a letter in the board."
     lines = [[row.method, with_interval(row.score), row.letters or NONE] for row in rows[::-1]]
     table: Table = ("Score with its interval", ["method", "score", "alike"], lines)
     return Chart(f"{prefix}-standing", "Score, and how sure it is", says, plain(drawn), table)
@@ -176,7 +175,7 @@ def _bars(board: Board, environments: list[str], metric: str, name: str, title: 
             x=list(range(len(cues))),
             y=values,
             name=label(row.method),
-            marker={"color": colour(place)},
+            marker={"color": colour(place), "pattern": {"shape": pattern(place), "fillmode": "replace"}},
             hovertext=[whole(f"{row.method}, {cue}: {digits(v)}") for cue, v in zip(cues, values, strict=True)],
             hoverinfo="text",
         )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import recount
+from harness.derived import own
 from harness.errors import UserError
 from harness.escape import printable
 from harness.record import Record
@@ -34,7 +35,7 @@ def confusion(records: Sequence[Record], names: Mapping[str, str], methods: Sequ
             place = names[record.key], f"{record.cell.scenario}/{env}"
             found = _matrix(record, env)
             totals[place] = totals[place] + found if place in totals else found
-    environments = sorted({env for _, env in totals})
+    environments = sorted({env for _, env in totals}, key=_own_first)
     return {
         "classes": [printable(name) for name in classes],
         "methods": [printable(name) for name in methods],
@@ -46,6 +47,11 @@ def confusion(records: Sequence[Record], names: Mapping[str, str], methods: Sequ
             if (method, env) in totals
         },
     }
+
+
+def _own_first(environment: str) -> tuple[bool, str]:
+    """A scenario's own environments come before those derived from them."""
+    return not own([environment.partition("/")[2]]), environment
 
 
 def _matrix(record: Record, env: str) -> Any:

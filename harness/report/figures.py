@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _LONGEST = 28  # characters of a label; the table below the figure has the whole name
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8a8d00", "#7a5fd0")  # Okabe and Ito
+# After Okabe and Ito: told apart by the colour-blind too; blue and yellow moved to be seen on white and on black.
+COLOURS = ("#1f83c9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8a8d00", "#7a5fd0")
 MARKS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "pentagon")
+PATTERNS = ("", "/", "x", ".")
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -84,7 +86,7 @@ def figure(**layout: Any) -> "go.Figure":
         "margin": {"l": 56, "r": 16, "t": 16, "b": 48},
         "height": 380,
         "hovermode": "closest",
-        "legend": {"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0},
+        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "traceorder": "normal"},
     }
     return graph_objects().Figure(layout=plain | layout)
 
@@ -118,3 +120,8 @@ def mark(place: int) -> str:
 def dash(place: int) -> str:
     """Returns the dash of the method at a place of the board."""
     return DASHES[(place // len(COLOURS)) % len(DASHES)]
+
+
+def pattern(place: int) -> str:
+    """Returns the filling of a bar of the method at a place of the board."""
+    return PATTERNS[(place // len(COLOURS)) % len(PATTERNS)]

@@ -136,7 +136,7 @@ def _templates() -> Any:
     def safe(value: Any) -> Any:
         return printable(value) if isinstance(value, str) and not isinstance(value, markupsafe.Markup) else value
 
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.report"),
         autoescape=True,
         finalize=safe,
@@ -144,6 +144,8 @@ def _templates() -> Any:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    made.filters["exact"] = markupsafe.escape  # of what `visible` spelled out: every space of it counts
+    return made
 
 
 def _render(parts: Sequence[Part], records: int) -> str:
