@@ -48,8 +48,8 @@ class Entry:
 class Store:
     """Reads and writes records under one folder: ``<benchmark>/<scenario>/<method>-s<seed>-<key>.json``.
 
-    The predictor of a record, where one is kept, is a folder beside it that ends in ``.model``; its predictions, payload
-    by payload, are under ``.predictions``.
+    The predictor of a record, where one is kept, is a folder beside it that ends in ``.model``; what it said of each
+    payload is under ``.predictions``.
     """
 
     def __init__(self, root: Path) -> None:

@@ -131,10 +131,7 @@ def _environments(board: Board, prefix: str) -> Chart:
             colorscale="Cividis",
             colorbar={"title": {"text": "macro-F1", "side": "right"}, "thickness": 12},
             hovertext=[
-                [
-                    whole(f"{row.method} on {name}: {digits(value)}")
-                    for name, value in zip(names, found, strict=True)
-                ]
+                [whole(f"{row.method} on {name}: {digits(value)}") for name, value in zip(names, found, strict=True)]
                 for row, found in zip(rows, values, strict=True)
             ],
             hoverinfo="text",
@@ -180,7 +177,9 @@ def _bars(board: Board, environments: list[str], metric: str, name: str, title: 
             hoverinfo="text",
         )
     width = max(320, 60 + len(cues) * (24 + 7 * len(board.rows)))
-    return Chart(name, title, f"{says} A robust method stays near 0.", plain(drawn), (title, ["method", *cues], lines), width)
+    return Chart(
+        name, title, f"{says} A robust method stays near 0.", plain(drawn), (title, ["method", *cues], lines), width
+    )
 
 
 def cue_figure(row: Row, environment: str, metric: str) -> float | None:

@@ -41,7 +41,9 @@ def has_predictions(store: Store, record: Record) -> bool:
 def open_corpus(board: Board, references: Sequence[BenchmarkRef]) -> Opened:
     """Opens the benchmark of a board: as the run named it where that is known, else by its registered name."""
     names = registry.benchmarks()
-    by_name = [BenchmarkRef(board.benchmark)] if board.benchmark in names and not names[board.benchmark].argument else []
+    by_name = (
+        [BenchmarkRef(board.benchmark)] if board.benchmark in names and not names[board.benchmark].argument else []
+    )
     why = f"the records do not say where the corpus {board.benchmark} lies, and no benchmark of this name is registered"
     for reference in (*references, *by_name):
         try:

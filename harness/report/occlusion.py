@@ -67,9 +67,7 @@ def _windows(length: int) -> list[tuple[int, int]]:
 
 
 def _blanked(payload: bytes) -> list[bytes]:
-    return [
-        payload[:start] + _BLANK * (end - start) + payload[end:] for start, end in _windows(len(payload))
-    ]
+    return [payload[:start] + _BLANK * (end - start) + payload[end:] for start, end in _windows(len(payload))]
 
 
 def _falls(table: npt.NDArray[np.float32], windows: Sequence[tuple[int, int]], length: int) -> Falls:

@@ -114,11 +114,10 @@ def _part(
 
 def _headline(board: Board) -> Table:
     """The main tables of all tracks as one, with the track in a column."""
-    header: list[str] = []
-    lines: list[list[str]] = []
-    tracks = [track for track in TRACKS if board.of_track(track)]
-    for track, (_, header, found) in zip(tracks or ["free"], tables.headlines(board), strict=True):
-        lines += [[*line[:2], track, *line[2:]] for line in found]
+    found = list(tables.headlines(board))
+    header = found[0][1]
+    tracks = [track for track in TRACKS if board.of_track(track)] or ["free"]
+    lines = [[*line[:2], track, *line[2:]] for track, (_, _, part) in zip(tracks, found, strict=True) for line in part]
     return "Board", [*header[:2], "track", *header[2:]], lines
 
 

@@ -13,7 +13,7 @@ from harness.record import Record
 from harness.report.corpora import Opened, has_predictions, kept
 from harness.report.occlusion import Occluded, occluded
 from harness.report.payloads import Shown, shown
-from harness.scenario import NEUTRAL, Environment, Rendered, Scenario, Sizes
+from harness.scenario import NEUTRAL, Environment, Rendered, Rows, Scenario, Sizes
 from harness.store import Store
 
 MOST = 12  # payloads, spread over the classes
@@ -136,7 +136,7 @@ def _drawn(benchmark: Benchmark, record: Record) -> tuple[Corpus, Scenario] | st
     return corpus, benchmark.build(corpus, spec, record.cell.seed, Sizes(*record.cell.sizes))
 
 
-def _spread(labels: np.ndarray) -> list[int]:  # type: ignore[type-arg]
+def _spread(labels: Rows) -> list[int]:
     """The first rows of each class in turn, `MOST` in all: chosen by place, never by what was predicted."""
     by_class = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
     turns = [rows[turn] for turn in range(MOST) for rows in by_class if turn < len(rows)]

@@ -1,12 +1,13 @@
 """What the search for a configuration spent and bought: charts and a table."""
 
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
 from harness.board.model import Board
 from harness.board.spending import spendings
 from harness.board.tables import NONE, Table
 from harness.board.tables import figure as digits
-from harness.record import Record
+from harness.record import LimitedBy, Record, TrialState
 from harness.report.figures import Chart, axis, colour, dash, figure, label, mark, plain, whole
 
 _MOST_POINTS = 200  # of one learning curve
@@ -44,8 +45,7 @@ def spent(board: Board, prefix: str) -> Chart:
 
 def trials(records: Sequence[Record]) -> Table:
     """Returns what became of each method's trials and what ended its searches."""
-    states = ("complete", "pruned", "failed", "over-budget")
-    limits = ("trials", "space", "seconds")
+    states, limits = get_args(TrialState), get_args(LimitedBy)
     header = ["method", "cells", "failed cells", "trials asked", *(f"trials {s}" for s in states)]
     header += [f"search ended by {limit}" for limit in limits]
     lines = [
