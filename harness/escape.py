@@ -39,8 +39,8 @@ _NAMED = {0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t"}
 def visible(data: bytes) -> list[tuple[str, bool]]:
     r"""Returns bytes as runs of text, each with whether its bytes are spelled out.
 
-    Printable ASCII stands for itself, everything else is spelled: ``\r``, ``\n``, ``\t``, ``\x00``. What is spelled is to
-    be shown apart from the rest, for a payload may hold a backslash and an ``n`` itself.
+    Printable ASCII stands for itself, everything else is spelled: ``\r``, ``\n``, ``\t``, ``\x00``. What is spelled is
+    to be shown apart from the rest, for a payload may hold a backslash and an ``n`` itself.
     """
     runs = (match.group() for match in _RUNS.finditer(data))
     return [

@@ -35,7 +35,7 @@ def report(
     page, _ = make(Store(results), RULES, lambda line: console.print(line, markup=False, soft_wrap=True))
     _write(output, page)
     console.print(f"wrote {output} ({len(page.encode()) / 1e6:.1f} MB)", markup=False, soft_wrap=True)
-    if show and not typer.launch(output.absolute().as_uri()) == 0:
+    if show and typer.launch(output.absolute().as_uri()) != 0:
         console.print("no browser could be opened; open the file yourself")
 
 

@@ -45,10 +45,19 @@
     plot.dataset.begun = "true";
     plot.style.minWidth = `${plot.dataset.width}px`;
     const { data, layout } = figures[plot.id];
+    if (layout.showlegend !== false) makeRoom(data, layout, plot.clientWidth);
     plot.style.height = `${layout.height}px`;
     await Plotly.newPlot(plot, data, layout, config);
     await Plotly.relayout(plot, colours());
     plot.dataset.drawn = "true";
+  }
+  // A legend of many names takes lines of its own, and none from the chart.
+  function makeRoom(data, layout, width) {
+    const named = data.filter((trace) => trace.name).length;
+    const longest = Math.max(0, ...data.map((trace) => (trace.name ? trace.name.length : 0)));
+    const inLine = Math.max(1, Math.floor((width - 80) / (50 + 6.5 * longest)));
+    layout.legend = { ...layout.legend, maxheight: 2000 };
+    layout.height += 20 * (Math.ceil(named / inLine) - 1);
   }
   const near = new IntersectionObserver(
     (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
