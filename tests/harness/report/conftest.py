@@ -1,7 +1,5 @@
 """A real browser, and results folders that real runs have filled."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Shell
+from tests.harness.report.browser import NoBrowser, start
 from tests.harness.report.hostile import write_corpus
 from tests.harness.report.page import Page
 
@@ -47,21 +46,10 @@ class Breaking(Method):
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A headless Chromium of this machine; tests that want one are skipped where there is none."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: no browser test")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    binary = next((found for name in names if (found := shutil.which(name))), None)
-    driver = shutil.which("chromedriver")
-    if binary is None or driver is None:
-        pytest.skip("chromium and chromedriver are not installed (apt-get install chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for argument in ("--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"):
-        options.add_argument(argument)
-    if os.geteuid() == 0:  # the sandbox refuses to run as root
-        options.add_argument("--no-sandbox")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    started.set_script_timeout(30)
+    try:
+        started = start()
+    except NoBrowser as error:
+        pytest.skip(f"no browser test: {error}")
     yield started
     started.quit()
 
