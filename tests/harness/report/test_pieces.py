@@ -9,10 +9,14 @@ import pytest
 
 from harness import predictions
 from harness.benchmark import BenchmarkRef
+from harness.board.collect import Rules, boards
 from harness.escape import visible
+from harness.report.charts import charts
 from harness.report.figures import label
 from harness.report.page import embedded
 from harness.report.payloads import MOST, shown
+from harness.statistics.robustness import logit
+from tests.harness.boards import records
 
 
 def test_bytes_that_do_not_print_are_spelled_out_and_told_apart() -> None:
@@ -76,3 +80,18 @@ def test_broken_predictions_are_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r".*"):
         predictions.read(path)
+
+
+def test_the_line_of_the_baselines_is_drawn_where_it_was_fitted() -> None:
+    skills = {"a": 0.8, "b": 0.7, "c": 0.6, "d": 0.5, "e": 0.4, "majority": 0.05}
+    rules = Rules(lambda record: False, lambda preset: True, lambda method: ())
+    (board,) = boards(records(skills, seeds=2), rules)
+    chart = next(chart for chart in charts(board, "x") if chart.name == "x-against-id")
+    (line,) = (trace for trace in chart.figure["data"] if trace["name"] == "line of the baselines")
+    assert board.robustness is not None
+    assert board.robustness.intercept is not None
+    assert board.robustness.slope is not None
+    for x, y in zip(line["x"], line["y"], strict=True):
+        assert logit(y) == pytest.approx(board.robustness.intercept + board.robustness.slope * logit(x), abs=0.01)
+    points = {trace["name"]: (trace["x"][0], trace["y"][0]) for trace in chart.figure["data"] if len(trace["x"]) == 1}
+    assert points == {row.method: (row.id, row.score.mean) for row in board.rows if row.score}
