@@ -9,16 +9,16 @@ _MARKS = "\\`|[]*_~$#"
 _MOST = 300  # characters of one text
 
 
-def printable(text: str) -> str:
+def printable(text: str, most: int = _MOST) -> str:
     """Returns text on one line, with what a terminal would obey or nobody would see spelled out by its code point.
 
     That is escape sequences, control characters, marks that turn the direction of writing, and lone surrogates. What
-    goes beyond 300 characters is counted.
+    goes beyond ``most`` characters is counted.
     """
     shown = " ".join(text.split())
-    more = len(shown) - _MOST
+    more = len(shown) - most
     if more > 0:
-        shown = f"{shown[:_MOST]}… ({more} more characters)"
+        shown = f"{shown[:most]}… ({more} more characters)"
     return "".join(_spelled(c) if unicodedata.category(c) in _INVISIBLE else c for c in shown)
 
 

@@ -26,6 +26,8 @@ from harness.report.samples import Panel, chosen, panel
 from harness.store import Store
 from harness.views import AT
 
+_MOST = 1000  # characters of one text
+
 
 @dataclass(frozen=True)
 class Part:
@@ -133,7 +135,7 @@ def _templates() -> Any:
         ) from error
 
     def safe(value: Any) -> Any:
-        return printable(value) if isinstance(value, str) and not isinstance(value, markupsafe.Markup) else value
+        return printable(value, _MOST) if isinstance(value, str) and not isinstance(value, markupsafe.Markup) else value
 
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.report"),

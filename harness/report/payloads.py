@@ -11,7 +11,7 @@ from harness.escape import visible
 
 MOST = 1500  # bytes of a payload that are shown
 _BEFORE = 200  # of them in front of an attack that lies further back
-_LEVELS = (0.02, 0.1, 0.3)  # falls of the probability from which a piece is shaded light, medium, dark
+LEVELS = (0.02, 0.1, 0.3)  # falls of the probability from which a piece is shaded light, medium, dark
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def shown(payload: bytes, span: Sequence[int] | None, falls: npt.NDArray[np.floa
     marks = np.zeros(len(payload), np.int64)
     for start, end in zip((span or ())[::2], (span or ())[1::2], strict=True):
         marks[start:end] = 1
-    levels = np.zeros(len(payload), np.int64) if falls is None else np.digitize(falls, _LEVELS)
+    levels = np.zeros(len(payload), np.int64) if falls is None else np.digitize(falls, LEVELS)
     first = int(marks.argmax()) if marks.any() else 0
     begin = max(0, first - _BEFORE) if first > MOST - _BEFORE else 0
     end = min(len(payload), begin + MOST)

@@ -11,8 +11,8 @@ from harness.derived import base_of, own
 from harness.predictions import Predictions
 from harness.record import Record
 from harness.report.corpora import Opened, has_predictions, kept
-from harness.report.occlusion import Occluded, occluded
-from harness.report.payloads import Shown, shown
+from harness.report.occlusion import Falls, Occluded, occluded
+from harness.report.payloads import LEVELS, Shown, shown
 from harness.scenario import NEUTRAL, Environment, Rendered, Rows, Scenario, Sizes
 from harness.store import Store
 
@@ -36,13 +36,21 @@ class View:
 
 
 @dataclass(frozen=True)
+class HangsOn:
+    """What one prediction hangs on: the payload, shaded, and in words where its probability falls most."""
+
+    payload: Shown
+    says: str
+
+
+@dataclass(frozen=True)
 class Sample:
     """A payload of the corpus, in every environment that holds it, and what each method's prediction hangs on."""
 
     name: str
     label: str
     views: Sequence[View]
-    hangs_on: Mapping[str, Shown]
+    hangs_on: Mapping[str, HangsOn]
 
 
 @dataclass(frozen=True)
@@ -168,7 +176,10 @@ class _Maker:
             label=self.corpus.classes[int(self.corpus.labels[row])],
             views=list(self._views(row)),
             hangs_on={
-                name: shown(rendered.payloads[place], rendered.spans[place], found.falls[index])
+                name: HangsOn(
+                    shown(rendered.payloads[place], rendered.spans[place], found.falls[index]),
+                    _in_words(found.falls[index]),
+                )
                 for name, found in falls.items()
                 if not found.why_not
             },
@@ -185,6 +196,15 @@ class _Maker:
                     for method, found in self.predictions.items()
                 }
                 yield View(name, shown(rendered.payloads[at], rendered.spans[at]), target, said)
+
+
+def _in_words(falls: Falls) -> str:
+    most = float(falls.max(initial=0.0))
+    if most < LEVELS[0]:
+        return "nothing that is blanked out moves it by 2 points"
+    places = np.flatnonzero(falls == most)
+    end = int(places[np.argmax(np.diff(places, append=places[-1] + 2) > 1)])
+    return f"falls most, by {100 * most:.0f} points, without bytes {int(places[0])} to {end}"
 
 
 def _in_order(environments: Mapping[str, Environment], base: str) -> list[tuple[str, Environment]]:

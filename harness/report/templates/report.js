@@ -120,6 +120,11 @@
     for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
     return made;
   };
+  const headOf = (name) => {
+    const head = element("th", "", { scope: "col" });
+    head.append(element("span", name));
+    return head;
+  };
   function showMatrix(name) {
     const place = document.querySelector(`[data-matrix="${name}"]`);
     const [method, environment] = ["method", "environment"].map(
@@ -136,7 +141,7 @@
     const total = found.reduce((sum, count) => sum + count, 0);
     table.append(element("caption", `${where}: ${total} payloads, true class by predicted class`));
     const head = element("tr", "");
-    head.append(element("td", ""), ...classes.map((one) => element("th", one, { scope: "col" })));
+    head.append(element("td", ""), ...classes.map((one) => headOf(one)));
     table.createTHead().append(head);
     const body = table.createTBody();
     classes.forEach((one, at) => {
