@@ -19,6 +19,7 @@ def report(
 ) -> None:
     """Write report.html: the board, charts, confusion matrices, sample payloads and a dataset card, in one file."""
     import os
+    import webbrowser
 
     from harness import registry
     from harness.board.rules import RULES
@@ -35,8 +36,8 @@ def report(
     page, _ = make(Store(results), RULES, lambda line: console.print(line, markup=False, soft_wrap=True))
     _write(output, page)
     console.print(f"wrote {output} ({len(page.encode()) / 1e6:.1f} MB)", markup=False, soft_wrap=True)
-    if show and typer.launch(output.absolute().as_uri()) != 0:
-        console.print("no browser could be opened; open the file yourself")
+    if show and not webbrowser.open(output.absolute().as_uri()):
+        console.print("no browser was found; open the file yourself")
 
 
 def _check(output: Path) -> None:

@@ -69,3 +69,12 @@ def test_the_page_says_why_a_corpus_that_is_gone_is_not_shown(shell: Shell, requ
     copy.unlink()
     assert shell("report").returncode == 0
     assert "files:mine.jsonl cannot be opened" in (shell.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_open_hands_the_page_to_the_browser(ran: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = ran.folder / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" > opened\n', encoding="utf-8")
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    assert ran("report", "--output", "shown.html", "--open").returncode == 0
+    assert (ran.folder / "opened").read_text(encoding="utf-8").strip() == (ran.folder / "shown.html").as_uri()
