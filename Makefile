@@ -39,5 +39,5 @@ install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test,dev,oracles,ray]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test,dev,oracles,ray,report]"
 	touch $@

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from harness.counting import count
 from harness.derived import NO_EXTRAS, Additions, Extras, additions
 from harness.errors import UserError
 from harness.method import Context, Method, MethodInfo, MethodRef, Precision, Predictor, Tag, TrainingData
+from harness.predictions import Predicted
 from harness.record import PerturbationCounts, Result
 from harness.scenario import Environment, Scenario, Sizes
 from harness.scoring import figures
@@ -63,6 +64,7 @@ class Outcome:
     result: dict[str, Any] | None
     spent: Spent
     not_kept: str = ""  # why the predictor is not in the folder that the task names for it
+    predicted: Predicted = field(default_factory=dict)  # none of a view, which shows no whole payload
 
 
 def execute(
@@ -88,8 +90,8 @@ def execute(
     context = _context(task, data.classes, ledger, report)
     tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
     ledger.freeze()
-    result, spent = _score(task, tuned, method, data), ledger.bill()
-    return Outcome(result, spent, _keep(task, tuned.predictor, method, context))
+    (result, predicted), spent = _score(task, tuned, method, data), ledger.bill()
+    return Outcome(result, spent, _keep(task, tuned.predictor, method, context), {} if task.view else predicted)
 
 
 def _keep(task: Task, predictor: Predictor, method: Method, context: Context) -> str:
@@ -181,12 +183,13 @@ def handed(corpus: Corpus, scenario: Scenario, tags: frozenset[Tag]) -> tuple[Tr
     return train, validation
 
 
-def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[str, Any]:
+def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> tuple[dict[str, Any], Predicted]:
     corpus, scenario = _open(task)
     added = _additions(task, corpus, scenario)
     environments = {**scenario.environments, **added.environments}
     tables = {name: _predict(tuned.predictor, corpus, env) for name, env in environments.items()}
     counted = count(corpus, environments, tables, unit_names(corpus, scenario))
+    predicted = {name: table.argmax(axis=1).astype(np.int16) for name, table in tables.items()}
     result = Result(
         classes=list(corpus.classes),
         rows={"train": len(data.train), "validation": len(data.validation)},
@@ -196,7 +199,7 @@ def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[
         selected_by=selection(method),
         trials=tuned.trials,
         metrics=figures(corpus, environments, tables),
-        predictions={name: hashing.of_array(table.argmax(axis=1).astype(np.int16)) for name, table in tables.items()},
+        predictions={name: hashing.of_array(classes) for name, classes in predicted.items()},
         units=counted.units,
         counts=counted.counts,
         confidence=counted.confidence,
@@ -213,7 +216,7 @@ def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> dict[
         },
         notes=[*data.notes, *(f"{task.method}: {note}" for note in tuned.predictor.notes)],
     )
-    return result.model_dump(mode="json")
+    return result.model_dump(mode="json"), {name: (environments[name].rows, c) for name, c in predicted.items()}
 
 
 def unit_names(corpus: Corpus, scenario: Scenario) -> list[str]:

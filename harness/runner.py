@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import budget as budgets
-from harness import status
+from harness import predictions, status
 from harness.cell import Cell
 from harness.claims import Claims
 from harness.execute import Task
@@ -117,6 +117,7 @@ class _Run:
             try:
                 if event.task.model:
                     self._take_model(cell, record.cell, event)
+                self.store.put_predictions(record.cell, cell.key, _predictions(cell, event))
                 self.store.put(record)
             except OSError as error:
                 self.tally.unwritten.append(f"{cell.label}: {error.strerror}")
@@ -194,6 +195,12 @@ def _task(cell: Cell, plugins: tuple[str, ...], part: str | None = None) -> Task
         adapter=cell.method.ref,
         part=part,
     )
+
+
+def _predictions(cell: Cell, event: Finished | Failed) -> bytes | None:
+    if not isinstance(event, Finished) or not event.outcome.predicted:
+        return None
+    return predictions.encode(predictions.Predictions(cell.key, cell.benchmark, event.outcome.predicted))
 
 
 def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:

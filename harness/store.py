@@ -48,7 +48,8 @@ class Entry:
 class Store:
     """Reads and writes records under one folder: ``<benchmark>/<scenario>/<method>-s<seed>-<key>.json``.
 
-    The predictor of a record, where one is kept, is a folder beside it that ends in ``.model``.
+    The predictor of a record, where one is kept, is a folder beside it that ends in ``.model``; what it said of each
+    payload is under ``.predictions``.
     """
 
     def __init__(self, root: Path) -> None:
@@ -104,6 +105,25 @@ class Store:
             raise
         return path
 
+    def predictions_path(self, cell: CellInfo, key: str) -> Path:
+        """Returns the file of a record's single predictions, in a hidden folder: no part of what is handed on."""
+        path = self.path(cell.benchmark, cell.scenario, cell.method, cell.seed, key)
+        return self.root / ".predictions" / path.relative_to(self.root).with_suffix(".json.gz")
+
+    def put_predictions(self, cell: CellInfo, key: str, content: bytes | None) -> None:
+        """Writes a cell's single predictions under a temporary name and renames; None drops what an older run left."""
+        path = self.predictions_path(cell, key)
+        if content is None:
+            path.unlink(missing_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{_WRITING}{path.name}")
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
     def model_path(self, cell: CellInfo, key: str) -> Path:
         """Returns the folder of a record's predictor."""
         return self.path(cell.benchmark, cell.scenario, cell.method, cell.seed, key).with_suffix(MODEL)
@@ -143,7 +163,7 @@ class Store:
 
     def sweep(self) -> None:
         """Drops what killed runs left half-written; only for a run that is alone in the folder."""
-        for path in self.root.glob(f"*/*/{_WRITING}*"):
+        for path in (*self.root.glob(f"*/*/{_WRITING}*"), *self.root.glob(f".predictions/*/*/{_WRITING}*")):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def log_path(self, cell: Cell, part: str | None = None) -> Path:

@@ -82,7 +82,7 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
         for name in sorted(scenarios)
         for env in sorted(own(scenarios[name].environments), key=lambda env: (env != "id", env))
     )
-    shown = _names(fresh)
+    shown = shown_names(fresh)
     by_method: dict[str, list[Record]] = defaultdict(list)
     for record in fresh:
         by_method[shown[record.key]].append(record)
@@ -142,8 +142,8 @@ def _stale_notes(stale: list[Record]) -> set[str]:
     return {f"{n} stale records of {method}, version {version}" for (method, version), n in counts.items()}
 
 
-def _names(records: list[Record]) -> dict[str, str]:
-    """What the board calls the method of each record, by key.
+def shown_names(records: list[Record]) -> dict[str, str]:
+    """Returns what the board calls the method of each record, by key.
 
     A method of a family may have stood for several contents, a program before and after a change: lines of their own.
     """

@@ -13,6 +13,7 @@ from harness.cli.leaderboard import leaderboard
 from harness.cli.listing import list_app
 from harness.cli.new_method import new_method
 from harness.cli.predict import predict
+from harness.cli.report import report
 from harness.cli.run import run
 from harness.cli.status import status
 from harness.cli.submit_check import submit_check
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(predict)
 app.command()(leaderboard)
+app.command()(report)
 app.command()(audit)
 app.command()(budget)
 app.command()(verify)

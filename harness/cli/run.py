@@ -261,3 +261,5 @@ def _report(console: "Console", tally: "Tally", results: Path) -> None:
         for line in terminal_lines(board):
             console.print(line, markup=False, soft_wrap=True)
     console.print(f"Records: {results}", markup=False, soft_wrap=True)
+    where = "" if results == Path("results/local") else f" --results {results}"
+    console.print(f"Charts and sample payloads: harness report{where} --open", markup=False, soft_wrap=True)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Shell
 
-HEAVY = ("torch", "transformers", "sklearn", "xgboost", "pandas")
+HEAVY = ("torch", "transformers", "sklearn", "xgboost", "pandas", "plotly", "jinja2")
 PROGRAM = f"""
 import sys, json
 from harness.cli import main
@@ -40,6 +40,7 @@ def loaded(shell: Shell, *arguments: object) -> list[str]:
     [
         ("--help",),
         ("run", "--help"),
+        ("report", "--help"),
         ("check-method", "--help"),
         ("new-method", "a-new-one"),
         ("list", "methods"),

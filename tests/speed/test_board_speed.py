@@ -17,6 +17,7 @@ from tests.harness.boards import RUN, record
 
 METHODS, SEEDS = (35, 96) if os.environ.get("HARNESS_FULL_ROUNDS") else (14, 24)  # times three scenarios
 BOUND = 25  # times reading them
+REPORT_BOUND = 35
 READ = """
 import sys
 from pathlib import Path
@@ -34,18 +35,36 @@ def processor_time(*command: object) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def test_a_board_costs_little_more_than_reading_its_records(tmp_path: Path, benchmark: BenchmarkFixture) -> None:
-    store = Store(tmp_path / "results")
-    for method in range(METHODS):
+def filled(folder: Path, methods: int, seeds: int) -> Store:
+    """Writes the cells of three scenarios, without syncing each."""
+    store = Store(folder)
+    for method in range(methods):
         for scenario in RUN:
-            for seed in range(SEEDS):
+            for seed in range(seeds):
                 cell = record(f"m-{method}", scenario, seed, 0.3 + method / 60)
                 path = store.path(cell.cell.benchmark, scenario, cell.cell.method, seed, cell.key)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(cell.model_dump_json(), encoding="utf-8")
+    return store
+
+
+def test_a_board_costs_little_more_than_reading_its_records(tmp_path: Path, benchmark: BenchmarkFixture) -> None:
+    store = filled(tmp_path / "results", METHODS, SEEDS)
     board = ("-m", "harness", "leaderboard", "--results", store.root, "--output", tmp_path / "b.md")
     spent = benchmark.pedantic(lambda: processor_time(*board), rounds=1)
     reading = processor_time("-c", READ, store.root)
     print(f"\n{METHODS * len(RUN) * SEEDS} cells: {spent:.1f} s, {spent / reading:.1f} times reading them")
     assert "| 1 (1–1) |" in (tmp_path / "b.md").read_text(encoding="utf-8")
     assert spent <= BOUND * reading
+
+
+def test_a_report_of_a_thousand_cells_is_soon_there_and_not_large(tmp_path: Path, benchmark: BenchmarkFixture) -> None:
+    store = filled(tmp_path / "results", 14, 24)
+    page = tmp_path / "report.html"
+    command = ("-m", "harness", "report", "--results", store.root, "--output", page)
+    spent = benchmark.pedantic(lambda: processor_time(*command), rounds=1)
+    reading = processor_time("-c", READ, store.root)
+    size = page.stat().st_size / 1e6
+    print(f"\n1,008 cells: {spent:.1f} s, {spent / reading:.1f} times reading them; {size:.1f} MB")
+    assert size <= 8
+    assert spent <= REPORT_BOUND * reading

@@ -1,0 +1,80 @@
+"""``harness report`` at the command line: what it writes, and what it says when it cannot."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Shell
+
+
+def test_without_plotly_one_sentence_says_how_to_get_it(ran: Shell) -> None:
+    program = "import sys; sys.modules['plotly'] = None\nfrom harness.cli import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "report", "--output", "none.html"],
+        capture_output=True, text=True, cwd=ran.folder, env=ran.environment,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'shortcut-harness[report]'" in done.stderr
+    assert not (ran.folder / "none.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--results", "nowhere"), "--results nowhere: there is no such folder"),
+        (("--results", "empty"), "--results empty: there is no record in it"),
+        (("--results", "empty", "--output", "no/such/folder.html"), "--output no/such/folder.html: a file in a folder"),
+        (("--results", "empty", "--output", "empty"), "--output empty: a file in a folder"),
+    ],
+)
+def test_a_mistake_is_one_sentence(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
+    (shell.folder / "empty").mkdir()
+    done = shell("report", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"harness: {said}")
+    assert done.stderr.count("\n") == 1
+    assert not list(shell.folder.glob("*.html"))
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing(ran: Shell) -> None:
+    target = Path("/dev/full/report.html") if os.geteuid() else Path("/proc/report.html")
+    done = ran("report", "--output", target)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"harness: --output {target}: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_page_says_why_payloads_are_not_shown(ran: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    shutil.copytree(ran.folder / "results/local", folder, ignore=shutil.ignore_patterns(".predictions", "*.model"))
+    done = ran("report", "--results", folder, "--output", tmp_path / "report.html", "--plugin", "plugin.py")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "none are in this folder" in text
+    assert "<dt>licence</dt><dd>MIT</dd>" in text  # the corpus is found by its name
+
+
+def test_the_page_says_why_a_corpus_that_is_gone_is_not_shown(shell: Shell, requests_file: Path) -> None:
+    copy = shell.folder / "mine.jsonl"
+    shutil.copy(requests_file, copy)
+    mapped = ("--bench", "files:mine.jsonl", "--map", "payload=raw,label=class")
+    assert shell("run", *mapped, "--method", "majority", "--scenario", "random").returncode == 0
+    assert shell("report").returncode == 0
+    assert "From random, seed 0" in (shell.folder / "report.html").read_text(encoding="utf-8")
+    copy.unlink()
+    assert shell("report").returncode == 0
+    assert "files:mine.jsonl cannot be opened" in (shell.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_open_hands_the_page_to_the_browser(ran: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = ran.folder / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" > opened\n', encoding="utf-8")
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    assert ran("report", "--output", "shown.html", "--open").returncode == 0
+    assert (ran.folder / "opened").read_text(encoding="utf-8").strip() == (ran.folder / "shown.html").as_uri()

@@ -1,0 +1,97 @@
+"""The parts that a page is made of: bytes as text, embedded JSON, kept predictions."""
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import predictions
+from harness.benchmark import BenchmarkRef
+from harness.board.collect import Rules, boards
+from harness.escape import visible
+from harness.report.charts import charts
+from harness.report.figures import label
+from harness.report.page import embedded
+from harness.report.payloads import MOST, shown
+from harness.statistics.robustness import logit
+from tests.harness.boards import records
+
+
+def test_bytes_that_do_not_print_are_spelled_out_and_told_apart() -> None:
+    assert visible(b"a\\n\r\n\x00\xe2\x80\xae<b>") == [
+        ("a\\n", False),
+        (r"\r\n\x00\xe2\x80\xae", True),
+        ("<b>", False),
+    ]
+    assert visible(b"") == []
+
+
+def test_every_byte_of_a_payload_is_shown_once() -> None:
+    payload = bytes(range(256)) + b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    found = shown(payload, (3, 40, 260, 262), np.linspace(0, 1, len(payload)))
+    whole = "".join(text for text, _ in visible(payload))
+    assert "".join(piece.text for piece in found.pieces) == whole
+    assert (found.before, found.after) == (0, 0)
+    attacked = "".join(piece.text for piece in found.pieces if piece.attack)
+    assert attacked == "".join(t for t, _ in visible(payload[3:40])) + "".join(t for t, _ in visible(payload[260:262]))
+    assert {piece.level for piece in found.pieces} == {0, 1, 2, 3}
+
+
+def test_a_long_payload_is_shown_around_its_attack_and_the_rest_counted() -> None:
+    found = shown(b"x" * 9000, (5000, 5010))
+    assert found.before == 4800
+    assert found.after == 9000 - 4800 - MOST
+    assert sum(len(piece.text) for piece in found.pieces) == MOST
+
+
+def test_embedded_json_cannot_end_its_element() -> None:
+    value = {"</script>": "<!--<script>&amp;\u2028"}
+    text = embedded(value)
+    assert not set("<>&") & set(text)
+    assert json.loads(text) == value
+
+
+def test_plotly_is_handed_no_markup() -> None:
+    assert label("<b>x</b> &lt;") == "&lt;b&gt;x&lt;/b&gt; &amp;lt;"
+    assert len(label("x" * 100)) == 28
+
+
+def kept() -> predictions.Predictions:
+    rows, classes = np.array([5, 3, 9]), np.array([0, 2, 1], np.int16)
+    ref = BenchmarkRef("files", "a.jsonl", {"payload": "raw"}, {"kind": ("a", "b")}, text=BenchmarkRef("cve-text", "c"))
+    return predictions.Predictions("k" * 64, ref, {"id": (rows, classes)})
+
+
+def test_predictions_come_back_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "p.json.gz"
+    path.write_bytes(predictions.encode(kept()))
+    found = predictions.read(path)
+    assert (found.key, found.benchmark) == ("k" * 64, kept().benchmark)
+    for there, back in zip(kept().environments["id"], found.environments["id"], strict=True):
+        np.testing.assert_array_equal(there, back)
+    assert predictions.encode(found) == path.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1]"), b"\x1f\x8b\x08"])
+def test_broken_predictions_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "p.json.gz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r".*"):
+        predictions.read(path)
+
+
+def test_the_line_of_the_baselines_is_drawn_where_it_was_fitted() -> None:
+    skills = {"a": 0.8, "b": 0.7, "c": 0.6, "d": 0.5, "e": 0.4, "majority": 0.05}
+    rules = Rules(lambda record: False, lambda preset: True, lambda method: ())
+    (board,) = boards(records(skills, seeds=2), rules)
+    chart = next(chart for chart in charts(board, "x") if chart.name == "x-against-id")
+    (line,) = (trace for trace in chart.figure["data"] if trace["name"] == "line of the baselines")
+    assert board.robustness is not None
+    assert board.robustness.intercept is not None
+    assert board.robustness.slope is not None
+    for x, y in zip(line["x"], line["y"], strict=True):
+        assert logit(y) == pytest.approx(board.robustness.intercept + board.robustness.slope * logit(x), abs=0.01)
+    points = {trace["name"]: (trace["x"][0], trace["y"][0]) for trace in chart.figure["data"] if len(trace["x"]) == 1}
+    assert points == {row.method: (row.id, row.score.mean) for row in board.rows if row.score}
