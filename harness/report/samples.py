@@ -119,7 +119,8 @@ def panel(
         return Panel(f"The payloads cannot be shown: {drawn}")
     corpus, scenario = drawn
     maker = _Maker(corpus, scenario, {name: by_method[name][1] for name in order})
-    base, notes = maker.base, [f"no single predictions of {name}" for name in methods if name not in by_method]
+    base, absent = maker.base, [name for name in methods if name not in by_method]
+    notes = [f"no single predictions of {name}: the file is not there, or broken" for name in absent]
     if not maker.environments:
         return Panel("The payloads cannot be shown: today's code draws other rows than the records were made on.")
     places = _spread(corpus.labels[scenario.environments[base].rows])
