@@ -86,6 +86,10 @@ class SharedHeadControl(TextMethod):
 
     space = ALIGNMENT_SPACE
 
+    def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
+        """Trains once: a head knows classes by their rows, and has nothing by which to favour unseen ones."""
+        return self.align(train, validation, params, context)
+
     def align(
         self, train: TrainingData, validation: TrainingData, params: Params, context: Context
     ) -> "TorchPredictor":
