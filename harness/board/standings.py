@@ -96,7 +96,8 @@ def claims(scoring: Scoring, contrasts: Callable[[str], tuple[str, ...]]) -> tup
 
 def _claim(method: str, others: tuple[str, ...], scoring: Scoring) -> Claim:
     there = [name for name in (method, *others) if scoring.get(name)]
-    shared = set.intersection(*(set(scoring[name]) for name in there)) if there else set()
+    scored = ({place for place, record in scoring[name].items() if record.cell.scored} for name in there)
+    shared = set.intersection(*scored) if there else set()
     scenarios = sorted({scenario for scenario, _ in shared})
     seeds = [n for n in sorted({seed for _, seed in shared}) if all((name, n) in shared for name in scenarios)]
     scores = {}
