@@ -9,9 +9,9 @@ from harness.cell import Cell, missing_for
 from harness.corpus import CorpusMeta
 from harness.derived import NO_EXTRAS, Extras, extended
 from harness.errors import UserError, nearest
-from harness.method import MethodInfo
+from harness.method import MethodInfo, Precision
 from harness.models import loadable
-from harness.provenance import precision
+from harness.provenance import native_precision
 from harness.record import Record
 from harness.scenario import ScenarioSpec, Sizes
 from harness.store import Store
@@ -81,6 +81,7 @@ def make_plan(
     store: Store,
     extras: Extras = NO_EXTRAS,
     keep: bool = False,
+    precision: Precision | None = None,
 ) -> Plan:
     """Lists the cells, ordered by scenario and seed so that what cells share is used while it is warm.
 
@@ -95,6 +96,7 @@ def make_plan(
         store: where records may be already.
         extras: environments that every scenario gets.
         keep: whether predictors are wanted, of the methods that can save them; those of probes never are.
+        precision: of torch methods; what this machine does best by default.
 
     Raises:
         UserError: a record of one of the cells cannot be read.
@@ -111,7 +113,7 @@ def make_plan(
             budget=budget,
             sizes=sizes,
             preset=preset,
-            precision=precision(),
+            precision=precision or native_precision(),
             missing=missing_for(method, corpus),
         )
         for scenario, methods in ((extended(spec, extras), methods) for spec, methods in work)

@@ -42,7 +42,7 @@ def _machine() -> dict[str, str]:
         "processor": _processor(),
         "cores": str(os.cpu_count()),
         "gpu": _gpu(),
-        "precision": precision(),
+        "precision": native_precision(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "host": host(),
@@ -64,7 +64,7 @@ def _gpu() -> str:
     return ", ".join(found) or "absent"
 
 
-def precision() -> Precision:
+def native_precision() -> Precision:
     """Returns the precision torch methods train in here: bfloat16 autocast where the processor has matrix units for it.
 
     AVX512-BF16 alone is not enough: a linear layer of MiniLM took 52 ms in bfloat16 and 31 ms in float32 on one.

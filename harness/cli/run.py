@@ -55,6 +55,9 @@ def run(
         str, typer.Option(metavar="I/N", help="Run only the I-th of N parts of the cells, for job arrays.")
     ] = "",
     results: Annotated[Path, typer.Option(metavar="DIR", help="Where records go.")] = Path("results/local"),
+    precision: Annotated[
+        str, typer.Option(metavar="auto|float32|bfloat16", help="Of torch methods; what this machine does best: auto.")
+    ] = "auto",
     perturb: Annotated[
         str, typer.Option(metavar="SUITE,…", help="Add perturbed tests: carrier, encoding, syntax, all.")
     ] = "",
@@ -91,7 +94,7 @@ def run(
     """
     from harness import registry
     from harness.budget import Budget, Pruner, Sampler
-    from harness.method import ANSWER_TIMEOUT
+    from harness.method import ANSWER_TIMEOUT, Precision
     from harness.plan import choose_scenarios, make_plan
     from harness.presets import preset as find_preset
     from harness.store import Store
@@ -111,6 +114,7 @@ def run(
     limit = options.memory(memory) if memory else choices.fair_share(count) if cluster is None else 0
     plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
     registry.discover(plugins)
+    numbers = None if precision == "auto" else choices.one_of("--precision", precision, Precision)
     table = options.labels(labels)
     methods = choices.choose_methods(method, table, choices.positive("--timeout", timeout, ANSWER_TIMEOUT))
     ref = choices.benchmark_ref(bench, mapping, where, strict)
@@ -122,7 +126,7 @@ def run(
     extras = choices.extras(perturb, depth, draws, diagnostics)
     work = [(spec, methods) for spec in scenarios] + (choices.probe_work(scenarios, corpus) if diagnostics else [])
     store = Store(results)
-    plan = make_plan(work, benchmark, corpus, chosen_seeds, budget, parts, preset, store, extras, save_models)
+    plan = make_plan(work, benchmark, corpus, chosen_seeds, budget, parts, preset, store, extras, save_models, numbers)
     if shard:
         plan = plan.shard(*options.shard(shard))
         if not plan.cells:

@@ -17,7 +17,7 @@ from harness.budget import forget_peak, peak_megabytes
 from harness.errors import UserError
 from harness.method import Context, MethodInfo, Predictor, TrainingData
 from harness.payloads import Payloads
-from harness.provenance import precision
+from harness.provenance import native_precision
 from harness.shared import SharedSteps
 from harness.taxonomy import threat_class
 from harness.testing import toy
@@ -65,7 +65,7 @@ class Subject:
             seed=SEED,
             classes=tuple(threat_class(name) for name in classes),
             device="cpu",
-            precision=precision(),
+            precision=native_precision(),
             shared=self.shared,
             should_stop=should_stop,
             report=_report,

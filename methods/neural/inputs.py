@@ -87,6 +87,18 @@ class TokenInputs:
         return torch.from_numpy(out), torch.from_numpy(valid)
 
 
+class Some:
+    """Some rows of other inputs, int64 (n,), renumbered from 0."""
+
+    def __init__(self, inputs: Inputs, rows: Rows) -> None:
+        self._inputs, self._rows = inputs, rows
+        self.lengths: Rows = inputs.lengths[rows]
+
+    def batch(self, rows: Rows) -> "tuple[torch.Tensor, torch.Tensor]":
+        """See `Inputs.batch`."""
+        return self._inputs.batch(self._rows[rows])
+
+
 class NgramInputs:
     """Hashed byte n-grams with sublinear weights of unit length; the mask's place is taken by the weights.
 

@@ -11,6 +11,7 @@ from harness import Context, TrainingData, hashing
 from methods.neural import encoders
 from methods.neural.encoders import Encoder
 from methods.neural.heads import ContrastHead, Head, TripletHead
+from methods.neural.inputs import Inputs, Some
 from methods.neural.text_side import (
     Inference,
     TextSide,
@@ -22,9 +23,10 @@ from methods.neural.text_side import (
 from methods.neural.towers import EncoderTop
 from methods.neural.training import Classifier, Settings, seed_everything, train
 
-VERSION = 2
+VERSION = 3
 SETTINGS = Settings(learning_rate=3e-4, epochs=1)
 StageOne = Literal["triplet", "contrast", "none"]
+SPENT = "spent"  # beside the weights: examples and steps
 
 
 def text_side(
@@ -37,6 +39,8 @@ def text_side(
     trains_text: bool = False,
 ) -> TextSide:
     """Embeds the training descriptions and the classes' anchors.
+
+    The trunk reads the descriptions once; the tower that stage one trains and its embeddings of them are shared steps.
 
     Args:
         data: training data with descriptions.
@@ -53,31 +57,25 @@ def text_side(
     descriptions = data.descriptions
     if descriptions is None or not descriptions.texts:
         raise ValueError("text-guided methods need descriptions, and the training rows have none")
-    everything = (*descriptions.texts, *_prompts(context, templates))
     encoder = Encoder(name)
-    step = f"texts-{VERSION}-{encoder.identity}-{stage}-{SETTINGS}-{context.seed}-{context.precision}-{context.device}"
-    content = hashing.of_json([list(everything), descriptions.labels.tolist()])
+    where = f"{context.seed}-{context.precision}-{context.device}"
+    step = f"stage-one-{VERSION}-{encoder.identity}-{stage}-{SETTINGS}-{where}"
+    content = hashing.of_json([descriptions.texts, descriptions.labels.tolist()])
+    tower = _stage_one(encoder, descriptions.texts, descriptions.labels, stage, context, step, content)
 
-    def sharpened() -> EncoderTop:
-        return _stage_one(encoder, descriptions.texts, descriptions.labels, stage, context)
+    def read() -> Inputs:
+        return tower.read_texts(descriptions.texts, context)
 
-    def compute() -> dict[str, np.ndarray]:
-        tower = sharpened()
-        return {"embeddings": embed(tower, tower.read_texts(everything, context))}
-
-    embeddings = torch.from_numpy(np.array(context.shared(step, content, compute)["embeddings"]))
-    m = len(descriptions.texts)
+    texts = context.shared(f"{step}-texts", content, lambda: {"embeddings": embed(tower, read())})["embeddings"]
+    prompts = tower.read_texts(_prompts(context, templates), context)
     side = TextSide(
-        embeddings[:m],
+        torch.from_numpy(np.array(texts)),
         torch.from_numpy(descriptions.labels),
         torch.from_numpy(descriptions.of_row),
-        mean_of_prompts(embeddings[m:], len(templates)),
+        mean_of_prompts(torch.from_numpy(embed(tower, prompts)), len(templates)),
         inference,
     )
-    if not trains_text:
-        return side
-    tower = sharpened()
-    return TrainedTextSide(side, tower, tower.read_texts(everything, context), len(templates))
+    return TrainedTextSide(side, tower, read(), prompts, len(templates)) if trains_text else side
 
 
 def _prompts(context: Context, templates: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,18 +84,31 @@ def _prompts(context: Context, templates: tuple[str, ...]) -> tuple[str, ...]:
 
 def _stage_one(
     encoder: Encoder, texts: tuple[str, ...], labels: "np.ndarray[tuple[int], np.dtype[np.int64]]", stage: StageOne,
-    context: Context,
+    context: Context, step: str, content: str,
 ) -> EncoderTop:  # fmt: skip
-    """Returns the text tower, trained on texts whose class is known."""
-    seed_everything(context)
+    """Returns the text tower, trained on texts whose class is known; every user of the step counts its examples."""
     tower = EncoderTop(0.0, encoder.name)
-    if stage != "none":
+    if stage == "none":
+        return tower.eval()
+
+    def compute() -> dict[str, np.ndarray]:
+        seed_everything(context)
         known = np.flatnonzero(labels >= 0)
         head: Head = TripletHead() if stage == "triplet" else ContrastHead()
-        whole = replace(context, should_stop=lambda: False)  # what is shared must not depend on one cell's clock
-        inputs = tower.read_texts(tuple(texts[i] for i in known), context)
+        spent = np.zeros(2, dtype=np.int64)
+
+        def count(examples: int, steps: int) -> None:
+            spent[:] += (examples, steps)
+
+        whole = replace(context, should_stop=lambda: False, count=count)  # what is shared hangs on no cell's clock
+        inputs = Some(tower.read_texts(texts, context), known)
         train(Classifier(tower, head), inputs, labels[known], None, SETTINGS, whole)
-    return tower.eval()
+        return {SPENT: spent, **{key: value.cpu().numpy() for key, value in tower.state_dict().items()}}
+
+    arrays = dict(context.shared(step, content, compute))
+    context.count(*(int(n) for n in arrays.pop(SPENT)))
+    tower.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in arrays.items()})
+    return tower.to(context.device).eval()
 
 
 def names_side(

@@ -81,29 +81,29 @@ class TrainedTextSide(TextSide):
     Args:
         side: where it starts.
         tower: gave its embeddings.
-        inputs: the training texts, then the prompts of each class.
-        prompts: of a class.
+        texts: of the training rows.
+        prompts: of each class, one class after the other.
+        per_class: prompts of a class.
     """
 
-    def __init__(self, side: TextSide, tower: nn.Module, inputs: Inputs, prompts: int) -> None:
+    def __init__(self, side: TextSide, tower: nn.Module, texts: Inputs, prompts: Inputs, per_class: int) -> None:
         super().__init__(side.texts, side.labels, side.of_row, side.anchors, side.inference)
-        self.tower, self._inputs, self._prompts = copy.deepcopy(tower), inputs, prompts
+        self.tower, self._texts, self._prompts, self._per_class = copy.deepcopy(tower), texts, prompts, per_class
 
     def current(self, own: torch.Tensor) -> torch.Tensor:
         """See `TextSide.current`."""
         used = torch.unique(own[own >= 0])
         if not len(used):
             return self.texts
-        batch, mask = self._inputs.batch(used.cpu().numpy())
+        batch, mask = self._texts.batch(used.cpu().numpy())
         moved = functional.normalize(self.tower(batch.to(own.device), mask.to(own.device)).float(), dim=1)
         return self.texts.index_copy(0, used, moved)
 
     def refresh(self) -> bool:
         """See `TextSide.refresh`."""
-        embedded = torch.from_numpy(embed(self.tower, self._inputs)).to(self.texts.device)
-        m = len(self.texts)
-        self.texts.copy_(embedded[:m])
-        self.anchors.copy_(mean_of_prompts(embedded[m:], self._prompts))
+        self.texts.copy_(torch.from_numpy(embed(self.tower, self._texts)))
+        prompts = torch.from_numpy(embed(self.tower, self._prompts))
+        self.anchors.copy_(mean_of_prompts(prompts, self._per_class))
         return True
 
 
