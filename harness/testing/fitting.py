@@ -56,7 +56,10 @@ def searches(subject: Subject) -> str:
 
 
 def repeats(subject: Subject) -> str:
-    """Gives the same bytes twice, from the same seed and rows, and when the same predictor is asked twice."""
+    """Gives the same bytes twice, from the same seed and rows, and when the same predictor is asked twice.
+
+    A second fit finds the first one's shared steps, and counts the same examples all the same.
+    """
     rows = subject.toy.test.payloads
     if not np.array_equal(subject.table, subject.predict(subject.predictor, rows)):
         raise CheckFailed("one predictor, asked twice for the same payloads, gave other probabilities")
@@ -66,6 +69,11 @@ def repeats(subject: Subject) -> str:
         raise CheckFailed(
             f"two fits with the same rows and the same context.seed differ by up to {most:.2g} in their probabilities; "
             "draw all that is random from the seed"
+        )
+    if subject.again.counted != subject.fitted.counted:
+        raise CheckFailed(
+            f"two fits with the same rows and seed counted {subject.fitted.counted} and {subject.again.counted} "
+            "examples and steps; what context.shared holds already counts as if it were computed anew"
         )
     return "two fits, the same bytes"
 

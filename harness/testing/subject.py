@@ -5,7 +5,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -30,11 +30,14 @@ Table = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A predictor, and what its fit took: seconds of wall time, and MB of memory beyond what the process held."""
+    """A predictor, and what its fit took: seconds of wall time, MB of memory beyond what the process held, and what it
+    counted: examples and steps.
+    """
 
     predictor: Predictor
     seconds: float
     memory: float
+    counted: tuple[int, int]
 
 
 class Subject:
@@ -80,6 +83,8 @@ class Subject:
         tags = self.info.tags
         parts = {"train": train.handed(tags), "validation": validation.handed(tags)}
         before = {name: _digests(data) for name, data in parts.items()}
+        counted: list[tuple[int, int]] = [(0, 0)]
+        context = replace(context, count=lambda examples, steps: counted.append((examples, steps)))
         forget_peak()
         held, began = peak_megabytes(), time.perf_counter()
         with guarded("fit"):
@@ -91,7 +96,8 @@ class Subject:
         for name, data in parts.items():
             after = _digests(data)
             self.changed += [f"{name}.{array}" for array in after if after[array] != before[name][array]]
-        return Fitted(predictor, seconds, grown)
+        examples, steps = (sum(column) for column in zip(*counted, strict=True))
+        return Fitted(predictor, seconds, grown, (examples, steps))
 
     @cached_property
     def fitted(self) -> Fitted:

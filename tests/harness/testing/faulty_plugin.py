@@ -81,6 +81,11 @@ def refuse(error):
     raise error
 
 
+def counted(context):
+    context.count(10, 1)
+    return {}
+
+
 def is_there(part):
     return part is not None and len(getattr(part, "texts", part)) > 0
 
@@ -98,6 +103,7 @@ faulty("version-zero", version=0)
 faulty("does-not-fit", fit=fitting(lambda train, context: refuse(KeyError("on purpose"))))
 faulty("returns-nothing", fit=lambda self, train, validation, params, context: None)
 faulty("reports-nan", fit=fitting(lambda train, context: context.report(0, float("nan"))))
+faulty("counts-once", fit=fitting(lambda train, context: context.shared("counts-once", "", lambda: counted(context))))
 faulty("float64", predictor=predicting(lambda table, payloads: table.astype(np.float64)))
 faulty("sums-to-two", predictor=predicting(lambda table, payloads: table * 2))
 faulty("too-wide", predictor=predicting(lambda table, payloads: np.hstack([table, table]) / 2))

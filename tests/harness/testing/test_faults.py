@@ -30,6 +30,7 @@ FAULTS: dict[str, dict[str, str]] = {
     "one-choice": {"searches": "its search space holds one configuration"},
     "transductive": {"predicts-alone": "change by up to"},
     "unseeded": {"repeats-itself": "two fits with the same rows"},
+    "counts-once": {"repeats-itself": "counted (10, 1) and (0, 0) examples and steps"},
     "fickle": {"repeats-itself": "asked twice", "saves-and-loads": "differ by up to"},
     "changes-labels": {"spares-its-data": "it changed train.labels"},
     "changes-payloads": {"spares-its-data": "it changed the payloads of predict_proba"},
