@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from harness.corpus import cache_root
 from harness.errors import UserError
 from harness.execute import Task, method_of
 from harness.family import AdaptedMethod
+from harness.whole import whole
 
 PIECE = 64 * 2**20  # bytes; what sender and receiver hold of a file at a time
 
@@ -122,16 +122,12 @@ def unpack(parcel: Parcel, get: Callable[[Any], bytes]) -> Path:
 
 
 def _write(place: Path, parcel: Parcel, get: Callable[[Any], bytes]) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=place.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
+    with whole(place) as file:
+        with file.open("wb") as stream:
             for piece in parcel.pieces:
                 stream.write(get(piece))
         if parcel.executable:
-            Path(temporary).chmod(0o700)
-        Path(temporary).replace(place)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+            file.chmod(0o700)
 
 
 def _holds(path: Path, digest: str) -> bool:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.errors import UserError
 from harness.provenance import host
 from harness.store import read
+from harness.whole import whole
 
 EVERY = 1.0  # seconds between two writes, at least
 HEARTBEAT = 10.0  # seconds after which a file is written anew though nothing happened
@@ -132,13 +133,8 @@ def published(root: Path, command: str, look: Callable[[], Standing]) -> Iterato
 
 
 def _write(path: Path, status: RunStatus) -> None:
-    temporary = path.with_suffix(".tmp")
-    try:
-        temporary.write_text(status.model_dump_json(), encoding="utf-8")
-        temporary.replace(path)
-    except OSError:  # a full disk is said where a record is lost; it must not end the run here
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with contextlib.suppress(OSError), whole(path) as file:  # a full disk is said where a record is lost, not here
+        file.write_text(status.model_dump_json(), encoding="utf-8")
 
 
 def sweep(root: Path) -> None:

@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -17,9 +16,9 @@ from harness.cell import Cell
 from harness.errors import UserError
 from harness.record import SCHEMA, CellInfo, Record
 from harness.upgrade import upgraded
+from harness.whole import WRITING, whole
 
 MODEL = ".model"  # ends the name of a folder with a saved predictor
-_WRITING = ".writing-"
 _LONGEST = 100  # characters; a method may be a whole command, and records have their key beside it
 _TODAY = f'"schema_version":{SCHEMA}'.encode()
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
@@ -92,17 +91,8 @@ class Store:
         path = self.path(cell.benchmark, cell.scenario, cell.method, cell.seed, record.key)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(record.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        handle, temporary = tempfile.mkstemp(prefix=_WRITING, suffix=".tmp", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with whole(path, sync=True) as file:
+            file.write_text(text + "\n", encoding="utf-8")
         return path
 
     def predictions_path(self, cell: CellInfo, key: str) -> Path:
@@ -117,12 +107,8 @@ class Store:
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{_WRITING}{path.name}")
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole(path) as file:
+            file.write_bytes(content)
 
     def model_path(self, cell: CellInfo, key: str) -> Path:
         """Returns the folder of a record's predictor."""
@@ -135,7 +121,7 @@ class Store:
     def model_draft(self, cell: CellInfo, key: str) -> Path:
         """Returns the folder that a predictor is written to before it is whole."""
         place = self.model_path(cell, key)
-        return place.with_name(f"{_WRITING}{place.name}")
+        return place.with_name(f"{WRITING}{place.name}")
 
     def put_model(self, cell: CellInfo, key: str) -> None:
         """Makes the draft of a predictor the predictor of its record."""
@@ -163,8 +149,9 @@ class Store:
 
     def sweep(self) -> None:
         """Drops what killed runs left half-written; only for a run that is alone in the folder."""
-        for path in (*self.root.glob(f"*/*/{_WRITING}*"), *self.root.glob(f".predictions/*/*/{_WRITING}*")):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for folder in (".", "*/*", ".predictions/*/*"):
+            for path in self.root.glob(f"{folder}/{WRITING}*"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def log_path(self, cell: Cell, part: str | None = None) -> Path:
         """Returns the file that takes what a cell, or a preparation of its shared step, prints; makes its folder."""

@@ -27,6 +27,7 @@ def leaderboard(
     from harness.board.render import markdown
     from harness.board.rules import RULES
     from harness.store import Store
+    from harness.whole import whole
 
     if not results.is_dir():
         raise UserError(f"--results {results}: there is no such folder; run from the project's root, or name one.")
@@ -47,7 +48,8 @@ def leaderboard(
         raise typer.Exit(1 if outcome.differences else 0)
     for path, text in texts.items():
         try:
-            path.write_text(text, encoding="utf-8")
+            with whole(path) as file:
+                file.write_text(text, encoding="utf-8")
         except OSError as error:
             raise UserError(f"--output {path}: it cannot be written ({error.strerror}).") from error
         print(f"wrote {path}")

@@ -109,13 +109,10 @@ def _lines(predictor: "Predictor", manifest: "Manifest", corpus: "Corpus") -> "I
 
 
 def _write(out: Path, lines: "Iterator[str]") -> None:
-    """Writes all lines under a temporary name, then renames: whole or absent."""
-    temporary = out.with_name(f".writing-{out.name}")
+    from harness.whole import whole
+
     try:
-        with temporary.open("w", encoding="utf-8") as stream:
+        with whole(out) as file, file.open("w", encoding="utf-8") as stream:
             stream.writelines(f"{line}\n" for line in lines)
-        temporary.replace(out)
     except OSError as error:
         raise UserError(f"--out {out}: it cannot be written ({error.strerror}).") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ def report(
     from harness.executor import SINGLE_THREADED
     from harness.report.page import make
     from harness.store import Store
+    from harness.whole import whole
 
     if not results.is_dir():
         raise UserError(f"--results {results}: there is no such folder; `harness run` makes results/local.")
@@ -33,8 +34,12 @@ def report(
     registry.discover(plugin or [])
     console = options.terminal()
     _check(output)
-    page, _ = make(Store(results), RULES, lambda line: console.print(line, markup=False, soft_wrap=True))
-    _write(output, page)
+    page = make(Store(results), RULES, lambda line: console.print(line, markup=False, soft_wrap=True))
+    try:
+        with whole(output) as file:
+            file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--output {output}: it cannot be written ({error.strerror}).") from error
     console.print(f"wrote {output} ({len(page.encode()) / 1e6:.1f} MB)", markup=False, soft_wrap=True)
     if show and not webbrowser.open(output.absolute().as_uri()):
         console.print("no browser was found; open the file yourself")
@@ -44,15 +49,3 @@ def _check(output: Path) -> None:
     """Refuses at once what would be refused after a long computation."""
     if output.is_dir() or not output.absolute().parent.is_dir():
         raise UserError(f"--output {output}: a file in a folder that exists is needed.")
-
-
-def _write(output: Path, page: str) -> None:
-    """Writes under a temporary name, then renames: whole or absent."""
-    temporary = output.with_name(f".writing-{output.name}")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(output)
-    except OSError as error:
-        raise UserError(f"--output {output}: it cannot be written ({error.strerror}).") from error
-    finally:
-        temporary.unlink(missing_ok=True)

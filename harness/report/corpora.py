@@ -1,6 +1,6 @@
 """The corpora behind records, opened again where they still can be."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness import registry
@@ -20,17 +20,35 @@ class Opened:
     why_not: str = ""
 
 
-def kept(store: Store, records: Iterable[Record]) -> Iterator[tuple[Record, Predictions]]:
-    """Yields the records whose single predictions are here, with them; a broken file counts as none."""
+@dataclass(frozen=True)
+class Kept:
+    """Single predictions of some records.
+
+    Attributes:
+        found: those that are here and whole, each with its record.
+        broken: why a file cannot be used, by the record's key.
+    """
+
+    found: list[tuple[Record, Predictions]] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
+
+
+def kept(store: Store, records: Iterable[Record]) -> Kept:
+    """Returns the single predictions of the records that have a file of them here."""
+    out = Kept()
     for record in records:
-        path = store.predictions_path(record.cell, record.key)
-        if record.result is not None and path.exists():
-            try:
-                found = read(path)
-            except ValueError:
-                continue
-            if found.key == record.key:
-                yield record, found
+        if not has_predictions(store, record):
+            continue
+        try:
+            found = read(store.predictions_path(record.cell, record.key))
+        except ValueError as error:
+            out.broken[record.key] = str(error)
+            continue
+        if found.key == record.key:
+            out.found.append((record, found))
+        else:
+            out.broken[record.key] = "it is of another record"
+    return out
 
 
 def has_predictions(store: Store, record: Record) -> bool:

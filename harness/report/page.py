@@ -58,8 +58,8 @@ class Part:
         return "Classes", ["class", "payloads"], lines
 
 
-def make(store: Store, rules: Rules, say: Callable[[str], None] = lambda line: None) -> tuple[str, int]:
-    """Returns the page of a results folder, and the number of its records.
+def make(store: Store, rules: Rules, say: Callable[[str], None] = lambda line: None) -> str:
+    """Returns the page of a results folder.
 
     Args:
         store: the folder.
@@ -75,7 +75,7 @@ def make(store: Store, rules: Rules, say: Callable[[str], None] = lambda line: N
     if not records:
         raise UserError(f"--results {store.root}: there is no record in it; `harness run` writes some.")
     parts = [_part(f"board-{i}", board, records, store, rules, say) for i, board in enumerate(boards(records, rules))]
-    return _render(parts, len(records)), len(records)
+    return _render(parts, len(records))
 
 
 def _part(
@@ -85,8 +85,8 @@ def _part(
     records = [r for r in every if setting_of(r) == setting and AT not in r.cell.scenario and not rules.is_stale(r)]
     names, methods = shown_names(records), [row.method for row in board.rows]
     say(f"{tables.title(board)}: {len(records)} records")
-    found = chosen(store, records)
-    opened = open_corpus(board, [found[0][1].benchmark] if found else [])
+    single = chosen(store, records)
+    opened = open_corpus(board, [predictions.benchmark for _, predictions in single.found[:1]])
     drawn = [
         *charts(board, name),
         search.spent(board, name),
@@ -108,7 +108,7 @@ def _part(
         ],
         trials=search.trials(records),
         confusion=confusion(records, names, methods),
-        panel=panel(store, found, opened, names, methods),
+        panel=panel(store, single, opened, names, methods),
         card=card(board, records, opened),
         remarks=[(heading, lines) for heading, lines in tables.remarks(board) if lines],
     )

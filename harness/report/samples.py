@@ -10,7 +10,7 @@ from harness.corpus import Corpus
 from harness.derived import base_of, own
 from harness.predictions import Predictions
 from harness.record import Record
-from harness.report.corpora import Opened, has_predictions, kept
+from harness.report.corpora import Kept, Opened, has_predictions, kept
 from harness.report.occlusion import Falls, Occluded, occluded
 from harness.report.payloads import LEVELS, Shown, shown
 from harness.scenario import NEUTRAL, Environment, Rendered, Rows, Scenario, Sizes
@@ -72,8 +72,8 @@ class Panel:
     notes: list[str] = field(default_factory=list)
 
 
-def chosen(store: Store, records: Sequence[Record]) -> list[tuple[Record, Predictions]]:
-    """Returns the records of one cell whose single predictions are here: the one with most flipped cues, then methods.
+def chosen(store: Store, records: Sequence[Record]) -> Kept:
+    """Returns the single predictions of one scenario and seed: the one with most flipped cues, then methods.
 
     They are one per method and in the order of the records; none where there are no predictions.
     """
@@ -82,18 +82,18 @@ def chosen(store: Store, records: Sequence[Record]) -> list[tuple[Record, Predic
         if has_predictions(store, record):
             cells.setdefault((record.cell.scenario, record.cell.seed), []).append(record)
     if not cells:
-        return []
+        return Kept()
 
     def order(cell: Cell) -> tuple[object, ...]:
         flips = sum(env.startswith("flip.") for env in cells[cell][0].cell.environments)
         return -flips, -len(cells[cell]), cell
 
-    return list(kept(store, cells[min(cells, key=order)]))
+    return kept(store, cells[min(cells, key=order)])
 
 
 def panel(
     store: Store,
-    found: Sequence[tuple[Record, Predictions]],
+    single: Kept,
     opened: Opened,
     names: Mapping[str, str],
     methods: Sequence[str],
@@ -102,25 +102,31 @@ def panel(
 
     Args:
         store: where predictors may have been kept.
-        found: what `chosen` returned.
+        single: what `chosen` returned.
         opened: the corpus.
         names: what the board calls the method of each record, by key.
         methods: in the board's order.
     """
-    if not found:
+    if single.broken and not single.found:
+        return Panel(f"The single predictions cannot be read: {next(iter(single.broken.values()))}.")
+    if not single.found:
         return Panel("Single predictions are kept where `harness run` ran (DIR/.predictions); none are in this folder.")
     if opened.benchmark is None:
         return Panel(f"The payloads cannot be shown: {opened.why_not}")
-    by_method = {names[record.key]: (record, predictions) for record, predictions in found}
+    by_method = {names[record.key]: (record, predictions) for record, predictions in single.found}
     order = [name for name in methods if name in by_method]
-    record = found[0][0]
+    record = single.found[0][0]
     drawn = _drawn(opened.benchmark, record)
     if isinstance(drawn, str):
         return Panel(f"The payloads cannot be shown: {drawn}")
     corpus, scenario = drawn
     maker = _Maker(corpus, scenario, {name: by_method[name][1] for name in order})
-    base, absent = maker.base, [name for name in methods if name not in by_method]
-    notes = [f"no single predictions of {name}: the file is not there, or broken" for name in absent]
+    base, broken = maker.base, {names[key]: why for key, why in single.broken.items()}
+    notes = [
+        f"no single predictions of {name}: {broken.get(name, 'there is no file')}"
+        for name in methods
+        if name not in by_method
+    ]
     if not maker.environments:
         return Panel("The payloads cannot be shown: today's code draws other rows than the records were made on.")
     places = _spread(corpus.labels[scenario.environments[base].rows])

@@ -1,13 +1,12 @@
 """A corpus as one Parquet file, which says itself what its columns are and where it comes from."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from harness.corpus import CUE, GROUP, Corpus, payload_fields
 from harness.errors import UserError
+from harness.whole import whole
 
 KEY = b"shortcut-harness"  # in the file's metadata
 _FIELDS = {"sample": "id"}  # columns whose field in a mapping has another name
@@ -37,14 +36,8 @@ def export(corpus: Corpus, path: Path) -> None:
     }
     table = table.replace_schema_metadata({KEY: json.dumps(about).encode()})
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
-        os.close(handle)
-        try:
-            pq.write_table(table, temporary, compression="zstd")
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        with whole(path) as file:
+            pq.write_table(table, file, compression="zstd")
     except OSError as error:
         raise UserError(f"--out {path} cannot be written ({error.strerror}).") from error
 

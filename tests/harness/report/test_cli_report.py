@@ -59,6 +59,16 @@ def test_the_page_says_why_payloads_are_not_shown(ran: Shell, tmp_path: Path) ->
     assert "<dt>licence</dt><dd>MIT</dd>" in text  # the corpus is found by its name
 
 
+def test_the_page_says_which_predictions_are_broken(ran: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    shutil.copytree(ran.folder / "results/local", folder)
+    for file in folder.glob(".predictions/*/*/majority-*"):
+        file.write_bytes(b"cut off")
+    done = ran("report", "--results", folder, "--output", tmp_path / "report.html", "--plugin", "plugin.py")
+    assert done.returncode == 0, done.stderr
+    assert "no single predictions of majority: Not a gzipped file" in (tmp_path / "report.html").read_text("utf-8")
+
+
 def test_the_page_says_why_a_corpus_that_is_gone_is_not_shown(shell: Shell, requests_file: Path) -> None:
     copy = shell.folder / "mine.jsonl"
     shutil.copy(requests_file, copy)
