@@ -1,6 +1,5 @@
 """``harness data``: builds a corpus from a public source, and says what a corpus holds."""
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,14 +133,15 @@ def _by_class(corpus: "Corpus") -> list[list[str]]:
     columns: list[list[Any]] = [corpus.table.column(name).to_pylist() for name in _COUNTED if corpus.has(name)]
     dates: list[Any] = corpus.table.column("date").to_pylist() if corpus.has("date") else [None] * len(corpus)
     named = corpus.descriptions.column("label").to_pylist() if "label" in corpus.descriptions.column_names else []
-    texts = Counter(named)
+    text_of_row = corpus.text_of_row.tolist()
     lines = []
     for name in corpus.classes:
         rows = [index for index, label in enumerate(labels) if label == name]
         distinct = [str(len({column[i] for i in rows} - {None})) for column in columns]
         dated = sorted({dates[i].year for i in rows if dates[i] is not None})
         span = f"{dated[0]}-{dated[-1]}" if dated else "–"
-        lines.append([name, str(len(rows)), str(texts[name]) if named else "–", *distinct, span])
+        texts = {text_of_row[i] for i in rows} - {-1} | {at for at, label in enumerate(named) if label == name}
+        lines.append([name, str(len(rows)), str(len(texts)) if corpus.meta.descriptions else "–", *distinct, span])
     return lines
 
 

@@ -188,6 +188,16 @@ def test_bad_files_are_one_sentence(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_info_counts_each_description_once_per_class(tmp_path: Path, shell: Shell) -> None:
+    rows = [
+        {"raw": f"GET /{i}", "kind": kind, "t": text} for i, (kind, text) in enumerate(zip("aaab", "xxyz", strict=True))
+    ]
+    path = write_lines(tmp_path / "x.jsonl", rows)
+    done = shell("data", "info", f"files:{path}", "--map", "payload=raw,label=kind,description=t")
+    counts = {cells[0]: cells[1:3] for line in done.stdout.splitlines() if len(cells := line.split()) == 4}
+    assert counts == {"class": ["payloads", "descriptions"], "a": ["3", "2"], "b": ["1", "1"]}
+
+
 def test_folders_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no row"):
         load(folder(tmp_path / "empty", {"a/.x": b"1"}), {})
