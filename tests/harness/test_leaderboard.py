@@ -16,14 +16,23 @@ def test_the_committed_leaderboard_is_up_to_date(shell: Shell) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """Records of one scenario under the preset quick."""
+    shell = Shell(tmp_path_factory.mktemp("made"), cache)
+    small = ("--scenario", "iid", "--seeds", 1, "--rows", "55,22,44")
+    done = shell("run", "--method", "tfidf-logreg,majority,nearest-neighbor", *small)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return shell.folder / "results/local"
+
+
 @pytest.fixture
-def official(shell: Shell) -> Path:
-    """A folder of its own with one benchmark's records and a board of them; a record of it."""
-    folder = shell.folder / "results/official/synthetic/iid"
-    shutil.copytree(ROOT / "results/official/synthetic/iid", folder)
+def official(shell: Shell, made: Path) -> Path:
+    """A folder of its own with those records and a board of them; a record of it."""
+    shutil.copytree(made / "synthetic", shell.folder / "results/official/synthetic")
     assert shell("leaderboard").returncode == 0
     assert shell("leaderboard", "--check").stdout.splitlines()[-1] == "up to date"
-    return next(folder.glob("byte-cnn-s0-*.json"))
+    return next(shell.folder.glob("results/official/synthetic/iid/tfidf-logreg-s0-*.json"))
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -66,7 +75,7 @@ def test_check_names_a_record_of_another_budget(shell: Shell, official: Path) ->
 
 def test_check_names_a_record_of_an_older_method_version(shell: Shell, official: Path) -> None:
     edit(official, lambda record: record["cell"].update(method_version=0))
-    assert f"older version: synthetic/iid/{official.name} was made by version 0 of byte-cnn" in complaints(shell)
+    assert f"older version: synthetic/iid/{official.name} was made by version 0 of tfidf-logreg" in complaints(shell)
     assert shell("leaderboard").returncode == 0
     known = shell(
         "leaderboard", "--check"
