@@ -25,6 +25,16 @@ LAYOUT = 2  # of the cached files; a change makes every cache entry stale
 _PAYLOADS, _DESCRIPTIONS = "payloads.arrow", "descriptions.arrow"  # of a cached corpus
 _AT_ONCE = 1024  # rows whose payloads are taken from Arrow together
 GROUP, CUE = "group.", "cue."  # column prefixes
+NAMED = frozenset(("vendor", "product"))  # columns whose values stand in several spellings
+
+
+def name_key(text: str) -> str:
+    """Returns what all spellings of a vendor's or product's name share; empty where it says that there is none.
+
+    CVE records spell one product ``Jira Server`` and ``jira_server``, and an unknown one ``n/a``.
+    """
+    key = "".join(letter for letter in text.casefold() if letter.isalnum())
+    return "" if key in ("na", "none", "unknown", "unspecified") else key
 
 
 def payload_fields() -> "dict[str, pa.DataType]":

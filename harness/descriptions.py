@@ -10,7 +10,7 @@ import datetime
 import numpy as np
 import numpy.typing as npt
 
-from harness.corpus import Corpus
+from harness.corpus import NAMED, Corpus, name_key
 from harness.method import Descriptions
 from harness.scenario import Scenario
 
@@ -72,8 +72,9 @@ def _withheld(corpus: Corpus, scenario: Scenario, codes: npt.NDArray[np.int64]) 
     rows = np.unique(np.concatenate(parts))
     for column in dict.fromkeys(("cve", *scenario.apart)):
         if corpus.has(column) and column in table.column_names:
-            values = set(corpus.table.column(column).take(rows).to_pylist()) - {None}
-            shared = [value in values for value in table.column(column).to_pylist()]
+            key = name_key if column in NAMED else str
+            values = {key(value) for value in corpus.table.column(column).take(rows).to_pylist() if value is not None}
+            shared = [value is not None and key(value) in values - {""} for value in table.column(column).to_pylist()]
             out[f"of a {_WORDS.get(column, column)} that is validated or tested"] = np.array(shared, dtype=bool)
     if scenario.until is not None:
         dates = table.column("date").to_pylist() if "date" in table.column_names else [None] * table.num_rows

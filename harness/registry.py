@@ -45,6 +45,7 @@ def register_method(
     requires: Iterable[str] = (),
     shared: str = "",
     contrasts: Iterable[str] = (),
+    robust: bool = False,
 ) -> Callable[[M], M]:
     """Registers a `Method` subclass under a name.
 
@@ -58,6 +59,7 @@ def register_method(
         requires: modules that ``fit`` imports; loaded once before cells are forked, checked before the run.
         shared: name of the step that its ``prepare`` computes once for all methods that declare the same name.
         contrasts: methods that its claim is tested against, in this order.
+        robust: it is there to resist shortcuts, so that the board does not measure the others against it.
 
     Raises:
         UserError: the name is taken or malformed, or the search space is.
@@ -82,6 +84,7 @@ def register_method(
             requires=tuple(requires),
             shared=shared,
             contrasts=tuple(contrasts),
+            robust=robust,
             origin=cls.__module__,
             factory=cls,
             space=cls.space,

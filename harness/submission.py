@@ -102,6 +102,8 @@ def _budget(record: Record) -> Iterator[str]:
     for what, stated, wanted in (*asked, ("seconds", cell.seconds, preset.seconds)):
         if stated != wanted:
             yield f"{what} {stated} are not those of the preset {preset.name}, {wanted}"
+    if cell.seed >= preset.seeds:
+        yield f"seed {cell.seed} is none of the preset {preset.name}, 0 to {preset.seeds - 1}"
     if record.provenance.compute_seconds > STOP_FACTOR * cell.seconds:
         yield f"it spent {record.provenance.compute_seconds:.0f} compute seconds of {cell.seconds:g}"
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import recount
+from harness import hashing, recount
+from harness.board.choice import one_per_cell, superseded
 from harness.board.collect import Rules, Setting, setting_of
 from harness.escape import printable
 from harness.store import Entry
@@ -21,7 +22,7 @@ class Outcome:
 
     Attributes:
         differences: one line each; none when the files are up to date and the records agree with themselves.
-        notes: stale records, which the board leaves out.
+        notes: records that the board leaves out, or takes but derived environments of.
     """
 
     differences: list[str]
@@ -38,15 +39,30 @@ def check(entries: Sequence[Entry], texts: Mapping[Path, str], rules: Rules) -> 
     """
     differences = [printable(line) for entry in entries for line in _edited_figures(entry)]
     differences += [*_other_budgets(entries, rules)]
-    for path, text in texts.items():
-        differences += [*_other_files(path, entries), *_differing_lines(path, text)]
-    versions = ((entry, entry.record.cell) for entry in entries if rules.is_stale(entry.record))
-    notes = [
-        f"older version: {entry.path} was made by version {cell.method_version} of {cell.method} under protocol "
-        f"{cell.protocol}; the board leaves it out, `harness run` makes it anew"
-        for entry, cell in versions
-    ]
-    return Outcome(differences, [printable(note) for note in notes])
+    differences += [line for path in texts for line in _other_files(path, entries)]
+    differences += [line for path, text in texts.items() for line in _differing_lines(path, text)]
+    return Outcome(differences, [printable(note) for note in _not_taken(entries, rules)])
+
+
+def _not_taken(entries: Sequence[Entry], rules: Rules) -> Iterator[str]:
+    """Names records that the board leaves out, and those that share a cell with another."""
+    outdated = superseded([entry.record for entry in entries], rules.is_stale)
+    groups: dict[tuple[Setting, str, str], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        record = entry.record
+        if record.key in outdated:
+            yield (
+                f"older version: {entry.path} was made by {outdated[record.key]}; the board leaves it out, "
+                "`harness run` makes it anew"
+            )
+        else:
+            content = hashing.of_json([record.cell.method, record.cell.adapter])
+            groups[setting_of(record), content, f"{record.cell.scenario}, seed {record.cell.seed}"].append(entry)
+    for same in groups.values():
+        paths = {entry.record.key: entry.path for entry in same}
+        (one,), more = one_per_cell([entry.record for entry in same])
+        for record in more:
+            yield f"second record: {paths[record.key]} is of the same cell as {paths[one.key]}, which the board takes"
 
 
 def _edited_figures(entry: Entry) -> Iterator[str]:
@@ -102,5 +118,9 @@ def _differing_lines(path: Path, wanted: str) -> Iterator[str]:
         yield f"{path} is missing"
         return
     there = path.read_text(encoding="utf-8", errors="replace")
-    lines = difflib.unified_diff(there.splitlines(), wanted.splitlines(), str(path), "regenerated", lineterm="", n=0)
-    yield from (printable(line) for line in lines)
+    diff = difflib.unified_diff(there.splitlines(), wanted.splitlines(), str(path), "regenerated", lineterm="", n=0)
+    lines = [printable(line) for line in diff]
+    if path.suffix == ".json" and lines:  # its figures are those of the page, and its lines many
+        yield f"{path} differs from what the records give in {sum(line[:1] in '+-' for line in lines[2:])} lines"
+    else:
+        yield from lines

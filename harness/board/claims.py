@@ -13,7 +13,8 @@ def sentence(claim: Claim) -> str:
         return f"{start}."
     if step.difference is None:
         return f"{start}: {step.other} and {claim.method} share no cells on this board."
-    where = f"{step.seeds} seeds of {', '.join(claim.scenarios)}"
+    where = f"{step.seeds} seed{'s' if step.seeds > 1 else ''} of {', '.join(claim.scenarios)}"
+    where += f" ({'; '.join(claim.left_out)}: not counted)" if claim.left_out else ""
     gain = f"against {step.other} the score differs by {_signed(step.difference)} over {where}"
     if claim.verdict == "confirmed":
         return f"{start}: it beats {', '.join(c.other for c in claim.contrasts)}; {gain}."

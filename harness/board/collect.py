@@ -1,14 +1,16 @@
 """From records to the figures of a board."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
 from harness import hashing
-from harness.board import standings
-from harness.board.model import Board, Column
+from harness.board import standings, tables
+from harness.board.choice import expected, one_per_cell, place_of, superseded
+from harness.board.model import Board, Column, Place
+from harness.board.notes import gathered
 from harness.board.rows import make_row, scoring_records
 from harness.derived import own
 from harness.record import Record
@@ -46,11 +48,13 @@ class Rules:
         is_stale: whether a record was made by an older version of its method.
         ranks: whether a preset of that name ranks.
         contrasts: the methods that a method's claim is tested against.
+        robust: whether a method is registered as one that resists shortcuts, and so is no baseline.
     """
 
     is_stale: Callable[[Record], bool]
     ranks: Callable[[str], bool]
     contrasts: Callable[[str], tuple[str, ...]]
+    robust: Callable[[str], bool] = lambda method: False
 
 
 def boards(records: Iterable[Record], rules: Rules) -> list[Board]:
@@ -72,10 +76,10 @@ def _order(item: tuple[Setting, list[Record]]) -> str:
 
 
 def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
-    stale = [r for r in records if rules.is_stale(r)]
-    views = [r for r in records if AT in r.cell.scenario and not rules.is_stale(r)]
-    fresh = [r for r in records if AT not in r.cell.scenario and not rules.is_stale(r)]
-    expected = {(r.cell.scenario, r.cell.seed) for r in fresh}
+    outdated = superseded(records, rules.is_stale)
+    stale = [r for r in records if r.key in outdated]
+    views = [r for r in records if AT in r.cell.scenario and r.key not in outdated]
+    fresh = [r for r in records if AT not in r.cell.scenario and r.key not in outdated]
     scenarios = {r.cell.scenario: r.cell for r in fresh}
     columns = tuple(
         (name, env)
@@ -86,28 +90,35 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
     by_method: dict[str, list[Record]] = defaultdict(list)
     for record in fresh:
         by_method[shown[record.key]].append(record)
-    fallback = {(r.cell.scenario, r.cell.seed): r for r in by_method.get(FALLBACK, []) if r.result is not None}
+    places = expected(by_method) if by_method else set()
+    single = {name: one_per_cell(found) for name, found in by_method.items()}
+    fallback = {place_of(r): r for r in single.get(FALLBACK, ([], []))[0] if r.result is not None}
     rows = [
-        make_row(name, found, expected, fallback, columns, sum(s.cell.method == name for s in stale))
-        for name, found in by_method.items()
+        make_row(name, one, more, places, fallback, columns, sum(s.cell.method == name for s in stale))
+        for name, (one, more) in single.items()
     ]
     # A score over other cells compares with nothing, so that incomplete rows stand last.
     rows.sort(key=lambda row: (not row.complete, -(row.score.mean if row.score else -1), -(row.id or 0), row.method))
     ranked = rules.ranks(setting.preset)
-    scoring = {name: scoring_records(found, fallback) for name, found in by_method.items()}
+    scoring = {name: scoring_records(one, fallback, places) for name, (one, _) in single.items()}
+
+    def claims_some(method: str) -> bool:
+        return bool(rules.contrasts(method)) or rules.robust(method)
+
+    said = {note for r in fresh if r.result for note in r.result.notes}
     placed = standings.with_ranks(rows, scoring) if ranked else tuple(rows)
     return Board(
         **setting._asdict(),
         ranked=ranked,
-        seeds=tuple(sorted({seed for _, seed in expected})),
+        seeds=tuple(sorted({seed for _, seed in places})),
         scenarios={name: cell.shift for name, cell in sorted(scenarios.items())},
         columns=columns,
         rows=placed,
         probes=_probes(views),
         left_out=tuple(_left_out(fresh)),
-        notes=tuple(sorted({note for r in fresh if r.result for note in r.result.notes} | _stale_notes(stale))),
-        claims=standings.claims(scoring, rules.contrasts) if ranked else (),
-        robustness=standings.robustness(placed, rules.contrasts, FALLBACK) if ranked else None,
+        notes=(*gathered(said), *_stale_notes(stale, outdated), *_uncounted(single, places)),
+        claims=standings.claims(scoring, rules.contrasts, FALLBACK) if ranked else (),
+        robustness=standings.robustness(placed, claims_some, FALLBACK) if ranked else None,
         provenance=_provenance([*fresh, *views]),
     )
 
@@ -137,9 +148,16 @@ def _left_out(records: list[Record]) -> Iterable[str]:
         yield f"{scenario}/{env}: " + ", ".join(f"{n} {what}" for what, n in sorted(total.items()) if n)
 
 
-def _stale_notes(stale: list[Record]) -> set[str]:
-    counts = Counter((r.cell.method, r.cell.method_version) for r in stale)
-    return {f"{n} stale records of {method}, version {version}" for (method, version), n in counts.items()}
+def _stale_notes(stale: list[Record], outdated: Mapping[str, str]) -> Iterable[str]:
+    counts = Counter(outdated[r.key] for r in stale)
+    return sorted(f"{n} stale record{'s' if n > 1 else ''}, made by {made_by}" for made_by, n in counts.items())
+
+
+def _uncounted(single: Mapping[str, tuple[list[Record], list[Record]]], places: set[Place]) -> Iterable[str]:
+    """One line per method with cells that half of the methods lack: they are shown, and count in no score."""
+    for name, (one, _) in sorted(single.items()):
+        if extra := sorted({place_of(r) for r in one} - places):
+            yield f"{name}: cells that half of the methods lack count in no score: {tables.joined(extra)}"
 
 
 def shown_names(records: list[Record]) -> dict[str, str]:

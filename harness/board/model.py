@@ -10,6 +10,7 @@ from harness.statistics.intervals import Interval
 from harness.statistics.robustness import Robustness
 
 Column = tuple[str, str]  # scenario and environment
+Place = tuple[str, int]  # scenario and seed
 Track = Literal["free", "groups", "span", "fixed"]
 TRACKS: Mapping[Track, str] = {
     "free": "learn from payloads and labels, and from descriptions where there are",
@@ -49,13 +50,15 @@ class Row:
         letters: methods of a track that share one cannot be told apart; empty where the method is not ranked.
         score: mean over seeds of the score, with its interval; None where no scored environment was reached.
         bootstrap: percentile interval of the score by the crossed bootstrap, on boards that rank.
-        id: mean macro-F1 in ``id`` environments.
+        id: macro-F1 in the ``id`` environments, with the weights that their scenarios have in the score.
         worst: lowest mean macro-F1 over scored environments, and its ``scenario/environment``.
         worst_group: lowest accuracy over classes in scored environments, on boards that rank.
-        figures: mean over seeds of every metric, by (scenario, environment); derived environments included.
+        calibration: mean expected calibration error in ``id`` and in scored environments.
+        figures: mean over seeds of every metric, by (scenario, environment), without failed cells; derived
+            environments and cells that few methods have included.
         curve: expected best validation macro-F1 of 1, 2 … random trials, mean over cells; empty where there are none.
         failed: reason by scenario and seed of each failed cell.
-        missing: scenarios and seeds without a record, or failed without a fallback.
+        missing: expected cells without a record, or failed without a fallback.
     """
 
     method: str
@@ -73,11 +76,12 @@ class Row:
     id: float | None
     worst: tuple[float, str] | None
     worst_group: WorstGroup | None
+    calibration: tuple[float | None, float | None]
     figures: Mapping[Column, Mapping[str, float]]
     curve: tuple[float, ...]
     spent: Spent
-    failed: Mapping[str, str]
-    missing: tuple[str, ...]
+    failed: Mapping[Place, str]
+    missing: tuple[Place, ...]
     not_applicable: int
     stale: int
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.board.claims import sentence
-from harness.board.model import Board, Row
+from harness.board.model import Board, Place, Row
 from harness.statistics.contrasts import Claim
 from harness.statistics.intervals import Interval
 
@@ -69,17 +69,22 @@ def _row(row: Row, board: Board) -> dict[str, Any]:
         "score_bootstrap": None if row.bootstrap is None else list(row.bootstrap),
         "worst_environment": None if row.worst is None else {"name": row.worst[1], "macro_f1": row.worst[0]},
         "worst_group": None if row.worst_group is None else row.worst_group._asdict(),
+        "calibration_error": {"id": row.calibration[0], "shifted": row.calibration[1]},
         "id": row.id,
         "gap": row.gap,
         "effective_robustness": effective,
         "environments": environments,
         "validation_curve": list(row.curve),
         "spent": asdict(row.spent),
-        "failed": dict(row.failed),
-        "missing": list(row.missing),
+        "failed": {_cell(place): reason for place, reason in row.failed.items()},
+        "missing": [_cell(place) for place in row.missing],
         "not_applicable": row.not_applicable,
         "stale": row.stale,
     }
+
+
+def _cell(place: Place) -> str:
+    return f"{place[0]}, seed {place[1]}"
 
 
 def _claim(claim: Claim) -> dict[str, Any]:
@@ -88,6 +93,7 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "verdict": claim.verdict,
         "sentence": sentence(claim),
         "scenarios": list(claim.scenarios),
+        "left_out": list(claim.left_out),
         "contrasts": [
             {
                 **asdict(step),

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 HEADER = """# Leaderboard
 
-Regenerated from `results/official/` by `harness leaderboard`; do not edit. Score: mean over shift types, scenarios and
-shifted environments of macro-F1, ± its 95 % interval over folds of disjoint CVEs. Rank: within the track, with its
-95 % interval by the bootstrap. Alike: methods that share a letter cannot be told apart. ID: macro-F1 where nothing
-shifts. Flip / follow: how often one flipped cue changes a prediction, and how much more often the cue's class is then
-named. Worst suite: macro-F1 with the worst of each payload's perturbations. Train s, shared s: compute time of a cell.
-[What it all means](docs/leaderboard.md).
+Made from records by `harness leaderboard`; do not edit. Score: mean over shift types, scenarios and shifted
+environments of macro-F1, ± its 95 % interval over folds of disjoint CVEs. Rank: within the track, with its 95 %
+interval by the bootstrap. Alike: methods that share a letter were not told apart (paired t-tests over the seeds,
+corrected by Holm; few seeds tell little apart). ID: macro-F1 where nothing shifts, weighed as the score is. Flip /
+follow: how often one flipped cue changes a prediction, and how much more often the cue's class is then named; a
+method that learns nothing has none. Worst suite: macro-F1 with the worst of each payload's perturbations. Trials:
+over all cells. Train s, shared s: compute time of a cell. [What it all means](docs/leaderboard.md).
 """
 
 

@@ -4,18 +4,19 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from harness.board.model import Column, Row, Spent, track_of
+from harness.board.choice import place_of
+from harness.board.model import Column, Place, Row, Spent, track_of
+from harness.derived import own
 from harness.record import Record
 from harness.splits import FOLDS
 from harness.statistics.curves import expected_best
 from harness.statistics.intervals import t_interval
 
-Place = tuple[str, int]  # scenario and seed
-
 
 def make_row(
     name: str,
     records: Sequence[Record],
+    more: Sequence[Record],
     expected: set[Place],
     fallback: Mapping[Place, Record],
     columns: Sequence[Column],
@@ -25,25 +26,27 @@ def make_row(
 
     Args:
         name: what the board calls it.
-        records: all of the method, at least one; none stale.
-        expected: the cells that the board has of any method.
+        records: of the method, one per cell, at least one; none stale.
+        more: of the same cells, with other derived environments.
+        expected: the cells that its score is taken over.
         fallback: done records whose score a failed cell takes, by cell.
         columns: the scenarios' own environments.
         stale: how many stale records there are of the method.
     """
     cell = records[0].cell
     tags = tuple(sorted(cell.tags))
-    scoring = scoring_records(records, fallback)
-    by_seed = {
-        seed: value
-        for seed in sorted({seed for _, seed in expected})
-        if (value := score({place[0]: r for place, r in scoring.items() if place[1] == seed})) is not None
-    }
-    figures = _mean_figures([r for r in records if r.result])
-    scored = {(r.cell.scenario, env) for r in records for env in r.cell.scored}
-    means = {column: figures[column]["macro_f1"] for column in columns if column in figures}
-    ids = [value for column, value in means.items() if column[1] == "id"]
-    not_applicable = {(r.cell.scenario, r.cell.seed) for r in records if r.status == "not-applicable"}
+    scoring = scoring_records(records, fallback, expected)
+    seeds = [
+        {place[0]: r for place, r in scoring.items() if place[1] == seed}
+        for seed in sorted({seed for _, seed in scoring})
+    ]
+    scores = [(next(iter(cells.values())).cell.seed, score(cells)) for cells in seeds]
+    by_seed = {seed: value for seed, value in scores if value is not None}
+    ids = [value for cells in seeds if (value := in_distribution(cells)) is not None]
+    scored = {(r.cell.scenario, env) for r in scoring.values() for env in r.cell.scored}
+    counted = _mean_figures(list(scoring.values()), ())
+    figures = _mean_figures(records, more)
+    not_applicable = {place_of(r) for r in records if r.status == "not-applicable"}
     missing = sorted(expected - set(scoring) - not_applicable)
     why = "not applicable" if not_applicable else "missing cells" if missing else ""
     return Row(
@@ -60,25 +63,30 @@ def make_row(
         by_seed=by_seed,
         bootstrap=None,
         id=fmean(ids) if ids else None,
-        worst=min(((value, "/".join(column)) for column, value in means.items() if column in scored), default=None),
+        worst=min(((counted[c]["macro_f1"], "/".join(c)) for c in columns if c in scored), default=None),
         worst_group=None,
+        calibration=(
+            _mean_of(figures, "calibration_error", [c for c in columns if c[1] == "id"]),
+            _mean_of(figures, "calibration_error", [c for c in columns if c in scored]),
+        ),
         figures=figures,
         curve=_curve(records),
         spent=_spent(records),
-        failed={
-            f"{r.cell.scenario}, seed {r.cell.seed}": r.failure.reason
-            for r in records
-            if r.status == "failed" and r.failure
-        },
-        missing=tuple(f"{scenario}, seed {seed}" for scenario, seed in missing),
+        failed={place_of(r): r.failure.reason for r in records if r.status == "failed" and r.failure},
+        missing=tuple(missing),
         not_applicable=len(not_applicable),
         stale=stale,
     )
 
 
-def scoring_records(records: Sequence[Record], fallback: Mapping[Place, Record]) -> dict[Place, Record]:
-    """Returns the record whose figures count in each cell: the method's own, the fallback's where it failed."""
-    found = {(r.cell.scenario, r.cell.seed): r for r in records if r.status != "not-applicable"}
+def scoring_records(
+    records: Sequence[Record], fallback: Mapping[Place, Record], expected: set[Place]
+) -> dict[Place, Record]:
+    """Returns the record whose figures count in each expected cell: the method's own, the fallback's where it failed.
+
+    Records are one per cell.
+    """
+    found = {place_of(r): r for r in records if r.status != "not-applicable" and place_of(r) in expected}
     chosen = {place: r if r.result else fallback.get(place) for place, r in found.items()}
     return {place: record for place, record in chosen.items() if record is not None}
 
@@ -109,10 +117,40 @@ def score(by_scenario: Mapping[str, Record]) -> float | None:
     return sum(share * found[scenario][env]["macro_f1"] for (scenario, env), share in parts.items())
 
 
-def _mean_figures(records: Sequence[Record]) -> dict[Column, dict[str, float]]:
+def in_distribution(by_scenario: Mapping[str, Record]) -> float | None:
+    """Returns macro-F1 in ``id`` of one seed, with the weights that scenarios have in the score.
+
+    Where no scenario is scored they weigh alike. None where there is no such environment.
+    """
+    weights: dict[str, float] = defaultdict(float)
+    for (scenario, _), share in shares(by_scenario).items():
+        weights[scenario] += share
+    found = {
+        name: record.result.metrics["id"]["macro_f1"]
+        for name, record in by_scenario.items()
+        if record.result and "id" in record.result.metrics
+    }
+    weighed = {name: weights[name] for name in found if name in weights} or dict.fromkeys(found, 1.0)
+    total = sum(weighed.values())
+    return sum(weight * found[name] for name, weight in weighed.items()) / total if total else None
+
+
+def _mean_of(figures: Mapping[Column, Mapping[str, float]], metric: str, columns: Sequence[Column]) -> float | None:
+    found = [figures[column][metric] for column in columns if metric in figures.get(column, {})]
+    return fmean(found) if found else None
+
+
+def _mean_figures(records: Sequence[Record], more: Sequence[Record]) -> dict[Column, dict[str, float]]:
+    """Means over seeds; of a second record of a cell only derived environments that the first one lacks."""
     found: dict[Column, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for record in records:
-        for env, figures in (record.result.metrics if record.result else {}).items():
+    there: set[tuple[Place, str]] = set()
+    for number, record in enumerate((*records, *more)):
+        metrics = record.result.metrics if record.result else {}
+        known = own(record.cell.environments) if number >= len(records) else ()
+        for env, figures in metrics.items():
+            if env in known or (place_of(record), env) in there:
+                continue
+            there.add((place_of(record), env))
             for metric, value in figures.items():
                 found[record.cell.scenario, env][metric].append(value)
     return {column: {metric: fmean(v) for metric, v in metrics.items()} for column, metrics in found.items()}

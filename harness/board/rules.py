@@ -25,4 +25,10 @@ def contrasts(method: str) -> tuple[str, ...]:
     return known.contrasts if known else ()
 
 
-RULES = Rules(is_stale, ranks, contrasts)
+def robust(method: str) -> bool:
+    """Whether a method is registered as one that resists shortcuts."""
+    known = registry.methods().get(method)
+    return known is not None and known.robust
+
+
+RULES = Rules(is_stale, ranks, contrasts, robust)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from harness import recount
-from harness.board.model import TRACKS, Row
-from harness.board.rows import Place, score, shares
+from harness.board.model import TRACKS, Place, Row
+from harness.board.rows import score, shares
 from harness.errors import UserError
 from harness.record import Record
 from harness.splits import FOLDS
@@ -88,35 +88,54 @@ def _counts(record: Record, env: str, codes: Mapping[str, int]) -> Counts:
     return Counts(code[table[:, 0]], table[:, 1], table[:, 2], table[:, 4])
 
 
-def claims(scoring: Scoring, contrasts: Callable[[str], tuple[str, ...]]) -> tuple[Claim, ...]:
-    """Judges the claims of the board's methods, each by the score over the cells that it and its contrasts share."""
+def claims(scoring: Scoring, contrasts: Callable[[str], tuple[str, ...]], floor: str) -> tuple[Claim, ...]:
+    """Judges the claims of the board's methods, each by the score over the cells that it and its contrasts share.
+
+    A cell in which the method itself failed counts as the floor's; one in which a contrast failed does not count, for
+    nothing is beaten by its failing.
+    """
     named = ((method, contrasts(method)) for method in sorted(scoring))
-    return tuple(_claim(method, others, scoring) for method, others in named if others)
+    return tuple(_claim(method, others, scoring, floor) for method, others in named if others)
 
 
-def _claim(method: str, others: tuple[str, ...], scoring: Scoring) -> Claim:
+def _claim(method: str, others: tuple[str, ...], scoring: Scoring, floor: str) -> Claim:
     there = [name for name in (method, *others) if scoring.get(name)]
-    scored = ({place for place, record in scoring[name].items() if record.cell.scored} for name in there)
-    shared = set.intersection(*scored) if there else set()
+    scored = {name: {place for place, r in scoring[name].items() if r.cell.scored} for name in there}
+    failed = {
+        (name, place)
+        for name in there
+        if name not in (method, floor)
+        for place in scored[name]
+        if scoring[name][place].cell.method == floor
+    }
+    shared = (set.intersection(*scored.values()) if there else set()) - {place for _, place in failed}
     scenarios = sorted({scenario for scenario, _ in shared})
     seeds = [n for n in sorted({seed for _, seed in shared}) if all((name, n) in shared for name in scenarios)]
-    scores = {}
-    for name in there:
-        found = {n: score({scenario: scoring[name][scenario, n] for scenario in scenarios}) for n in seeds}
-        scores[name] = {n: value for n, value in found.items() if value is not None}
-    return judge(method, others, scores, FOLDS, tuple(scenarios))
+    scores = {
+        name: {n: score({scenario: scoring[name][scenario, n] for scenario in scenarios}) or 0.0 for n in seeds}
+        for name in there
+    }
+    left_out = tuple(f"{name} failed on {scenario}, seed {seed}" for name, (scenario, seed) in sorted(failed))
+    return judge(method, others, scores, FOLDS, tuple(scenarios), left_out)
 
 
-def robustness(rows: Sequence[Row], contrasts: Callable[[str], tuple[str, ...]], floor: str) -> Robustness:
+def robustness(rows: Sequence[Row], claims_some: Callable[[str], bool], floor: str) -> Robustness:
     """Measures rows against the line of the baselines.
 
-    A baseline claims no robustness: it is ranked, handed payloads and labels alone (no tag), and its registration
-    names no contrasts. The floor that failed cells fall back to is none either: it does not learn.
+    A baseline claims no robustness: it is ranked, handed payloads and labels alone (no tag), its registration neither
+    says that it resists shortcuts nor names contrasts, and none of its cells failed. The floor that failed cells fall
+    back to is none either: it does not learn.
+
+    Args:
+        rows: of the board.
+        claims_some: whether a method's registration claims something.
+        floor: the method that failed cells fall back to.
     """
     points = {row.method: (row.id, row.score.mean) for row in rows if row.complete and row.id and row.score}
     baselines = {
         row.method
         for row in rows
-        if row.kind == "ranked" and not row.tags and not contrasts(row.method) and row.method != floor
+        if row.kind == "ranked" and not row.tags and not row.failed and row.method != floor
+        if not claims_some(row.method)
     }
     return effective_robustness({name: point for name, point in points.items() if name != floor}, frozenset(baselines))

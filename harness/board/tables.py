@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.board.model import TRACKS, Board, Row, Track
+from harness.board.model import TRACKS, Board, Column, Place, Row, Track
 from harness.metrics import area_under_time
 from harness.scenario import SEEN, UNSEEN
 from harness.statistics.intervals import Interval
@@ -25,7 +25,8 @@ def with_interval(value: Interval | None) -> str:
 
 
 def _bounds(bounds: tuple[float, float] | None) -> str:
-    return NONE if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+    """Bounds of a share, cut where no share can be: a mean of few folds has an interval that knows no bounds."""
+    return NONE if bounds is None else f"{max(bounds[0], 0):.3f} to {min(bounds[1], 1):.3f}"
 
 
 def headlines(board: Board) -> Iterator[Table]:
@@ -108,12 +109,12 @@ def _cells(row: Row) -> str:
 
 
 def spread(board: Board) -> Iterator[Table]:
-    """Yields the table of what else the statistics say, on a board that ranks."""
-    if not board.ranked:
+    """Yields the table of what else the statistics say, on a board that ranks and where a scenario is scored."""
+    if not board.ranked or not any(row.score for row in board.rows):
         return
     effective = board.robustness.effective if board.robustness else {}
     header = ["method", "score, 95 % over folds", "score, 95 % by bootstrap", "worst group", "its 95 %"]
-    header += ["effective robustness"]
+    header += ["calibration error, ID / shifted", "effective robustness"]
     lines = [
         [
             row.method,
@@ -121,11 +122,12 @@ def spread(board: Board) -> Iterator[Table]:
             _bounds(row.bootstrap),
             NONE if row.worst_group is None else f"{figure(row.worst_group.accuracy)} ({row.worst_group.name})",
             NONE if row.worst_group is None else _bounds((row.worst_group.low, row.worst_group.high)),
+            " / ".join(map(figure, row.calibration)),
             f"{effective[row.method]:+.3f}" if row.method in effective else NONE,
         ]
         for row in board.rows
     ]
-    yield "Intervals, worst group, effective robustness", header, lines
+    yield "Intervals, worst group, calibration, effective robustness", header, lines
 
 
 def scenarios(board: Board) -> Iterator[Table]:
@@ -154,15 +156,24 @@ def _zero_shot(board: Board, name: str) -> tuple[list[str], list[list[str]]]:
 
 def _by_environment(board: Board, names: Sequence[str], prefix: bool = False) -> tuple[list[str], list[list[str]]]:
     columns = [column for column in board.columns if column[0] in names]
-    windows = [column for column in columns if column[1].startswith("test.")]
+    windows = [found for name in names if len(found := _windows(board, name)) > 1]
     header = ["method", *("/".join(column) if prefix else column[1] for column in columns)]
-    header += ["area under time"] if len(windows) > 1 else []
-    lines = []
-    for row in board.rows:
-        over_time = [value for c in windows if (value := row.figure(c)) is not None]
-        area = [figure(area_under_time(over_time) if len(over_time) == len(windows) else None)] if windows else []
-        lines.append([row.method, *(figure(row.figure(c)) for c in columns), *area])
+    header += [f"{found[0][0]}/area under time" if prefix else "area under time" for found in windows]
+    lines = [
+        [row.method, *(figure(row.figure(c)) for c in columns), *(figure(_area(row, found)) for found in windows)]
+        for row in board.rows
+    ]
     return header, lines
+
+
+def _windows(board: Board, name: str) -> list[Column]:
+    """The windows of time that a scenario tests in, in their order."""
+    return [c for c in board.columns if c[0] == name and board.scenarios[name] == "temporal" and c[1][:5] == "test."]
+
+
+def _area(row: Row, windows: Sequence[Column]) -> float | None:
+    over_time = [value for column in windows if (value := row.figure(column)) is not None]
+    return area_under_time(over_time) if len(over_time) == len(windows) else None
 
 
 def curves(board: Board) -> Iterator[Table]:
@@ -184,14 +195,14 @@ def remarks(board: Board) -> Iterator[tuple[str, list[str]]]:
     yield "Failed cells (they score as `majority`)", list(failures(board))
     yield "Missing cells", list(missing(board))
     yield "Perturbed and excised rows", list(board.left_out)
-    yield "Left out", list(notes(board))
+    yield "Notes", list(notes(board))
 
 
 def missing(board: Board) -> Iterator[str]:
     """Yields one line per method with cells that the board has of others and not of it."""
     for row in board.rows:
         if row.missing:
-            yield f"{row.method}: {_joined(row.missing)}"
+            yield f"{row.method}: {joined(row.missing)}"
 
 
 def notes(board: Board) -> Iterator[str]:
@@ -204,19 +215,18 @@ def notes(board: Board) -> Iterator[str]:
 def failures(board: Board) -> Iterator[str]:
     """Yields one line per method and reason of failure, with the cells."""
     for row in board.rows:
-        places: dict[str, list[str]] = {}
+        places: dict[str, list[Place]] = {}
         for place, reason in sorted(row.failed.items()):
             places.setdefault(reason, []).append(place)
         for reason, where in places.items():
-            yield f"{row.method} on {_joined(where)}: {reason}"
+            yield f"{row.method} on {joined(where)}: {reason}"
 
 
-def _joined(places: Iterable[str]) -> str:
-    """Seeds of one scenario after each other: "iid, seeds 0, 1; cve-disjoint, seed 2"."""
+def joined(places: Iterable[Place]) -> str:
+    """Returns seeds of one scenario after each other: "iid, seeds 0, 1; cve-disjoint, seed 2"."""
     seeds: dict[str, list[str]] = {}
-    for place in places:
-        scenario, _, seed = place.rpartition(", seed ")
-        seeds.setdefault(scenario, []).append(seed)
+    for scenario, seed in places:
+        seeds.setdefault(scenario, []).append(str(seed))
     return "; ".join(f"{name}, seed{'s' if len(s) > 1 else ''} {', '.join(s)}" for name, s in seeds.items())
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import seeds
-from harness.corpus import Corpus
+from harness.corpus import NAMED, Corpus, name_key
 from harness.scenario import Rows, Sizes
 
 FOLDS = 6
@@ -93,7 +93,19 @@ def link(corpus: Corpus, groups: Sequence[str]) -> tuple[Rows, Rows]:
     core = corpus.codes("core")[0] if corpus.has("core") else _distinct_payloads(corpus)
     if corpus.has("cluster"):
         core = components([core, corpus.codes("cluster")[0]])
-    return components([corpus.codes(column)[0] for column in groups] or [core]), core
+    return components([_linking(corpus, column) for column in groups] or [core]), core
+
+
+def _linking(corpus: Corpus, column: str) -> Rows:
+    """Codes of a column, those of vendors and products the same for all spellings of one name; -1 where missing."""
+    codes, values = corpus.codes(column)
+    if column not in NAMED:
+        return codes
+    names = [name_key(value) for value in values]
+    place = {name: code for code, name in enumerate(sorted({name for name in names if name}))}
+    merged = np.array([*(place[name] if name else -1 for name in names), -1], dtype=np.int64)
+    linked: Rows = merged[codes]  # the last entry is for rows without a value
+    return linked
 
 
 def make_folds(corpus: Corpus, groups: Sequence[str], seed: int, strata: Sequence[Rows] = ()) -> Folds:
@@ -152,14 +164,15 @@ def _half_of_cores(unit: Rows, core: Rows, rng: np.random.Generator) -> Mask:
 
 
 def finish(folds: Folds, sizes: Sizes, *, pool: Mask, id_rows: Mask, test: Mask) -> Parts:
-    """Keeps tested cores out of the pool, draws validation by core, and cuts every part to its size."""
+    """Keeps tested cores out of the pool, draws a fifth of it by core for validation, and thins every part to its size.
+
+    Thinned by row, each class in its share, so that a part of few rows holds as many attacks as it can.
+    """
     rng = seeds.generator(folds.seed, "split", (1,))
     held_out = np.union1d(folds.core[id_rows], folds.core[test])
     pool = pool & ~np.isin(folds.core, held_out)
     total = np.flatnonzero(pool)
     wanted = round(len(total) * VALIDATION_SHARE)
-    if sizes.validation is not None:
-        wanted = min(wanted, sizes.validation)
     cores = rng.permutation(np.unique(folds.core[total]))
     position = np.searchsorted(np.sort(cores), folds.core[total])
     rank = np.argsort(cores)[position]  # place of each row's core in the random order
@@ -167,17 +180,34 @@ def finish(folds: Folds, sizes: Sizes, *, pool: Mask, id_rows: Mask, test: Mask)
     fits = per_core <= wanted  # a larger core would end the draw wherever it comes
     for_validation = fits & (np.cumsum(per_core * fits) <= wanted)
     is_validation = for_validation[rank]
-    test_rows = sample(np.flatnonzero(test), sizes.test, seeds.generator(folds.seed, "split", (2,)))
+
+    def drawn(rows: Rows, most: int | None, rng: np.random.Generator) -> Rows:
+        return sample(rows, most, folds.labels, rng)
+
+    test_rows = drawn(np.flatnonzero(test), sizes.test, seeds.generator(folds.seed, "split", (2,)))
     return Parts(
-        train=sample(total[~is_validation], sizes.train, rng),
-        validation=total[is_validation],
-        id=test_rows if id_rows is test else sample(np.flatnonzero(id_rows), sizes.test, rng),
+        train=drawn(total[~is_validation], sizes.train, rng),
+        validation=drawn(total[is_validation], sizes.validation, seeds.generator(folds.seed, "split", (6,))),
+        id=test_rows if id_rows is test else drawn(np.flatnonzero(id_rows), sizes.test, rng),
         test=test_rows,
     )
 
 
-def sample(rows: Rows, most: int | None, rng: np.random.Generator) -> Rows:
-    """Returns at most so many of the rows, drawn at random, in ascending order."""
+def sample(rows: Rows, most: int | None, labels: Rows, rng: np.random.Generator) -> Rows:
+    """Returns at most so many of the rows, drawn at random, each class in its share, in ascending order.
+
+    Args:
+        rows: row ids, int64 (n,).
+        most: how many; None is no bound.
+        labels: class of every row of the corpus.
+        rng: of the draw.
+    """
     if most is None or len(rows) <= most:
         return rows
-    return np.sort(rng.choice(rows, most, replace=False))
+    shuffled = rng.permutation(rows)
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels[by_class])
+    counts = counts[counts > 0]
+    rank = np.arange(len(by_class)) - np.repeat(np.cumsum(counts) - counts, counts)
+    place = (rank + 0.5) / np.repeat(counts, counts)  # the first rows by place hold every class in its share
+    return np.sort(by_class[np.argsort(place, kind="stable")[:most]])

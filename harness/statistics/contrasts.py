@@ -20,7 +20,7 @@ class Contrast:
         difference: of the score, ours minus theirs, over seeds that both have; None where there is none.
         seeds: how many those are.
         detectable: the difference that would have been found with 80 % power.
-        sign_flip_p: exact, beside the first step only.
+        sign_flip_p: exact, beside the first step only, and of no more seeds than there are folds.
         posterior: a second view, by the Bayesian correlated t-test.
         held: the lower bound is above zero; None where the step was not reached or has no figures.
     """
@@ -40,9 +40,10 @@ class Claim:
 
     Attributes:
         verdict: confirmed where every contrast held; refuted where at the first that did not, a gain of `MARGIN` is
-            outside the interval; else undecided; not tested where the first contrast has no figures.
+            outside the interval; else undecided; not tested where the first contrast shares fewer than two seeds.
         decided_by: the contrast that the verdict hangs on.
         scenarios: over which the scores were taken.
+        left_out: cells that are not among them since a contrast failed there, in words.
     """
 
     method: str
@@ -50,6 +51,7 @@ class Claim:
     contrasts: tuple[Contrast, ...]
     decided_by: Contrast | None
     scenarios: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def judge(
@@ -58,6 +60,7 @@ def judge(
     scores: Mapping[str, Mapping[int, float]],
     folds: int,
     scenarios: tuple[str, ...] = (),
+    left_out: tuple[str, ...] = (),
 ) -> Claim:
     """Tests a method against its contrasts in their order.
 
@@ -67,6 +70,7 @@ def judge(
         scores: score by seed, by method; methods without one are not in it.
         folds: disjoint parts of the units that seeds test.
         scenarios: of the scores, to be named.
+        left_out: see `Claim`.
     """
     steps: list[Contrast] = []
     reached = True
@@ -75,7 +79,7 @@ def judge(
         steps.append(step)
         reached = step.held is True
     verdict, decided_by = _verdict(steps)
-    return Claim(method, verdict, tuple(steps), decided_by, scenarios)
+    return Claim(method, verdict, tuple(steps), decided_by, scenarios, left_out)
 
 
 def _contrast(
@@ -91,7 +95,7 @@ def _contrast(
         difference=difference,
         seeds=len(seeds),
         detectable=detectable([x - y for x, y in zip(a, b, strict=True)], folds),
-        sign_flip_p=sign_flip_p(a, b) if first else None,
+        sign_flip_p=sign_flip_p(a, b) if first and len(seeds) <= folds else None,  # the folds come again
         posterior=correlated_t(a, b, folds, MARGIN),
         held=difference.low > 0 if reached and len(seeds) > 1 else None,
     )

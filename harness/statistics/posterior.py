@@ -20,8 +20,8 @@ class Posterior(NamedTuple):
 def correlated_t(ours: Sequence[float], theirs: Sequence[float], folds: int, margin: float) -> Posterior | None:
     """Returns the posterior of the mean paired difference under a flat prior.
 
-    A Student-t with n - 1 degrees of freedom whose scale is widened for training sets that overlap: the correlation of
-    two folds is taken as the share of a fold, 1 / folds (Nadeau and Bengio 2003).
+    A Student-t with n - 1 degrees of freedom, n being no more than the folds. Its scale is widened for training sets
+    that overlap: the correlation of two folds is taken as the share of a fold, 1 / folds (Nadeau and Bengio 2003).
 
     Args:
         ours, theirs: one score per seed.
@@ -42,6 +42,7 @@ def correlated_t(ours: Sequence[float], theirs: Sequence[float], folds: int, mar
     if variance == 0:
         return None
     correlation = 1 / folds
-    scale = math.sqrt((1 / n + correlation / (1 - correlation)) * variance)
-    below, above = (float(stdtr(n - 1, (bound - mean) / scale)) for bound in (-margin, margin))
+    apart = min(n, folds)  # seeds beyond the folds test no new units
+    scale = math.sqrt((1 / apart + correlation / (1 - correlation)) * variance)
+    below, above = (float(stdtr(apart - 1, (bound - mean) / scale)) for bound in (-margin, margin))
     return Posterior(below, above - below, 1 - above)

@@ -8,6 +8,7 @@ import pytest
 
 from harness.board.collect import FALLBACK, Rules, boards
 from harness.board.model import Board
+from harness.board.notes import gathered
 from harness.board.plain import to_json
 from harness.board.render import markdown, terminal_lines, terminal_tables
 from harness.escape import in_markdown, printable
@@ -68,7 +69,7 @@ def test_a_failed_cell_takes_the_floors_counts_and_a_missing_one_unranks(plain_r
     assert rows["third"].by_seed[2] < whole["third"].by_seed[2] - 0.1
     assert rows["third"].rank is not None
     lacking = {row.method: row for row in board_of(kept).rows}["third"]
-    assert (lacking.rank, lacking.missing) == (None, ("cve-disjoint, seed 2",))
+    assert (lacking.rank, lacking.missing) == (None, (("cve-disjoint", 2),))
     assert "third: cve-disjoint, seed 2" in markdown([board_of(kept)])
 
 
@@ -96,6 +97,92 @@ def test_a_claim_is_judged_where_all_its_methods_have_cells(plain_records: list[
     assert "of its cells" in markdown([board])
 
 
+def test_a_contrast_that_failed_is_not_beaten(plain_records: list[Record]) -> None:
+    def failed(*seeds: int) -> Board:
+        places = {("cve-disjoint", seed) for seed in seeds}
+        kept = [r for r in plain_records if r.cell.method != "second" or (r.cell.scenario, r.cell.seed) not in places]
+        broken = [record("second", *place, 0, failure="RuntimeError: no") for place in sorted(places)]
+        return board_of([*kept, *broken], {"best": ("second",)})
+
+    (claim,) = failed(4, 5).claims
+    assert claim.verdict != "confirmed"
+    assert (claim.contrasts[0].seeds, claim.scenarios) == (4, ("cve-disjoint", "planted-95"))
+    assert "second failed on cve-disjoint, seed 4; second failed on" in markdown([failed(4, 5)])
+    (everywhere,) = failed(*range(6)).claims
+    assert everywhere.scenarios == ("planted-95",)
+    own = record("best", "cve-disjoint", 1, 0, failure="RuntimeError: no")
+    kept = [r for r in plain_records if (r.cell.method, r.cell.scenario, r.cell.seed) != ("best", "cve-disjoint", 1)]
+    (claim,) = board_of([*kept, own], {"best": ("second",)}).claims
+    assert claim.contrasts[0].difference is not None
+    assert claim.contrasts[0].difference.mean < -0.03  # its own failure counts
+
+
+def test_records_of_an_older_draw_are_left_out_and_named(plain_records: list[Record]) -> None:
+    newer = records({"best": 0.1}, scenario_version=2)
+    newer = [r.model_copy(update={"key": f"{i:064x}"}) for i, r in enumerate(newer)]
+    board = board_of([*plain_records, *newer])
+    assert [row.method for row in board.rows] == ["best"]
+    assert board.rows[0].score is not None
+    assert board.rows[0].score.mean < 0.3
+    assert "6 stale records, made by version 1 of iid or of its environments" not in board.notes  # of five methods
+    assert "30 stale records, made by version 1 of iid or of its environments" in board.notes
+
+
+def test_a_second_record_of_a_cell_adds_its_derived_tests_and_nothing_else(plain_records: list[Record]) -> None:
+    (plain,) = (r for r in plain_records if (r.cell.method, r.cell.scenario, r.cell.seed) == ("best", "iid", 0))
+    assert plain.result is not None
+    cell = plain.cell.model_copy(update={"environments": {**plain.cell.environments, "perturbed.encoding": 1}})
+    figures = {"id": {"macro_f1": 0.0, "rows": 1.0}, "perturbed.encoding": {"macro_f1": 0.5, "rows": 1.0}}
+    result = plain.result.model_copy(update={"metrics": {**figures, "id": plain.result.metrics["id"]}})
+    more = plain.model_copy(update={"cell": cell, "result": result, "key": "f" * 64})
+    one, two = board_of(plain_records).rows[0], board_of([*plain_records, more]).rows[0]
+    assert two.figure(("iid", "perturbed.encoding")) == 0.5
+    assert (two.id, two.score, two.spent.trials, two.worst) == (one.id, one.score, one.spent.trials, one.worst)
+
+
+def test_a_cell_that_few_methods_have_unranks_none_and_counts_in_no_score(plain_records: list[Record]) -> None:
+    extra = record("best", "iid", 9, 0.9), record("best", "cve-disjoint", 9, 0.1)
+    one, two = board_of(plain_records), board_of([*plain_records, *extra])
+    assert [(row.method, row.rank, row.score) for row in one.rows] == [(r.method, r.rank, r.score) for r in two.rows]
+    assert any(
+        "best: cells that half of the methods lack" in note and "cve-disjoint, seed 9" in note for note in two.notes
+    )
+
+
+def test_figures_of_a_failed_cell_are_the_floors_wherever_they_count(plain_records: list[Record]) -> None:
+    kept = [r for r in plain_records if (r.cell.method, r.cell.scenario) != ("third", "cve-disjoint")]
+    broken = [record("third", "cve-disjoint", seed, 0, failure="RuntimeError: no") for seed in range(6)]
+    (row,) = (row for row in board_of([*kept, *broken]).rows if row.method == "third")
+    assert row.worst is not None
+    assert row.worst[1] == "cve-disjoint/test"
+    assert row.worst[0] < 0.2
+    assert row.gap is not None
+    assert row.gap == pytest.approx(0.1, abs=0.05)  # the world's own: a failure is no shift
+
+
+def test_scenarios_that_are_not_scored_weigh_in_no_gap() -> None:
+    skills = {"a": 0.5, "b": 0.5}
+    found = [r for r in records(skills) if r.cell.scenario != "iid"]
+    easy = [record(m, "iid", seed, 1.0, scored=[]) for m in skills for seed in range(6)]
+    assert [row.gap for row in board_of([*found, *easy]).rows] == [row.gap for row in board_of(found).rows]
+
+
+def test_notes_that_differ_in_numbers_are_one() -> None:
+    notes = [
+        "a: 7 of 330 rows",
+        "a: 12 of 330 rows",
+        "tests begin at 2021-03-04",
+        "tests begin at 2021-05-01",
+        "v1.2.3: 1",
+    ]
+    assert gathered(notes) == [
+        "a: 7 to 12 of 330 rows",
+        "tests begin at 2021-03-04",
+        "tests begin at 2021-05-01",
+        "v1.2.3: 1",
+    ]
+
+
 def test_effective_robustness_is_fitted_on_methods_that_claim_none(plain_records: list[Record]) -> None:
     told = records({"told": 0.9}, tags=["groups"])
     found = board_of([*plain_records, *told], {"second": ("best",)}).robustness
@@ -118,7 +205,7 @@ def test_zero_shot_has_a_table_of_its_own(plain_records: list[Record]) -> None:
 def test_a_stale_record_is_left_out_and_named(plain_records: list[Record]) -> None:
     board = board_of([*plain_records, *records({"old": 0.9}, method_version=0)])
     assert "old" not in {row.method for row in board.rows}
-    assert "18 stale records of old, version 0" in board.notes
+    assert "18 stale records, made by version 0 of old under protocol 1" in board.notes
 
 
 def test_a_board_that_does_not_rank_is_brief_beside_one_that_does(plain_records: list[Record]) -> None:

@@ -88,7 +88,7 @@ def by_time(folds: splits.Folds, sizes: Sizes) -> splits.Parts:
 
 
 def by_source(folds: splits.Folds, sizes: Sizes) -> splits.Parts:
-    return splits.leave_one_source_out(folds, corpus().codes("source")[0], sizes)
+    return splits.leave_one_source_out(folds, corpus(len(folds.unit)).codes("source")[0], sizes)
 
 
 def tailed(folds: splits.Folds, sizes: Sizes) -> splits.Parts:
@@ -197,7 +197,39 @@ def test_sizes_cap_every_part() -> None:
     folds = splits.make_folds(corpus(), ["group.cve"], 2)
     parts = splits.disjoint(folds, Sizes(100, 20, 30))
     assert (len(parts.train), len(parts.test), len(parts.id)) == (100, 30, 30)
-    assert len(parts.validation) <= 20
+    assert len(parts.validation) == 20
+
+
+@every_split
+def test_a_thinned_part_holds_many_attacks_and_each_class_in_its_share(split: Split) -> None:
+    folds = splits.make_folds(corpus(2400, cves=200), ["group.cve"], 1)
+    whole, parts = split(folds, Sizes()), split(folds, Sizes(200, 40, 60))
+    assert len(np.unique(folds.core[parts.validation])) > 20  # 3 rows and more of each core: whole ones would be 13
+    if split is tailed:  # which has frequencies of its own in all but the test
+        pairs = [(whole.test, parts.test)]
+    else:
+        pairs = [(whole.train, parts.train), (whole.validation, parts.validation), (whole.test, parts.test)]
+    for every, few in pairs:
+        share = np.bincount(folds.labels[every], minlength=4) / len(every)
+        assert np.abs(np.bincount(folds.labels[few], minlength=4) - share * len(few)).max() <= 1
+
+
+def test_a_product_in_two_spellings_is_one_and_unknown_ones_link_nothing() -> None:
+    names = ["Jira Server", "jira_server", "n/a", "N/A", None, "other"]
+    data = Corpus.create(
+        "toy",
+        pa.table(
+            {
+                "sample": [str(i) for i in range(6)],
+                "payload": pa.array([f"{i}".encode() for i in range(6)], pa.large_binary()),
+                "label": ["a", "b"] * 3,
+                "product": names,
+            }
+        ),
+    )
+    unit, _ = splits.link(data, ["product"])
+    assert unit[0] == unit[1]
+    assert len(set(unit)) == 5
 
 
 def test_windows_follow_each_other_with_rows_shared_evenly() -> None:

@@ -75,7 +75,7 @@ def choose_worse(record: dict[str, Any]) -> None:
         (change(cell__trials=40), "trials 40 are not those of the preset standard, 2"),
         (change(cell__trials=40), "its key is not that of its cell"),
         (change(cell__sizes=[9, 9, 9]), "sizes [9, 9, 9] are not those of the preset"),
-        (change(cell__protocol=0), "it is of protocol 0, today's is 1"),
+        (change(cell__protocol=0), "it is of protocol 0, today's is 2"),
         (change(cell__method_version=9), "it is of version 9 of nearest-neighbor"),
         (change(cell__method="unheard-of"), "no method of this name is registered"),
         (change(key="0" * 64), "it belongs at"),

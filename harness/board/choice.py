@@ -1,0 +1,70 @@
+"""Which records a board takes: those of today's versions, one per cell, and the cells that a method must have."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from harness.board.model import Place
+from harness.derived import own
+from harness.record import Record
+
+
+def place_of(record: Record) -> Place:
+    """Returns the scenario and seed of a record."""
+    return record.cell.scenario, record.cell.seed
+
+
+def superseded(records: Sequence[Record], is_stale: Callable[[Record], bool]) -> dict[str, str]:
+    """Returns why records stand on no board, by key: what they were made by, in words.
+
+    A record is superseded where its method or the protocol has another version today, or where another record is of a
+    newer version of its scenario or of one of the scenario's own environments.
+    """
+    out = {
+        r.key: f"version {r.cell.method_version} of {r.cell.method} under protocol {r.cell.protocol}"
+        for r in records
+        if is_stale(r)
+    }
+    newest: dict[tuple[str, str, str], int] = defaultdict(int)
+    for record in records:
+        if record.key not in out:
+            for name, version in _versions(record):
+                newest[record.cell.benchmark, record.cell.scenario, name] = max(
+                    version, newest[record.cell.benchmark, record.cell.scenario, name]
+                )
+    for record in records:
+        if record.key not in out and any(
+            version < newest[record.cell.benchmark, record.cell.scenario, name] for name, version in _versions(record)
+        ):
+            out[record.key] = f"version {record.cell.scenario_version} of {record.cell.scenario} or of its environments"
+    return out
+
+
+def _versions(record: Record) -> list[tuple[str, int]]:
+    cell = record.cell
+    return [("", cell.scenario_version), *((name, cell.environments[name]) for name in own(cell.environments))]
+
+
+def one_per_cell(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
+    """Returns one record of one method per cell, and the others: runs of the same cell with other derived tests.
+
+    The one is done where any is, and has the most environments.
+    """
+    found: dict[Place, list[Record]] = defaultdict(list)
+    for record in records:
+        found[place_of(record)].append(record)
+    ordered = [
+        sorted(same, key=lambda r: (r.status != "done", -len(r.cell.environments), r.key))
+        for _, same in sorted(found.items())
+    ]
+    return [same[0] for same in ordered], [record for same in ordered for record in same[1:]]
+
+
+def expected(by_method: Mapping[str, Sequence[Record]]) -> set[Place]:
+    """Returns the cells that a method must have to be ranked: those of more than half of the methods that can be.
+
+    So one method that ran on more than the others unranks none of them. Where no cell is so common, all are expected.
+    """
+    rankable = [found for found in by_method.values() if found[0].cell.kind in ("ranked", "fixed")]
+    counts = Counter(place for found in rankable or by_method.values() for place in {place_of(r) for r in found})
+    common = {place for place, count in counts.items() if 2 * count > len(rankable or by_method)}
+    return common or set(counts)
