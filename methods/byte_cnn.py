@@ -6,7 +6,7 @@ from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
 
 @register_method(
     "byte-cnn",
-    version=1,
+    version=2,
     summary="gated convolution over raw bytes, global maximum, cross-entropy",
     reference="Raff et al. 2018, arXiv 1710.09435",
     requires=REQUIRES,

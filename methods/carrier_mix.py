@@ -6,7 +6,7 @@ from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
 
 @register_method(
     "carrier-mix",
-    version=1,
+    version=2,
     tags=("span",),
     summary="byte-cnn on payloads in their own and in other classes' carriers",
     reference="after the mixed backgrounds of Xiao et al. 2021, arXiv 2006.09994",

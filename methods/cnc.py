@@ -7,7 +7,7 @@ from methods.two_stage_method import FIRST, TwoStageMethod
 
 @register_method(
     "cnc",
-    version=1,
+    version=2,
     summary="byte-cnn with contrast across the guesses of a first one",
     reference="Zhang et al. 2022, arXiv 2203.01517",
     robust=True,
@@ -18,7 +18,6 @@ class CorrectNContrast(TwoStageMethod):
     positives to contrast; the paper draws anchors and their positives and negatives to the same end.
     """
 
-    batch = 32
     space = {
         **SPACE,
         **FIRST,

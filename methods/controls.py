@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "control-random-vectors",
-    version=2,
+    version=3,
     kind="control",
     summary="text-guided with one random vector per class in the place of its descriptions",
     requires=REQUIRES,
@@ -33,7 +33,7 @@ class RandomVectors(TextMethod):
 
 @register_method(
     "control-permuted-descriptions",
-    version=2,
+    version=3,
     kind="control",
     tags=("text",),
     summary="text-guided with the descriptions and anchors of another class, in training and in inference",
@@ -54,7 +54,7 @@ class PermutedDescriptions(TextMethod):
 
 @register_method(
     "control-class-names",
-    version=2,
+    version=3,
     kind="control",
     summary="text-guided with the classes' names for descriptions",
     requires=REQUIRES,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "coral",
-    version=1,
+    version=2,
     tags=("groups",),
     summary="byte-cnn whose features are aligned across environments by mean and covariance",
     reference="Sun and Saenko 2016, arXiv 1607.01719; Gulrajani and Lopez-Paz 2021, arXiv 2007.01434",
@@ -26,7 +26,7 @@ class Coral(EnvironmentMethod):
 
     space = {**SPACE, "penalty": Float(1e-1, 1e1, default=1.0, log=True)}  # DomainBed: 1, 10^U(-1, 1)
 
-    def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, steps: int) -> "CoralHead":
+    def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, begins: int) -> "CoralHead":
         """See `EnvironmentMethod.head`."""
         from methods.neural.robust.heads import CoralHead
 

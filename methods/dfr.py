@@ -6,7 +6,7 @@ from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
 
 @register_method(
     "dfr",
-    version=1,
+    version=2,
     tags=("groups",),
     summary="byte-cnn, its last layer fitted anew on balanced groups",
     reference="Kirichenko et al. 2023, arXiv 2204.02937",
@@ -23,7 +23,7 @@ class DFR(ByteCNNBase):
     space = {
         **SPACE,
         "held_out": Float(0.1, 0.5, default=0.2),  # of the training rows of each group; ours
-        "strength": Float(1e-2, 1.0, default=1.0, log=True),  # of the data against an L1 penalty; the paper's grid
+        "strength": Float(1e-2, 1.0, default=0.3, log=True),  # of the data against an L1 penalty; the paper's grid
     }
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:

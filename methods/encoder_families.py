@@ -41,7 +41,7 @@ class ChosenTransformer(AdaptedMethod, Transformer):
 
 @register_method_family(
     "text-guided",
-    version=2,
+    version=3,
     argument="OPTION=VALUE[:…]",
     kinds="ranked",
     summary="text-guided with encoder=, text-encoder=, trained=N|whole, tower=byte-cnn|ngrams, negatives=same-carrier, "

@@ -22,14 +22,13 @@ class EnvironmentMethod(ByteCNNBase):
         needs_two: whether the penalty is zero where there is one environment.
     """
 
-    batch = 32
     needs_two = True
 
     @abstractmethod
     def head(
-        self, width: int, classes: int, environments: "torch.Tensor", params: Params, steps: int
+        self, width: int, classes: int, environments: "torch.Tensor", params: Params, begins: int
     ) -> "EnvironmentHead":
-        """Returns the head of a configuration; ``steps`` are those of the whole training."""
+        """Returns the head of a configuration; ``begins`` is the step from which its penalty counts in full."""
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains for at most 10 epochs."""
@@ -43,9 +42,10 @@ class EnvironmentMethod(ByteCNNBase):
         seed_everything(context)
         tower = self.tower(params)
         settings = self.settings(params)
-        steps = -(-len(train) // settings.batch) * settings.epochs
+        epoch = -(-len(train) // settings.batch)  # its steps; the last one is under the penalty in any case
+        begins = min(int(params.get("begins", 0) * epoch * settings.epochs), epoch * (settings.epochs - 1))
         environments = torch.from_numpy(train.environments)
-        head = self.head(tower.width, len(context.classes), environments, params, steps)
+        head = self.head(tower.width, len(context.classes), environments, params, begins)
         course = Course(sampling.by_environment(train.environments), sampling.counterweights(validation.groups))
         predictor = fit_classifier(tower, head, train, validation, settings, context, course)
         if self.needs_two and len(torch.unique(environments)) < 2:

@@ -6,7 +6,7 @@ from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
 
 @register_method(
     "group-dro",
-    version=1,
+    version=2,
     tags=("groups",),
     summary="byte-cnn, groups weighed by exponential ascent on their losses",
     reference="Sagawa et al. 2020, arXiv 1911.08731",

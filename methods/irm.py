@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "irm",
-    version=1,
+    version=2,
     tags=("groups",),
     summary="byte-cnn under the invariance penalty IRMv1",
     reference="Arjovsky et al. 2019, arXiv 1907.02893",
@@ -32,8 +32,8 @@ class IRM(EnvironmentMethod):
         "penalty": Float(1e-1, 1e5, default=1e2, log=True),  # DomainBed: 100, 10^U(-1, 5)
     }
 
-    def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, steps: int) -> "IRMHead":
+    def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, begins: int) -> "IRMHead":
         """See `EnvironmentMethod.head`."""
         from methods.neural.robust.heads import IRMHead
 
-        return IRMHead(width, classes, environments, params["penalty"], int(params["begins"] * steps))
+        return IRMHead(width, classes, environments, params["penalty"], begins)

@@ -6,7 +6,7 @@ from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
 
 @register_method(
     "rwg",
-    version=1,
+    version=2,
     tags=("groups",),
     summary="byte-cnn on rows reweighted or subsampled to equal groups",
     reference="Idrissi et al. 2022, arXiv 2110.14503",

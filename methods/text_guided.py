@@ -7,7 +7,7 @@ from methods.text_method import ALIGNMENT_SPACE, TextMethod
 
 @register_method(
     "text-guided",
-    version=3,
+    version=4,
     tags=("text",),
     summary="payloads aligned to CVE descriptions by multi-positive InfoNCE; the classes' texts decide",
     reference="arXiv 2603.20181, with the objectives of arXiv 2004.11362 and 2303.15343",

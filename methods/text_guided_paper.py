@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "text-guided-paper",
-    version=3,
+    version=4,
     tags=("text",),
     summary="the paper as it stands: triplet on text, squared distance to the CVE's text, nearest generic anchor",
     reference="arXiv 2603.20181",

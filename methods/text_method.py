@@ -50,7 +50,11 @@ class TextMethod(EncoderMethod):
         there = unseen.classes_of(train, context)
         if len(there) == len(context.classes):
             return self.align(train, validation, params, context)
-        return unseen.calibrated(lambda data: self.align(data, validation, params, context), train, validation, context)
+
+        def fit(some: TrainingData, judged: TrainingData) -> "TorchPredictor":
+            return self.align(some, judged, params, context)
+
+        return unseen.calibrated(fit, train, validation, context)
 
     def align(
         self, train: TrainingData, validation: TrainingData, params: Params, context: Context

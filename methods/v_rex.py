@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "v-rex",
-    version=1,
+    version=2,
     tags=("groups",),
     summary="byte-cnn under a penalty on the variance of the environments' losses",
     reference="Krueger et al. 2021, arXiv 2003.00688",
@@ -30,8 +30,8 @@ class VREx(EnvironmentMethod):
         "penalty": Float(1e-1, 1e5, default=1e1, log=True),  # DomainBed: 10, 10^U(-1, 5)
     }
 
-    def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, steps: int) -> "VRExHead":
+    def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, begins: int) -> "VRExHead":
         """See `EnvironmentMethod.head`."""
         from methods.neural.robust.heads import VRExHead
 
-        return VRExHead(width, classes, environments, params["penalty"], int(params["begins"] * steps))
+        return VRExHead(width, classes, environments, params["penalty"], begins)

@@ -15,6 +15,7 @@ from methods.neural.text_side import TextSide
 
 Objective = Literal["infonce", "sigmoid", "squared"]
 LENGTH = 16.0  # of an encoder's vectors before a linear classifier: as long as they come, it learns slowly
+QUICK = 25.0  # what a learned temperature and bias are multiplied by: Adam moves a parameter by a rate for weights
 DISTANCE_SCALE = 20.0  # of cosines that were trained by distance, which leaves the order as it is
 
 
@@ -31,6 +32,10 @@ class Head(nn.Module):
 
     def renews(self) -> bool:
         """Returns whether the loss that was just computed is the first of another kind than those before."""
+        return False
+
+    def pending(self) -> bool:
+        """Returns whether a loss of another kind is still to come; training does not end before it."""
         return False
 
     def finish_epoch(self) -> None:
@@ -101,11 +106,12 @@ class AlignmentHead(Head):
     ) -> None:
         super().__init__(scorer)
         self.side, self.how = side, alignment
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(alignment.temperature)), requires_grad=alignment.learned)
+        start = torch.tensor(-math.log(alignment.temperature)) / QUICK
+        self.log_scale = nn.Parameter(start, requires_grad=alignment.learned)
         pairs = max(len(side.texts), 2)
         of_class = float(torch.bincount(side.labels).float().square().sum() / pairs) if alignment.same_class else 1.0
         self.bias = nn.Parameter(
-            torch.tensor(-math.log(max(pairs - of_class, 1.0) / of_class)), requires_grad=alignment.learned
+            torch.tensor(-math.log(max(pairs - of_class, 1.0) / of_class)) / QUICK, requires_grad=alignment.learned
         )
         self.register_buffer("negatives", negatives, persistent=False)
         scorer.set(*side.prototypes())
@@ -126,12 +132,12 @@ class AlignmentHead(Head):
     def _align(self, unit: torch.Tensor, texts: torch.Tensor, labels: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
         if self.how.objective == "squared":
             return losses.squared_distance(unit, texts, own)
-        logits = self.log_scale.exp() * unit @ texts.T
+        logits = (QUICK * self.log_scale).exp() * unit @ texts.T
         of_class = labels[:, None] == self.side.labels[None, :]
         its_own = own[:, None] == torch.arange(len(texts), device=unit.device)[None, :]
         positive = its_own | of_class if self.how.same_class else its_own
         if self.how.objective == "sigmoid":
-            return losses.sigmoid(logits + self.bias, positive, of_class)
+            return losses.sigmoid(logits + QUICK * self.bias, positive, of_class)
         return losses.infonce(logits, positive, of_class)
 
     def finish_epoch(self) -> None:
@@ -141,7 +147,7 @@ class AlignmentHead(Head):
             cast(Prototypes, self.scorer).set(*self.side.prototypes())
 
     def _rescale(self) -> None:
-        learned = float(self.log_scale.detach().exp())
+        learned = float((QUICK * self.log_scale).detach().exp())
         cast(Prototypes, self.scorer).scale.fill_(DISTANCE_SCALE if self.how.objective == "squared" else learned)
 
     def slow_parameters(self) -> Iterable[nn.Parameter]:

@@ -130,7 +130,10 @@ def random_side(data: TrainingData, context: Context, inference: Inference) -> T
 
 
 def _one_per_class(vectors: torch.Tensor, data: TrainingData, inference: Inference) -> TextSide:
-    return TextSide(vectors, torch.arange(len(vectors)), torch.from_numpy(data.labels), vectors, inference)
+    """One text per class that has a training row; unseen classes have an anchor alone, as they have no descriptions."""
+    seen, of_row = np.unique(data.labels, return_inverse=True)
+    labels = torch.from_numpy(seen)
+    return TextSide(vectors[labels], labels, torch.from_numpy(of_row.astype(np.int64)), vectors, inference)
 
 
 def permuted(side: TextSide, data: TrainingData, context: Context) -> TextSide:

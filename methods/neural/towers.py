@@ -64,14 +64,20 @@ class ByteCNN(Tower):
         return ByteInputs(payloads, self.longest, shortest=self.window)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Returns (n, channels) from byte ids (n, width) with width >= window; padding reads as zero vectors."""
-        vectors = self.embed(ids)
+        """Returns (n, channels) from byte ids (n, width) with width >= window.
+
+        Windows begin at every stride until one reaches the payload's end, so that its neighbours in the batch change
+        nothing; padding reads as zero vectors.
+        """
+        vectors = self.embed(functional.pad(ids, (0, self.stride - 1)))
         n, width, depth = vectors.shape
         steps = (width - self.window) // self.stride + 1
         strides = (width * depth, self.stride * depth, 1)
         windows = vectors.as_strided((n, steps, self.window * depth), strides)  # a view: no byte is copied
         value, gate = self.filters(windows).chunk(2, dim=-1)
-        features = value * torch.sigmoid(gate)
+        last = -(-(mask.sum(dim=1) - self.window).clamp(min=0) // self.stride)
+        beyond = torch.arange(steps, device=ids.device) > last[:, None]
+        features = (value * torch.sigmoid(gate)).masked_fill(beyond[:, :, None], -torch.inf)
         return cast(torch.Tensor, self.dropout(features.amax(dim=1)))
 
 

@@ -120,7 +120,7 @@ def train(
         if validation is not None:
             score = _cross_entropy(probabilities(model, validation[0], context), validation[1], course.weights)
             context.report(epoch, -score)
-            waited = 0 if score < best else waited + 1
+            waited = 0 if score < best or model.head.pending() else waited + 1
             if score < best:
                 best, kept = score, copy.deepcopy(model.state_dict())
         if waited >= settings.patience or context.should_stop():

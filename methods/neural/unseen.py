@@ -20,14 +20,17 @@ def classes_of(train: TrainingData, context: Context) -> npt.NDArray[np.int64]:
 
 
 def calibrated(
-    fit: Callable[[TrainingData], TorchPredictor], train: TrainingData, validation: TrainingData, context: Context
+    fit: Callable[[TrainingData, TrainingData], TorchPredictor],
+    train: TrainingData,
+    validation: TrainingData,
+    context: Context,
 ) -> TorchPredictor:
     """Fits twice: without some of the seen classes, to find the penalty on classes that were trained, and with them.
 
     Calibrated stacking (Chao et al. 2016, arXiv 1605.04253), its constant chosen by the harmonic mean on validation.
 
     Args:
-        fit: trains on what it is given.
+        fit: trains on the first and validates on the second that it is given.
         train: rows of the seen classes.
         validation: rows of the seen classes.
         context: seed and classes.
@@ -37,9 +40,9 @@ def calibrated(
     rest = np.setdiff1d(seen, playing)
     penalty = 0.0
     if len(rest) > 1 and np.isin(validation.labels, playing).any() and np.isin(validation.labels, rest).any():
-        inner = fit(without(train, playing))
+        inner = fit(without(train, playing), without(validation, playing))
         penalty = _best_penalty(inner.scores(validation.payloads), _scale(inner), validation.labels, rest, playing)
-    predictor = fit(train)
+    predictor = fit(train, validation)
     scorer = predictor.scorer
     assert isinstance(scorer, Prototypes)
     scorer.penalty[torch.from_numpy(seen)] = penalty

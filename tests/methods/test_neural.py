@@ -6,10 +6,10 @@ from torch.nn import functional
 
 from harness import Context, Descriptions, Payloads, TrainingData
 from methods.neural import losses
-from methods.neural.heads import Alignment, AlignmentHead, PayloadContrastHead
+from methods.neural.heads import QUICK, Alignment, AlignmentHead, PayloadContrastHead
 from methods.neural.inputs import ByteInputs, HiddenInputs, NgramInputs
 from methods.neural.scorers import Prototypes
-from methods.neural.stage_one import permuted
+from methods.neural.stage_one import _one_per_class, permuted
 from methods.neural.text import Ragged, payload_text
 from methods.neural.text_side import TextSide
 from methods.neural.towers import ByteCNN, ByteTransformer, NgramBag
@@ -31,9 +31,27 @@ def test_byte_cnn_is_a_gated_convolution_over_every_window() -> None:
     inputs = ByteInputs(Payloads.from_list([b"hello world", b"abc", b""]), 100, shortest=4)
     batch, mask = inputs.batch(np.arange(3))
     weight = tower.filters.weight.reshape(10, 4, 3).permute(0, 2, 1)  # as a convolution: out, in, window
-    plain = functional.conv1d(tower.embed(batch).transpose(1, 2), weight, tower.filters.bias, stride=2)
-    value, gate = plain.chunk(2, dim=1)
-    assert torch.allclose(tower(batch, mask), (value * torch.sigmoid(gate)).amax(2), atol=1e-6)
+    found = tower(batch, mask)
+    for row, length in enumerate((11, 4, 4)):  # one byte more than the last stride, so that a window ends in padding
+        own = functional.pad(batch[row : row + 1, :length], (0, (4 - length) % 2))
+        plain = functional.conv1d(tower.embed(own).transpose(1, 2), weight, tower.filters.bias, stride=2)
+        value, gate = plain.chunk(2, dim=1)
+        assert torch.allclose(found[row], (value * torch.sigmoid(gate)).amax(2)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_byte_cnn_reads_a_payload_alike_whatever_else_is_in_the_batch(stride: int) -> None:
+    torch.manual_seed(0)
+    tower = ByteCNN(embedding=8, channels=64, window=6, stride=stride).eval()
+    payloads = [bytes([65 + n % 26] * n) for n in (0, 3, 6, 7, 8, 9, 300)]
+    inputs = ByteInputs(Payloads.from_list(payloads), 100, shortest=6)
+    together = tower(*inputs.batch(np.arange(len(payloads))))
+    alone = torch.cat([tower(*inputs.batch(np.array([row]))) for row in range(len(payloads))])
+    assert torch.allclose(together, alone, atol=1e-6)
+    changed = [payload[:-1] + b"!" if payload else payload for payload in payloads[:-1]]
+    other = ByteInputs(Payloads.from_list(changed), 100, shortest=6)
+    moved = (tower(*other.batch(np.arange(6))) - together[:6]).abs().amax(dim=1)
+    assert (moved[1:] > 0).all(), "the last byte is read"
 
 
 def test_byte_inputs_tell_padding_from_the_zero_byte() -> None:
@@ -95,7 +113,7 @@ def test_the_sigmoid_loss_against_the_formula(same_class: bool) -> None:
     side = text_side()
     head = aligned(side, Alignment("sigmoid", 0.5, same_class=same_class))
     vectors = torch.randn(3, 6)
-    logits = functional.normalize(vectors, dim=1) @ side.texts.T / 0.5 + head.bias
+    logits = functional.normalize(vectors, dim=1) @ side.texts.T / 0.5 + QUICK * head.bias
     expected = 0.0
     for row in range(3):
         positive, negative = by_hand(side, logits, row, same_class)
@@ -124,6 +142,18 @@ def test_prototypes_are_anchors_means_or_every_text() -> None:
     assert torch.allclose(side.prototypes()[0][0], functional.normalize(side.texts[:2].sum(0), dim=0))
     bare = TextSide(side.texts[:3], side.labels[:3], side.of_row, side.anchors, "centroids")
     assert torch.equal(bare.prototypes()[0][2], side.anchors[2]), "a class without a text has its anchor"
+
+
+def test_one_vector_per_class_trains_nothing_against_a_class_without_a_row() -> None:
+    vectors = functional.normalize(torch.randn(4, 6), dim=1)
+    data = TrainingData(Payloads.from_list([b"a", b"b", b"c"]), np.array([3, 1, 3]))
+    side = _one_per_class(vectors, data, "centroids")
+    assert side.labels.tolist() == [1, 3]
+    assert side.of_row.tolist() == [1, 0, 1]
+    assert torch.equal(side.texts, vectors[[1, 3]])
+    prototypes, owner = side.prototypes()
+    assert owner.tolist() == [0, 1, 2, 3]
+    assert torch.allclose(prototypes, vectors)
 
 
 def test_a_hard_negative_is_kept_at_a_distance() -> None:

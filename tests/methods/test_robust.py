@@ -68,6 +68,39 @@ def test_batches_by_environment_hold_as_many_rows_of_each_and_two_at_least(count
     assert padded < 1.6 * sum(lengths[rows].sum() for rows in drawn), "batches are of similar length"
 
 
+@pytest.mark.parametrize("sizes", [(165, 165), (200, 130), (7, 323)])
+def test_an_environments_rows_come_again_only_after_all_others(sizes: tuple[int, ...]) -> None:
+    environments = np.repeat(np.arange(len(sizes)), sizes)
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 1000, len(environments))
+    draw = sampling.by_environment(environments)
+    times = np.zeros(len(environments), dtype=int)
+    for _ in range(3):  # epochs
+        for rows in draw(lengths, 16, rng):
+            times[rows] += 1
+            assert len(rows) == 16
+            if min(sizes) >= 8:
+                assert len(set(rows.tolist())) == 16
+                spread = [np.ptp(times[environments == e]) for e in range(len(sizes))]
+                assert max(spread) <= 2, "a pool of batches comes in any order"
+    assert times.min() >= 1
+
+
+def test_training_does_not_end_before_its_penalty_begins(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    payloads = Payloads.from_list([bytes(rng.integers(97, 123, 20).tolist()) for _ in range(64)])
+    labels = rng.integers(2, size=64)  # noise: validation only gets worse
+    context = golden.context(("sql-injection", "path-traversal"), tmp_path)
+    tower = ByteCNN(8, 32, 4, 1)
+    inputs = tower.read(payloads, context)
+    head = VRExHead(32, 2, torch.arange(64) % 2, weight=1.0, begins=4 * 12)
+    course = Course(sampling.by_environment(np.arange(64) % 2))
+    settings = Settings(0.05, epochs=20, batch=16, patience=1)
+    train(Classifier(tower, head), inputs, labels, (inputs, 1 - labels), settings, context, course)
+    assert 4 * 12 < head.steps < 4 * 20
+
+
 def head_inputs(rows: int = 6) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     torch.manual_seed(0)
     return torch.randn(rows, 4), torch.arange(rows) % 3, torch.arange(rows)
@@ -215,7 +248,10 @@ def test_a_new_last_layer_is_the_weighted_regression_on_the_towers_vectors(tmp_p
     weights = sampling.counterweights(rng.integers(2, size=60))
     last_layer.refit(predictor, TrainingData(payloads, labels), weights, 1.0, context)
     vectors = predictor.embed(payloads).astype(float)
-    plain = LogisticRegression(C=1.0, l1_ratio=1.0, solver="saga", max_iter=2000, tol=1e-2, random_state=context.seed)
+    strength = last_layer.REFERENCE / len(labels)
+    plain = LogisticRegression(
+        C=strength, l1_ratio=1.0, solver="saga", max_iter=2000, tol=1e-2, random_state=context.seed
+    )
     plain.fit((vectors - vectors.mean(0)) / vectors.std(0), labels, sample_weight=weights)
     expected = plain.predict_proba((vectors - vectors.mean(0)) / vectors.std(0))
     table = predictor.predict_proba(payloads)

@@ -82,6 +82,10 @@ class EnvironmentHead(CrossEntropyHead):
         """At the step from which the penalty counts in full: Adam's moments are those of another loss."""
         return self.steps == self.begins + 1
 
+    def pending(self) -> bool:
+        """Until the penalty counts in full."""
+        return self.steps <= self.begins
+
     def penalty(
         self,
         vectors: list[torch.Tensor],

@@ -12,6 +12,7 @@ from methods.neural.scorers import Linear
 from methods.neural.training import TorchPredictor
 
 STEPS, TOLERANCE = 2000, 1e-2  # of the solver: passes at most, and the change of a coefficient at which it stops
+REFERENCE = 532  # rows that the paper's grid was searched on: Waterbirds' validation, balanced to 133 of each group
 NEVER = -30.0  # bias of a class without a row
 
 
@@ -30,7 +31,8 @@ def refit(
         predictor: whose scorer is linear.
         rows: n rows, of two classes at least; with fewer, the scorer stays.
         weights: float64 (n,), what each row counts, 1 on the mean.
-        strength: of the data against the penalty (the regression's C).
+        strength: of the data against the penalty: the regression's C, were there `REFERENCE` rows. C multiplies a sum
+            over rows, so that what it means hangs on their number.
         context: the seed, and the ledger of what was used.
 
     Returns:
@@ -45,7 +47,12 @@ def refit(
     vectors = predictor.embed(rows.payloads).astype(np.float64)
     centre, spread = vectors.mean(axis=0), np.maximum(vectors.std(axis=0), 1e-6)
     model = LogisticRegression(
-        C=strength, l1_ratio=1.0, solver="saga", max_iter=STEPS, tol=TOLERANCE, random_state=context.seed
+        C=strength * REFERENCE / len(rows),
+        l1_ratio=1.0,
+        solver="saga",
+        max_iter=STEPS,
+        tol=TOLERANCE,
+        random_state=context.seed,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # what it says is returned

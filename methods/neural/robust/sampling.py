@@ -61,31 +61,38 @@ def balanced(groups: Rows) -> Draw:
 def by_environment(environments: Rows) -> Draw:
     """Returns a draw whose batches hold as many rows of one environment as of another, and at least `LEAST`.
 
-    Where a batch has no room for all environments, each draws some of them. Rows of small environments come again.
+    Where a batch has no room for all environments, each draws some of them. No row of an environment comes again before
+    all others came, in this epoch or the next, unless a batch asks for more than the environment has. It serves one
+    training.
     """
     members = [np.flatnonzero(environments == e) for e in np.unique(environments)]
+    endless: list[Iterator[Rows]] = []
 
     def draw(lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
-        endless = _endless(members, lengths, size, rng)
-        return itertools.islice(endless, -(-len(environments) // size))
+        if not endless:
+            endless.append(_endless(members, lengths, size, rng))
+        return itertools.islice(endless[0], -(-len(environments) // size))
 
     return draw
 
 
 def _endless(members: list[Rows], lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
-    """Yields pools of batches of similar length, in a random order."""
-    room = max(1, size // LEAST)
+    """Yields pools of batches of similar length, in a random order; a pool holds no row twice."""
+    turns = min(len(members), max(1, size // LEAST))
+    share = max(LEAST, size // turns)
+    enough = [np.resize(rows, max(share, len(rows))) for rows in members]
+    waiting = [
+        np.empty(0, dtype=np.int64) for _ in members
+    ]  # places among an environment's rows that are still to come
     while True:
-        turn = rng.permutation(len(members))[:room]
-        share = max(LEAST, size // len(turn))
-        pools = []
+        turn = rng.permutation(len(members))[:turns]
+        pool = max(1, min(POOL, min(len(enough[e]) for e in turn) // share))
+        parts = []
         for e in turn:
-            rows = _cycled(members[e], POOL * share, rng)
-            pools.append(rows[np.argsort(lengths[rows], kind="stable")].reshape(POOL, share))
-        yield from np.concatenate(pools, axis=1)[rng.permutation(POOL)]
-
-
-def _cycled(rows: Rows, count: int, rng: np.random.Generator) -> Rows:
-    """Returns ``count`` of the rows, none a second time before all others came."""
-    rounds = [rng.permutation(rows) for _ in range(-(-count // len(rows)))]
-    return np.concatenate(rounds)[:count]
+            if len(waiting[e]) < pool * share:
+                others = np.setdiff1d(np.arange(len(enough[e])), waiting[e])
+                waiting[e] = np.concatenate([waiting[e], rng.permutation(others), rng.permutation(waiting[e])])
+            places, waiting[e] = np.split(waiting[e], [pool * share])
+            rows = enough[e][places]
+            parts.append(rows[np.argsort(lengths[rows], kind="stable")].reshape(pool, share))
+        yield from np.concatenate(parts, axis=1)[rng.permutation(pool)]
