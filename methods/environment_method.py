@@ -18,10 +18,15 @@ BEGINS: Space = {"begins": Float(2e-3, 0.8, default=0.1, log=True)}
 class EnvironmentMethod(ByteCNNBase):
     """Trains on batches with as many rows of one environment as of another, under a penalty on what differs.
 
+    A penalty is estimated from the rows of a batch, so that it holds twice those of the other methods on this tower;
+    with as many rounds there are as many steps.
+
     Attributes:
         needs_two: whether the penalty is zero where there is one environment.
     """
 
+    rounds = 2
+    batch = rounds * ByteCNNBase.batch
     needs_two = True
 
     @abstractmethod
@@ -31,7 +36,7 @@ class EnvironmentMethod(ByteCNNBase):
         """Returns the head of a configuration; ``begins`` is the step from which its penalty counts in full."""
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Trains for at most 10 epochs."""
+        """Trains for at most 20 epochs."""
         import torch
 
         from methods.neural.robust import sampling
@@ -41,7 +46,7 @@ class EnvironmentMethod(ByteCNNBase):
         assert validation.groups is not None
         seed_everything(context)
         tower = self.tower(params)
-        settings = self.settings(params)
+        settings = self.settings(params, rounds=self.rounds)
         epoch = -(-len(train) // settings.batch)  # its steps; the last one is under the penalty in any case
         begins = min(int(params.get("begins", 0) * epoch * settings.epochs), epoch * (settings.epochs - 1))
         environments = torch.from_numpy(train.environments)
