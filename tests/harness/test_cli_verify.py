@@ -111,7 +111,7 @@ def test_on_other_pins_or_processors_macro_f1_may_differ_by_two_hundredths(
     [
         ("method_version", 0, "method_version 0 → 1"),
         ("corpus", "0" * 64, "corpus 000"),
-        ("protocol", 0, "protocol 0 → 1"),
+        ("protocol", 0, "protocol 0 → 2"),
         ("scenario_version", 9, "scenario_version 9 → 1"),
         ("trials", 7, "its search space, its record's schema or the record itself was changed"),
     ],
