@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-WRITING = ".writing-"  # begins the name of what is not whole yet
+WRITING = ".writing-"  # begins the name of what is not whole yet; it has no suffix that a reader looks for
 
 
 @contextlib.contextmanager
@@ -19,7 +19,7 @@ def whole(path: Path, sync: bool = False) -> Iterator[Path]:
         path: of the file that is to be there in the end; its folder exists.
         sync: whether the bytes must be on the disk before they get their name.
     """
-    temporary = path.with_name(f"{WRITING}{secrets.token_hex(6)}{path.suffix}")
+    temporary = path.with_name(f"{WRITING}{secrets.token_hex(6)}.tmp")
     try:
         yield temporary
         if sync:
