@@ -49,6 +49,16 @@ def test_a_balanced_draw_holds_groups_equally_and_as_many_rows_as_there_are() ->
     assert (groups[np.concatenate(drawn)] == 1).mean() == pytest.approx(0.5, abs=0.06)
 
 
+def test_a_row_comes_as_often_as_its_weight_says() -> None:
+    rng = np.random.default_rng(0)
+    weights = np.where(np.arange(300) < 30, 10.0, 1.0)
+    draw = sampling.weighted(weights)
+    times = [np.bincount(np.concatenate(list(draw(np.full(300, 9), 16, rng))), minlength=300) for _ in range(40)]
+    expected = weights / weights.sum() * 300
+    assert np.abs(np.array(times) - expected).max() < 1
+    assert np.abs(np.mean(times, axis=0) - expected).max() < 0.35
+
+
 @pytest.mark.parametrize(("count", "size"), [(2, 32), (3, 16), (40, 16)])
 def test_batches_by_environment_hold_as_many_rows_of_each_and_two_at_least(count: int, size: int) -> None:
     rng = np.random.default_rng(0)

@@ -39,15 +39,21 @@ def held_out(groups: Rows, share: float, rng: np.random.Generator) -> npt.NDArra
 
 
 def weighted(weights: Weights) -> Draw:
-    """Returns a draw in which a row comes as often as its weight says, with replacement.
+    """Returns a draw of n rows in which each comes as often as its weight says, to the next whole number.
+
+    Systematic resampling: n equally spaced marks over the rows' shares in a random order, which scatters less than
+    independent draws do.
 
     Args:
         weights: float64 (n,), of any sum.
     """
-    chance = weights / weights.sum()
+    share = weights / weights.sum() * len(weights)
 
     def draw(lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
-        rows = rng.choice(len(chance), size=len(chance), p=chance)
+        order = rng.permutation(len(share))
+        marks = np.arange(len(share)) + rng.random()
+        place = np.searchsorted(np.cumsum(share[order]), marks, side="right")
+        rows = order[np.minimum(place, len(share) - 1)]
         return (rows[cut] for cut in batches(lengths[rows], size, rng))
 
     return draw
