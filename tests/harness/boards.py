@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from harness import metrics, recount
+from harness.cell import PROTOCOL_VERSION
 from harness.counting import MILLION, encode
 from harness.record import CellInfo, Failure, Provenance, Record, Result, TrialRecord
 
@@ -59,7 +60,7 @@ def record(
         "sizes": [1320, 330, 550],
         "preset": "standard",
         "precision": "float32",
-        "protocol": 1,
+        "protocol": PROTOCOL_VERSION,
     }
     key = f"{abs(hash((method, scenario, seed))):064x}"
     provenance = Provenance(compute_seconds=12.5, predict_seconds=1.0, machine={"processor": "any"})

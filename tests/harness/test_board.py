@@ -11,6 +11,7 @@ from harness.board.model import Board
 from harness.board.notes import gathered
 from harness.board.plain import to_json
 from harness.board.render import markdown, terminal_lines, terminal_tables
+from harness.cell import PROTOCOL_VERSION
 from harness.escape import in_markdown, printable
 from harness.record import Record
 from tests.harness.boards import record, records
@@ -205,7 +206,7 @@ def test_zero_shot_has_a_table_of_its_own(plain_records: list[Record]) -> None:
 def test_a_stale_record_is_left_out_and_named(plain_records: list[Record]) -> None:
     board = board_of([*plain_records, *records({"old": 0.9}, method_version=0)])
     assert "old" not in {row.method for row in board.rows}
-    assert "18 stale records, made by version 0 of old under protocol 1" in board.notes
+    assert f"18 stale records, made by version 0 of old under protocol {PROTOCOL_VERSION}" in board.notes
 
 
 def test_a_board_that_does_not_rank_is_brief_beside_one_that_does(plain_records: list[Record]) -> None:
