@@ -27,21 +27,19 @@ def superseded(records: Sequence[Record], is_stale: Callable[[Record], bool]) ->
     newest: dict[tuple[str, str, str], int] = defaultdict(int)
     for record in records:
         if record.key not in out:
-            for name, version in _versions(record):
-                newest[record.cell.benchmark, record.cell.scenario, name] = max(
-                    version, newest[record.cell.benchmark, record.cell.scenario, name]
-                )
+            for part, version in _versions(record).items():
+                newest[part] = max(version, newest[part])
     for record in records:
-        if record.key not in out and any(
-            version < newest[record.cell.benchmark, record.cell.scenario, name] for name, version in _versions(record)
-        ):
+        if record.key not in out and any(version < newest[part] for part, version in _versions(record).items()):
             out[record.key] = f"version {record.cell.scenario_version} of {record.cell.scenario} or of its environments"
     return out
 
 
-def _versions(record: Record) -> list[tuple[str, int]]:
+def _versions(record: Record) -> dict[tuple[str, str, str], int]:
+    """By benchmark, scenario and environment; the scenario itself has no environment's name."""
     cell = record.cell
-    return [("", cell.scenario_version), *((name, cell.environments[name]) for name in own(cell.environments))]
+    versions = {"": cell.scenario_version, **{name: cell.environments[name] for name in own(cell.environments)}}
+    return {(cell.benchmark, cell.scenario, name): version for name, version in versions.items()}
 
 
 def one_per_cell(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:

@@ -90,17 +90,17 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
     by_method: dict[str, list[Record]] = defaultdict(list)
     for record in fresh:
         by_method[shown[record.key]].append(record)
-    places = expected(by_method) if by_method else set()
+    places = expected(by_method)
     single = {name: one_per_cell(found) for name, found in by_method.items()}
     fallback = {place_of(r): r for r in single.get(FALLBACK, ([], []))[0] if r.result is not None}
+    scoring = {name: scoring_records(one, fallback, places) for name, (one, _) in single.items()}
     rows = [
-        make_row(name, one, more, places, fallback, columns, sum(s.cell.method == name for s in stale))
+        make_row(name, one, more, scoring[name], places, columns, sum(s.cell.method == name for s in stale))
         for name, (one, more) in single.items()
     ]
     # A score over other cells compares with nothing, so that incomplete rows stand last.
     rows.sort(key=lambda row: (not row.complete, -(row.score.mean if row.score else -1), -(row.id or 0), row.method))
     ranked = rules.ranks(setting.preset)
-    scoring = {name: scoring_records(one, fallback, places) for name, (one, _) in single.items()}
 
     def claims_some(method: str) -> bool:
         return bool(rules.contrasts(method)) or rules.robust(method)
@@ -135,7 +135,7 @@ def _probes(records: list[Record]) -> dict[tuple[str, str], float]:
 
 def _left_out(records: list[Record]) -> Iterable[str]:
     """One line per derived environment; the rows and draws are the same for every method, so one record per cell."""
-    by_place = {(r.cell.scenario, r.cell.seed): r.result for r in records if r.result}
+    by_place = {place_of(r): r.result for r in records if r.result}
     totals: dict[Column, Counter[str]] = defaultdict(Counter)
     for (scenario, _), result in sorted(by_place.items()):
         for env, counts in result.perturbations.items():

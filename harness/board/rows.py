@@ -17,8 +17,8 @@ def make_row(
     name: str,
     records: Sequence[Record],
     more: Sequence[Record],
+    scoring: Mapping[Place, Record],
     expected: set[Place],
-    fallback: Mapping[Place, Record],
     columns: Sequence[Column],
     stale: int,
 ) -> Row:
@@ -28,21 +28,18 @@ def make_row(
         name: what the board calls it.
         records: of the method, one per cell, at least one; none stale.
         more: of the same cells, with other derived environments.
+        scoring: what `scoring_records` returned of them.
         expected: the cells that its score is taken over.
-        fallback: done records whose score a failed cell takes, by cell.
         columns: the scenarios' own environments.
         stale: how many stale records there are of the method.
     """
     cell = records[0].cell
     tags = tuple(sorted(cell.tags))
-    scoring = scoring_records(records, fallback, expected)
-    seeds = [
-        {place[0]: r for place, r in scoring.items() if place[1] == seed}
-        for seed in sorted({seed for _, seed in scoring})
-    ]
-    scores = [(next(iter(cells.values())).cell.seed, score(cells)) for cells in seeds]
-    by_seed = {seed: value for seed, value in scores if value is not None}
-    ids = [value for cells in seeds if (value := in_distribution(cells)) is not None]
+    cells: dict[int, dict[str, Record]] = defaultdict(dict)
+    for (scenario, seed), record in sorted(scoring.items(), key=lambda item: item[0]):
+        cells[seed][scenario] = record
+    by_seed = {seed: value for seed in sorted(cells) if (value := score(cells[seed])) is not None}
+    ids = [value for seed in sorted(cells) if (value := in_distribution(cells[seed])) is not None]
     scored = {(r.cell.scenario, env) for r in scoring.values() for env in r.cell.scored}
     counted = _mean_figures(list(scoring.values()), ())
     figures = _mean_figures(records, more)
