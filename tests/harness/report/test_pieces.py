@@ -74,7 +74,11 @@ def test_predictions_come_back_as_they_were(tmp_path: Path) -> None:
     assert predictions.encode(found) == path.read_bytes()
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1]"), b"\x1f\x8b\x08"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1]"), b"\x1f\x8b\x08"],
+    ids=["empty", "not-packed", "an-empty-object", "a-list", "cut-off"],
+)
 def test_broken_predictions_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "p.json.gz"
     path.write_bytes(content)
