@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from harness.cli.agreement import agreement
 from harness.cli.audit import audit
 from harness.cli.budget import budget
 from harness.cli.check_method import check_method
@@ -31,6 +32,7 @@ app.command()(run)
 app.command()(predict)
 app.command()(leaderboard)
 app.command()(report)
+app.command()(agreement)
 app.command()(audit)
 app.command()(budget)
 app.command()(verify)

@@ -38,7 +38,7 @@ def budget(
     if by not in ("method", "scenario"):
         raise UserError(f"--by {by}: method or scenario is needed.")
     registry.discover(plugin or [])
-    every = records_in(results)
+    every = options.records_in(results)
     records = [record for record in every if not is_stale(record)]
     if not records:
         raise UserError(f"--results {results}: all {len(every)} records are of older versions; run their cells again.")
@@ -61,22 +61,6 @@ def budget(
             soft_wrap=True,
         )
     raise typer.Exit(1 if found else 0)
-
-
-def records_in(results: Path) -> "list[Record]":
-    """Returns all records of a folder.
-
-    Raises:
-        UserError: there is no such folder, no record in it, or one that cannot be read.
-    """
-    from harness.store import Store
-
-    if not results.is_dir():
-        raise UserError(f"--results {results}: there is no such folder; run from the project's root, or name one.")
-    records = list(Store(results).records())
-    if not records:
-        raise UserError(f"--results {results}: there is no record in it; `harness run --results {results}` makes some.")
-    return records
 
 
 def _title(setting: "Setting") -> str:

@@ -1,6 +1,7 @@
 """Options that several verbs share, and how their text becomes values."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.record import Record
     from harness.scenario import Sizes
 
 PLAIN_WIDTH = 160  # columns where the output is no terminal
@@ -196,6 +198,22 @@ def terminal() -> "Console":
     from rich.console import Console
 
     return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
+def records_in(results: Path, option: str = "--results ") -> "list[Record]":
+    """Returns all records of a folder.
+
+    Raises:
+        UserError: there is no such folder, no record in it, or one that cannot be read.
+    """
+    from harness.store import Store
+
+    if not results.is_dir():
+        raise UserError(f"{option}{results}: there is no such folder; run from the project's root, or name one.")
+    records = list(Store(results).records())
+    if not records:
+        raise UserError(f"{option}{results}: there is no record in it; `harness run --results {results}` makes some.")
+    return records
 
 
 def print_table(header: list[str], lines: list[list[str]]) -> None:

@@ -43,7 +43,6 @@ def verify(
     """
     from harness import registry
     from harness.board.rules import is_stale
-    from harness.cli.budget import records_in
     from harness.cli.choices import benchmark_ref, with_others
     from harness.verify import choose
 
@@ -54,7 +53,7 @@ def verify(
     plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
     registry.discover(plugins)
     console = options.terminal()
-    records = _of_methods(records_in(results), options.names(method))
+    records = _of_methods(options.records_in(results), options.names(method))
     given = None
     if bench:
         ref = benchmark_ref(bench, mapping, where, strict)
