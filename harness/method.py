@@ -192,7 +192,6 @@ class MethodInfo:
         shared: name of the step that `Method.prepare` computes, the same for all methods that share it; or empty.
         contrasts: methods that this one is compared with, in this order, each only where the one before was beaten:
             its claim holds when all of them are.
-        robust: whether it is there to resist shortcuts.
         origin: module or file it was registered from.
         ref: what the user named, of a method that belongs to a family.
         content: tells versions of what stands behind ``ref`` apart, in plain values; part of the key.
@@ -212,7 +211,6 @@ class MethodInfo:
     space: Space
     ref: MethodRef | None = None
     content: Callable[[], Mapping[str, Any]] | None = None
-    robust: bool = False
 
     @cached_property
     def described_space(self) -> dict[str, Any]:

@@ -48,7 +48,9 @@ class Plan:
 
 
 def choose_scenarios(benchmark: Benchmark, names: Sequence[str], quick: bool) -> list[ScenarioSpec]:
-    """Returns the named scenarios of a benchmark; when none is named all of them, or under ``quick`` the quick ones.
+    """Returns the named scenarios of a benchmark, or every one for ``all``; when none is named, the benchmark's choice.
+
+    That is every one, or under ``quick`` those meant for it.
 
     ``SCENARIO@VIEW`` names a scenario in which only a part of each payload is shown (`harness.views.viewed`).
 
@@ -59,6 +61,8 @@ def choose_scenarios(benchmark: Benchmark, names: Sequence[str], quick: bool) ->
     if not known:
         raise UserError(f"{benchmark.ref} holds no payloads, so that nothing can be run on it.")
     lacking = benchmark.unavailable()
+    if list(names) == ["all"]:
+        return list(known.values())
     for name in (text.partition(AT)[0] for text in names):
         if name in lacking:
             raise UserError(f"--scenario {name}: {lacking[name]}")

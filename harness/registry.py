@@ -45,7 +45,6 @@ def register_method(
     requires: Iterable[str] = (),
     shared: str = "",
     contrasts: Iterable[str] = (),
-    robust: bool = False,
 ) -> Callable[[M], M]:
     """Registers a `Method` subclass under a name.
 
@@ -58,8 +57,8 @@ def register_method(
         reference: the paper it follows.
         requires: modules that ``fit`` imports; loaded once before cells are forked, checked before the run.
         shared: name of the step that its ``prepare`` computes once for all methods that declare the same name.
-        contrasts: methods that its claim is tested against, in this order.
-        robust: it is there to resist shortcuts, so that the board does not measure the others against it.
+        contrasts: methods that it claims to beat, in the order in which that is tested; one that names some is no
+            baseline that the board measures others against.
 
     Raises:
         UserError: the name is taken or malformed, or the search space is.
@@ -84,7 +83,6 @@ def register_method(
             requires=tuple(requires),
             shared=shared,
             contrasts=tuple(contrasts),
-            robust=robust,
             origin=cls.__module__,
             factory=cls,
             space=cls.space,

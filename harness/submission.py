@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import recount
+from harness.board.collect import asked_otherwise, setting_of
 from harness.board.spending import findings as unequal_budgets
 from harness.budget import STOP_FACTOR
 from harness.cell import PROTOCOL_VERSION, key_of
@@ -33,7 +34,8 @@ def check(folder: Path, official: Iterable[Record]) -> tuple[list[Record], list[
 
     Args:
         folder: laid out as a results folder.
-        official: records that stand already; the same cell of another method must have the same test rows.
+        official: records that stand already; handed in, the same preset must mean the same search and precision, and
+            the same cell of another method must have the same test rows.
 
     Returns:
         The records that can be read, and what is wrong.
@@ -51,7 +53,9 @@ def check(folder: Path, official: Iterable[Record]) -> tuple[list[Record], list[
             continue
         records.append((name, record))
         found += [Finding(name, text) for text in _of_record(store, path, record)]
-    found += [Finding(name, text) for name, text in _other_rows(records, official)]
+    standing = list(official)
+    found += [Finding(name, text) for name, text in _other_settings(records, standing)]
+    found += [Finding(name, text) for name, text in _other_rows(records, standing)]
     found += [Finding(folder.name, text) for text in unequal_budgets([record for _, record in records])]
     return [record for _, record in records], found
 
@@ -137,6 +141,16 @@ def _trials(record: Record, result: Result) -> Iterator[str]:
         yield f"trial {result.best_trial} is not the best of its trials by {result.selected_by}"
     elif result.params != result.trials[result.best_trial].params:
         yield "its configuration is not that of its best trial"
+
+
+def _other_settings(records: Sequence[tuple[str, Record]], official: Sequence[Record]) -> Iterator[tuple[str, str]]:
+    """Names records that were searched or computed otherwise, so that they would stand on a board of their own."""
+    standing = Counter(map(setting_of, official)).most_common()
+    for name, record in records:
+        setting = setting_of(record)
+        same = (s for s, _ in standing if (s.corpus, s.preset) == (setting.corpus, setting.preset))
+        if (usual := next(same, setting)) != setting:
+            yield name, f"the records that stand were asked otherwise: {asked_otherwise(setting, usual)}"
 
 
 def _other_rows(records: Sequence[tuple[str, Record]], official: Iterable[Record]) -> Iterator[tuple[str, str]]:

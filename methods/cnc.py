@@ -10,7 +10,7 @@ from methods.two_stage_method import FIRST, TwoStageMethod
     version=2,
     summary="byte-cnn with contrast across the guesses of a first one",
     reference="Zhang et al. 2022, arXiv 2203.01517",
-    robust=True,
+    contrasts=("byte-cnn",),
     requires=REQUIRES,
 )
 class CorrectNContrast(TwoStageMethod):

@@ -10,7 +10,7 @@ from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
     tags=("groups",),
     summary="byte-cnn, its last layer fitted anew on balanced groups",
     reference="Kirichenko et al. 2023, arXiv 2204.02937",
-    robust=True,
+    contrasts=("byte-cnn",),
     requires=(*REQUIRES, "sklearn.linear_model"),
 )
 class DFR(ByteCNNBase):

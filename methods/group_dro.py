@@ -10,7 +10,7 @@ from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
     tags=("groups",),
     summary="byte-cnn, groups weighed by exponential ascent on their losses",
     reference="Sagawa et al. 2020, arXiv 1911.08731",
-    robust=True,
+    contrasts=("byte-cnn",),
     requires=REQUIRES,
 )
 class GroupDRO(ByteCNNBase):

@@ -10,7 +10,7 @@ from methods.two_stage_method import FIRST, TwoStageMethod
     version=2,
     summary="byte-cnn trained again, with the errors of a first one weighing more",
     reference="Liu et al. 2021, arXiv 2107.09044",
-    robust=True,
+    contrasts=("byte-cnn",),
     requires=REQUIRES,
 )
 class JTT(TwoStageMethod):

@@ -10,7 +10,7 @@ from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
     tags=("groups",),
     summary="byte-cnn on rows reweighted or subsampled to equal groups",
     reference="Idrissi et al. 2022, arXiv 2110.14503",
-    robust=True,
+    contrasts=("byte-cnn",),
     requires=REQUIRES,
 )
 class RWG(ByteCNNBase):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     reference="arXiv 2603.20181",
     requires=REQUIRES,
     shared=SHARED,
+    contrasts=("transformer",),
 )
 class TextGuidedPaper(TextMethod):
     """Losses and inference are the paper's; the search covers learning rate, weight decay and dropout."""

@@ -14,7 +14,7 @@ _OF_RAW = {"payload": "payload", "label": "folder", "id": "path"}  # mapping of 
 
 @register_benchmark(
     "files",
-    summary="your own requests: JSONL, CSV, Parquet or a folder, with --map and --where",
+    summary="your own requests: JSONL, CSV, TSV, Parquet, a folder or an archive, with --map and --where",
     argument="PATH",
 )
 class Files(NaturalBenchmark):

@@ -25,7 +25,7 @@ _FOLDER = Path(__file__).parent
 
 
 @register_benchmark(
-    "synthetic", summary="11 threat classes, real CVEs, planted cues (host, client, prefix, proof token)"
+    "synthetic", summary="11 threat classes, real CVEs, seven planted cues (host, client, proof token …)"
 )
 class Synthetic(Benchmark):
     """The embedded default benchmark."""

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from harness import hashing, recount
 from harness.board.choice import one_per_cell, superseded
-from harness.board.collect import Rules, Setting, setting_of
+from harness.board.collect import Rules, Setting, asked_otherwise, setting_of
 from harness.escape import printable
 from harness.store import Entry
-
-_ASKED = ("trials", "seconds", "sampler", "pruner", "precision", "sizes")  # of a setting, what a preset stands for
 
 
 @dataclass(frozen=True)
@@ -85,11 +83,7 @@ def _other_budgets(entries: Sequence[Entry], rules: Rules) -> Iterator[str]:
         usual = max(counts, key=lambda setting: (counts[setting], repr(setting)))
         for entry, setting in members:
             if setting != usual:
-                asked = ", ".join(
-                    f"{name} {getattr(setting, name)} instead of {getattr(usual, name)}"
-                    for name in _ASKED
-                    if getattr(setting, name) != getattr(usual, name)
-                )
+                asked = asked_otherwise(setting, usual)
                 yield printable(f"another budget: {entry.path}, preset {setting.preset}: {asked}")
 
 

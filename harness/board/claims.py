@@ -1,5 +1,8 @@
-"""What became of a claim, in a sentence and a table."""
+"""What became of the claims of methods: a sentence for each, the contrasts behind it, what is mended and broken."""
 
+from collections.abc import Iterator
+
+from harness.board.model import Board
 from harness.board.tables import NONE, Table, figure
 from harness.statistics.contrasts import MARGIN, Claim, Contrast
 from harness.statistics.intervals import Interval
@@ -24,16 +27,17 @@ def sentence(claim: Claim) -> str:
     return f"{start}: {gain}{seen}."
 
 
-def _signed(value: Interval) -> str:
-    return f"{value.mean:+.3f}" + ("" if value.half_width is None else f" ± {value.half_width:.3f}")
-
-
-def contrasts(claim: Claim) -> Table:
-    """Returns the steps of a claim."""
-    header = ["step", "against", "difference", "seeds", "detectable (80 %)", "sign-flip p", "P(worse / same / better)"]
-    header += ["held"]
-    lines = [[str(number), *_step(contrast)] for number, contrast in enumerate(claim.contrasts, start=1)]
-    return f"Contrasts of {claim.method}, each tested only when the one before held", header, lines
+def contrasts(board: Board) -> Iterator[Table]:
+    """Yields the steps of all claims."""
+    header = ["claim", "step", "against", "difference", "seeds", "detectable (80 %)", "sign-flip p"]
+    header += ["P(worse / same / better)", "held"]
+    lines = [
+        [claim.method, str(number), *_step(contrast)]
+        for claim in board.claims
+        for number, contrast in enumerate(claim.contrasts, start=1)
+    ]
+    if lines:
+        yield "Contrasts of each claim, each tested only when the one before held", header, lines
 
 
 def _step(step: Contrast) -> list[str]:
@@ -46,3 +50,30 @@ def _step(step: Contrast) -> list[str]:
         NONE if step.posterior is None else " / ".join(f"{p:.2f}" for p in step.posterior),
         "not tested" if step.held is None else "yes" if step.held else "no",
     ]
+
+
+def mended(board: Board) -> Iterator[Table]:
+    """Yields what methods that claim something mend and break beside the first of their contrasts."""
+    marks = "▲ ▼: the 95 % interval, each for itself, lies above or below 0"
+    scenarios = [name for name in board.scenarios if any(name in e.id or name in e.shifted for e in board.effects)]
+    if scenarios:
+        header = ["method", "less", *(f"{name}: ID / shifted" for name in scenarios)]
+        lines = [
+            [e.method, e.base, *(" / ".join(map(_marked, (e.id.get(n), e.shifted.get(n)))) for n in scenarios)]
+            for e in board.effects
+        ]
+        yield f"Macro-F1 less that of the first contrast, paired over seeds ({marks})", header, lines
+    cues = sorted({cue for e in board.effects for cue in e.flip_rate})
+    if cues:
+        lines = [[e.method, e.base, *(_marked(e.flip_rate.get(cue)) for cue in cues)] for e in board.effects]
+        yield f"Flip rate less that of the first contrast, by cue ({marks})", ["method", "less", *cues], lines
+
+
+def _signed(value: Interval) -> str:
+    return f"{value.mean:+.3f}" + ("" if value.half_width is None else f" ± {value.half_width:.3f}")
+
+
+def _marked(value: Interval | None) -> str:
+    if value is None:
+        return NONE
+    return _signed(value) + (" ▲" if value.low > 0 else " ▼" if value.high < 0 else "")

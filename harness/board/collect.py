@@ -9,6 +9,7 @@ from typing import NamedTuple
 from harness import hashing
 from harness.board import standings, tables
 from harness.board.choice import expected, one_per_cell, place_of, superseded
+from harness.board.effects import effects
 from harness.board.model import Board, Column, Place
 from harness.board.notes import gathered
 from harness.board.rows import make_row, scoring_records
@@ -40,6 +41,16 @@ def setting_of(record: Record) -> Setting:
     return Setting(c.benchmark, c.corpus, c.preset, *budget, c.precision, tuple(c.sizes))
 
 
+def asked_otherwise(setting: Setting, usual: Setting) -> str:
+    """Returns what one setting asks otherwise than another: "trials 3 instead of 2", and so on."""
+    asked = ("trials", "seconds", "sampler", "pruner", "precision", "sizes")
+    return ", ".join(
+        f"{name} {getattr(setting, name)} instead of {getattr(usual, name)}"
+        for name in asked
+        if getattr(setting, name) != getattr(usual, name)
+    )
+
+
 @dataclass(frozen=True)
 class Rules:
     """What a board asks of today's code.
@@ -48,13 +59,11 @@ class Rules:
         is_stale: whether a record was made by an older version of its method.
         ranks: whether a preset of that name ranks.
         contrasts: the methods that a method's claim is tested against.
-        robust: whether a method is registered as one that resists shortcuts, and so is no baseline.
     """
 
     is_stale: Callable[[Record], bool]
     ranks: Callable[[str], bool]
     contrasts: Callable[[str], tuple[str, ...]]
-    robust: Callable[[str], bool] = lambda method: False
 
 
 def boards(records: Iterable[Record], rules: Rules) -> list[Board]:
@@ -101,10 +110,6 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
     # A score over other cells compares with nothing, so that incomplete rows stand last.
     rows.sort(key=lambda row: (not row.complete, -(row.score.mean if row.score else -1), -(row.id or 0), row.method))
     ranked = rules.ranks(setting.preset)
-
-    def claims_some(method: str) -> bool:
-        return bool(rules.contrasts(method)) or rules.robust(method)
-
     said = {note for r in fresh if r.result for note in r.result.notes}
     placed = standings.with_ranks(rows, scoring) if ranked else tuple(rows)
     return Board(
@@ -118,7 +123,8 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
         left_out=tuple(_left_out(fresh)),
         notes=(*gathered(said), *_stale_notes(stale, outdated), *_uncounted(single, places)),
         claims=standings.claims(scoring, rules.contrasts, FALLBACK) if ranked else (),
-        robustness=standings.robustness(placed, claims_some, FALLBACK) if ranked else None,
+        effects=effects(scoring, rules.contrasts, FALLBACK) if ranked else (),
+        robustness=standings.robustness(placed, rules.contrasts, FALLBACK) if ranked else None,
         provenance=_provenance([*fresh, *views]),
     )
 

@@ -101,6 +101,23 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """A method less its base, the first of its contrasts, paired over seeds; only what both have figures for.
+
+    Attributes:
+        id: difference of macro-F1 in ``id``, by scenario.
+        shifted: the same of the mean over scored environments.
+        flip_rate: difference of how often one flipped cue changes a prediction, by cue, mean over scenarios.
+    """
+
+    method: str
+    base: str
+    id: Mapping[str, Interval]
+    shifted: Mapping[str, Interval]
+    flip_rate: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
 class Board:
     """The board of one corpus under one budget.
 
@@ -112,6 +129,7 @@ class Board:
         left_out: rows and draws that perturbations left out or had rejected, in words.
         notes: what scenarios left out, and stale records.
         claims: verdicts on the claims of methods that make one, on boards that rank.
+        effects: what these methods mend and break beside the first of their contrasts, on boards that rank.
         robustness: effective robustness, on boards that rank.
     """
 
@@ -133,6 +151,7 @@ class Board:
     left_out: tuple[str, ...]
     notes: tuple[str, ...]
     claims: tuple[Claim, ...]
+    effects: tuple[Effect, ...]
     robustness: Robustness | None
     provenance: Mapping[str, str]
 

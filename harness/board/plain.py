@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.board.claims import sentence
-from harness.board.model import Board, Place, Row
+from harness.board.model import Board, Effect, Place, Row
 from harness.statistics.contrasts import Claim
 from harness.statistics.intervals import Interval
 
@@ -41,6 +41,7 @@ def _board(board: Board) -> dict[str, Any]:
         "scenarios": dict(board.scenarios),
         "methods": [_row(row, board) for row in board.rows],
         "claims": [_claim(claim) for claim in board.claims],
+        "effects": [_effect(effect) for effect in board.effects],
         "effective_robustness": None if board.robustness is None else _without(asdict(board.robustness), "effective"),
         "probes": [{"view": v, "environment": e, "macro_f1": value} for (v, e), value in board.probes.items()],
         "left_out": list(board.left_out),
@@ -103,6 +104,12 @@ def _claim(claim: Claim) -> dict[str, Any]:
             for step in claim.contrasts
         ],
     }
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    differences = {"id": effect.id, "shifted": effect.shifted, "flip_rate": effect.flip_rate}
+    plain = {name: {at: _interval(value) for at, value in found.items()} for name, found in differences.items()}
+    return {"method": effect.method, "base": effect.base, **plain}
 
 
 def _interval(value: Interval | None) -> dict[str, float | None] | None:

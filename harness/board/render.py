@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.board import tables
-from harness.board.claims import contrasts, sentence
+from harness.board.claims import contrasts, mended, sentence
 from harness.board.diagnostics import diagnostics
 from harness.board.model import Board
 from harness.escape import in_markdown, printable
@@ -22,6 +22,7 @@ follow: how often one flipped cue changes a prediction, and how much more often 
 method that learns nothing has none. Worst suite: macro-F1 with the worst of each payload's perturbations. Trials:
 over all cells. Train s, shared s: compute time of a cell. [What it all means](docs/leaderboard.md).
 """
+_DETAILS = (mended, tables.spread, tables.scenarios, diagnostics, tables.curves)
 
 
 def markdown(boards: Sequence[Board]) -> str:
@@ -37,12 +38,19 @@ def markdown(boards: Sequence[Board]) -> str:
 def _board(board: Board, brief: bool) -> str:
     parts = [f"## {in_markdown(tables.title(board))}\n"]
     parts += [_table(*table) for table in tables.headlines(board)]
-    for claim in board.claims:
-        parts += [f"{in_markdown(sentence(claim))}\n", _table(*contrasts(claim))]
+    if board.claims:
+        parts.append(_bullets("Verdicts", [sentence(claim) for claim in board.claims]))
+    parts += [_table(*table) for table in contrasts(board)]
     if brief:
         parts.append("The details of this board are in `leaderboard.json`.\n")
         return "\n".join(parts)
-    found = [*tables.spread(board), *tables.scenarios(board), *diagnostics(board), *tables.curves(board)]
+    found = [
+        *mended(board),
+        *tables.spread(board),
+        *tables.scenarios(board),
+        *diagnostics(board),
+        *tables.curves(board),
+    ]
     parts += [_table(*table) for table in found]
     parts += [_bullets(*remark) for remark in tables.remarks(board) if remark[1]]
     provenance = [f"corpus {board.corpus[:16]}", *(f"{k}: {v}" for k, v in board.provenance.items())]
@@ -65,11 +73,8 @@ def terminal_tables(board: Board) -> "list[tuple[str, Table]]":
     found = [
         (f"{tables.title(board)}{': ' if first[0] else ''}{first[0]}", *first[1:]),
         *more,
-        *(contrasts(claim) for claim in board.claims),
-        *tables.spread(board),
-        *tables.scenarios(board),
-        *diagnostics(board),
-        *tables.curves(board),
+        *contrasts(board),
+        *(table for make in _DETAILS for table in make(board)),
     ]
     return [(printable(caption), _terminal_table(header, lines)) for caption, header, lines in found]
 

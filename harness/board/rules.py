@@ -25,10 +25,4 @@ def contrasts(method: str) -> tuple[str, ...]:
     return known.contrasts if known else ()
 
 
-def robust(method: str) -> bool:
-    """Whether a method is registered as one that resists shortcuts."""
-    known = registry.methods().get(method)
-    return known is not None and known.robust
-
-
-RULES = Rules(is_stale, ranks, contrasts, robust)
+RULES = Rules(is_stale, ranks, contrasts)

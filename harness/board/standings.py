@@ -119,16 +119,15 @@ def _claim(method: str, others: tuple[str, ...], scoring: Scoring, floor: str) -
     return judge(method, others, scores, FOLDS, tuple(scenarios), left_out)
 
 
-def robustness(rows: Sequence[Row], claims_some: Callable[[str], bool], floor: str) -> Robustness:
+def robustness(rows: Sequence[Row], contrasts: Callable[[str], tuple[str, ...]], floor: str) -> Robustness:
     """Measures rows against the line of the baselines.
 
-    A baseline claims no robustness: it is ranked, handed payloads and labels alone (no tag), its registration neither
-    says that it resists shortcuts nor names contrasts, and none of its cells failed. The floor that failed cells fall
-    back to is none either: it does not learn.
+    A baseline claims no robustness: it is ranked, handed payloads and labels alone (no tag), its registration names no
+    contrasts, and none of its cells failed. The floor that failed cells fall back to is none either: it does not learn.
 
     Args:
         rows: of the board.
-        claims_some: whether a method's registration claims something.
+        contrasts: the methods that a method's claim is tested against.
         floor: the method that failed cells fall back to.
     """
     points = {row.method: (row.id, row.score.mean) for row in rows if row.complete and row.id and row.score}
@@ -136,6 +135,6 @@ def robustness(rows: Sequence[Row], claims_some: Callable[[str], bool], floor: s
         row.method
         for row in rows
         if row.kind == "ranked" and not row.tags and not row.failed and row.method != floor
-        if not claims_some(row.method)
+        if not contrasts(row.method)
     }
     return effective_robustness({name: point for name, point in points.items() if name != floor}, frozenset(baselines))

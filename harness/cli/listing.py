@@ -45,14 +45,21 @@ def scenarios(
     bench: options.Bench = "synthetic",
     mapping: options.Map = None,
     where: options.Where = None,
+    strict: options.Strict = False,
+    target: options.Target = "",
+    target_map: options.TargetMap = None,
+    target_where: options.TargetWhere = None,
+    text: options.Text = "",
+    text_map: options.TextMap = None,
     plugin: options.Plugin = None,
 ) -> None:
     """List the scenarios that a benchmark offers, and what it lacks for the others."""
     from harness import registry
-    from harness.cli.choices import benchmark_ref
+    from harness.cli.choices import benchmark_ref, with_others
 
     registry.discover(plugin or [])
-    benchmark = registry.open_benchmark(benchmark_ref(bench, mapping, where))
+    ref = benchmark_ref(bench, mapping, where, strict)
+    benchmark = registry.open_benchmark(with_others(ref, target, target_map, target_where, text, text_map))
     lines = [[s.name, s.shift, " ".join(s.environments), s.summary] for s in benchmark.scenarios()]
     lines += [[name, "–", "not offered", reason] for name, reason in benchmark.unavailable().items()]
     options.print_table(["scenario", "shift", "environments", "summary"], lines)

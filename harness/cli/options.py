@@ -21,7 +21,8 @@ Plugin = Annotated[
     typer.Option("--plugin", metavar="FILE", help="A Python file that registers methods or benchmarks."),
 ]
 Bench = Annotated[
-    str, typer.Option("--bench", metavar="CORPUS", help="A benchmark's name, or files:PATH for your own data.")
+    str,
+    typer.Option("--bench", metavar="CORPUS", help="A benchmark (see list benchmarks), or files:PATH for your data."),
 ]
 Map = Annotated[
     list[str] | None,

@@ -30,6 +30,7 @@ def predict(
     plugin: options.Plugin = None,
     mapping: options.Map = None,
     where: options.Where = None,
+    strict: options.Strict = False,
 ) -> None:
     """Print a JSON line per payload: its sample id, the predicted class, and the probability of each class.
 
@@ -52,7 +53,7 @@ def predict(
         raise UserError(f"--record {record}: no predictor was kept of {found.cell.method}; {_why(found)}.")
     info = _method(found)
     choices.require(info)
-    data = registry.open_benchmark(choices.benchmark_ref(corpus, mapping, where)).corpus()
+    data = registry.open_benchmark(choices.benchmark_ref(corpus, mapping, where, strict)).corpus()
     predictor, manifest = restore(folder, info, found.key, shared=_not_shared)
     lines = _lines(predictor, manifest, data)
     if out is None:

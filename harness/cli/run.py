@@ -22,18 +22,19 @@ def run(
     ] = "all",
     bench: options.Bench = "synthetic",
     scenario: Annotated[
-        str, typer.Option(metavar="a,b", help="Scenarios by name; all by default, a few under quick.")
+        str, typer.Option(metavar="a,b|all", help="Scenarios by name; every one by default, under quick a few.")
     ] = "",
     seeds: Annotated[
-        str | None, typer.Option(metavar="N|A-B|A,B", help="How many seeds, or which; each tests another fold.")
+        str | None,
+        typer.Option(metavar="N|A-B|A,B", help="6 is 0 to 5; 2-4 or 0,3 are these; 3, (a comma) is 3 alone."),
     ] = None,
     trials: Annotated[int | None, typer.Option(metavar="N", help="Configurations tried per cell.")] = None,
-    seconds: Annotated[float | None, typer.Option(metavar="S", help="Compute seconds per cell.")] = None,
+    seconds: Annotated[float | None, typer.Option(metavar="S", help="Processor seconds of tuning per cell.")] = None,
     preset: Annotated[
         str, typer.Option(metavar="quick|standard|full", help="Sizes, seeds, trials, seconds.")
     ] = "quick",
     rows: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help="Most rows of training, validation, each test; all is no bound.")
+        str | None, typer.Option(metavar="TRAIN,VALIDATION,TEST", help="Most rows of each part; all is no bound.")
     ] = None,
     sampler: Annotated[
         str, typer.Option(metavar="random|tpe", help="How trials after the first are drawn.")
@@ -62,7 +63,7 @@ def run(
         str, typer.Option(metavar="SUITE,…", help="Add perturbed tests: carrier, encoding, syntax, all.")
     ] = "",
     depth: Annotated[int, typer.Option(metavar="1-3", help="Perturbations of one payload.")] = 1,
-    draws: Annotated[int, typer.Option(metavar="K", help="Draws of each payload; the worst counts.")] = 3,
+    draws: Annotated[int, typer.Option(metavar="K", help="Draws of each payload: their mean, and the worst.")] = 3,
     diagnostics: Annotated[
         bool, typer.Option("--diagnostics", help="Add tests without the attack, and probes on parts of the input.")
     ] = False,
@@ -90,7 +91,8 @@ def run(
 ) -> None:
     """Tune, score and rank methods on a benchmark. What already has a record is not run again.
 
-    Exit code 0: every cell is done. 1: some failed. 2: a mistake in the arguments or the data.
+    Exit code 0: every cell is done. 1: some failed, or could not be kept. 2: a mistake in the arguments or the data.
+    130: it was stopped; the same command goes on.
     """
     from harness import registry
     from harness.budget import Budget, Pruner, Sampler

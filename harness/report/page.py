@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from harness.board import tables
-from harness.board.claims import contrasts, sentence
+from harness.board.claims import contrasts, mended, sentence
 from harness.board.collect import Rules, Setting, boards, setting_of, shown_names
 from harness.board.diagnostics import diagnostics
 from harness.board.model import TRACKS, Board
@@ -102,7 +102,8 @@ def _part(
         charts={chart.name.removeprefix(f"{name}-"): chart for chart in drawn},
         details=[
             *tables.spread(board),
-            *(contrasts(claim) for claim in board.claims),
+            *contrasts(board),
+            *mended(board),
             *tables.scenarios(board),
             *diagnostics(board),
         ],

@@ -77,7 +77,7 @@ def test_a_failed_cell_takes_the_floors_counts_and_a_missing_one_unranks(plain_r
 def test_a_claim_ends_in_one_sentence_and_a_table(plain_records: list[Record]) -> None:
     text = markdown([board_of(plain_records, {"best": ("third", "fourth")})])
     assert "The claim of best is confirmed: it beats third, fourth; against fourth the score differs by +0." in text
-    assert "| 1 | third | +0." in text
+    assert "| best | 1 | third | +0." in text
     few = board_of(records({"ours": 0.5, "theirs": 0.5}, units=15), {"ours": ("theirs",)})
     assert "had an 80 % chance to show" in markdown([few])
     assert few.claims[0].verdict == "undecided"
@@ -116,6 +116,34 @@ def test_a_contrast_that_failed_is_not_beaten(plain_records: list[Record]) -> No
     (claim,) = board_of([*kept, own], {"best": ("second",)}).claims
     assert claim.contrasts[0].difference is not None
     assert claim.contrasts[0].difference.mean < -0.03  # its own failure counts
+
+
+def test_what_a_method_mends_and_breaks_is_its_difference_from_the_first_contrast(plain_records: list[Record]) -> None:
+    board = board_of(plain_records, {"third": ("best", "fourth"), "fourth": ("absent",), "best": ()})
+    (effect,) = board.effects
+    rows = {row.method: row for row in board.rows}
+    assert (effect.method, effect.base) == ("third", "best")
+    assert set(effect.id) == {"planted-95", "cve-disjoint", "iid"}
+    assert set(effect.shifted) == {"planted-95", "cve-disjoint"}  # iid is not scored
+    for env, found in (("id", effect.id), ("test", effect.shifted)):
+        figures = [rows[name].figure(("cve-disjoint", env)) or 0.0 for name in ("third", "best")]
+        assert found["cve-disjoint"].mean == pytest.approx(figures[0] - figures[1])
+        assert found["cve-disjoint"].high < 0
+    rates = [rows[name].figure(("planted-95", "flip.host"), "flip_rate") or 0.0 for name in ("third", "best")]
+    assert effect.flip_rate["host"].mean == pytest.approx(rates[0] - rates[1])
+    text = markdown([board])
+    (line,) = re.findall(r"### Macro-F1 less that of the first contrast.*?\n\n.*?\n.*?\n(.*?)\n", text, re.DOTALL)
+    assert re.fullmatch(r"\| third \| best \| -0\.\d+ ± 0\.\d+ ▼ / -0\.\d+ ± 0\.\d+ ▼ \| -0\.\d+ .* / – \| .*", line)
+
+
+def test_a_cell_in_which_either_failed_mends_and_breaks_nothing(plain_records: list[Record]) -> None:
+    failed = [("third", "cve-disjoint", 2), ("best", "cve-disjoint", 3)]
+    kept = [r for r in plain_records if (r.cell.method, r.cell.scenario, r.cell.seed) not in failed]
+    broken = [record(*cell, 0, failure="RuntimeError: no") for cell in failed]
+    (effect,) = board_of([*kept, *broken], {"third": ("best",)}).effects
+    without = [r for r in plain_records if r.cell.scenario != "cve-disjoint" or r.cell.seed not in (2, 3)]
+    (same,) = board_of(without, {"third": ("best",)}).effects
+    assert effect == same
 
 
 def test_records_of_an_older_draw_are_left_out_and_named(plain_records: list[Record]) -> None:

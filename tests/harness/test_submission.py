@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness import registry
+from harness.record import Record
 from harness.store import Store
 from harness.submission import check
 from tests.conftest import Shell
@@ -124,3 +125,16 @@ def test_an_empty_folder_is_a_mistake(shell: Shell) -> None:
     done = shell("submit-check", "mine")
     assert done.returncode == 2
     assert "there is no record in it" in done.stderr
+
+
+def test_records_that_were_searched_or_computed_otherwise_than_those_that_stand_are_named(folder: Path) -> None:
+    def standing(**cell: str) -> list[Record]:
+        found = Store(folder).records()
+        return [r.model_copy(update={"cell": r.cell.model_copy(update=cell), "key": r.key[::-1]}) for r in found]
+
+    registry.discover()
+    (precision,) = {record.cell.precision for record in Store(folder).records()}
+    told = [finding.text for finding in check(folder, standing(precision="other", sampler="tpe"))[1]]
+    asked = f"sampler random instead of tpe, precision {precision} instead of other"
+    assert told == [f"the records that stand were asked otherwise: {asked}"] * 4
+    assert check(folder, standing(precision="other", corpus="f" * 64))[1] == []  # those of another corpus say nothing
