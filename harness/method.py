@@ -97,7 +97,7 @@ class Context:
     Attributes:
         seed: the cell's seed for initialisation and data order; the same for every trial.
         classes: name and anchor text, in label order; classes without a training row included.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``.
         precision: ``float32`` or ``bfloat16`` (autocast).
         should_stop: true once this cell's seconds are spent, or the trial is pruned; return then what has been learned.
             A method that does not heed it is ended at 1.5 times the seconds, and that trial is lost.

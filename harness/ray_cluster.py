@@ -33,7 +33,7 @@ def join(address: str, workers: int) -> None:
         UserError: Ray is not installed, or there is no cluster at the address.
     """
     if importlib.util.find_spec("ray") is None:
-        raise UserError("--executor ray needs Ray; install it with pip install 'shortcut-harness[ray]'.")
+        raise UserError("--executor ray needs Ray; install it with pip install -e '.[ray]' in the checkout.")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["RAY_DEDUP_LOGS_SKIP_REGEX"] = ".*"  # keeps what Ray says of lost nodes and workers off our output
     import ray

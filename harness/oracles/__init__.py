@@ -24,5 +24,5 @@ def require() -> None:
     if missing:
         raise UserError(
             f"perturbations of the tier B are checked by parsers, and {' and '.join(missing)} "
-            f"{'is' if len(missing) == 1 else 'are'} not installed: pip install 'shortcut-harness[oracles]'."
+            f"{'is' if len(missing) == 1 else 'are'} not installed: pip install -e '.[oracles]' in the checkout."
         )

@@ -56,7 +56,7 @@ def graph_objects() -> Any:
     except ImportError as error:
         raise UserError(
             f"harness report draws with plotly, which is not installed ({error}); "
-            "pip install 'shortcut-harness[report]' brings it."
+            "pip install -e '.[report]' in the checkout brings it."
         ) from error
     return go
 

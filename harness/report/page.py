@@ -132,7 +132,7 @@ def _templates() -> Any:
     except ImportError as error:
         raise UserError(
             f"harness report fills its page with jinja2, which is not installed ({error}); "
-            "pip install 'shortcut-harness[report]' brings it."
+            "pip install -e '.[report]' in the checkout brings it."
         ) from error
 
     def safe(value: Any) -> Any:

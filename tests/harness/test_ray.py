@@ -20,7 +20,7 @@ import pytest
 from tests.conftest import Shell, results_of
 
 needs_ray = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'shortcut-harness[ray]'"
+    importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install -e '.[ray]' in the checkout"
 )
 FAST = ("run", "--method", "majority,nearest-neighbor,tfidf-logreg", "--trials", 2, "--scenario", "random,long-tail")
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
@@ -401,7 +401,9 @@ def test_without_ray_the_executor_is_one_sentence(shell: RayShell, mapped: tuple
         capture_output=True, text=True, cwd=shell.folder, env=shell.environment,
     )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr == ("harness: --executor ray needs Ray; install it with pip install 'shortcut-harness[ray]'.\n")
+    assert done.stderr == (
+        "harness: --executor ray needs Ray; install it with pip install -e '.[ray]' in the checkout.\n"
+    )
 
 
 def test_an_unknown_executor_is_one_sentence(shell: RayShell) -> None:

@@ -19,7 +19,7 @@ def test_without_plotly_one_sentence_says_how_to_get_it(ran: Shell) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "pip install 'shortcut-harness[report]'" in done.stderr
+    assert "pip install -e '.[report]' in the checkout" in done.stderr
     assert not (ran.folder / "none.html").exists()
 
 
