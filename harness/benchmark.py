@@ -1,8 +1,9 @@
 """The contract of a benchmark: a corpus and the scenarios drawn from it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
@@ -63,6 +64,18 @@ class Benchmark(ABC):
     @abstractmethod
     def build(self, corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
         """Draws one seed of a scenario; the same arguments give the same rows and bytes in any process."""
+
+    def unlabelled(self, say: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
+        """Yields the sample id and the payload of every request, as a classifier in use meets them.
+
+        Args:
+            say: is told, in a sentence, what was left out.
+        """
+        corpus = self.corpus()
+        for note in corpus.meta.notes:
+            say(note)
+        samples = chain.from_iterable(chunk.to_pylist() for chunk in corpus.table.column("sample").chunks)
+        yield from zip(samples, corpus.each_payload(), strict=True)
 
     def source(self) -> Path | None:
         """Returns the file that the reference's argument names, so that it can be sent where that is missing."""

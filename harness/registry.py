@@ -73,6 +73,8 @@ def register_method(
                 f"method {name}: tag {min(unknown)!r} is unknown, {nearest(min(unknown), list(get_args(Tag)))}"
             )
         check_space(f"method {name}", cls.space)
+        if undefined := getattr(cls, "__abstractmethods__", ()):
+            raise UserError(f"method {name}: {cls.__name__} does not define {', '.join(sorted(undefined))}.")
         info = MethodInfo(
             name=name,
             version=version,
@@ -185,7 +187,8 @@ def load_plugin(path: str) -> None:
     if str(file) in _discovered:
         return
     if not file.is_file():
-        raise UserError(f"--plugin {path}: there is no such file.")
+        several = " Repeat --plugin for several files." if "," in path else ""
+        raise UserError(f"--plugin {path}: there is no such file.{several}")
     _discovered.add(str(file))
     name = f"harness_plugin_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
@@ -193,7 +196,10 @@ def load_plugin(path: str) -> None:
         raise UserError(f"--plugin {path}: a Python file (*.py) is needed.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    before = len(_methods) + len(_families) + len(_benchmarks)
     _guard(f"--plugin {path}", lambda: _execute(spec.loader, module))
+    if len(_methods) + len(_families) + len(_benchmarks) == before:
+        raise UserError(f"--plugin {path}: it registers nothing; @register_method or @register_benchmark is needed.")
 
 
 def _execute(loader: object, module: ModuleType) -> None:
@@ -205,7 +211,7 @@ def _guard(what: str, load: Callable[[], object]) -> None:
         load()
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"{what} failed to load: {type(error).__name__}: {error}") from error
 
 
@@ -231,7 +237,7 @@ def method(name: str) -> MethodInfo:
         UserError: no method has that name; the sentence offers the nearest ones.
     """
     if name not in _methods:
-        raise UserError(f"there is no method named {name}; {nearest(name, list(_methods))}")
+        raise UserError(f"there is no method named {name} (--plugin brings yours); {nearest(name, list(_methods))}")
     return _methods[name]
 
 
@@ -282,6 +288,8 @@ def open_benchmark(ref: BenchmarkRef) -> Benchmark:
     """
     info = _benchmarks.get(ref.name)
     if info is None:
+        if Path(str(ref)).exists():
+            raise UserError(f"{ref} is a file or a folder, and a benchmark is needed: files:{ref}.")
         raise UserError(f"there is no benchmark named {ref.name}; {nearest(ref.name, list(_benchmarks))}")
     if info.argument is None and ref.argument is not None:
         raise UserError(f"the benchmark {ref.name} takes no argument, and {ref.argument!r} was given.")

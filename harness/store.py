@@ -134,17 +134,23 @@ class Store:
         """Returns the one record whose key begins so.
 
         Args:
-            prefix: 4 to 64 hexadecimal digits.
+            prefix: 4 to 64 hexadecimal digits; or the name of the record's file or of its model's folder, with its way.
 
         Raises:
             UserError: it is no such beginning, or no record or several have it.
         """
+        if named := re.search(rf"-([0-9a-f]{{16}})(?:\.json|{re.escape(MODEL)})?/?$", prefix):
+            prefix = named[1]
         if not re.fullmatch(r"[0-9a-f]{4,64}", prefix):
-            raise UserError(f"--record {prefix}: a record's key, or at least its first four digits, is needed.")
+            raise UserError(f"--record {prefix}: the record's file, its key, or at least four digits of it are needed.")
         found = [r for r in map(read, self.root.glob(f"*/*/*-{prefix[:16]}*.json")) if r.key.startswith(prefix)]
         if len(found) != 1:
-            which = "none" if not found else ", ".join(sorted(record.key[:16] for record in found))
-            raise UserError(f"--record {prefix}: exactly one record in {self.root} must have this key; found: {which}")
+            which = ", ".join(sorted(record.key[:16] for record in found))
+            raise UserError(
+                f"--record {prefix}: several records in {self.root} have a key that begins so: {which}."
+                if found
+                else f"--record {prefix}: no record in {self.root} has this key."
+            )
         return found[0]
 
     def sweep(self) -> None:

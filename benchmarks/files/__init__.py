@@ -1,6 +1,7 @@
 """``files:PATH``: the user's own requests, from JSONL, CSV, Parquet or a folder of raw requests."""
 
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.files.casts import CASTS, CUE
@@ -8,7 +9,7 @@ from benchmarks.files.loader import Loader
 from benchmarks.files.readers import is_raw
 from harness import BenchmarkRef, Corpus, NaturalBenchmark, UserError, hashing, nearest, register_benchmark, sources
 
-VERSION = 3  # of the loader: a change makes cached corpora stale
+VERSION = 4  # of the loader: a change makes cached corpora stale
 _OF_RAW = {"payload": "payload", "label": "folder", "id": "path"}  # mapping of a folder where none is given
 
 
@@ -47,10 +48,8 @@ class Files(NaturalBenchmark):
         if "description" in columns and "payload" not in columns:
             if not {"label", "cve"} & set(columns):
                 raise UserError(f"--map: {self.ref} has texts without payloads; map their label or their cve too.")
-        elif missing := [column for column in ("payload", "label") if column not in columns]:
-            raise UserError(
-                f"--bench {self.ref}: --map must name the columns of payload and label; {missing[0]} is missing."
-            )
+        elif "payload" not in columns:
+            raise UserError(f"{self.ref}: --map must name the column of the payload, as in payload=raw,label=attack.")
 
     @property
     def name(self) -> str:
@@ -70,7 +69,15 @@ class Files(NaturalBenchmark):
 
     def load(self) -> Corpus:
         """See `NaturalBenchmark.load`."""
+        columns = set(map(_column, self._mapping))
+        if "payload" in columns and "label" not in columns:
+            raise UserError(f"{self.ref}: --map must name the column of the label too, as in payload=raw,label=attack.")
         return Loader(self._path, self._mapping, self.ref.where).corpus(self.name, self.ref.strict)
+
+    def unlabelled(self, say: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
+        """See `Benchmark.unlabelled`; of the mapping, payload and id are read, so that nothing else can be wrong."""
+        mapping = {field: column for field, column in self._mapping.items() if _column(field) in ("payload", "sample")}
+        return Loader(self._path, mapping, self.ref.where).requests(self.ref.strict, say)
 
     def remedy(self, column: str) -> str:
         """See `NaturalBenchmark.remedy`."""

@@ -34,20 +34,34 @@ class Loader:
             UserError: the file cannot be read, or too many rows cannot be used; under ``strict`` any.
         """
         if "payload" not in self._fields:
-            rows = [{"text": row.pop("description"), **row} for row in self._rows()]
+            rows = [{"text": row["description"], **row} for row in self._rows()]
             self._check(strict)
             made = sources.text_corpus(name, rows, self._notes())
         else:
             builder = sources.Builder([*{"sample": "", **self._fields}, *map(_group, self._groups)])
             for row in self._rows():
-                builder.add({"sample": str(len(builder)), **row})
+                builder.add(row)
             self._check(strict)
             made = builder.corpus(name, self._notes())
         return sources.with_origin(made, self._tally.left_out())
 
+    def requests(self, strict: bool, say: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
+        """Yields sample and payload of the rows that can be used, however few; those that cannot are said at the end.
+
+        Raises:
+            UserError: the file cannot be read, or no row can be used; under ``strict`` there is one that cannot be.
+        """
+        for row in self._rows():
+            yield row["sample"], row["payload"]
+        if strict or len(self._broken) == self._total:
+            self._check(strict)
+        for note in self._notes():
+            say(note)
+
     def _rows(self) -> Iterator[dict[str, Any]]:
+        """Rows that can be used; ``sample`` is the place in the file, counted from 0, where no id is mapped."""
         wanted = {column for column, _ in self._fields.values()} | {*self._groups, *self._where}
-        for read in readers.rows(self._path, wanted, self._tally):
+        for number, read in enumerate(readers.rows(self._path, wanted, self._tally)):
             row = read.row
             if row is not None and any(
                 casts.spelling(row.get(column)) not in values for column, values in self._where.items()
@@ -60,7 +74,8 @@ class Loader:
                 out = {name: cast(row.get(column)) for name, (column, cast) in self._fields.items()}
                 if "payload" not in out and out["description"] is None:
                     raise ValueError("the description is missing")
-                yield out | {_group(column): casts.text(row.get(column)) for column in self._groups}
+                groups = {_group(column): casts.text(row.get(column)) for column in self._groups}
+                yield {"sample": str(number)} | out | groups
             except ValueError as error:
                 self._tally.skip("row: it cannot be used", f"{read.place}: {error}")
                 self._broken.append(f"{read.place}: {error}")

@@ -31,6 +31,8 @@ def leaderboard(
 
     if not results.is_dir():
         raise UserError(f"--results {results}: there is no such folder; run from the project's root, or name one.")
+    if output.suffix != ".md":
+        raise UserError(f"--output {output}: the board's name must end in .md; the JSON lies beside it.")
     registry.discover()
     entries = list(Store(results).entries())
     found = boards((entry.record for entry in entries), RULES)

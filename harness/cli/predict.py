@@ -11,7 +11,9 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from harness.corpus import Corpus
+    import numpy as np
+    import numpy.typing as npt
+
     from harness.method import MethodInfo, Predictor
     from harness.models import Manifest
     from harness.record import Record
@@ -34,12 +36,15 @@ def predict(
 ) -> None:
     """Print a JSON line per payload: its sample id, the predicted class, and the probability of each class.
 
-    The record's run must have kept its predictor: `harness run --save-models`.
+    No label is needed. A sample without a mapped id is the row's place in the file, from 0. What is left out is said on
+    standard error. The record's run must have kept its predictor: `harness run --save-models`.
     """
     import os
+    import sys
 
     from harness import registry
     from harness.cli import choices
+    from harness.escape import printable
     from harness.executor import SINGLE_THREADED
     from harness.models import restore
     from harness.store import Store
@@ -53,9 +58,12 @@ def predict(
         raise UserError(f"--record {record}: no predictor was kept of {found.cell.method}; {_why(found)}.")
     info = _method(found)
     choices.require(info)
-    data = registry.open_benchmark(choices.benchmark_ref(corpus, mapping, where, strict)).corpus()
+    data = registry.open_benchmark(choices.benchmark_ref(corpus, mapping, where, strict))
+    if out is not None and (read := data.source()) and out.exists() and read.samefile(out):
+        raise UserError(f"--out {out}: this is the file that is read; name another.")
     predictor, manifest = restore(folder, info, found.key, shared=_not_shared)
-    lines = _lines(predictor, manifest, data)
+    requests = data.unlabelled(lambda note: print(f"note: {printable(note)}", file=sys.stderr))
+    lines = _lines(predictor, manifest, requests)
     if out is None:
         for line in lines:
             print(line)
@@ -90,23 +98,31 @@ def _not_shared(step: str, content: str, compute: "Callable[[], Arrays]") -> "Ar
     return compute()
 
 
-def _lines(predictor: "Predictor", manifest: "Manifest", corpus: "Corpus") -> "Iterator[str]":
+def _lines(predictor: "Predictor", manifest: "Manifest", requests: "Iterator[tuple[str, bytes]]") -> "Iterator[str]":
     import json
+    from itertools import islice
 
-    import numpy as np
-
-    from harness.metrics import check_probabilities
-
-    samples = corpus.table.column("sample")
-    for at in range(0, len(corpus), _BATCH):
-        rows = np.arange(at, min(at + _BATCH, len(corpus)))
-        table = predictor.predict_proba(corpus.payloads(rows))
-        table = check_probabilities(table, len(rows), len(manifest.classes))
-        for sample, row in zip(samples.take(rows).to_pylist(), table, strict=True):
+    while batch := list(islice(requests, _BATCH)):
+        table = _predicted(predictor, manifest, [payload for _, payload in batch])
+        for (sample, _), row in zip(batch, table, strict=True):
             shares = (float(f"{share:.9g}") for share in row.tolist())  # 9 digits tell float32 values apart
             named = dict(zip(manifest.classes, shares, strict=True))
             line = {"sample": sample, "class": manifest.classes[int(row.argmax())], "probabilities": named}
             yield json.dumps(line, ensure_ascii=False)
+
+
+def _predicted(predictor: "Predictor", manifest: "Manifest", payloads: list[bytes]) -> "npt.NDArray[np.float32]":
+    from harness.metrics import check_probabilities
+    from harness.payloads import Payloads
+
+    try:
+        table = predictor.predict_proba(Payloads.from_list(payloads))
+        return check_probabilities(table, len(payloads), len(manifest.classes))
+    except Exception as error:
+        raise UserError(
+            f"the kept predictor of {manifest.method} fails ({type(error).__name__}: {error}); if its code was changed "
+            "since, raise the method's version and run its cell again with --save-models."
+        ) from error
 
 
 def _write(out: Path, lines: "Iterator[str]") -> None:

@@ -201,9 +201,9 @@ def test_probes_are_not_kept(shell: Shell, mapped: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--record", "xyz"), "at least its first four digits"),
-        (("--record", "0" * 16), "found: none"),
-        (("--record", "0000", "--results", "nosuch"), "found: none"),
+        (("--record", "xyz"), "at least four digits of it"),
+        (("--record", "0" * 16), "has this key"),
+        (("--record", "0000", "--results", "nosuch"), "no record in nosuch"),
     ],
 )
 def test_a_wrong_key_is_one_sentence(kept: Shell, arguments: tuple[str, ...], complaint: str) -> None:
@@ -218,7 +218,7 @@ def test_a_beginning_that_several_keys_share_is_refused(shell: Shell) -> None:
     record = read(one)
     store = Store(shell.folder / "results/local")
     store.put(record.model_copy(update={"key": record.key[:8] + "f" * 56}))
-    with pytest.raises(UserError, match="exactly one record"):
+    with pytest.raises(UserError, match="several records"):
         store.find(record.key[:8])
     assert store.find(record.key[:20]) == record
 
@@ -269,3 +269,40 @@ def test_a_predictor_that_writes_nothing_is_refused(tmp_path: Path) -> None:
         models.keep(predictor, subject.info, subject.context(), tmp_path / "model")
     assert not (tmp_path / "model").exists()
     assert len(predictor.predict_proba(Payloads.from_list([b"x"]))) == 1
+
+
+def test_requests_need_no_label_and_keep_their_place_in_the_file(kept: Shell, tmp_path: Path) -> None:
+    record = record_of(kept, "majority")
+    rows = [f'{number},"GET /{number} HTTP/1.1"' for number in range(5)]
+    (tmp_path / "in.csv").write_text("\n".join(["name,raw", *rows[:2], "2,", *rows[3:], "broken"]), encoding="utf-8")
+    where = f"files:{tmp_path / 'in.csv'}"
+    done = kept("predict", where, "--map", "payload=raw", "--record", record)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["sample"] for line in done.stdout.splitlines()] == ["0", "1", "3", "4"]
+    assert "note: 2 of 6 rows were left out: line 4: the payload is missing or no text; line 7: 1 cells" in done.stderr
+    named = kept("predict", where, "--map", "payload=raw,id=name", "--where", "name=3|4", "--record", record.name)
+    assert [json.loads(line)["sample"] for line in named.stdout.splitlines()] == ["3", "4"]
+    for more, sentence in (
+        (("--strict",), "2 of 6 rows cannot be used"),
+        (("--out", tmp_path / "in.csv"), "this is the file that is read; name another"),
+    ):
+        refused = kept("predict", where, "--map", "payload=raw", "--record", record, *more)
+        assert refused.returncode == 2
+        assert sentence in refused.stderr
+    assert (tmp_path / "in.csv").read_text(encoding="utf-8").startswith("name,raw")
+
+
+def test_a_predictor_whose_code_has_changed_fails_in_one_sentence(shell: Shell, mapped: tuple[str, ...]) -> None:
+    works = PLUGIN.replace("np.full((len(payloads), self.k)", "np.full((len(payloads), WIDTH or self.k)")
+    works = works.replace("class Breaks(Even)", "class Keeps(Even)").replace('raise OSError("no room")', "pass")
+    works = works.replace("return Breaks(", "return Keeps(").replace("raise AssertionError", "return Keeps(4)")
+    plugin = shell.folder / "plugin.py"
+    plugin.write_text(f"WIDTH = 0\n{works}", encoding="utf-8")
+    done = shell("run", *mapped, "--plugin", plugin, *RUN[3:5], "--save-models", "--method", "breaks", "--results", "r")
+    assert done.returncode == 0, done.stdout
+    plugin.write_text(f"WIDTH = 3\n{works}", encoding="utf-8")
+    (record,) = (shell.folder / "r").glob("*/*/*.json")
+    failing = shell("predict", *mapped[1:], "--record", record, "--plugin", plugin, "--results", "r")
+    assert failing.returncode == 2
+    assert "the kept predictor of breaks fails (PredictionError:" in failing.stderr
+    assert len(failing.stderr.splitlines()) == 1
