@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises."""
+"""The one exception that a user's mistake raises, and how others are told."""
 
 
 class UserError(Exception):
@@ -7,6 +7,18 @@ class UserError(Exception):
     Its message is one sentence that says what was wrong, where, and what would be right. The command line
     prints it without a traceback and exits with code 2.
     """
+
+
+def raised(error: Exception) -> str:
+    """Returns what was raised, and the last line of no installed package: "RuntimeError: boom (slow.py, line 16)"."""
+    import traceback
+    from pathlib import Path
+
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename and frame.lineno]
+    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+    where = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in (own or frames)[-1:])
+    return kind + (" ".join(str(error).split())[:300] or "no message") + where
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -101,6 +101,8 @@ def _budget(record: Record) -> Iterator[str]:
     if preset is None:
         yield f"the preset {cell.preset} is unknown"
         return
+    if not preset.ranked:
+        yield f"the preset {preset.name} does not rank; run it under one that does, as standard"
     sizes = [preset.sizes.train, preset.sizes.validation, preset.sizes.test]
     asked = (("sizes", cell.sizes, sizes), ("trials", cell.trials, preset.trials))
     for what, stated, wanted in (*asked, ("seconds", cell.seconds, preset.seconds)):
@@ -146,8 +148,11 @@ def _trials(record: Record, result: Result) -> Iterator[str]:
 def _other_settings(records: Sequence[tuple[str, Record]], official: Sequence[Record]) -> Iterator[tuple[str, str]]:
     """Names records that were searched or computed otherwise, so that they would stand on a board of their own."""
     standing = Counter(map(setting_of, official)).most_common()
+    corpora = {setting.corpus for setting, _ in standing}
     for name, record in records:
         setting = setting_of(record)
+        if corpora and setting.corpus not in corpora:
+            yield name, f"no record that stands is of this corpus, {setting.benchmark} {setting.corpus[:8]}"
         same = (s for s, _ in standing if (s.corpus, s.preset) == (setting.corpus, setting.preset))
         if (usual := next(same, setting)) != setting:
             yield name, f"the records that stand were asked otherwise: {asked_otherwise(setting, usual)}"

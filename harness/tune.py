@@ -10,6 +10,7 @@ import numpy as np
 
 from harness import metrics, seeds, space
 from harness.budget import Ledger, OverBudget, Pruner, Sampler
+from harness.errors import raised
 from harness.method import Context, Method, Predictor, TrainingData
 from harness.record import FailureKind, LimitedBy, SelectedBy, TrialRecord, TrialState
 
@@ -174,7 +175,8 @@ class _Search:
         over = isinstance(error, OverBudget)
         reason = str(error) if over else f"{type(error).__name__}: {error}"
         if not any(record.reason for record in self.trials):
-            self.first_error = (reason, traceback.format_exc(), "over-budget" if over else "exception")
+            kind: FailureKind = "over-budget" if over else "exception"
+            self.first_error = (reason if over else raised(error), traceback.format_exc(), kind)
         self.trials.append(trial.record("over-budget" if over else "failed", reason=reason))
         self._study.tell(trial.asked, state=self._states["failed"])
 

@@ -33,12 +33,14 @@ class Verdict:
     Attributes:
         cell: method, scenario and seed.
         same: whether today's code gives the stored result.
+        rerun: whether there is a result of today.
         text: in what way, or what differs.
     """
 
     cell: CellInfo
     same: bool
     text: str
+    rerun: bool = True
 
 
 def choose(records: Iterable[Record], count: int, is_stale: Callable[[Record], bool]) -> list[Record]:

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from harness.budget import Ledger
-from harness.errors import UserError
+from harness.errors import UserError, raised
 from harness.execute import Task, execute
 from harness.record import FailureKind
 from harness.tune import CellFailure
@@ -51,7 +51,7 @@ def work(task: Task, memory: int | None, log: str, connection: Connection) -> No
     except UserError as error:
         fail("exception", str(error), "")
     except Exception as error:
-        fail("exception", f"{type(error).__name__}: {error}", traceback.format_exc())
+        fail("exception", raised(error), traceback.format_exc())
     else:
         connection.send(("done", outcome, time.perf_counter() - began))
     connection.close()

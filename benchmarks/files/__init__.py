@@ -10,6 +10,7 @@ from benchmarks.files.readers import is_raw
 from harness import BenchmarkRef, Corpus, NaturalBenchmark, UserError, hashing, nearest, register_benchmark, sources
 
 VERSION = 4  # of the loader: a change makes cached corpora stale
+_MAPS = "--map, or of a target --target-map, of texts --text-map"
 _OF_RAW = {"payload": "payload", "label": "folder", "id": "path"}  # mapping of a folder where none is given
 
 
@@ -25,7 +26,7 @@ class Files(NaturalBenchmark):
         super().__init__(ref)
         self._path = Path(ref.argument or "")
         if not self._path.exists():
-            raise UserError(f"--bench files:{ref.argument}: there is no such file.")
+            raise UserError(f"files:{ref.argument}: there is no such file.")
         self._mapping = dict(ref.mapping)
         if not ref.mapping and self._path.suffix == ".parquet":
             self._mapping = sources.mapping_of(self._path)
@@ -49,7 +50,7 @@ class Files(NaturalBenchmark):
             if not {"label", "cve"} & set(columns):
                 raise UserError(f"--map: {self.ref} has texts without payloads; map their label or their cve too.")
         elif "payload" not in columns:
-            raise UserError(f"{self.ref}: --map must name the column of the payload, as in payload=raw,label=attack.")
+            raise UserError(f"{self.ref}: map the column of its payload ({_MAPS}), as in payload=raw,label=attack.")
 
     @property
     def name(self) -> str:
@@ -71,7 +72,7 @@ class Files(NaturalBenchmark):
         """See `NaturalBenchmark.load`."""
         columns = set(map(_column, self._mapping))
         if "payload" in columns and "label" not in columns:
-            raise UserError(f"{self.ref}: --map must name the column of the label too, as in payload=raw,label=attack.")
+            raise UserError(f"{self.ref}: map the column of its label too ({_MAPS}), as in payload=raw,label=attack.")
         return Loader(self._path, self._mapping, self.ref.where).corpus(self.name, self.ref.strict)
 
     def unlabelled(self, say: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:

@@ -39,10 +39,12 @@ class Loader:
             made = sources.text_corpus(name, rows, self._notes())
         else:
             builder = sources.Builder([*{"sample": "", **self._fields}, *map(_group, self._groups)])
+            labels = set()
             for row in self._rows():
                 builder.add(row)
+                labels.add(row["label"])
             self._check(strict)
-            made = builder.corpus(name, self._notes())
+            made = builder.corpus(name, (*self._notes(), *_alike(labels)))
         return sources.with_origin(made, self._tally.left_out())
 
     def requests(self, strict: bool, say: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
@@ -86,16 +88,27 @@ class Loader:
         if len(self._broken) > (0 if strict else MOST_BROKEN * self._total):
             allowed = "--strict allows none" if strict else f"up to {MOST_BROKEN:.0%} are left out and counted"
             raise UserError(
-                f"{self._path}: {len(self._broken)} of {self._total} rows cannot be used ({self._broken[0]}); "
-                f"{allowed}."
+                f"{self._path}: {len(self._broken)} of {self._total} rows cannot be used ({self._listed()}); {allowed}."
             )
 
     def _notes(self) -> tuple[str, ...]:
         if not self._broken:
             return ()
+        return (f"{len(self._broken)} of {self._total} rows were left out: {self._listed()}",)
+
+    def _listed(self) -> str:
         more = len(self._broken) - _LISTED
-        listed = "; ".join(self._broken[:_LISTED]) + (f"; and {more} more" if more > 0 else "")
-        return (f"{len(self._broken)} of {self._total} rows were left out: {listed}",)
+        return "; ".join(self._broken[:_LISTED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _alike(labels: set[str]) -> Iterator[str]:
+    """Yields a note on labels that are probably meant to be one."""
+    spellings: dict[str, list[str]] = {}
+    for label in sorted(labels):
+        spellings.setdefault(" ".join(label.split()).lower(), []).append(label)
+    for same in spellings.values():
+        if len(same) > 1:
+            yield f"labels that differ in case or white space alone are several classes: {', '.join(map(repr, same))}"
 
 
 def _group(column: str) -> str:

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -126,6 +127,10 @@ def _separated(path: Path, wanted: Collection[str], tally: sources.Tally) -> Ite
                 continue
             if header is None:
                 header = [cell.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace") for cell in cells]
+                if len(header) == 1 and ";" in header[0]:
+                    raise UserError(f"{path}: its header has semicolons and no comma; commas must part the cells.")
+                if twice := next((name for name, count in Counter(header).items() if count > 1 and name in wanted), ""):
+                    raise UserError(f"{path} has several columns named {twice}; rename all but one.")
             elif len(cells) == len(header):
                 yield Read(f"line {reader.line_num}", dict(zip(header, cells, strict=True)))
             elif cells:

@@ -19,9 +19,11 @@ from harness.audit.probing import Probes, Score, description_places
 from harness.benchmark import Benchmark
 from harness.corpus import GROUP, Corpus, CorpusMeta
 from harness.errors import UserError
+from harness.request import Request
 from harness.scenario import Rendered, Rows, ScenarioSpec, as_stored
 
 WHOLE = "the whole corpus"
+_CUT = ("carrier", "headers", "headers-without-content", "values")  # what needs the parts of a request
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,12 @@ class CueTable:
 
 @dataclass
 class Audit:
-    """What was found. ``overlaps`` is None where no row has a description."""
+    """What was found.
+
+    Attributes:
+        overlaps: None where no row has a description.
+        uncut: payloads of which no attack can be cut: its place is not known, and they do not read as HTTP requests.
+    """
 
     benchmark: str
     corpus: CorpusMeta
@@ -52,6 +59,7 @@ class Audit:
     learner: str
     repetition: Repetition
     overlaps: list[Overlap] | None
+    uncut: int
     cues: list[CueTable] = field(default_factory=list)
     leakage: list[Leakage] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
@@ -94,11 +102,23 @@ def audit(
         learner=learner,
         repetition=repetition(corpus, distinct_payloads(corpus), identities.cluster),
         overlaps=None if places is None else overlaps(corpus, places),
+        uncut=0,
         notes=list(corpus.meta.notes),
     )
+    if others := [spec.name for spec in benchmark.scenarios() if spec.name not in {s.name for s in scenarios}]:
+        out.notes.append(f"not audited: {', '.join(others)} (name them with --scenario, or all)")
     tell("looking for cues")
     rows = np.arange(len(corpus))
-    out.cues.append(_cues(WHOLE, corpus, unit, counted, rows, as_stored(corpus, rows), top))
+    stored = as_stored(corpus, rows)
+    out.uncut = sum(
+        span is None and Request(payload).malformed for payload, span in zip(stored.payloads, stored.spans, strict=True)
+    )
+    if out.uncut:
+        out.notes.append(
+            f"{out.uncut} of {len(corpus)} payloads do not read as HTTP requests, and nothing can be cut out of them: "
+            "where most are so, carrier, headers and values are not measured"
+        )
+    out.cues.append(_cues(WHOLE, corpus, unit, counted, rows, stored, top))
     for spec in scenarios:
         for seed in seeds:
             tell(f"drawing {spec.name}, seed {seed}")
@@ -118,9 +138,11 @@ def _look(out: Audit, drawn: Draw, identities: Identities, probes: Probes, tell:
     out.notes += [note for note in drawn.scenario.notes if note not in out.notes]
     out.leakage += leakage(identities, drawn.scenario, drawn.seed)
     out.drifts += drifts(drawn, len(out.corpus.classes))
+    mostly_uncut = 2 * out.uncut > out.corpus.rows
     for score in probes.scores(drawn):
         tell(f"probing {drawn.name}, seed {drawn.seed}: {score.probe}")
-        out.scores.append(score)
+        if not (mostly_uncut and score.probe in _CUT):
+            out.scores.append(score)
 
 
 def _units(corpus: Corpus) -> tuple[Rows, str]:

@@ -12,6 +12,7 @@ from harness.audit.probing import FULL, MAJORITY, MOST_TESTED, MOST_TRAINED
 from harness.audit.tables import tables
 from harness.audit.text import markdown, shown
 from harness.audit.verdicts import figures, probe_means
+from harness.scenario import UNSEEN
 
 FORMAT = 1  # of audit.json
 _WORDS = {"row": "the row itself", "exact duplicate": "an exact duplicate", "attack core": "an attack core"}
@@ -43,20 +44,26 @@ def _leaks(leakage: Sequence[Leakage]) -> Iterator[str]:
             )
     if leakage and not any(found.leaking for found in leakage):
         yield (
-            f"No leak: of {sum(found.rows for found in leakage)} tested rows none shares with training what its "
-            f"scenario promises to keep apart."
+            f"No leak in {', '.join(dict.fromkeys(shown(found.scenario) for found in leakage))}: of "
+            f"{sum(found.rows for found in leakage)} tested rows none shares with training what its scenario promises "
+            f"to keep apart."
         )
 
 
 def _reached(audit: Audit) -> Iterator[str]:
-    scores = {place: each for place, each in probe_means(audit).items() if FULL in each}
+    means = probe_means(audit)
+    scores = {place: each for place, each in means.items() if FULL in each and not place.endswith(f"/{UNSEEN}")}
     if not scores:
         return
     worst, best = (pick(scores, key=lambda place: scores[place][FULL]) for pick in (min, max))
-    yield (
-        f"The same learner reaches a macro-F1 of {scores[best][FULL]:.2f} on {shown(best)} and of "
-        f"{scores[worst][FULL]:.2f} on {shown(worst)}."
-    )
+    and_of = f" and of {scores[worst][FULL]:.2f} on {shown(worst)}" if worst != best else ""
+    yield f"The learner {audit.learner} reaches a macro-F1 of {scores[best][FULL]:.2f} on {shown(best)}{and_of}."
+    if not any("carrier" in each for each in scores.values()):
+        yield (
+            f"What it reaches without the attack is not measured: {audit.uncut} of {audit.corpus.rows} payloads do not "
+            "read as HTTP requests, and no attack can be cut out of them."
+        )
+        return
     most = max(scores, key=lambda place: scores[place]["carrier"])
     each = scores[most]
     yield (

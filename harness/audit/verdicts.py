@@ -100,13 +100,17 @@ def _drift(audit: Audit, distance: str) -> dict[str, float]:
     return {place: math.fsum(each) / len(each) for place, each in values.items()}
 
 
-def thresholds(text: str) -> dict[str, float]:
-    """Reads ``--fail-on``: ``leaks=0,carrier=0.4``.
+def thresholds(text: str | None) -> dict[str, float]:
+    """Reads ``--fail-on``: ``leaks=0,carrier=0.4``; None where it is not given.
 
     Raises:
-        UserError: a part is not ``name=number``, or there is no such figure.
+        UserError: there is nothing in it, a part is not ``name=number``, there is no such figure, it is named twice, or
+            cannot be above its limit.
     """
     out: dict[str, float] = {}
+    if text is not None and not text.strip(" ,"):
+        raise UserError("--fail-on: it names no figure; give one, as in leaks=0, or leave the option out.")
+    text = text or ""
     for part in (part.strip() for part in text.split(",") if part.strip()):
         name, equals, number = part.partition("=")
         if name not in NAMES:
@@ -117,6 +121,10 @@ def thresholds(text: str) -> dict[str, float]:
             value = math.nan
         if not (equals and 0 <= value < math.inf):
             raise UserError(f"--fail-on {part}: it must read NAME=NUMBER with a number of 0 or above.")
+        if name in out:
+            raise UserError(f"--fail-on {part}: {name} is named twice.")
+        if value >= 1 and name != "leaks":
+            raise UserError(f"--fail-on {part}: {name} is 1 at most, and would never be above; give less than 1.")
         out[name] = value
     return out
 

@@ -57,6 +57,7 @@ class Row:
         figures: mean over seeds of every metric, by (scenario, environment), without failed cells; derived
             environments and cells that few methods have included.
         curve: expected best validation macro-F1 of 1, 2 … random trials, mean over cells; empty where there are none.
+        done: cells with a result of its own.
         failed: reason by scenario and seed of each failed cell.
         missing: expected cells without a record, or failed without a fallback.
     """
@@ -80,6 +81,7 @@ class Row:
     figures: Mapping[Column, Mapping[str, float]]
     curve: tuple[float, ...]
     spent: Spent
+    done: int
     failed: Mapping[Place, str]
     missing: tuple[Place, ...]
     not_applicable: int

@@ -77,6 +77,7 @@ def _row(row: Row, board: Board) -> dict[str, Any]:
         "environments": environments,
         "validation_curve": list(row.curve),
         "spent": asdict(row.spent),
+        "done": row.done,
         "failed": {_cell(place): reason for place, reason in row.failed.items()},
         "missing": [_cell(place) for place in row.missing],
         "not_applicable": row.not_applicable,

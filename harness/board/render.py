@@ -1,6 +1,7 @@
 """A board as Markdown and as tables in the terminal."""
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.board import tables
@@ -20,8 +21,11 @@ interval by the bootstrap. Alike: methods that share a letter were not told apar
 corrected by Holm; few seeds tell little apart). ID: macro-F1 where nothing shifts, weighed as the score is. Flip /
 follow: how often one flipped cue changes a prediction, and how much more often the cue's class is then named; a
 method that learns nothing has none. Worst suite: macro-F1 with the worst of each payload's perturbations. Trials:
-over all cells. Train s, shared s: compute time of a cell. [What it all means](docs/leaderboard.md).
+over all cells. ‡: counts the floor's figures where it failed. Train s, shared s: compute time of a cell.
+[What it all means](docs/leaderboard.md).
 """
+_FIRST_TO_GO = ("shared s", "µs per payload", "train s", "trials", "worst suite", "alike", "flip / follow", "gap", "ID")
+_BETWEEN = 3  # characters between two columns in a terminal
 _DETAILS = (mended, tables.spread, tables.scenarios, diagnostics, tables.curves)
 
 
@@ -67,8 +71,11 @@ def _table(caption: str, header: Sequence[str], lines: Sequence[Sequence[str]]) 
     return f"### {in_markdown(caption)}\n\n{text}" if caption else text
 
 
-def terminal_tables(board: Board) -> "list[tuple[str, Table]]":
-    """Returns the board's tables for a terminal, each with its caption: a table would wrap it to its own width."""
+def terminal_tables(board: Board, width: int) -> "Iterator[tuple[str, Table, str]]":
+    """Yields the board's tables for a terminal: caption, table, and which columns were left out so that it fits.
+
+    The caption stands apart, since a table would wrap it to its own width.
+    """
     first, *more = tables.headlines(board)
     found = [
         (f"{tables.title(board)}{': ' if first[0] else ''}{first[0]}", *first[1:]),
@@ -76,13 +83,36 @@ def terminal_tables(board: Board) -> "list[tuple[str, Table]]":
         *contrasts(board),
         *(table for make in _DETAILS for table in make(board)),
     ]
-    return [(printable(caption), _terminal_table(header, lines)) for caption, header, lines in found]
+    for caption, header, lines in found:
+        kept = _fitting(header, lines, width)
+        left_out = ", ".join(name for at, name in enumerate(header) if at not in kept)
+        table = _terminal_table([header[at] for at in kept], [[line[at] for at in kept] for line in lines])
+        yield printable(caption), table, f"for want of width without: {printable(left_out)}" if left_out else ""
+
+
+def _fitting(header: Sequence[str], lines: Sequence[Sequence[str]], width: int) -> list[int]:
+    """The places of the columns that fit: those of least weight go first, then the last ones; two always stay."""
+    going = [at for name in _FIRST_TO_GO for at, there in enumerate(header) if there == name]
+    going += [at for at in reversed(range(2, len(header))) if at not in going]
+    kept = set(range(len(header)))
+    for at in going:
+        if sum(_needed(header[i], [line[i] for line in lines]) + _BETWEEN for i in kept) <= width:
+            break
+        kept.discard(at)
+    return sorted(kept)
+
+
+def _needed(name: str, cells: Sequence[str]) -> int:
+    """Characters that a column needs: its cells stay whole, its name breaks between words."""
+    from rich.cells import cell_len
+
+    return max(map(cell_len, [*name.split(), *map(printable, cells)]), default=1)
 
 
 def terminal_lines(board: Board) -> list[str]:
     """Returns what stands below the tables in a terminal: verdicts, failures, notes."""
     lines = [sentence(claim) for claim in board.claims]
-    lines += [f"failed: {line}" for line in tables.failures(board)]
+    lines += [f"failed ({tables.FLOORED}, counts as majority): {line}" for line in tables.failures(board)]
     lines += [f"missing: {line}" for line in tables.missing(board)]
     lines += [f"note: {line}" for line in (*board.left_out, *tables.notes(board))]
     return [printable(line) for line in lines]
@@ -94,8 +124,9 @@ def _terminal_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> "T
     from rich.text import Text
 
     table = Table(box=box.SIMPLE, pad_edge=False)
-    for name in header:
-        table.add_column(name, no_wrap=name in ("method", "score"), overflow="fold")
+    for at, name in enumerate(header):
+        needed = _needed(name, [line[at] for line in lines])
+        table.add_column("\n".join(textwrap.wrap(name, needed)), no_wrap=True, overflow="fold")
     for line in lines:
         table.add_row(*(Text(printable(cell)) for cell in line))
     return table

@@ -69,6 +69,7 @@ def make_row(
         figures=figures,
         curve=_curve(records),
         spent=_spent(records),
+        done=sum(r.status == "done" for r in records),
         failed={place_of(r): r.failure.reason for r in records if r.status == "failed" and r.failure},
         missing=tuple(missing),
         not_applicable=len(not_applicable),

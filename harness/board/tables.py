@@ -9,6 +9,7 @@ from harness.statistics.intervals import Interval
 
 Table = tuple[str, list[str], list[list[str]]]  # caption, header, lines
 NONE = "–"
+FLOORED = "‡"  # beside a score that holds the floor's figures
 _FEW = 3  # environments of a scenario that stands in a table with others
 
 
@@ -44,7 +45,7 @@ def _headline(board: Board, track: Track) -> tuple[list[str], list[list[str]]]:
         [
             _rank(row),
             row.method,
-            with_interval(row.score) + (" of its cells" if row.score and not row.complete else ""),
+            with_interval(row.score) + _qualified(row),
             row.letters or NONE,
             _named(row.worst),
             figure(row.id),
@@ -59,6 +60,13 @@ def _headline(board: Board, track: Track) -> tuple[list[str], list[list[str]]]:
         ]
         for row in board.of_track(track)
     ]
+
+
+def _qualified(row: Row) -> str:
+    """What a score must not be read without: whose it is in part, and of which cells."""
+    if row.score is None:
+        return ""
+    return (f" {FLOORED}" if row.failed else "") + ("" if row.complete else " of its cells")
 
 
 def _rank(row: Row) -> str:
@@ -99,12 +107,13 @@ def worst_suite(row: Row) -> tuple[float, str] | None:
 
 def _cells(row: Row) -> str:
     counts = (
+        (row.done, "done"),
         (len(row.failed), "failed"),
-        (len(row.missing), "missing"),
+        (len(set(row.missing) - set(row.failed)), "missing"),
         (row.not_applicable, "not applicable"),
         (row.stale, "stale"),
     )
-    text = ", ".join(f"{count} {word}" for count, word in counts if count) or "all done"
+    text = ", ".join(f"{count} {word}" for count, word in counts if count)
     return f"{text}; {row.why_unranked}" if row.kind not in ("ranked", "fixed") else text
 
 
@@ -163,7 +172,8 @@ def _by_environment(board: Board, names: Sequence[str], prefix: bool = False) ->
         [row.method, *(figure(row.figure(c)) for c in columns), *(figure(_area(row, found)) for found in windows)]
         for row in board.rows
     ]
-    return header, lines
+    tested = [max((row.figure(c, "rows") or 0 for row in board.rows), default=0) for c in columns]
+    return header, [*lines, ["rows per seed", *(f"{count:.0f}" for count in tested), *("" for _ in windows)]]
 
 
 def _windows(board: Board, name: str) -> list[Column]:
@@ -192,7 +202,7 @@ def curves(board: Board) -> Iterator[Table]:
 
 def remarks(board: Board) -> Iterator[tuple[str, list[str]]]:
     """Yields the lists below the tables, each with its heading: failures, missing cells, what was left out."""
-    yield "Failed cells (they score as `majority`)", list(failures(board))
+    yield f"Failed cells ({FLOORED}: they count with the figures of `majority`)", list(failures(board))
     yield "Missing cells", list(missing(board))
     yield "Perturbed and excised rows", list(board.left_out)
     yield "Notes", list(notes(board))
@@ -201,8 +211,8 @@ def remarks(board: Board) -> Iterator[tuple[str, list[str]]]:
 def missing(board: Board) -> Iterator[str]:
     """Yields one line per method with cells that the board has of others and not of it."""
     for row in board.rows:
-        if row.missing:
-            yield f"{row.method}: {joined(row.missing)}"
+        if lacking := [place for place in row.missing if place not in row.failed]:
+            yield f"{row.method}: {joined(lacking)}"
 
 
 def notes(board: Board) -> Iterator[str]:
@@ -232,8 +242,10 @@ def joined(places: Iterable[Place]) -> str:
 
 def title(board: Board) -> str:
     """Returns what the board is of, in one line."""
+    rows = "/".join("all" if size is None else str(size) for size in board.sizes)
     seeds = f"{len(board.seeds)} seed{'s' if len(board.seeds) != 1 else ''}"
+    smoke = "" if board.ranked else " · a smoke test, not a ranking"
     return (
-        f"{board.benchmark}, corpus {board.corpus[:8]} · preset {board.preset} · {seeds} · {board.trials} trials, "
-        f"{board.seconds:g} s per cell" + ("" if board.ranked else " · a smoke test, not a ranking")
+        f"{board.benchmark}, corpus {board.corpus[:8]} · preset {board.preset} · {rows} rows · {seeds} · "
+        f"{board.trials} trials, {board.seconds:g} s per cell{smoke}"
     )

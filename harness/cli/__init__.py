@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -22,7 +23,6 @@ from harness.cli.verify import verify
 from harness.errors import UserError
 
 app = typer.Typer(
-    help="Compare shortcut-robust classifiers of cyber-attack payloads under one protocol and one budget.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -42,6 +42,21 @@ app.command()(new_method)
 app.command()(submit_check)
 app.add_typer(list_app, name="list")
 app.add_typer(data_app, name="data")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"harness {version('shortcut-harness')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Compare shortcut-robust classifiers of cyber-attack payloads under one protocol and one budget."""
 
 
 def main() -> None:

@@ -38,9 +38,9 @@ def audit(
         Path | None, typer.Option(metavar="FOLDER", help="Write audit.json and audit.md there; nothing by default.")
     ] = None,
     fail_on: Annotated[
-        str,
+        str | None,
         typer.Option("--fail-on", metavar="NAME=VALUE,…", help="Exit 1 when a figure is above, as leaks=0,cue=0.5."),
-    ] = "",
+    ] = None,
     plugin: options.Plugin = None,
 ) -> None:
     """Say which shortcuts a dataset offers: leaks, what tells the class without the attack, the strongest cues.
@@ -58,10 +58,14 @@ def audit(
     registry.discover(plugin or [])
     benchmark = registry.open_benchmark(benchmark_ref(corpus, mapping, where, strict))
     scenarios = _scenarios(benchmark, options.names(scenario))
+    if out is not None and out.exists() and not out.is_dir():
+        raise UserError(f"--out {out}: this is a file, and a folder is needed.")
     found = _audited(benchmark, scenarios, chosen_seeds, learner, top)
-    _print(options.terminal(), found)
     if out is not None:
         _write(out, {"audit.json": report.to_json(found), "audit.md": report.card(found)})
+    _print(options.terminal(), found)
+    if out is not None:
+        print(f"wrote {out / 'audit.json'} and {out / 'audit.md'}")
     broken = list(verdicts.broken(verdicts.figures(found), limits))
     for sentence in broken:
         options.terminal().print(f"fail-on: {sentence}", markup=False, soft_wrap=True)
@@ -118,5 +122,3 @@ def _write(folder: Path, texts: Mapping[str, str]) -> None:
                 (Path(temporary) / name).replace(folder / name)
     except OSError as error:
         raise UserError(f"--out {folder}: it cannot be written ({error.strerror}).") from error
-    for name in texts:
-        print(f"wrote {folder / name}")

@@ -1,6 +1,8 @@
 """``harness new-method``: a plug-in file to start from, and its test."""
 
+import keyword
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +32,8 @@ def new_method(
     file = out or Path(f"{name.replace('-', '_')}.py")
     if not re.fullmatch(r"[a-z0-9._-]+\.py", file.name) or file.name.startswith("."):
         raise UserError(f"--out {file}: a file name of a-z, 0-9, '.', '_' and '-' that ends in .py is needed.")
+    if keyword.iskeyword(file.stem) or (out is None and find_spec(file.stem)):
+        raise UserError(f"new-method {name}: Python's {file.stem} would be hidden by {file}; name another with --out.")
     test = file.with_name(f"test_{file.name}")
     values = {"name": name, "file": file.name}
     _write({file: _filled("method", values), test: _filled("test", values)})

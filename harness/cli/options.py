@@ -193,12 +193,14 @@ def memory(text: str | None) -> int | None:
 
 
 def terminal() -> "Console":
-    """Returns the console that verbs print to; where it is no terminal, tables get room enough for a log."""
+    """Returns the console that verbs print to; where it is no terminal, ``COLUMNS`` or else room for a log."""
+    import os
     import sys
 
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if known else PLAIN_WIDTH)
 
 
 def records_in(results: Path, option: str = "--results ") -> "list[Record]":

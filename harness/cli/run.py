@@ -261,9 +261,11 @@ def _report(console: "Console", tally: "Tally", results: Path) -> None:
     from harness.board.rules import RULES
 
     for board in boards(tally.records, RULES):
-        for caption, table in terminal_tables(board):
+        for caption, table, left_out in terminal_tables(board, console.width):
             console.print(caption, markup=False, soft_wrap=True)
             console.print(table)
+            if left_out:
+                console.print(left_out, markup=False, soft_wrap=True)
         for line in terminal_lines(board):
             console.print(line, markup=False, soft_wrap=True)
     console.print(f"Records: {results}", markup=False, soft_wrap=True)

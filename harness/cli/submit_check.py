@@ -1,5 +1,6 @@
 """``harness submit-check``: whether records can be handed in."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,12 @@ def submit_check(
         raise UserError(f"{folder}: there is no record in it; `harness run --results {folder}` makes some.")
     for finding in findings:
         print(printable(f"{finding.path}: {finding.text}"))
-    methods = ", ".join(sorted({record.cell.method for record in records})) or "none"
     files = len({finding.path for finding in findings})
-    print(printable(f"{len(records)} records of {methods}: {f'{files} to look at' if files else 'all in order'}"))
+    failed = sum(record.status == "failed" for record in records)
+    print(
+        f"{len(records)} records, {f'{files} to look at' if files else 'all in order'}"
+        + (f"; {failed} of them say that their cell failed" if failed else "")
+    )
+    for method, count in sorted(Counter(record.cell.method for record in records).items()):
+        print(printable(f"  {method}: {count}"))
     raise typer.Exit(1 if findings else 0)

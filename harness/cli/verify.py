@@ -73,13 +73,15 @@ def verify(
         ["method", "cell", "verdict"],
         [[v.cell.method, f"{v.cell.benchmark}, {v.cell.scenario}, seed {v.cell.seed}", v.text] for v in verdicts],
     )
-    differing = sum(not verdict.same for verdict in verdicts)
-    console.print(
-        f"Today's code gives the stored result of all {len(verdicts)} cells."
-        if not differing
-        else f"Today's code does not give the stored result of {differing} of {len(verdicts)} cells."
-    )
-    raise typer.Exit(1 if differing else 0)
+    differing = sum(v.rerun and not v.same for v in verdicts)
+    unable = sum(not v.rerun for v in verdicts)
+    if not differing and not unable:
+        console.print(f"Today's code gives the stored result of all {len(verdicts)} cells.")
+    if differing:
+        console.print(f"Today's code does not give the stored result of {differing} of {len(verdicts)} cells.")
+    if unable:
+        console.print(f"{unable} of {len(verdicts)} cells could not be rerun; the table says why.")
+    raise typer.Exit(1 if differing or unable else 0)
 
 
 def _elsewhere(benchmarks: "Sequence[str]") -> str:
@@ -128,7 +130,7 @@ def _verdicts(
     return [
         compare(record, today[record.key])
         if record.key in today
-        else Verdict(record.cell, False, unable.get(record.key, "its record of today could not be written"))
+        else Verdict(record.cell, False, unable.get(record.key, "its record of today could not be written"), False)
         for record in records
     ]
 

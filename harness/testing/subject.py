@@ -3,7 +3,6 @@
 import contextlib
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from harness import hashing, metrics, space
 from harness.budget import forget_peak, peak_megabytes
-from harness.errors import UserError
+from harness.errors import raised
 from harness.method import Context, MethodInfo, Predictor, TrainingData
 from harness.payloads import Payloads
 from harness.provenance import native_precision
@@ -169,14 +168,7 @@ def guarded(what: str) -> Iterator[None]:
     except (CheckFailed, NotApplicable):
         raise
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if "site-packages" not in frame.filename and frame.lineno]
-        frame = (own or frames)[-1]
-        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-        message = " ".join(str(error).split())[:300] or "no message"
-        raise CheckFailed(
-            f"{what} raised {kind}{message} ({Path(frame.filename).name}, line {frame.lineno})"
-        ) from error
+        raise CheckFailed(f"{what} raised {raised(error)}") from error
 
 
 def _report(step: int, score: float) -> None:

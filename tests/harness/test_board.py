@@ -1,11 +1,14 @@
 """What a board says of records whose truth is known, and that nothing in them reaches the page unescaped."""
 
+import io
 import json
 import re
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
+from harness.board import tables
 from harness.board.collect import FALLBACK, Rules, boards
 from harness.board.model import Board
 from harness.board.notes import gathered
@@ -271,8 +274,23 @@ def test_text_from_data_and_plug_ins_is_shown_and_not_obeyed(plain_records: list
     shown = "\n".join(terminal_lines(board))
     assert "\\u001b[31mred" in shown
     assert "\x1b" not in shown
-    for caption, _ in terminal_tables(board):
+    for caption, _, _ in terminal_tables(board, 160):
         assert caption.isprintable()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 160, 300])
+def test_a_table_fits_its_terminal_and_says_which_columns_do_not(plain_records: list[Record], width: int) -> None:
+    board = board_of(plain_records, {"best": ("third",)})
+    console = Console(width=width, file=io.StringIO())
+    left_out = ""
+    for _, table, without in terminal_tables(board, width):
+        console.print(table)
+        left_out += without
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, shown.splitlines())) <= width
+    assert ("shared s" in left_out) == (width < 300)
+    cells = {cell for _, _, lines in tables.headlines(board) for line in lines for cell in line[1:3]}
+    assert all(f" {cell} " in shown for cell in cells)  # names and scores are whole
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:
