@@ -2,7 +2,8 @@
 
 import keyword
 import re
-from importlib.util import find_spec
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def new_method(
     file = out or Path(f"{name.replace('-', '_')}.py")
     if not re.fullmatch(r"[a-z0-9._-]+\.py", file.name) or file.name.startswith("."):
         raise UserError(f"--out {file}: a file name of a-z, 0-9, '.', '_' and '-' that ends in .py is needed.")
-    if keyword.iskeyword(file.stem) or (out is None and find_spec(file.stem)):
+    if keyword.iskeyword(file.stem) or file.stem in {*sys.stdlib_module_names, *packages_distributions()}:
         raise UserError(f"new-method {name}: Python's {file.stem} would be hidden by {file}; name another with --out.")
     test = file.with_name(f"test_{file.name}")
     values = {"name": name, "file": file.name}

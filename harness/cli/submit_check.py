@@ -42,5 +42,5 @@ def submit_check(
         + (f"; {failed} of them say that their cell failed" if failed else "")
     )
     for method, count in sorted(Counter(record.cell.method for record in records).items()):
-        print(printable(f"  {method}: {count}"))
+        print(f"  {printable(method)}: {count}")
     raise typer.Exit(1 if findings else 0)

@@ -48,7 +48,7 @@ def test_bad_arguments(shell: Shell, arguments: tuple[object, ...], complaint: s
     ("mapping", "complaint"),
     [
         ("payload=raw,label=nosuch", "no column nosuch"),
-        ("payload=raw", "label is missing"),
+        ("payload=raw", "map the column of its label too"),
         ("payload=raw,lable=class", "did you mean label"),
         ("payload", "FIELD=COLUMN"),
         ("payload=raw,label=class,label=cve", "mapped twice"),
@@ -70,6 +70,8 @@ def test_bad_files(shell: Shell, requests_file: Path) -> None:
         ("cut.jsonl.gz", b"\x1f\x8b\x08\x00", "cannot be read"),
         ("no.parquet", b"PAR1", "no Parquet file"),
         ("one.jsonl", b'{"raw": "x", "class": "a"}\n', "at least two classes"),
+        ("twice.csv", b"raw,class,class\nx,a,b\n", "has several columns named class"),
+        ("semicolons.csv", b"raw;class\nx;a\n", "its header has semicolons and no comma"),
     ):
         path = shell.folder / name
         path.write_bytes(content)
@@ -118,3 +120,8 @@ def test_a_plug_in_that_does_not_load_is_one_sentence(shell: Shell) -> None:
         encoding="utf-8",
     )
     check(shell, ("--plugin", plugin, "--method", "needy"), "needs the Python package nosuchmodule")
+    plugin.write_text("raise SystemExit(0)\n", encoding="utf-8")
+    check(shell, ("--plugin", plugin), "failed to load: SystemExit: 0")
+    plugin.write_text("x = 1\n", encoding="utf-8")
+    check(shell, ("--plugin", plugin), "it registers nothing")
+    check(shell, ("--plugin", f"{plugin},{plugin}"), "Repeat --plugin for several files.")

@@ -130,6 +130,7 @@ def test_a_cell_that_has_another_key_today_is_said_and_not_run(
     done = shell("verify", "--results", "r", *mapped)
     assert done.returncode == 1
     assert "another cell today: " in done.stdout
+    assert "1 of 1 cells could not be rerun; the table says why." in done.stdout
     assert words in done.stdout
     assert "[1/1]" not in done.stdout
 

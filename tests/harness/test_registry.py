@@ -24,8 +24,17 @@ def test_a_name_is_taken_once() -> None:
     with pytest.raises(UserError, match=r"majority is registered twice, by methods\.majority and by"):
 
         @register_method("majority", version=1, summary="")
-        class Second(Method):
+        class Second(type(registry.method("majority").factory())):  # type: ignore[misc]
             pass
+
+
+def test_a_method_without_fit_is_refused() -> None:
+    with pytest.raises(UserError, match="method typo: Typo does not define fit"):
+
+        @register_method("typo", version=1, summary="")
+        class Typo(Method):
+            def fitt(self) -> None:
+                pass
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_what_a_run_left_is_in_order(shell: Shell, folder: Path) -> None:
     (saved / "parts.json").write_text("{}", encoding="utf-8")  # a saved predictor is no record
     done = shell("submit-check", folder)
     assert done.returncode == 0, done.stdout
-    assert "4 records of majority, nearest-neighbor: all in order" in done.stdout
+    assert done.stdout.splitlines() == ["4 records, all in order", "  majority: 2", "  nearest-neighbor: 2"]
 
 
 def change(**parts: Any) -> Callable[[dict[str, Any]], None]:
@@ -98,7 +98,7 @@ def test_a_file_that_is_no_record_is_named_and_the_rest_is_checked(shell: Shell,
     done = shell("submit-check", folder)
     assert done.returncode == 1
     assert "is no whole record" in done.stdout
-    assert "3 records of" in done.stdout
+    assert "3 records, 1 to look at" in done.stdout
 
 
 def test_test_rows_that_no_other_method_has_are_named(folder: Path) -> None:
@@ -137,4 +137,14 @@ def test_records_that_were_searched_or_computed_otherwise_than_those_that_stand_
     told = [finding.text for finding in check(folder, standing(precision="other", sampler="tpe"))[1]]
     asked = f"sampler random instead of tpe, precision {precision} instead of other"
     assert told == [f"the records that stand were asked otherwise: {asked}"] * 4
-    assert check(folder, standing(precision="other", corpus="f" * 64))[1] == []  # those of another corpus say nothing
+    other = {finding.text for finding in check(folder, standing(precision="other", corpus="f" * 64))[1]}
+    (corpus,) = {record.cell.corpus[:8] for record in Store(folder).records()}
+    assert other == {f"no record that stands is of this corpus, files-requests {corpus}"}
+
+
+def test_a_preset_that_does_not_rank_is_named(folder: Path) -> None:
+    for path in folder.glob("*/*/*.json"):
+        edited = json.loads(path.read_text(encoding="utf-8"))
+        edited["cell"]["preset"] = "quick"
+        path.write_text(json.dumps(edited), encoding="utf-8")
+    assert sum("the preset quick does not rank" in found for found in findings(folder)) == 4

@@ -51,7 +51,7 @@ def test_a_class_that_equals_its_user_agent_is_flagged_by_name(shell: Shell, by_
 
 def test_thresholds_that_hold_give_exit_code_0_and_nothing_is_written(shell: Shell, by_agent: tuple[str, ...]) -> None:
     before = {path.name for path in shell.folder.iterdir()}
-    done = shell("audit", *by_agent, "--fail-on", "leaks=0,cue=1,headers=1", "--top", "2")
+    done = shell("audit", *by_agent, "--fail-on", "leaks=0,cue=0.99,headers=0.99", "--top", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "No leak" in done.stdout
     assert {path.name for path in shell.folder.iterdir()} == before
@@ -140,6 +140,9 @@ def test_hostile_bytes_are_shown_as_text(shell: Shell) -> None:
         (("--fail-on", "leaks"), "NAME=NUMBER"),
         (("--fail-on", "leaks=-1"), "NAME=NUMBER"),
         (("--fail-on", "cue=nan"), "NAME=NUMBER"),
+        (("--fail-on", ""), "it names no figure"),
+        (("--fail-on", "leaks=0,leaks=5"), "leaks is named twice"),
+        (("--fail-on", "carrier=50"), "carrier is 1 at most, and would never be above"),
         (("--top", 0), "--top 0"),
         (("--seeds", "x"), "--seeds x"),
         (("--scenario", "rnadom"), "did you mean random"),
@@ -217,3 +220,18 @@ def test_every_figure_has_a_name_that_fail_on_can_spell() -> None:
     assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in NAMES)
     assert len(set(NAMES)) == len(NAMES)
     assert {"leaks", "carrier", "cue", "disagreement", "duplicates"} <= set(NAMES)
+
+
+def test_payloads_that_are_no_requests_have_no_carrier(shell: Shell, requests_file: Path) -> None:
+    rows = [json.loads(line) for line in requests_file.read_text(encoding="utf-8").splitlines()]
+    escaped = [{"raw": json.dumps(row["raw"])[1:-1], "class": row["class"]} for row in rows]  # a common slip of exports
+    (shell.folder / "escaped.jsonl").write_text("".join(json.dumps(row) + "\n" for row in escaped), encoding="utf-8")
+    options = ("--map", "payload=raw,label=class", "--scenario", "random", "--seeds", 1, "--top", 1)
+    done = shell("audit", "files:escaped.jsonl", *options)
+    assert done.returncode == 0, done.stderr
+    assert "What it reaches without the attack is not measured: 480 of 480 payloads do not read as HTTP" in done.stdout
+    assert "No leak in random:" in done.stdout
+    assert "not audited: " in done.stdout
+    guarded = shell("audit", "files:escaped.jsonl", *options, "--fail-on", "carrier=0.5")
+    assert guarded.returncode == 2
+    assert "--fail-on carrier: it was not measured" in guarded.stderr
