@@ -123,8 +123,8 @@ def thresholds(text: str | None) -> dict[str, float]:
             raise UserError(f"--fail-on {part}: it must read NAME=NUMBER with a number of 0 or above.")
         if name in out:
             raise UserError(f"--fail-on {part}: {name} is named twice.")
-        if value >= 1 and name != "leaks":
-            raise UserError(f"--fail-on {part}: {name} is 1 at most, and would never be above; give less than 1.")
+        if value > 1 and name != "leaks":
+            raise UserError(f"--fail-on {part}: {name} is never above 1; a number from 0 to 1 is needed.")
         out[name] = value
     return out
 

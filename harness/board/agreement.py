@@ -47,7 +47,8 @@ def agreement(first: Board, second: Board) -> Agreement:
     rows = [{row.method: row for row in board.rows} for board in (first, second)]
     methods = [row.method for row in first.rows if all(_counts(there.get(row.method)) for there in rows)]
     if len(methods) < FEWEST:
-        raise ValueError(f"both boards have {len(methods)} ranked methods in all cells, and an order needs {FEWEST}")
+        both = f"both boards have {len(methods)} ranked methods in all cells beside the floor"
+        raise ValueError(f"{both}, and {FEWEST} make an order")
     seeds = [[[there[name].by_seed[seed] for name in methods] for seed in _seeds(there, methods)] for there in rows]
     scores = {name: (_score(rows[0][name]), _score(rows[1][name])) for name in methods}
     tau, p = _kendall(*zip(*scores.values(), strict=True))

@@ -9,6 +9,8 @@ from harness.cli import options
 from harness.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.board.agreement import Agreement
     from harness.board.model import Board
 
@@ -55,14 +57,14 @@ def _board(results: Path) -> "Board":
 
 
 def _lines(found: "Agreement") -> list[list[str]]:
-    places = [
-        {name: place for place, name in enumerate(sorted(found.methods, key=lambda n: -found.methods[n][i]), start=1)}
-        for i in (0, 1)
-    ]
+    firsts, seconds = zip(*found.methods.values(), strict=True)
     return [
-        [name, str(places[0][name]), f"{a:.3f}", str(places[1][name]), f"{b:.3f}"]
-        for name, (a, b) in found.methods.items()
+        [name, _place(a, firsts), f"{a:.3f}", _place(b, seconds), f"{b:.3f}"] for name, (a, b) in found.methods.items()
     ]
+
+
+def _place(score: float, scores: "Sequence[float]") -> str:
+    return str(1 + sum(other > score for other in scores))
 
 
 def _sentences(found: "Agreement") -> list[str]:

@@ -101,7 +101,7 @@ def test_a_folder_of_two_boards_of_none_or_of_two_methods_is_refused(shell: Shel
     for second, sentence in (
         (two, "a folder of one board is needed, and its records make 2 (synthetic cccccccc, standard, 300 s; "),
         (shell.folder / "nowhere", "nowhere: there is no such folder"),
-        (few.root, "both boards have 2 ranked methods in all cells, and an order needs 3."),
+        (few.root, "both boards have 2 ranked methods in all cells beside the floor, and 3 make an order."),
     ):
         done = shell("agreement", one, second)
         assert (done.returncode, done.stdout) == (2, "")
