@@ -17,4 +17,4 @@ def test_the_plug_in_of_the_readme_stands_on_the_board(shell: Shell) -> None:
     done = shell(*arguments.split())
     assert done.returncode == 0, done.stdout + done.stderr
     line = next(line for line in done.stdout.splitlines() if line.startswith(" –      byte-centroid"))
-    assert "all done" in line
+    assert "1 done" in line

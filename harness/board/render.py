@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.board import tables
 from harness.board.claims import contrasts, mended, sentence
+from harness.board.collect import FALLBACK
 from harness.board.diagnostics import diagnostics
 from harness.board.model import Board
 from harness.escape import in_markdown, printable
@@ -112,7 +113,8 @@ def _needed(name: str, cells: Sequence[str]) -> int:
 def terminal_lines(board: Board) -> list[str]:
     """Returns what stands below the tables in a terminal: verdicts, failures, notes."""
     lines = [sentence(claim) for claim in board.claims]
-    lines += [f"failed ({tables.FLOORED}, counts as majority): {line}" for line in tables.failures(board)]
+    failures = [f"failed: {line}" for line in tables.failures(board)]
+    lines += [*failures, f"{tables.FLOORED}: failed cells count with the figures of {FALLBACK}"] if failures else []
     lines += [f"missing: {line}" for line in tables.missing(board)]
     lines += [f"note: {line}" for line in (*board.left_out, *tables.notes(board))]
     return [printable(line) for line in lines]

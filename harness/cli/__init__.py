@@ -53,7 +53,7 @@ def _version(asked: bool) -> None:
 
 
 @app.callback()
-def options(
+def about(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Compare shortcut-robust classifiers of cyber-attack payloads under one protocol and one budget."""
