@@ -49,14 +49,7 @@ def _board(board: Board, brief: bool) -> str:
     if brief:
         parts.append("The details of this board are in `leaderboard.json`.\n")
         return "\n".join(parts)
-    found = [
-        *mended(board),
-        *tables.spread(board),
-        *tables.scenarios(board),
-        *diagnostics(board),
-        *tables.curves(board),
-    ]
-    parts += [_table(*table) for table in found]
+    parts += [_table(*table) for make in _DETAILS for table in make(board)]
     parts += [_bullets(*remark) for remark in tables.remarks(board) if remark[1]]
     provenance = [f"corpus {board.corpus[:16]}", *(f"{k}: {v}" for k, v in board.provenance.items())]
     return "\n".join([*parts, _bullets("Provenance", provenance)])
