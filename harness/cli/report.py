@@ -47,7 +47,7 @@ def report(
 
 def _check(output: Path) -> None:
     """Refuses at once what would be refused after a long computation, or would overwrite what is no page."""
-    if output.suffix.lower() not in (".html", ".htm"):
-        raise UserError(f"--output {output}: the page's name must end in .html.")
     if output.is_dir() or not output.absolute().parent.is_dir():
         raise UserError(f"--output {output}: a file in a folder that exists is needed.")
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"--output {output}: the page's name must end in .html.")

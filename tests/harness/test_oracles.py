@@ -147,7 +147,9 @@ def test_missing_parsers_are_named_with_the_extra_that_brings_them(monkeypatch: 
     oracles.require()
     found, missing = importlib.util.find_spec, ("bashlex", "sqlglot")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else found(name))
-    with pytest.raises(UserError, match=r"bashlex and sqlglot are not installed: .*'shortcut-harness\[oracles\]'"):
+    with pytest.raises(
+        UserError, match=r"bashlex and sqlglot are not installed: pip install -e '\.\[oracles\]' in the checkout"
+    ):
         oracles.require()
 
 
