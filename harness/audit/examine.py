@@ -94,6 +94,8 @@ def audit(
     unit, counted = _units(corpus)
     identities = Identities(corpus, _clusters(corpus))
     places = description_places(corpus)
+    rows = np.arange(len(corpus))
+    stored = as_stored(corpus, rows)
     out = Audit(
         benchmark=str(benchmark.ref),
         corpus=corpus.meta,
@@ -102,22 +104,20 @@ def audit(
         learner=learner,
         repetition=repetition(corpus, distinct_payloads(corpus), identities.cluster),
         overlaps=None if places is None else overlaps(corpus, places),
-        uncut=0,
+        uncut=sum(
+            span is None and Request(payload).malformed
+            for payload, span in zip(stored.payloads, stored.spans, strict=True)
+        ),
         notes=list(corpus.meta.notes),
     )
     if others := [spec.name for spec in benchmark.scenarios() if spec.name not in {s.name for s in scenarios}]:
         out.notes.append(f"not audited: {', '.join(others)} (name them with --scenario, or all)")
-    tell("looking for cues")
-    rows = np.arange(len(corpus))
-    stored = as_stored(corpus, rows)
-    out.uncut = sum(
-        span is None and Request(payload).malformed for payload, span in zip(stored.payloads, stored.spans, strict=True)
-    )
     if out.uncut:
         out.notes.append(
             f"{out.uncut} of {len(corpus)} payloads do not read as HTTP requests, and nothing can be cut out of them: "
             "where most are so, carrier, headers and values are not measured"
         )
+    tell("looking for cues")
     out.cues.append(_cues(WHOLE, corpus, unit, counted, rows, stored, top))
     for spec in scenarios:
         for seed in seeds:
@@ -138,11 +138,9 @@ def _look(out: Audit, drawn: Draw, identities: Identities, probes: Probes, tell:
     out.notes += [note for note in drawn.scenario.notes if note not in out.notes]
     out.leakage += leakage(identities, drawn.scenario, drawn.seed)
     out.drifts += drifts(drawn, len(out.corpus.classes))
-    mostly_uncut = 2 * out.uncut > out.corpus.rows
-    for score in probes.scores(drawn):
+    for score in probes.scores(drawn, _CUT if 2 * out.uncut > out.corpus.rows else ()):
         tell(f"probing {drawn.name}, seed {drawn.seed}: {score.probe}")
-        if not (mostly_uncut and score.probe in _CUT):
-            out.scores.append(score)
+        out.scores.append(score)
 
 
 def _units(corpus: Corpus) -> tuple[Rows, str]:

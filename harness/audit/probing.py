@@ -3,7 +3,7 @@
 A learner that does well without the attack has found something else to go by.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -58,14 +58,15 @@ class Probes:
             )
         self._texts = description_places(corpus)
 
-    def scores(self, draw: Draw) -> Iterator[Score]:
-        """Trains every probe on up to 2,000 training rows of a draw and yields its score in each environment."""
+    def scores(self, draw: Draw, without: Collection[str] = ()) -> Iterator[Score]:
+        """Trains every probe but some on up to 2,000 training rows of a draw; yields its score in each environment."""
         parts = {
             TRAIN: draw.train.sample(MOST_TRAINED, draw.seed),
             VALIDATION: draw.validation.sample(MOST_TESTED, draw.seed),
             **{name: part.sample(MOST_TESTED, draw.seed) for name, part in draw.environments.items()},
         }
-        views: dict[str, Show] = {FULL: _whole, **{name: partial(_part_of, view=name) for name in probes.PROBES}}
+        reduced = {name: partial(_part_of, view=name) for name in probes.PROBES if name not in without}
+        views: dict[str, Show] = {FULL: _whole, **reduced}
         if draw.train.rendered.cues:
             views[probes.CUES] = _cues
         for probe, show in {**views, NEAREST: _whole, MAJORITY: _whole}.items():

@@ -93,6 +93,11 @@ class Row:
         return None if self.id is None or self.score is None else self.id - self.score.mean
 
     @property
+    def lacking(self) -> list[Place]:
+        """Expected cells without a record."""
+        return [place for place in self.missing if place not in self.failed]
+
+    @property
     def complete(self) -> bool:
         """Whether it has a score in every cell of the board, its own or the fallback's."""
         return self.score is not None and not self.missing and not self.not_applicable

@@ -78,19 +78,21 @@ def terminal_tables(board: Board, width: int) -> "Iterator[tuple[str, Table, str
         *(table for make in _DETAILS for table in make(board)),
     ]
     for caption, header, lines in found:
-        kept = _fitting(header, lines, width)
+        needed = [_needed(name, [line[at] for line in lines]) for at, name in enumerate(header)]
+        kept = _fitting(header, needed, width)
         left_out = ", ".join(name for at, name in enumerate(header) if at not in kept)
-        table = _terminal_table([header[at] for at in kept], [[line[at] for at in kept] for line in lines])
+        names = ["\n".join(textwrap.wrap(header[at], needed[at])) for at in kept]
+        table = _terminal_table(names, [[line[at] for at in kept] for line in lines])
         yield printable(caption), table, f"for want of width without: {printable(left_out)}" if left_out else ""
 
 
-def _fitting(header: Sequence[str], lines: Sequence[Sequence[str]], width: int) -> list[int]:
+def _fitting(header: Sequence[str], needed: Sequence[int], width: int) -> list[int]:
     """The places of the columns that fit: those of least weight go first, then the last ones; two always stay."""
     going = [at for name in _FIRST_TO_GO for at, there in enumerate(header) if there == name]
     going += [at for at in reversed(range(2, len(header))) if at not in going]
     kept = set(range(len(header)))
     for at in going:
-        if sum(_needed(header[i], [line[i] for line in lines]) + _BETWEEN for i in kept) <= width:
+        if sum(needed[i] + _BETWEEN for i in kept) <= width:
             break
         kept.discard(at)
     return sorted(kept)
@@ -119,9 +121,8 @@ def _terminal_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> "T
     from rich.text import Text
 
     table = Table(box=box.SIMPLE, pad_edge=False)
-    for at, name in enumerate(header):
-        needed = _needed(name, [line[at] for line in lines])
-        table.add_column("\n".join(textwrap.wrap(name, needed)), no_wrap=True, overflow="fold")
+    for name in header:
+        table.add_column(name, no_wrap=True, overflow="fold")
     for line in lines:
         table.add_row(*(Text(printable(cell)) for cell in line))
     return table

@@ -109,7 +109,7 @@ def _cells(row: Row) -> str:
     counts = (
         (row.done, "done"),
         (len(row.failed), "failed"),
-        (len(set(row.missing) - set(row.failed)), "missing"),
+        (len(row.lacking), "missing"),
         (row.not_applicable, "not applicable"),
         (row.stale, "stale"),
     )
@@ -211,8 +211,8 @@ def remarks(board: Board) -> Iterator[tuple[str, list[str]]]:
 def missing(board: Board) -> Iterator[str]:
     """Yields one line per method with cells that the board has of others and not of it."""
     for row in board.rows:
-        if lacking := [place for place in row.missing if place not in row.failed]:
-            yield f"{row.method}: {joined(lacking)}"
+        if row.lacking:
+            yield f"{row.method}: {joined(row.lacking)}"
 
 
 def notes(board: Board) -> Iterator[str]:

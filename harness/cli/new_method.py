@@ -3,7 +3,6 @@
 import keyword
 import re
 import sys
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +20,8 @@ def new_method(
     ] = None,
 ) -> None:
     """Write a working method as a plug-in file, and a test beside it. Nothing is overwritten."""
+    from importlib.metadata import packages_distributions
+
     from harness import registry
 
     if not _NAME.fullmatch(name):
