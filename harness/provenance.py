@@ -39,7 +39,7 @@ def now() -> str:
 @functools.cache
 def _machine() -> dict[str, str]:
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": str(os.cpu_count()),
         "gpu": _gpu(),
         "precision": native_precision(),
@@ -73,7 +73,8 @@ def native_precision() -> Precision:
     return "bfloat16" if "amx_bf16" in flags else "float32"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Returns the model of this machine's processor, as records hold it."""
     fields = _cpu_fields()
     wanted = ("model name", "cpu family", "model")
     return ", ".join(fields.get(name, "?") for name in wanted) if fields else platform.processor()

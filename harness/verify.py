@@ -33,21 +33,28 @@ class Verdict:
     Attributes:
         cell: method, scenario and seed.
         same: whether today's code gives the stored result.
-        rerun: whether there is a result of today.
         text: in what way, or what differs.
+        rerun: whether there is a result of today.
+        exact: whether it is the stored one to the last digit.
     """
 
     cell: CellInfo
     same: bool
     text: str
     rerun: bool = True
+    exact: bool = False
 
 
-def choose(records: Iterable[Record], count: int, is_stale: Callable[[Record], bool]) -> list[Record]:
-    """Returns the cheapest done records of each method, stale ones last; the same for the same folder."""
+def choose(records: Iterable[Record], count: int, is_stale: Callable[[Record], bool], processor: str) -> list[Record]:
+    """Returns the cheapest done records of each method; the same for the same folder and processor model.
+
+    Those made on that processor model come first, since they have to be met to the last digit; stale ones last.
+    """
 
     def cost(record: Record) -> tuple[object, ...]:
-        return is_stale(record), record.provenance.compute_seconds, record.cell.scenario, record.cell.seed, record.key
+        cell, made = record.cell, record.provenance
+        elsewhere = made.machine.get("processor") != processor
+        return is_stale(record), elsewhere, made.compute_seconds, cell.scenario, cell.seed, record.key
 
     by_method: dict[str, list[Record]] = {}
     for record in sorted((r for r in records if r.status == "done"), key=cost):
@@ -142,7 +149,7 @@ def compare(stored: Record, today: Record) -> Verdict:
     without = set() if stored.result.confidence and today.result.confidence else _SINCE_3
     differing = _differences(_figures(stored.result, without), _figures(today.result, without))
     if not differing:
-        return verdict(True, "identical")
+        return Verdict(stored.cell, True, "identical", exact=True)
     lenient = ", ".join(_circumstances(stored, today))
     if lenient and not (far := _far(stored.result, today.result)):
         return verdict(True, f"macro-F1 within {TOLERANCE} ({lenient})")

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 def verify(
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of records.")] = Path("results/official"),
     method: Annotated[str, typer.Option(metavar="a,b", help="Only these methods; all of the folder by default.")] = "",
-    cells: Annotated[int, typer.Option(metavar="N", help="Cells to rerun per method, the cheapest ones.")] = 1,
+    cells: Annotated[
+        int,
+        typer.Option(metavar="N", help="Cells to rerun per method: of this processor model first, then the cheapest."),
+    ] = 1,
     bench: Annotated[
         str, typer.Option("--bench", metavar="CORPUS", help="Where the records' data lies, as in run: files:PATH.")
     ] = "",
@@ -44,7 +47,8 @@ def verify(
     from harness import registry
     from harness.board.rules import is_stale
     from harness.cli.choices import benchmark_ref, with_others
-    from harness.verify import choose
+    from harness.provenance import processor
+    from harness.verify import TOLERANCE, choose
 
     if not 0 < cells < 1_000_000:
         raise UserError(f"--cells {cells}: a number above 0 is needed.")
@@ -60,7 +64,7 @@ def verify(
         given = with_others(ref, target, target_map, target_where, text, text_map)
     corpora = _corpora(records, given)
     passed = sorted({record.cell.benchmark for record in records} - set(corpora))
-    chosen = choose((r for r in records if r.cell.benchmark in corpora), cells, is_stale)
+    chosen = choose((r for r in records if r.cell.benchmark in corpora), cells, is_stale, processor())
     if not chosen:
         raise UserError(
             f"--results {results}: no done record of {' or '.join(corpora) or 'a benchmark that needs no data named'} "
@@ -76,7 +80,9 @@ def verify(
     differing = sum(v.rerun and not v.same for v in verdicts)
     unable = sum(not v.rerun for v in verdicts)
     if not differing and not unable:
-        console.print(f"Today's code gives the stored result of all {len(verdicts)} cells.")
+        near = sum(not v.exact for v in verdicts)
+        rest = f", {near} of them within {TOLERANCE} of macro-F1" if near else ", to the last digit"
+        console.print(f"Today's code gives the stored result of all {len(verdicts)} cells{rest}.")
     if differing:
         console.print(f"Today's code does not give the stored result of {differing} of {len(verdicts)} cells.")
     if unable:

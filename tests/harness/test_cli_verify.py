@@ -54,7 +54,7 @@ def test_unchanged_code_gives_identical_cells_with_views_and_derived_environment
     done = shell("verify", "--results", "r", "--cells", 30, *mapped)
     assert done.returncode == 0, done.stdout + done.stderr
     records = len(list(folder.glob("*/*/*.json")))
-    assert f"gives the stored result of all {records} cells" in done.stdout
+    assert f"gives the stored result of all {records} cells, to the last digit." in done.stdout
     lines = [*rows(done.stdout, "majority"), *rows(done.stdout, "tfidf-logreg")]
     assert [line[-1] for line in lines] == ["identical"] * records
     assert any("random@headers," in line for line in lines)
@@ -98,12 +98,28 @@ def test_on_other_pins_or_processors_macro_f1_may_differ_by_two_hundredths(
     near = shell(*arguments)
     assert near.returncode == 0, near.stdout
     assert "macro-F1 within 0.02 (another processor model)" in near.stdout
+    assert "gives the stored result of all 1 cells, 1 of them within 0.02 of macro-F1." in near.stdout
     edit(folder, "*/*/*.json", lambda r: r["provenance"]["packages"].update(numpy="1.0"))
     assert "other pins: numpy 1.0 → " in shell(*arguments).stdout
     edit(folder, "*/*/*.json", moved(0.015))
     far = shell(*arguments)
     assert far.returncode == 1
     assert "differs: metrics/id/macro_f1" in far.stdout
+
+
+def test_cells_of_this_processor_model_are_rerun_before_cheaper_ones(
+    shell: Shell, stored: Callable[..., Path], mapped: tuple[str, ...]
+) -> None:
+    folder = stored("--method", "majority", "--scenario", "random", "--seeds", 2)
+
+    def cheaper(record: dict) -> None:
+        record["provenance"]["machine"]["processor"] = "another"
+        record["provenance"]["compute_seconds"] = 0.0
+
+    edit(folder, "*/*/*-s0-*.json", cheaper)
+    done = shell("verify", "--results", "r", *mapped)
+    assert "random, seed 1" in done.stdout
+    assert "seed 0" not in done.stdout
 
 
 @pytest.mark.parametrize(
