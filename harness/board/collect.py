@@ -184,13 +184,27 @@ def _content(record: Record) -> str:
     return hashing.of_json(record.cell.adapter)[:6]
 
 
+def spent(records: Iterable[Record]) -> str:
+    """Says the core-hours of cells. A shared step counts for every cell that used it, though it ran once."""
+    kinds = {
+        "tuning": "compute_seconds",
+        "scoring": "predict_seconds",
+        "shared steps, charged to each cell": "shared_seconds",
+    }
+    made = [record.provenance for record in records]
+    return ", ".join(f"{sum(getattr(p, name) for p in made) / 3600:.2f} of {kind}" for kind, name in kinds.items())
+
+
 def _provenance(records: list[Record]) -> dict[str, str]:
     def seen(values: Iterable[str]) -> str:
-        return ", ".join(sorted(set(values))) or "unknown"
+        counts = Counter(values)
+        shown = [f"{value} ({n} records)" if len(counts) > 1 else value for value, n in sorted(counts.items())]
+        return ", ".join(shown) or "unknown"
 
     return {
         "processor": seen(r.provenance.machine.get("processor", "unknown") for r in records),
         "packages": seen(" ".join(f"{name} {v}" for name, v in sorted(r.provenance.packages.items())) for r in records),
         "source digest": seen(r.provenance.source.get("digest", "unknown")[:12] for r in records),
+        "core-hours": spent(records),
         "records": str(len(records)),
     }

@@ -32,6 +32,7 @@ def budget(
     Exit code 0: they were, and no cell spent more than 1.5 times its seconds. 1: not so; a sentence says where.
     """
     from harness import registry
+    from harness.board.collect import spent
     from harness.board.rules import is_stale
     from harness.board.spending import by_board, findings, share_of_cap, spendings
 
@@ -47,6 +48,7 @@ def budget(
         console.print(_title(setting), markup=False, soft_wrap=True)
         lines = spendings(members, by_scenario=by == "scenario")
         options.print_table(*_table(lines, by == "scenario"))
+        console.print(f"Core-hours: {spent(members)}.", soft_wrap=True)
     console.print(_LEGEND, soft_wrap=True)
     for line in _notes(every, records):
         console.print(f"note: {line}", markup=False, soft_wrap=True)

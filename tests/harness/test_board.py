@@ -253,6 +253,18 @@ def test_a_full_board_fits_in_300_lines(plain_records: list[Record]) -> None:
     assert len(markdown([board]).splitlines()) <= 300
 
 
+def test_where_the_records_were_made_and_what_they_cost_is_added_up(plain_records: list[Record]) -> None:
+    count = len(plain_records)
+    moved = plain_records[0].provenance.model_copy(update={"machine": {"processor": "other"}, "shared_seconds": 1800.0})
+    board = board_of([plain_records[0].model_copy(update={"provenance": moved}), *plain_records[1:]])
+    assert board.provenance["processor"] == f"any ({count - 1} records), other (1 records)"
+    assert board.provenance["core-hours"] == (
+        f"{count * 12.5 / 3600:.2f} of tuning, {count / 3600:.2f} of scoring, "
+        "0.50 of shared steps, charged to each cell"
+    )
+    assert board_of(plain_records).provenance["processor"] == "any"
+
+
 def test_the_order_of_records_changes_nothing(plain_records: list[Record]) -> None:
     there, back = (to_json([board_of(found)], {}) for found in (plain_records, plain_records[::-1]))
     assert json.dumps(there, sort_keys=True) == json.dumps(back, sort_keys=True)

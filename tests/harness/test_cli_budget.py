@@ -38,11 +38,12 @@ def test_equal_budgets_are_said_with_figures_by_method_and_by_scenario(shell: Sh
     run("--method", "majority,nearest-neighbor,tfidf-logreg", "--trials", 2, "--seeds", 2)
     for seconds, pattern in ((1.0, "majority"), (2.0, "nearest-neighbor"), (3.0, "tfidf-logreg")):
         edit(shell.folder / "r", f"*/*/{pattern}-*.json", lambda r, s=seconds: r["provenance"].update(
-            compute_seconds=s, shared_seconds=s / 2))  # fmt: skip
+            compute_seconds=s, shared_seconds=s / 2, predict_seconds=0.0))  # fmt: skip
     done = shell("budget", "--results", "r")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "each cell 2 trials and 120 compute seconds · sampler random, pruner none" in done.stdout
     assert "All methods of a corpus were asked the same" in done.stdout
+    assert "Core-hours: 0.01 of tuning, 0.00 of scoring, 0.00 of shared steps, charged to each cell." in done.stdout
     (line,) = rows(done.stdout, "tfidf-logreg")
     figures = ["3.0", "3.0", "1.5", "4.5", "1.50", "0.03"]
     assert line == ["tfidf-logreg", "4", "8,", "480", "s", "8", "complete", "trials", "4", *figures]
