@@ -91,14 +91,15 @@ class Resampled:
 
         The lowest of noisy figures lies below the lowest true one, and that of a resample lower still by about as much,
         so the interval is the basic one, which reflects the rounds about what was observed (Davison and Hinkley 1997).
-        None where no group is large enough.
+        Rounds without a row of any group say nothing of it. None where no group is large enough.
         """
         if not self.groups:
             return None
         column = self.methods.index(method)
         place = int(self.observed[column].argmin())
         accuracy = float(self.observed[column, place])
-        low, high = _percentiles(self.worst_group[:, column])
+        lowest = self.worst_group[:, column]
+        low, high = _percentiles(lowest[~np.isnan(lowest)])
         return WorstGroup(self.groups[place], accuracy, max(0, 2 * accuracy - high), min(1, 2 * accuracy - low))
 
     def ranks(self, methods: Sequence[str]) -> dict[str, tuple[int, int]]:
@@ -140,7 +141,9 @@ def resample(
         score=score[0],
         groups=tuple(f"{name}, {classes[code]}" for name, codes in sample.groups.items() for code in codes),
         observed=observed[0],
-        worst_group=np.concatenate([np.nanmin(shares, axis=2) for _, shares in found]) if sample.groups else score[:0],
+        worst_group=np.concatenate([np.fmin.reduce(shares, axis=2) for _, shares in found])
+        if sample.groups
+        else score[:0],
     )
 
 

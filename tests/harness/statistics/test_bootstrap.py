@@ -1,5 +1,7 @@
 """The vectorised bootstrap against the same resamples computed one by one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -97,6 +99,14 @@ def alike(number: int) -> list[Place]:
         for seed in range(3)
         for env in range(4)
     ]
+
+
+@pytest.mark.filterwarnings("error")
+def test_rounds_without_a_row_of_any_group_say_nothing_of_the_worst() -> None:
+    small = [replace(place, name="rare-class/test") for place in places(units=6, seeds=3) if place.seed]
+    worst = resample([*places(units=120, seeds=1), *small], ["good", "bad"], CLASSES, rounds=200).worst("good")
+    assert worst
+    assert 0 < worst.low <= worst.accuracy <= worst.high < 1
 
 
 def test_groups_of_few_units_are_none() -> None:
