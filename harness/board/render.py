@@ -44,7 +44,7 @@ def _board(board: Board, brief: bool) -> str:
     parts = [f"## {in_markdown(tables.title(board))}\n"]
     parts += [_table(*table) for table in tables.headlines(board)]
     if board.claims:
-        parts.append(_bullets("Verdicts", [sentence(claim) for claim in board.claims]))
+        parts.append(_bullets("Verdicts (each claim at 95 % for itself)", [sentence(claim) for claim in board.claims]))
     parts += [_table(*table) for table in contrasts(board)]
     if brief:
         parts.append("The details of this board are in `leaderboard.json`.\n")
