@@ -1,6 +1,6 @@
 """What the options of a run choose: methods, benchmark, scenarios' additions, and how much of the machine."""
 
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from harness.cli import options
 from harness.errors import UserError, nearest
@@ -60,34 +60,37 @@ def with_others(
     )
 
 
-def choose_methods(text: str, labels: "Mapping[str, str]", timeout: float) -> "list[MethodInfo]":
+def choose_methods(text: str, labels: "Mapping[str, str]", timeout: float | None) -> "list[MethodInfo]":
     """Returns the named methods; `GROUPS` names all of a kind, plug-ins included.
 
     Args:
         text: names, and references to families (``FAMILY:ARGUMENT``).
         labels: what the answers of the latter mean.
-        timeout: seconds that they may be silent.
+        timeout: seconds that they may be silent; None is the default.
 
     Raises:
-        UserError: a name is unknown, or none is given; a reference names nothing that can be used.
+        UserError: a name is unknown, or none is given; a reference names nothing that can be used; labels or a timeout
+            are given, and no reference.
     """
     from harness import registry
-    from harness.method import MethodRef
+    from harness.method import ANSWER_TIMEOUT, MethodRef
 
+    silence = positive("--timeout", timeout, ANSWER_TIMEOUT)
     chosen: dict[str, MethodInfo] = {}
     for name in options.names(text):
         if kind := GROUPS.get(name):
             chosen.update({n: info for n, info in registry.methods().items() if info.kind == kind})
         elif ":" in name:
             family, _, argument = name.partition(":")
-            chosen[name] = registry.open_method(MethodRef(family, argument, labels, timeout))
+            chosen[name] = registry.open_method(MethodRef(family, argument, labels, silence))
         else:
             chosen[name] = registry.method(name)
     if not chosen:
         raise UserError("--method: name at least one method, or all.")
-    if labels and not any(info.ref for info in chosen.values()):
+    option = "--labels" if labels else "--timeout" if timeout is not None else ""
+    if option and not any(info.ref for info in chosen.values()):
         families = ", ".join(f"{i.name}:{i.argument}" for i in registry.families().values())
-        raise UserError(f"--labels says what answers of your own classifier mean; --method names none ({families}).")
+        raise UserError(f"{option} is about the answers of your own classifier; --method names none ({families}).")
     return list(chosen.values())
 
 
@@ -120,24 +123,26 @@ def require(info: "MethodInfo") -> None:
     info.factory().check()
 
 
-def extras(perturb: str, depth: int, draws: int, diagnostics: bool) -> "Extras":
+def extras(perturb: str, depth: int | None, draws: int | None, diagnostics: bool) -> "Extras":
     """Reads ``--perturb``, ``--depth``, ``--draws`` and ``--diagnostics``.
 
     Raises:
-        UserError: one of them is out of its range, or a suite's parsers are not installed.
+        UserError: one of them is out of its range or has nothing to perturb, or a suite's parsers are not installed.
     """
     from harness.derived import Extras
     from harness.perturbations import suite
 
-    for option, value, most in (("--depth", depth, 3), ("--draws", draws, 100)):
-        if not 1 <= value <= most:
-            raise UserError(f"{option} {value}: a number from 1 to {most} is needed.")
     suites = options.names(perturb)
+    for option, value, most in (("--depth", depth, 3), ("--draws", draws, 100)):
+        if value is not None and not 1 <= value <= most:
+            raise UserError(f"{option} {value}: a number from 1 to {most} is needed.")
+        if value is not None and not suites:
+            raise UserError(f"{option} {value} belongs to --perturb SUITE; name one too.")
     if any(perturbation.tier == "B" for name in suites for perturbation in suite(name)):
         from harness import oracles
 
         oracles.require()
-    return Extras(tuple(suites), depth, draws, diagnostics)
+    return Extras(tuple(suites), depth or Extras.depth, draws or Extras.draws, diagnostics)
 
 
 def probe_work(
@@ -178,6 +183,22 @@ def one_of(option: str, text: str, kind: Any) -> Any:
     if text not in get_args(kind):
         raise UserError(f"{option} {text} is unknown; known: {', '.join(get_args(kind))}")
     return text
+
+
+def cluster(executor: str, address: str) -> str | None:
+    """Reads ``--executor`` and ``--ray-address``: the address of a Ray cluster, "" for one of this machine alone.
+
+    Returns:
+        None where cells run on this machine without Ray.
+
+    Raises:
+        UserError: the executor is unknown, or has no use for the address.
+    """
+    if one_of("--executor", executor, Literal["local", "ray"]) == "ray":
+        return address
+    if address:
+        raise UserError(f"--ray-address {address} belongs to --executor ray; name it too.")
+    return None
 
 
 def cores() -> int:

@@ -1,7 +1,7 @@
 """``harness run``: tune, score and rank."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -62,8 +62,12 @@ def run(
     perturb: Annotated[
         str, typer.Option(metavar="SUITE,…", help="Add perturbed tests: carrier, encoding, syntax, all.")
     ] = "",
-    depth: Annotated[int, typer.Option(metavar="1-3", help="Perturbations of one payload.")] = 1,
-    draws: Annotated[int, typer.Option(metavar="K", help="Draws of each payload: their mean, and the worst.")] = 3,
+    depth: Annotated[
+        int | None, typer.Option(metavar="1-3", help="Perturbations of one payload; 1 by default.")
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option(metavar="K", help="Draws of each payload: their mean, and the worst; 3 by default.")
+    ] = None,
     diagnostics: Annotated[
         bool, typer.Option("--diagnostics", help="Add tests without the attack, and probes on parts of the input.")
     ] = False,
@@ -96,7 +100,7 @@ def run(
     """
     from harness import registry
     from harness.budget import Budget, Pruner, Sampler
-    from harness.method import ANSWER_TIMEOUT, Precision
+    from harness.method import Precision
     from harness.plan import choose_scenarios, make_plan
     from harness.presets import preset as find_preset
     from harness.store import Store
@@ -111,14 +115,14 @@ def run(
         choices.one_of("--sampler", sampler, Sampler),
         choices.one_of("--pruner", pruner, Pruner),
     )
-    cluster = ray_address if choices.one_of("--executor", executor, Literal["local", "ray"]) == "ray" else None
+    cluster = choices.cluster(executor, ray_address)
     count = choices.positive("--workers", workers, choices.cores() if cluster is None else 0)
     limit = options.memory(memory) if memory else choices.fair_share(count) if cluster is None else 0
     plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
     registry.discover(plugins)
     numbers = None if precision == "auto" else choices.one_of("--precision", precision, Precision)
     table = options.labels(labels)
-    methods = choices.choose_methods(method, table, choices.positive("--timeout", timeout, ANSWER_TIMEOUT))
+    methods = choices.choose_methods(method, table, timeout)
     ref = choices.benchmark_ref(bench, mapping, where, strict)
     ref = choices.with_others(ref, target, target_map, target_where, text, text_map)
     benchmark = registry.open_benchmark(ref)

@@ -36,6 +36,7 @@ def check(shell: Shell, arguments: tuple[object, ...], complaint: str) -> None:
         (("--memory", "lots"), "--memory lots"),
         (("--preset", "quik"), "did you mean quick"),
         (("--sampler", "cma"), "--sampler cma"),
+        (("--ray-address", "auto"), "--ray-address auto belongs to --executor ray"),
         (("--plugin", "nosuch.py"), "no such file"),
         (("--results", "/proc/nosuch"), "cannot be written"),
     ],

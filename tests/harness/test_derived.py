@@ -129,6 +129,8 @@ def test_a_run_adds_them_as_environments_and_columns(shell: Shell, mapped: tuple
         (("--perturb", "carier"), "the perturbation suite carier is unknown; did you mean carrier"),
         (("--perturb", "carrier", "--depth", 4), "--depth 4: a number from 1 to 3 is needed"),
         (("--perturb", "carrier", "--draws", 0), "--draws 0: a number from 1 to 100 is needed"),
+        (("--depth", 2), "--depth 2 belongs to --perturb SUITE; name one too."),
+        (("--draws", 3), "--draws 3 belongs to --perturb SUITE; name one too."),
         (("--scenario", "random@carier"), "the view carier is unknown; did you mean carrier"),
     ],
 )

@@ -79,6 +79,7 @@ def test_the_list_shows_families(shell: Shell) -> None:
         (("--method", "exec:cat", "--labels", "list.json"), "an object of texts is needed"),
         (("--method", "exec:cat", "--labels", "broken.json"), "is no JSON"),
         (("--method", "exec:cat", "--timeout", "0"), "--timeout 0"),
+        (("--method", "majority", "--timeout", "9"), "--timeout is about the answers of your own classifier"),
         (("--method", "http:http://127.0.0.1:9/", "--scenario", "iid"), "nothing answers there"),
     ],
 )
