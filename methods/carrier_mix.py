@@ -10,7 +10,7 @@ from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
     tags=("span",),
     summary="byte-cnn on payloads in their own and in other classes' carriers",
     reference="after the mixed backgrounds of Xiao et al. 2021, arXiv 2006.09994",
-    contrasts=("byte-cnn",),
+    contrasts=("control-more-passes", "byte-cnn"),
     requires=REQUIRES,
 )
 class CarrierMix(ByteCNNBase):

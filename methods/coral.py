@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     tags=("groups",),
     summary="byte-cnn whose features are aligned across environments by mean and covariance",
     reference="Sun and Saenko 2016, arXiv 1607.01719; Gulrajani and Lopez-Paz 2021, arXiv 2007.01434",
-    contrasts=("byte-cnn",),
+    contrasts=("control-no-penalty", "byte-cnn"),
     requires=REQUIRES,
 )
 class Coral(EnvironmentMethod):

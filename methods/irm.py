@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     tags=("groups",),
     summary="byte-cnn under the invariance penalty IRMv1",
     reference="Arjovsky et al. 2019, arXiv 1907.02893",
-    contrasts=("byte-cnn",),
+    contrasts=("control-no-penalty", "byte-cnn"),
     requires=REQUIRES,
 )
 class IRM(EnvironmentMethod):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     tags=("groups",),
     summary="byte-cnn under a penalty on the variance of the environments' losses",
     reference="Krueger et al. 2021, arXiv 2003.00688",
-    contrasts=("byte-cnn",),
+    contrasts=("control-no-penalty", "byte-cnn"),
     requires=REQUIRES,
 )
 class VREx(EnvironmentMethod):

@@ -18,7 +18,7 @@ from methods.neural.towers import ByteCNN
 from methods.neural.training import Classifier, Course, Settings, TorchPredictor, train
 from tests.methods import golden
 
-ROBUST = ("rwg", "group-dro", "v-rex", "irm", "coral", "jtt", "dfr", "cnc", "carrier-mix")
+ROBUST = ("rwg", "group-dro", "v-rex", "irm", "coral", "jtt", "dfr", "cnc", "carrier-mix", "control-no-penalty")
 
 
 def test_counterweights_give_every_group_the_same_sum_and_one_on_the_mean() -> None:
@@ -363,3 +363,29 @@ def test_penalties_that_need_two_environments_say_when_there_is_one(tmp_path: Pa
         fit = info.factory().fit
         assert not fit(given, validation, space.defaults(info.space), context).notes
         assert "one environment" in fit(one, validation, space.defaults(info.space), context).notes[0]
+
+
+def test_where_there_is_one_environment_coral_is_its_control_and_else_it_is_not(tmp_path: Path, cache: Path) -> None:
+    registry.discover()
+    given, validation, test, classes = golden.tiny(frozenset({"groups"}))
+
+    def table(name: str, train: TrainingData) -> np.ndarray:
+        steps: list[int] = []
+        context = replace(
+            golden.context(classes, tmp_path),
+            count=lambda examples, done: steps.append(done),
+            should_stop=lambda: len(steps) > 8,
+        )
+        info = registry.method(name)
+        predictor = info.factory().fit(train, validation, space.defaults(info.space), context)
+        return predictor.predict_proba(test.payloads)
+
+    one = replace(given, environments=np.zeros_like(given.environments))
+    assert np.array_equal(table("coral", one), table("control-no-penalty", one))
+    assert not np.array_equal(table("coral", given), table("control-no-penalty", given))
+
+
+def test_the_control_of_carrier_mix_makes_as_many_steps() -> None:
+    registry.discover()
+    mixing, control = (registry.method(name).factory() for name in ("carrier-mix", "control-more-passes"))
+    assert control.settings(space.defaults(control.space)).epochs == mixing.PASSES

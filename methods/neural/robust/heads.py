@@ -45,7 +45,7 @@ class GroupDROHead(CrossEntropyHead):
 
 
 class EnvironmentHead(CrossEntropyHead):
-    """Cross-entropy and a penalty on how far environments differ.
+    """Cross-entropy and a penalty on how far environments differ; by itself without one.
 
     Args:
         width, classes: see `CrossEntropyHead`.
@@ -57,7 +57,9 @@ class EnvironmentHead(CrossEntropyHead):
     EARLY = 1.0
     environments: torch.Tensor
 
-    def __init__(self, width: int, classes: int, environments: torch.Tensor, weight: float, begins: int = 0) -> None:
+    def __init__(
+        self, width: int, classes: int, environments: torch.Tensor, weight: float = 0.0, begins: int = 0
+    ) -> None:
         super().__init__(width, classes)
         self.weight, self.begins, self.steps = weight, begins, 0
         self.register_buffer("environments", environments, persistent=False)
@@ -94,7 +96,7 @@ class EnvironmentHead(CrossEntropyHead):
         each: list[torch.Tensor],
     ) -> torch.Tensor:
         """Returns the penalty from what each environment has in the batch; ``each`` are its cross-entropies."""
-        raise NotImplementedError
+        return vectors[0].new_zeros(())
 
 
 class IRMHead(EnvironmentHead):
