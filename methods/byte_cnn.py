@@ -17,5 +17,5 @@ class ByteCNNMethod(ByteCNNBase):
     space = SPACE
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Trains for at most 10 epochs."""
+        """Trains for at most `epochs`."""
         return self.plain(train, validation, params, context)

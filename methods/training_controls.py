@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from harness import Context, Params, Predictor, TrainingData, register_method
-from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
+from harness import Params, register_method
+from methods.byte_cnn import ByteCNNMethod
+from methods.byte_cnn_method import REQUIRES, SPACE
 from methods.carrier_mix import CarrierMix
 from methods.environment_method import EnvironmentMethod
 
@@ -44,12 +45,7 @@ class NoPenalty(EnvironmentMethod):
     summary="byte-cnn with as many passes over payloads as carrier-mix, all in their own carriers",
     requires=REQUIRES,
 )
-class MorePasses(ByteCNNBase):
+class MorePasses(ByteCNNMethod):
     """What half as many steps again give."""
 
-    space = SPACE
     epochs = CarrierMix.PASSES
-
-    def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Trains for at most 15 epochs."""
-        return self.plain(train, validation, params, context)
