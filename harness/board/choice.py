@@ -1,7 +1,7 @@
 """Which records a board takes: those of today's versions, one per cell, and the cells that a method must have."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from harness.board.model import Place
 from harness.derived import own
@@ -57,12 +57,26 @@ def one_per_cell(records: Iterable[Record]) -> tuple[list[Record], list[Record]]
     return [same[0] for same in ordered], [record for same in ordered for record in same[1:]]
 
 
-def expected(by_method: Mapping[str, Sequence[Record]]) -> set[Place]:
-    """Returns the cells that a method must have to be ranked: those of more than half of the methods that can be.
+def common(by_method: Mapping[str, Sequence[Record]]) -> set[Place]:
+    """Returns the cells of more than half of the methods that can be ranked; where none is so common, all cells.
 
-    So one method that ran on more than the others unranks none of them. Where no cell is so common, all are expected.
+    So one method that ran on more than the others unranks none of them.
     """
     rankable = [found for found in by_method.values() if found[0].cell.kind in ("ranked", "fixed")]
     counts = Counter(place for found in rankable or by_method.values() for place in {place_of(r) for r in found})
-    common = {place for place, count in counts.items() if 2 * count > len(rankable or by_method)}
-    return common or set(counts)
+    usual = {place for place, count in counts.items() if 2 * count > len(rankable or by_method)}
+    return usual or set(counts)
+
+
+def of_whole_seeds(places: set[Place], scored: Set[str]) -> set[Place]:
+    """Returns the cells of the seeds that have every scored scenario; where no seed has, all cells.
+
+    The score of a seed that has some of them only is over other scenarios than that of the others.
+
+    Args:
+        places: cells.
+        scored: names of scenarios that are scored.
+    """
+    wanted = {scenario for scenario, _ in places} & scored
+    whole = {seed for _, seed in places if all((scenario, seed) in places for scenario in wanted)}
+    return {(scenario, seed) for scenario, seed in places if seed in whole} or places

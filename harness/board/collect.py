@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from harness import hashing
 from harness.board import standings, tables
-from harness.board.choice import expected, one_per_cell, place_of, superseded
+from harness.board.choice import common, of_whole_seeds, one_per_cell, place_of, superseded
 from harness.board.effects import effects
 from harness.board.model import Board, Column, Place
 from harness.board.notes import gathered
@@ -99,7 +99,9 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
     by_method: dict[str, list[Record]] = defaultdict(list)
     for record in fresh:
         by_method[shown[record.key]].append(record)
-    places = expected(by_method)
+    usual = common(by_method)
+    scored = {name for name, cell in scenarios.items() if cell.scored}
+    places = of_whole_seeds(usual, scored)
     single = {name: one_per_cell(found) for name, found in by_method.items()}
     fallback = {place_of(r): r for r in single.get(FALLBACK, ([], []))[0] if r.result is not None}
     scoring = {name: scoring_records(one, fallback, places) for name, (one, _) in single.items()}
@@ -121,7 +123,12 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
         rows=placed,
         probes=_probes(views),
         left_out=tuple(_left_out(fresh)),
-        notes=(*gathered(said), *_stale_notes(stale, outdated), *_uncounted(single, places)),
+        notes=(
+            *gathered(said),
+            *_stale_notes(stale, outdated),
+            *_partial(usual, places, scored),
+            *_uncounted(single, usual),
+        ),
         claims=standings.claims(scoring, rules.contrasts, FALLBACK) if ranked else (),
         effects=effects(scoring, rules.contrasts, FALLBACK) if ranked else (),
         robustness=standings.robustness(placed, rules.contrasts, FALLBACK) if ranked else None,
@@ -159,10 +166,18 @@ def _stale_notes(stale: list[Record], outdated: Mapping[str, str]) -> Iterable[s
     return sorted(f"{n} stale record{'s' if n > 1 else ''}, made by {made_by}" for made_by, n in counts.items())
 
 
-def _uncounted(single: Mapping[str, tuple[list[Record], list[Record]]], places: set[Place]) -> Iterable[str]:
+def _partial(usual: set[Place], places: set[Place], scored: set[str]) -> Iterable[str]:
+    """Says which seeds count in no score, and what they lack."""
+    if seeds := {seed for _, seed in usual - places}:
+        wanted = {(scenario, seed) for scenario, _ in usual for seed in seeds if scenario in scored}
+        which = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, sorted(seeds)))}"
+        yield f"{which} in no score: half of the methods lack {tables.joined(sorted(wanted - usual))}"
+
+
+def _uncounted(single: Mapping[str, tuple[list[Record], list[Record]]], usual: set[Place]) -> Iterable[str]:
     """One line per method with cells that half of the methods lack: they are shown, and count in no score."""
     for name, (one, _) in sorted(single.items()):
-        if extra := sorted({place_of(r) for r in one} - places):
+        if extra := sorted({place_of(r) for r in one} - usual):
             yield f"{name}: cells that half of the methods lack count in no score: {tables.joined(extra)}"
 
 

@@ -144,7 +144,8 @@ def test_a_cell_in_which_either_failed_mends_and_breaks_nothing(plain_records: l
     kept = [r for r in plain_records if (r.cell.method, r.cell.scenario, r.cell.seed) not in failed]
     broken = [record(*cell, 0, failure="RuntimeError: no") for cell in failed]
     (effect,) = board_of([*kept, *broken], {"third": ("best",)}).effects
-    without = [r for r in plain_records if r.cell.scenario != "cve-disjoint" or r.cell.seed not in (2, 3)]
+    neither = {(name, "cve-disjoint", seed) for name in ("third", "best") for seed in (2, 3)}
+    without = [r for r in plain_records if (r.cell.method, r.cell.scenario, r.cell.seed) not in neither]
     (same,) = board_of(without, {"third": ("best",)}).effects
     assert effect == same
 
@@ -179,6 +180,28 @@ def test_a_cell_that_few_methods_have_unranks_none_and_counts_in_no_score(plain_
     assert any(
         "best: cells that half of the methods lack" in note and "cve-disjoint, seed 9" in note for note in two.notes
     )
+
+
+def test_a_seed_counts_once_it_has_every_scored_scenario() -> None:
+    every = records(SKILLS, seeds=4)
+    early = [r for r in every if r.cell.seed < 3 or r.cell.scenario in ("iid", "cve-disjoint")]
+    before, after = board_of([r for r in every if r.cell.seed < 3]), board_of(early)
+    assert [(row.method, row.rank, row.score) for row in after.rows] == [
+        (row.method, row.rank, row.score) for row in before.rows
+    ]
+    assert after.seeds == (0, 1, 2)
+    (note,) = (note for note in after.notes if "in no score" in note)
+    assert note.startswith("seed 3 in no score: half of the methods lack planted-95, seed 3")
+    unscored = [r for r in every if r.cell.seed < 3 or r.cell.scenario != "iid"]
+    assert board_of(unscored).seeds == (0, 1, 2, 3)
+
+
+def test_a_score_is_of_all_there_is_where_no_seed_is_whole() -> None:
+    split = [r for r in records(SKILLS, seeds=2) if (r.cell.scenario, r.cell.seed) not in
+             (("cve-disjoint", 0), ("planted-95", 1))]  # fmt: skip
+    board = board_of(split)
+    assert board.seeds == (0, 1)
+    assert all(row.score for row in board.rows)
 
 
 def test_figures_of_a_failed_cell_are_the_floors_wherever_they_count(plain_records: list[Record]) -> None:
