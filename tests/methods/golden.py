@@ -20,6 +20,7 @@ from harness import (
     TrainingData,
     descriptions,
     hashing,
+    provenance,
     registry,
     space,
     taxonomy,
@@ -27,7 +28,6 @@ from harness import (
 from harness.execute import handed
 from harness.method import MethodInfo, Tag
 from harness.metrics import confusion, macro_f1
-from harness.provenance import here
 from harness.shared import SharedSteps
 
 FILE = Path(__file__).parent / "golden.json"
@@ -72,7 +72,7 @@ def context(classes: tuple[str, ...], root: Path) -> Context:
 
 
 def golden_cell(info: MethodInfo, root: Path) -> dict[str, Any]:
-    """Fits the default configuration on the tiny cell; returns version, space hash and rounded figures."""
+    """Fits the default configuration on the tiny cell; returns version, space hash, rounded figures, and where."""
     train, validation, test, classes = tiny(info.tags)
     predictor = info.factory().fit(train, validation, space.defaults(info.space), context(classes, root))
     table = predictor.predict_proba(test.payloads)
@@ -82,12 +82,14 @@ def golden_cell(info: MethodInfo, root: Path) -> dict[str, Any]:
         "space": hashing.of_json(space.describe(info.space))[:16],
         "macro_f1": round(macro_f1(confusion(test.labels, table.argmax(1), len(classes))), 3),
         "cross_entropy": round(-float(np.log(np.maximum(chosen, 1e-9)).mean()), 3),
+        "machine": machine(),
     }
 
 
-def processor() -> str:
-    """The processor that golden figures hold for to the last digit."""
-    return here("").machine["processor"]
+def machine() -> str:
+    """What golden figures hold for to the last digit: libraries choose their loops by model, stepping and cache."""
+    fields = provenance._cpu_fields()
+    return ", ".join([provenance.processor(), *(fields.get(name, "?") for name in ("stepping", "cache size"))])
 
 
 def main() -> None:
@@ -100,7 +102,7 @@ def main() -> None:
         for name in sys.argv[1:] or list(registry.methods()):
             stored["methods"][name] = golden_cell(registry.method(name), Path(root))
             print(name, stored["methods"][name])
-    FILE.write_text(json.dumps({"processor": processor(), **stored}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    FILE.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
