@@ -141,15 +141,15 @@ def compare(stored: Record, today: Record) -> Verdict:
     environment may differ by `TOLERANCE`.
     """
 
-    def verdict(same: bool, text: str) -> Verdict:
-        return Verdict(stored.cell, same, text)
+    def verdict(same: bool, text: str, exact: bool = False) -> Verdict:
+        return Verdict(stored.cell, same, text, exact=exact)
 
     if stored.result is None or today.result is None:
         return verdict(False, f"fails today: {today.failure.reason if today.failure else 'no result'}")
     without = set() if stored.result.confidence and today.result.confidence else _SINCE_3
     differing = _differences(_figures(stored.result, without), _figures(today.result, without))
     if not differing:
-        return Verdict(stored.cell, True, "identical", exact=True)
+        return verdict(True, "identical", exact=True)
     lenient = ", ".join(_circumstances(stored, today))
     if lenient and not (far := _far(stored.result, today.result)):
         return verdict(True, f"macro-F1 within {TOLERANCE} ({lenient})")

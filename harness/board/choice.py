@@ -68,15 +68,12 @@ def common(by_method: Mapping[str, Sequence[Record]]) -> set[Place]:
     return usual or set(counts)
 
 
-def of_whole_seeds(places: set[Place], scored: Set[str]) -> set[Place]:
-    """Returns the cells of the seeds that have every scored scenario; where no seed has, all cells.
-
-    The score of a seed that has some of them only is over other scenarios than that of the others.
+def whole_seeds(places: set[Place], scored: Set[str]) -> set[int]:
+    """Returns the seeds that have every scored scenario: the score of another is over other scenarios than theirs.
 
     Args:
         places: cells.
-        scored: names of scenarios that are scored.
+        scored: names of scenarios that are scored; those of which there is no cell are not asked for.
     """
     wanted = {scenario for scenario, _ in places} & scored
-    whole = {seed for _, seed in places if all((scenario, seed) in places for scenario in wanted)}
-    return {(scenario, seed) for scenario, seed in places if seed in whole} or places
+    return {seed for _, seed in places if all((scenario, seed) in places for scenario in wanted)}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from harness import hashing
 from harness.board import standings, tables
-from harness.board.choice import common, of_whole_seeds, one_per_cell, place_of, superseded
+from harness.board.choice import common, one_per_cell, place_of, superseded, whole_seeds
 from harness.board.effects import effects
 from harness.board.model import Board, Column, Place
 from harness.board.notes import gathered
@@ -101,7 +101,8 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
         by_method[shown[record.key]].append(record)
     usual = common(by_method)
     scored = {name for name, cell in scenarios.items() if cell.scored}
-    places = of_whole_seeds(usual, scored)
+    whole = whole_seeds(usual, scored)
+    places = {place for place in usual if place[1] in whole} or usual  # where no seed is whole there is no better score
     single = {name: one_per_cell(found) for name, found in by_method.items()}
     fallback = {place_of(r): r for r in single.get(FALLBACK, ([], []))[0] if r.result is not None}
     scoring = {name: scoring_records(one, fallback, places) for name, (one, _) in single.items()}

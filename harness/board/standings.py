@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness import recount
+from harness.board.choice import whole_seeds
 from harness.board.model import TRACKS, Place, Row
 from harness.board.rows import score, shares
 from harness.errors import UserError
@@ -110,7 +111,7 @@ def _claim(method: str, others: tuple[str, ...], scoring: Scoring, floor: str) -
     }
     shared = (set.intersection(*scored.values()) if there else set()) - {place for _, place in failed}
     scenarios = sorted({scenario for scenario, _ in shared})
-    seeds = [n for n in sorted({seed for _, seed in shared}) if all((name, n) in shared for name in scenarios)]
+    seeds = sorted(whole_seeds(shared, set(scenarios)))
     scores = {
         name: {n: score({scenario: scoring[name][scenario, n] for scenario in scenarios}) or 0.0 for n in seeds}
         for name in there
