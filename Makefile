@@ -23,6 +23,7 @@ official: $(STAMP)
 	    --scenario product-disjoint,technique-disjoint,planted-80 || [ $$? -eq 1 ]; \
 	done
 	$(BIN)/harness leaderboard
+	$(BIN)/harness report --results results/official --output docs/report.html
 
 # Two files of tests at a time; what is timed runs alone.
 test: $(STAMP)
