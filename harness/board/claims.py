@@ -1,10 +1,11 @@
 """What became of the claims of methods: a sentence for each, the contrasts behind it, what is mended and broken."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import get_args
 
 from harness.board.model import Board
 from harness.board.tables import NONE, Table, figure
-from harness.statistics.contrasts import MARGIN, Claim, Contrast
+from harness.statistics.contrasts import MARGIN, Claim, Contrast, Verdict
 from harness.statistics.intervals import Interval
 
 
@@ -25,6 +26,12 @@ def sentence(claim: Claim) -> str:
         return f"{start}: {gain}, and a gain of {MARGIN} lies outside the 95 % interval."
     seen = "" if step.detectable is None else f"; a true difference of {step.detectable:.3f} had an 80 % chance to show"
     return f"{start}: {gain}{seen}."
+
+
+def summary(claims: Sequence[Claim]) -> str:
+    """Returns who stands under which verdict, in one line; empty where nobody claims anything."""
+    by_verdict = {name: [c.method for c in claims if c.verdict == name] for name in get_args(Verdict)}
+    return "; ".join(f"{name}: {', '.join(methods)}" for name, methods in by_verdict.items() if methods)
 
 
 def contrasts(board: Board) -> Iterator[Table]:

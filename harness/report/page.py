@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from harness.board import tables
-from harness.board.claims import contrasts, mended, sentence
+from harness.board.claims import contrasts, mended, sentence, summary
 from harness.board.collect import Rules, Setting, boards, setting_of, shown_names
 from harness.board.diagnostics import diagnostics
 from harness.board.model import TRACKS, Board
@@ -36,6 +36,7 @@ class Part:
     name: str
     board: Board
     title: str
+    verdicts: str
     claims: Sequence[str]
     headline: Table
     charts: dict[str, Chart]
@@ -97,6 +98,7 @@ def _part(
         name=name,
         board=board,
         title=tables.title(board),
+        verdicts=summary(board.claims),
         claims=[sentence(claim) for claim in board.claims],
         headline=_headline(board),
         charts={chart.name.removeprefix(f"{name}-"): chart for chart in drawn},

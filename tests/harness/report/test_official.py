@@ -1,5 +1,6 @@
 """The committed report is the one that the committed records give."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -23,3 +24,13 @@ def test_the_committed_report_is_that_of_the_committed_records(shell: Shell) -> 
     assert done.returncode == 0, done.stdout + done.stderr
     same = _shown(shell.folder / "report.html") == _shown(ROOT / COMMITTED)
     assert same, f"harness report --results {official} --output {COMMITTED} makes it anew"
+
+
+def test_it_says_who_stands_under_which_verdict() -> None:
+    board = json.loads((ROOT / "leaderboard.json").read_text(encoding="utf-8"))["boards"][0]
+    said = re.search(r'<p class="claim">.*?</a> (.*?)</p>', (ROOT / COMMITTED).read_text(encoding="utf-8"))
+    assert said
+    told = {verdict: names.split(", ") for verdict, names in (part.split(": ") for part in said[1].split("; "))}
+    assert {name: verdict for verdict, names in told.items() for name in names} == {
+        claim["method"]: claim["verdict"] for claim in board["claims"]
+    }
