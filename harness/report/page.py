@@ -36,8 +36,6 @@ class Part:
     name: str
     board: Board
     title: str
-    verdicts: str
-    claims: Sequence[str]
     headline: Table
     charts: dict[str, Chart]
     details: Sequence[Table]
@@ -51,6 +49,16 @@ class Part:
     def tracks(self) -> dict[str, str]:
         """What the methods of each track of this board are handed."""
         return {track: what for track, what in TRACKS.items() if self.board.of_track(track)}
+
+    @property
+    def verdicts(self) -> str:
+        """Who stands under which verdict."""
+        return summary(self.board.claims)
+
+    @property
+    def claims(self) -> list[str]:
+        """What became of each claim, in a sentence."""
+        return [sentence(claim) for claim in self.board.claims]
 
     @property
     def classes(self) -> Table:
@@ -98,8 +106,6 @@ def _part(
         name=name,
         board=board,
         title=tables.title(board),
-        verdicts=summary(board.claims),
-        claims=[sentence(claim) for claim in board.claims],
         headline=_headline(board),
         charts={chart.name.removeprefix(f"{name}-"): chart for chart in drawn},
         details=[
