@@ -5,39 +5,36 @@ This module is the public face: what methods, benchmarks and plug-ins may import
 """
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness import (
-        duplicates,
-        hashing,
-        metrics,
-        natural,
-        ngrams,
-        oracles,
-        probes,
-        registry,
-        request,
-        saving,
-        seeds,
-        sources,
-        space,
-        splits,
-        taxonomy,
-        testing,
-    )
+    from harness import hashing, oracles, registry, seeds, sources, space, testing
     from harness.benchmark import Benchmark, BenchmarkRef
-    from harness.corpus import Corpus, CorpusMeta, cached, cached_meta
+    from harness.data import byte_ngrams, http_request, near_duplicates, payload_parts, taxonomy
+    from harness.data.corpus import Corpus, CorpusMeta
+    from harness.data.corpus_cache import cached, cached_meta
+    from harness.data.payloads import Payloads
+    from harness.data.taxonomy import ThreatClass
     from harness.errors import UserError, nearest
-    from harness.family import AdaptedMethod
-    from harness.method import NO_OPINION, Context, Descriptions, Method, MethodRef, Predictor, TrainingData
-    from harness.natural import NaturalBenchmark
-    from harness.payloads import Payloads
+    from harness.evaluation import metrics
+    from harness.method import (
+        NO_OPINION,
+        AdaptedMethod,
+        Context,
+        Descriptions,
+        Method,
+        MethodRef,
+        Predictor,
+        TrainingData,
+    )
     from harness.perturbations.message import Edit, Message
+    from harness.records import predictor_files
     from harness.registry import register_benchmark, register_method, register_method_family
     from harness.scenario import Environment, EnvironmentSpec, Rendered, Scenario, ScenarioSpec, Sizes
+    from harness.scenarios import generic, splits
+    from harness.scenarios.generic import GenericBenchmark
     from harness.space import Categorical, Dimension, Float, Int, Params, Space
-    from harness.taxonomy import ThreatClass
 
 __all__ = [
     "NO_OPINION",
@@ -54,11 +51,11 @@ __all__ = [
     "Environment",
     "EnvironmentSpec",
     "Float",
+    "GenericBenchmark",
     "Int",
     "Message",
     "Method",
     "MethodRef",
-    "NaturalBenchmark",
     "Params",
     "Payloads",
     "Predictor",
@@ -70,22 +67,22 @@ __all__ = [
     "ThreatClass",
     "TrainingData",
     "UserError",
+    "byte_ngrams",
     "cached",
     "cached_meta",
-    "duplicates",
+    "generic",
     "hashing",
+    "http_request",
     "metrics",
-    "natural",
+    "near_duplicates",
     "nearest",
-    "ngrams",
     "oracles",
-    "probes",
+    "payload_parts",
+    "predictor_files",
     "register_benchmark",
     "register_method",
     "register_method_family",
     "registry",
-    "request",
-    "saving",
     "seeds",
     "sources",
     "space",
@@ -94,48 +91,51 @@ __all__ = [
     "testing",
 ]
 
-_HOME = {
-    "benchmark": ("Benchmark", "BenchmarkRef"),
-    "corpus": ("Corpus", "CorpusMeta", "cached", "cached_meta"),
-    "errors": ("UserError", "nearest"),
-    "family": ("AdaptedMethod",),
-    "method": ("NO_OPINION", "Context", "Descriptions", "Method", "MethodRef", "Predictor", "TrainingData"),
-    "natural": ("NaturalBenchmark",),
-    "payloads": ("Payloads",),
-    "perturbations.message": ("Edit", "Message"),
-    "registry": ("register_benchmark", "register_method", "register_method_family"),
-    "scenario": ("Environment", "EnvironmentSpec", "Rendered", "Scenario", "ScenarioSpec", "Sizes"),
-    "space": ("Categorical", "Dimension", "Float", "Int", "Params", "Space"),
-    "taxonomy": ("ThreatClass",),
+# Where each name lives; imported on first use.
+_NAMES = {
+    "harness.benchmark": ("Benchmark", "BenchmarkRef"),
+    "harness.data.corpus": ("Corpus", "CorpusMeta"),
+    "harness.data.corpus_cache": ("cached", "cached_meta"),
+    "harness.data.payloads": ("Payloads",),
+    "harness.data.taxonomy": ("ThreatClass",),
+    "harness.errors": ("UserError", "nearest"),
+    "harness.method": (
+        "NO_OPINION",
+        "AdaptedMethod",
+        "Context",
+        "Descriptions",
+        "Method",
+        "MethodRef",
+        "Predictor",
+        "TrainingData",
+    ),
+    "harness.perturbations.message": ("Edit", "Message"),
+    "harness.registry": ("register_benchmark", "register_method", "register_method_family"),
+    "harness.scenario": ("Environment", "EnvironmentSpec", "Rendered", "Scenario", "ScenarioSpec", "Sizes"),
+    "harness.scenarios.generic": ("GenericBenchmark",),
+    "harness.space": ("Categorical", "Dimension", "Float", "Int", "Params", "Space"),
 }
-_MODULES = frozenset(
-    (
-        "duplicates",
-        "hashing",
-        "metrics",
-        "natural",
-        "ngrams",
-        "oracles",
-        "probes",
-        "registry",
-        "request",
-        "saving",
-        "seeds",
-        "sources",
-        "space",
-        "splits",
-        "taxonomy",
-        "testing",
-    )
-)
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULES = {
+    "harness": ("hashing", "oracles", "registry", "seeds", "sources", "space", "testing"),
+    "harness.data": ("byte_ngrams", "http_request", "near_duplicates", "payload_parts", "taxonomy"),
+    "harness.evaluation": ("metrics",),
+    "harness.records": ("predictor_files",),
+    "harness.scenarios": ("generic", "splits"),
+}
+# The folders methods/ and benchmarks/ stand beside this package in a checkout and inside it in a wheel. Both are
+# imported as harness.methods and harness.benchmarks, so that no package of these common names clashes with them.
+if not (Path(__file__).parent / "methods").is_dir():
+    __path__.append(str(Path(__file__).resolve().parent.parent))
+
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+_HOME_OF_MODULE = {name: package for package, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"harness.{name}")
-    if name not in _MODULE_OF:
+    if name in _HOME_OF_MODULE:
+        return importlib.import_module(f"{_HOME_OF_MODULE[name]}.{name}")
+    if name not in _HOME:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"harness.{_MODULE_OF[name]}"), name)
+    value = getattr(importlib.import_module(_HOME[name]), name)
     globals()[name] = value
     return value

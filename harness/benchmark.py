@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
-from harness.corpus import Corpus, CorpusMeta
+from harness.data.corpus import Corpus, CorpusMeta
 from harness.scenario import Scenario, ScenarioSpec, Sizes
 
 

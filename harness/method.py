@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from harness.data.payloads import Payloads
+from harness.data.taxonomy import ThreatClass
 from harness.errors import UserError
-from harness.payloads import Payloads
-from harness.shared import Arrays
 from harness.space import Params, Space, describe
-from harness.taxonomy import ThreatClass
+from harness.storage.shared_steps import Arrays
 
 Kind = Literal["ranked", "control", "fixed", "heavy"]
 Tag = Literal["text", "groups", "span"]
@@ -104,7 +104,7 @@ class Context:
         report: tells the harness of progress, ``report(step, score)``, higher is better; pruners compare by it.
         count: tells the ledger what was used, ``count(examples, steps)``, as often as it suits.
         charge: tells the ledger of compute seconds that were spent for the cell outside this process.
-        shared: computes a step once for all cells that need it; see `harness.shared.SharedSteps`.
+        shared: computes a step once for all cells that need it; see `harness.storage.shared_steps.SharedSteps`.
     """
 
     seed: int
@@ -133,7 +133,7 @@ class Predictor(ABC):
     def save(self, folder: Path) -> None:
         """Writes all that `Method.load` needs into an empty folder: arrays as safetensors, the rest as JSON; no pickle.
 
-        `harness.saving` has the means. The harness adds a manifest with the files' hashes (`harness.models`).
+        `harness.predictor_files` has functions for both. The harness adds a manifest with the files' hashes.
 
         Raises:
             UserError: this predictor cannot be saved.
@@ -225,3 +225,50 @@ class MethodInfo:
     def description(self) -> dict[str, Any]:
         """Returns the plain values that ``harness list methods`` shows."""
         return {"name": self.name, "version": self.version, "kind": self.kind, "tags": sorted(self.tags)}
+
+
+class AdaptedMethod(Method):
+    """A method behind which something of the user's stands. Register a subclass with `register_method_family`.
+
+    Making one is cheap and starts nothing: every process that has to do with the method makes its own.
+
+    Attributes:
+        ref: what the user named.
+        kind: ``fixed``, unless the subclass finds something to search.
+        tags, shared: as in `MethodInfo`.
+
+    Raises:
+        UserError: the argument names nothing that can be used.
+    """
+
+    kind: Kind = "fixed"
+    tags: frozenset[Tag] = frozenset()
+    shared: str = ""
+
+    def __init__(self, ref: MethodRef) -> None:
+        self.ref = ref
+
+    @abstractmethod
+    def content(self) -> Mapping[str, Any]:
+        """Returns what a result depends on beside the name, in plain values; part of the cell's key.
+
+        It holds ``labels`` and ``timeout`` of the reference where the method uses them.
+        """
+
+    def files(self) -> Mapping[str, Path]:
+        """Returns the files that a machine without them has to be sent, by the words that stand for them."""
+        return {}
+
+
+@dataclass(frozen=True)
+class FamilyInfo:
+    """The frozen record of a registered family; ``argument`` says what follows the colon."""
+
+    name: str
+    version: int
+    argument: str
+    kinds: str
+    summary: str
+    requires: tuple[str, ...]
+    origin: str
+    factory: Callable[[MethodRef], AdaptedMethod]

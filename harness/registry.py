@@ -1,6 +1,6 @@
 """Registration and discovery of methods, method families and benchmarks.
 
-Built-ins are the modules of the packages ``methods`` and ``benchmarks``; third parties use the entry-point groups
+Built-ins are the modules of the folders ``methods`` and ``benchmarks``; third parties use the entry-point groups
 ``harness.methods`` and ``harness.benchmarks``; ``--plugin path.py`` loads a single file. None of them may import a
 heavy library at top level, so that discovery stays cheap.
 """
@@ -18,8 +18,7 @@ from typing import TypeVar, get_args
 
 from harness.benchmark import Benchmark, BenchmarkInfo, BenchmarkRef
 from harness.errors import UserError, nearest
-from harness.family import AdaptedMethod, FamilyInfo
-from harness.method import KINDS, TAGS, Kind, Method, MethodInfo, MethodRef, Tag
+from harness.method import KINDS, TAGS, AdaptedMethod, FamilyInfo, Kind, Method, MethodInfo, MethodRef, Tag
 from harness.space import check_space
 
 M = TypeVar("M", bound=type[Method])
@@ -31,6 +30,8 @@ _methods: dict[str, MethodInfo] = {}
 _families: dict[str, FamilyInfo] = {}
 _benchmarks: dict[str, BenchmarkInfo] = {}
 _discovered: set[str] = set()
+_REGISTERING = ("adapters", "controls")  # folders of ``methods`` whose modules register methods or families
+_SHARED = frozenset(("base", "neural"))  # folders of ``methods`` that hold shared code and register nothing
 _NAME = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 
@@ -155,12 +156,12 @@ def discover(plugins: Iterable[str] = ()) -> None:
     """Imports every built-in, entry-point and plug-in module once.
 
     Raises:
-        UserError: a plug-in file is missing or fails to load, a name collides, a foreign package hides ours.
+        UserError: a plug-in file is missing or fails to load, or a name collides.
     """
     for package in ("methods", "benchmarks"):
         if package not in _discovered:
             _discovered.add(package)
-            _import_package(package)
+            _import_package(f"harness.{package}")
             for entry in entry_points(group=f"harness.{package}"):
                 _guard(f"the entry point {entry.name} ({entry.value})", entry.load)
     for plugin in plugins:
@@ -168,17 +169,13 @@ def discover(plugins: Iterable[str] = ()) -> None:
 
 
 def _import_package(name: str) -> None:
-    package = importlib.import_module(name)
-    ours = Path(__file__).resolve().parent.parent / name
-    places = [Path(place).resolve() for place in package.__path__]
-    if ours not in places:
-        raise UserError(
-            f"another package named {name!r} ({places[0] if places else 'of unknown place'}) hides the harness's own "
-            f"({ours}); rename it or take its folder off the Python path."
-        )
-    for module in pkgutil.iter_modules([str(ours)]):
-        if module.name != "neural":
-            importlib.import_module(f"{name}.{module.name}")
+    places = list(importlib.import_module(name).__path__)
+    modules = [(name, module) for module in pkgutil.iter_modules(places) if module.name not in _SHARED]
+    for part in _REGISTERING:
+        inside = [str(Path(place) / part) for place in places]
+        modules += [(f"{name}.{part}", module) for module in pkgutil.iter_modules(inside)]
+    for package, module in modules:
+        importlib.import_module(f"{package}.{module.name}")
 
 
 def load_plugin(path: str) -> None:
@@ -297,11 +294,11 @@ def open_benchmark(ref: BenchmarkRef) -> Benchmark:
         raise UserError(f"the benchmark {ref.name} needs an argument: {ref.name}:{info.argument}.")
     benchmark = info.factory(replace(ref, target=None, text=None))
     if ref.target is not None:
-        from harness.cross import CrossSource
+        from harness.scenarios.cross_corpus import CrossSource
 
         benchmark = CrossSource(benchmark, open_benchmark(ref.target))
     if ref.text is not None:
-        from harness.texts import WithTexts
+        from harness.scenarios.extra_descriptions import WithTexts
 
         benchmark = WithTexts(benchmark, open_benchmark(ref.text))
     return benchmark

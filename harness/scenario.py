@@ -7,8 +7,8 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness.corpus import CUE, Corpus
-from harness.payloads import Payloads
+from harness.data.corpus import CUE, Corpus
+from harness.data.payloads import Payloads
 
 ShiftType = Literal["none", "spurious-correlation", "attribute-generalization", "class-imbalance", "temporal", "source"]
 Rows = npt.NDArray[np.int64]

@@ -1,7 +1,8 @@
 """A gated convolution over raw bytes, trained from scratch by cross-entropy."""
 
 from harness import Context, Params, Predictor, TrainingData, register_method
-from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
+
+from .base.byte_cnn import REQUIRES, SPACE, ByteCNNBase
 
 
 @register_method(

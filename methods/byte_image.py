@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from harness import Context, Float, Params, Predictor, TrainingData, register_method
-from methods.encoder_method import TorchMethod
+
+from .base.encoder import TorchMethod
 
 SIDE = 32  # pixels: 1,024 bytes
 
@@ -27,15 +28,15 @@ class ByteImageMethod(TorchMethod):
 
     def load(self, folder: Path, context: Context) -> Predictor:
         """See `Method.load`; the tower is known once its module is loaded."""
-        from methods.neural import byte_image  # noqa: F401
+        from .neural import byte_image  # noqa: F401
 
         return super().load(folder, context)
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains for at most 20 epochs."""
-        from methods.neural.byte_image import ByteImage
-        from methods.neural.heads import CrossEntropyHead
-        from methods.neural.training import Settings, fit_classifier, seed_everything
+        from .neural.byte_image import ByteImage
+        from .neural.heads import CrossEntropyHead
+        from .neural.training import Settings, fit_classifier, seed_everything
 
         seed_everything(context)
         tower = ByteImage("resnet18", SIDE, params["dropout"])

@@ -1,7 +1,8 @@
 """A small transformer over patches of raw bytes, trained from scratch by cross-entropy."""
 
 from harness import Categorical, Context, Float, Int, Params, Predictor, TrainingData, register_method
-from methods.encoder_method import TorchMethod
+
+from .base.encoder import TorchMethod
 
 LONGEST = 1024  # bytes; 99 % of real requests are shorter than 1,600
 
@@ -27,9 +28,9 @@ class ByteTransformerMethod(TorchMethod):
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains for at most 10 epochs."""
-        from methods.neural.heads import CrossEntropyHead
-        from methods.neural.towers import ByteTransformer
-        from methods.neural.training import Settings, fit_classifier, seed_everything
+        from .neural.heads import CrossEntropyHead
+        from .neural.towers import ByteTransformer
+        from .neural.training import Settings, fit_classifier, seed_everything
 
         seed_everything(context)
         tower = ByteTransformer(

@@ -1,7 +1,8 @@
 """Mix carriers: training payloads also come in the carrier of another class's payload."""
 
 from harness import Context, Int, Params, Predictor, TrainingData, register_method
-from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
+
+from .base.byte_cnn import REQUIRES, SPACE, ByteCNNBase
 
 
 @register_method(
@@ -27,7 +28,7 @@ class CarrierMix(ByteCNNBase):
         """Trains on rows and copies; validation has a copy of each row too, so that no carrier picks the epoch."""
         import numpy as np
 
-        from methods.neural.robust import carriers
+        from .neural.robust import carriers
 
         rng = np.random.default_rng(context.seed)
         mixed = carriers.mix(train, params["copies"], rng)

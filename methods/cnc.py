@@ -1,8 +1,9 @@
 """Correct-n-Contrast: rows of a class that a first model takes for different classes are pulled together."""
 
 from harness import Context, Float, Params, Predictor, TrainingData, register_method
-from methods.byte_cnn_method import REQUIRES, SPACE
-from methods.two_stage_method import FIRST, TwoStageMethod
+
+from .base.byte_cnn import REQUIRES, SPACE
+from .base.two_stage import FIRST, TwoStageMethod
 
 
 @register_method(
@@ -30,9 +31,9 @@ class CorrectNContrast(TwoStageMethod):
         """Trains twice, the second time for at most 10 epochs."""
         import torch
 
-        from methods.neural.robust import sampling
-        from methods.neural.robust.heads import AcrossHead
-        from methods.neural.training import Course, fit_classifier, seed_everything
+        from .neural.robust import sampling
+        from .neural.robust.heads import AcrossHead
+        from .neural.training import Course, fit_classifier, seed_everything
 
         first = self.first(train, params, context)
         guesses = [first.predict_proba(part.payloads).argmax(axis=1) for part in (train, validation)]

@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING
 
 from harness import Float, Params, register_method
-from methods.byte_cnn_method import REQUIRES, SPACE
-from methods.environment_method import EnvironmentMethod
+
+from .base.byte_cnn import REQUIRES, SPACE
+from .base.environments import EnvironmentMethod
 
 if TYPE_CHECKING:
     import torch
 
-    from methods.neural.robust.heads import CoralHead
+    from .neural.robust.heads import CoralHead
 
 
 @register_method(
@@ -28,6 +29,6 @@ class Coral(EnvironmentMethod):
 
     def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, begins: int) -> "CoralHead":
         """See `EnvironmentMethod.head`."""
-        from methods.neural.robust.heads import CoralHead
+        from .neural.robust.heads import CoralHead
 
         return CoralHead(width, classes, environments, params["penalty"])

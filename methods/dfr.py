@@ -1,7 +1,8 @@
 """Deep feature reweighting: the last layer of a plainly trained tower is fitted anew on balanced groups."""
 
 from harness import Context, Float, Params, Predictor, TrainingData, register_method
-from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
+
+from .base.byte_cnn import REQUIRES, SPACE, ByteCNNBase
 
 
 @register_method(
@@ -30,7 +31,7 @@ class DFR(ByteCNNBase):
         """Trains for at most 10 epochs, then fits a logistic regression on the tower's vectors."""
         import numpy as np
 
-        from methods.neural.robust import last_layer, sampling
+        from .neural.robust import last_layer, sampling
 
         assert train.groups is not None
         out = sampling.held_out(train.groups, params["held_out"], np.random.default_rng(context.seed))

@@ -1,7 +1,8 @@
 """Distributionally robust optimisation over groups: the worse a group goes, the more it weighs."""
 
 from harness import Context, Float, Int, Params, Predictor, TrainingData, register_method
-from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
+
+from .base.byte_cnn import REQUIRES, SPACE, ByteCNNBase
 
 
 @register_method(
@@ -26,9 +27,9 @@ class GroupDRO(ByteCNNBase):
         """Trains for at most 10 epochs."""
         import torch
 
-        from methods.neural.robust import sampling
-        from methods.neural.robust.heads import GroupDROHead
-        from methods.neural.training import Course, fit_classifier, seed_everything
+        from .neural.robust import sampling
+        from .neural.robust.heads import GroupDROHead
+        from .neural.training import Course, fit_classifier, seed_everything
 
         assert train.groups is not None
         assert validation.groups is not None

@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING
 
 from harness import Float, Params, register_method
-from methods.byte_cnn_method import REQUIRES, SPACE
-from methods.environment_method import BEGINS, EnvironmentMethod
+
+from .base.byte_cnn import REQUIRES, SPACE
+from .base.environments import BEGINS, EnvironmentMethod
 
 if TYPE_CHECKING:
     import torch
 
-    from methods.neural.robust.heads import IRMHead
+    from .neural.robust.heads import IRMHead
 
 
 @register_method(
@@ -34,6 +35,6 @@ class IRM(EnvironmentMethod):
 
     def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, begins: int) -> "IRMHead":
         """See `EnvironmentMethod.head`."""
-        from methods.neural.robust.heads import IRMHead
+        from .neural.robust.heads import IRMHead
 
         return IRMHead(width, classes, environments, params["penalty"], begins)

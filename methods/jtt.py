@@ -1,8 +1,9 @@
 """Just train twice: the rows that a briefly trained first model gets wrong weigh more for the second."""
 
 from harness import Context, Float, Params, Predictor, TrainingData, register_method
-from methods.byte_cnn_method import REQUIRES, SPACE
-from methods.two_stage_method import FIRST, TwoStageMethod
+
+from .base.byte_cnn import REQUIRES, SPACE
+from .base.two_stage import FIRST, TwoStageMethod
 
 
 @register_method(
@@ -26,8 +27,8 @@ class JTT(TwoStageMethod):
         """Trains twice, the second time for at most 10 epochs."""
         import numpy as np
 
-        from methods.neural.robust import sampling
-        from methods.neural.training import Course
+        from .neural.robust import sampling
+        from .neural.training import Course
 
         first = self.first(train, params, context)
         erred = [first.predict_proba(part.payloads).argmax(axis=1) != part.labels for part in (train, validation)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness import Context, Method, Params, Payloads, Predictor, TrainingData, register_method, saving
+from harness import Context, Method, Params, Payloads, Predictor, TrainingData, predictor_files, register_method
 
 
 @register_method("majority", version=1, summary="class frequencies of the training set, whatever the payload")
@@ -19,7 +19,7 @@ class Majority(Method):
 
     def load(self, folder: Path, context: Context) -> Predictor:
         """Reads the shares."""
-        return _Constant(saving.read_arrays(folder)["shares"])
+        return _Constant(predictor_files.read_arrays(folder)["shares"])
 
 
 class _Constant(Predictor):
@@ -30,4 +30,4 @@ class _Constant(Predictor):
         return np.tile(self._shares, (len(payloads), 1))
 
     def save(self, folder: Path) -> None:
-        saving.write_arrays(folder, {"shares": self._shares})
+        predictor_files.write_arrays(folder, {"shares": self._shares})

@@ -15,11 +15,12 @@ from harness import (
     Payloads,
     Predictor,
     TrainingData,
-    duplicates,
+    near_duplicates,
+    predictor_files,
     register_method,
-    saving,
 )
-from methods.ngrams import TfIdf
+
+from .base.tfidf import TfIdf
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -53,15 +54,15 @@ class NearestNeighbor(Method):
         """Reads the training rows."""
         from scipy.sparse import csr_array
 
-        features, arrays = TfIdf.load(folder), saving.read_arrays(folder)
+        features, arrays = TfIdf.load(folder), predictor_files.read_arrays(folder)
         labels = arrays.pop("labels")
         shape = (len(labels), features.width)
         rows = csr_array((arrays["weights"], arrays["columns"], arrays["ends"]), shape=shape)
-        return _Neighbors(features, rows, labels, len(context.classes), **saving.read_values(folder))
+        return _Neighbors(features, rows, labels, len(context.classes), **predictor_files.read_values(folder))
 
 
 def _normal(payloads: Payloads) -> Payloads:
-    return Payloads.from_list(duplicates.normal_form(payload) for payload in payloads)
+    return Payloads.from_list(near_duplicates.normal_form(payload) for payload in payloads)
 
 
 class _Neighbors(Predictor):
@@ -87,8 +88,8 @@ class _Neighbors(Predictor):
     def save(self, folder: Path) -> None:
         self._features.save(folder)
         rows = {"weights": self._rows.data, "columns": self._rows.indices, "ends": self._rows.indptr}
-        saving.write_arrays(folder, {"labels": self._labels, **rows})
-        saving.write_values(folder, {"neighbors": self._neighbors, "sharpness": self._sharpness})
+        predictor_files.write_arrays(folder, {"labels": self._labels, **rows})
+        predictor_files.write_values(folder, {"neighbors": self._neighbors, "sharpness": self._sharpness})
 
     def _votes(self, rows: object) -> npt.NDArray[np.float32]:
         similarity = (rows @ self._rows.T).toarray()

@@ -1,7 +1,8 @@
 """Balance the groups: rows of each come equally often, or all but as many as the smallest has are left out."""
 
 from harness import Categorical, Context, Params, Predictor, TrainingData, register_method
-from methods.byte_cnn_method import REQUIRES, SPACE, ByteCNNBase
+
+from .base.byte_cnn import REQUIRES, SPACE, ByteCNNBase
 
 
 @register_method(
@@ -22,8 +23,8 @@ class RWG(ByteCNNBase):
         """Trains for at most 10 epochs; subsampled, for as many steps."""
         import numpy as np
 
-        from methods.neural.robust import sampling
-        from methods.neural.training import Course
+        from .neural.robust import sampling
+        from .neural.training import Course
 
         assert train.groups is not None
         assert validation.groups is not None

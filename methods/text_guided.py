@@ -1,8 +1,9 @@
 """The two-stage text-guided contrastive model: descriptions of vulnerabilities guide a payload classifier."""
 
 from harness import register_method
-from methods.encoder_method import REQUIRES, SHARED
-from methods.text_method import ALIGNMENT_SPACE, TextMethod
+
+from .base.encoder import REQUIRES, SHARED
+from .base.text import ALIGNMENT_SPACE, TextMethod
 
 
 @register_method(

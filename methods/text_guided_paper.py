@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING
 
 from harness import Context, Params, TrainingData, register_method
-from methods.encoder_method import REQUIRES, SHARED, TOWER_SPACE
-from methods.text_method import TextMethod
+
+from .base.encoder import REQUIRES, SHARED, TOWER_SPACE
+from .base.text import TextMethod
 
 if TYPE_CHECKING:
-    from methods.neural.heads import Alignment
-    from methods.neural.text_side import TextSide
+    from .neural.heads import Alignment
+    from .neural.text_side import TextSide
 
 
 @register_method(
@@ -33,6 +34,6 @@ class TextGuidedPaper(TextMethod):
 
     def alignment(self, params: Params) -> "Alignment":
         """See `TextMethod.alignment`."""
-        from methods.neural.heads import Alignment
+        from .neural.heads import Alignment
 
         return Alignment("squared")

@@ -15,10 +15,11 @@ from harness import (
     Payloads,
     Predictor,
     TrainingData,
+    predictor_files,
     register_method,
-    saving,
 )
-from methods.ngrams import TfIdf
+
+from .base.tfidf import TfIdf
 
 
 @register_method(
@@ -60,7 +61,7 @@ class TfIdfLogisticRegression(Method):
 
     def load(self, folder: Path, context: Context) -> Predictor:
         """Reads the weights."""
-        return _Linear(TfIdf.load(folder), width=len(context.classes), **saving.read_arrays(folder))
+        return _Linear(TfIdf.load(folder), width=len(context.classes), **predictor_files.read_arrays(folder))
 
 
 class _Linear(Predictor):
@@ -84,4 +85,4 @@ class _Linear(Predictor):
 
     def save(self, folder: Path) -> None:
         self._features.save(folder)
-        saving.write_arrays(folder, {"weights": self._weights, "bias": self._bias, "classes": self._classes})
+        predictor_files.write_arrays(folder, {"weights": self._weights, "bias": self._bias, "classes": self._classes})

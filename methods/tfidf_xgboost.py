@@ -6,8 +6,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from harness import Context, Float, Int, Method, Params, Payloads, Predictor, TrainingData, register_method, saving
-from methods.ngrams import TfIdf
+from harness import (
+    Context,
+    Float,
+    Int,
+    Method,
+    Params,
+    Payloads,
+    Predictor,
+    TrainingData,
+    predictor_files,
+    register_method,
+)
+
+from .base.tfidf import TfIdf
 
 if TYPE_CHECKING:
     import xgboost
@@ -72,7 +84,7 @@ class TfIdfXGBoost(Method):
         import xgboost
 
         booster = xgboost.Booster({"nthread": 1}, model_file=folder / TREES)
-        return _Trees(TfIdf.load(folder), saving.read_arrays(folder)["columns"], booster, len(context.classes))
+        return _Trees(TfIdf.load(folder), predictor_files.read_arrays(folder)["columns"], booster, len(context.classes))
 
 
 def _clock(context: Context) -> "xgboost.callback.TrainingCallback":
@@ -106,5 +118,5 @@ class _Trees(Predictor):
 
     def save(self, folder: Path) -> None:
         self._features.save(folder)
-        saving.write_arrays(folder, {"columns": self._columns})
+        predictor_files.write_arrays(folder, {"columns": self._columns})
         self._booster.save_model(folder / TREES)

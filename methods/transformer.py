@@ -1,7 +1,8 @@
 """The supervised transformer: a pretrained encoder fine-tuned on payload text by cross-entropy."""
 
 from harness import Context, Params, Predictor, TrainingData, register_method
-from methods.encoder_method import BATCH, EPOCHS, REQUIRES, SHARED, TOWER_SPACE, EncoderMethod
+
+from .base.encoder import BATCH, EPOCHS, REQUIRES, SHARED, TOWER_SPACE, EncoderMethod
 
 
 @register_method(
@@ -19,8 +20,8 @@ class Transformer(EncoderMethod):
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains for at most 5 epochs."""
-        from methods.neural.heads import LENGTH, CrossEntropyHead
-        from methods.neural.training import Settings, fit_classifier, seed_everything
+        from .neural.heads import LENGTH, CrossEntropyHead
+        from .neural.training import Settings, fit_classifier, seed_everything
 
         seed_everything(context)
         tower = self.tower(params)

@@ -74,9 +74,9 @@ def shell(tmp_path: Path, cache: Path) -> Shell:
 @pytest.fixture(scope="session")
 def requests_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """480 requests of four classes from the synthetic cards, as a user's JSONL."""
-    from benchmarks.synthetic import cards
-    from benchmarks.synthetic.corpus import render_sample, samples
-    from benchmarks.synthetic.request import CueValues
+    from harness.benchmarks.synthetic import cards
+    from harness.benchmarks.synthetic.corpus import render_sample, samples
+    from harness.benchmarks.synthetic.rendering import CueValues
 
     path = tmp_path_factory.mktemp("corpus") / "requests.jsonl"
     by_cve = {card.cve: card for card in cards.load()}

@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.files.casts import CASTS, CUE
-from benchmarks.files.loader import Loader
-from benchmarks.files.readers import is_raw
-from harness import BenchmarkRef, Corpus, NaturalBenchmark, UserError, hashing, nearest, register_benchmark, sources
+from harness import BenchmarkRef, Corpus, GenericBenchmark, UserError, hashing, nearest, register_benchmark, sources
+
+from .field_types import CASTS, CUE
+from .loader import Loader
+from .readers import is_raw
 
 VERSION = 4  # of the loader: a change makes cached corpora stale
 _MAPS = "--map, or of a target --target-map, of texts --text-map"
@@ -19,7 +20,7 @@ _OF_RAW = {"payload": "payload", "label": "folder", "id": "path"}  # mapping of 
     summary="your own requests: JSONL, CSV, TSV, Parquet, a folder or an archive, with --map and --where",
     argument="PATH",
 )
-class Files(NaturalBenchmark):
+class Files(GenericBenchmark):
     """A corpus from one file or folder."""
 
     def __init__(self, ref: BenchmarkRef) -> None:
@@ -59,7 +60,7 @@ class Files(NaturalBenchmark):
 
     @property
     def fingerprint(self) -> str:
-        """See `NaturalBenchmark.fingerprint`."""
+        """See `GenericBenchmark.fingerprint`."""
         where = {column: list(values) for column, values in self.ref.where.items()}
         content = sources.fingerprint(self._path)
         return hashing.of_json(["files", VERSION, self.name, content, self._mapping, where, self.ref.strict])
@@ -69,7 +70,7 @@ class Files(NaturalBenchmark):
         return self._path if self._path.is_file() else None
 
     def load(self) -> Corpus:
-        """See `NaturalBenchmark.load`."""
+        """See `GenericBenchmark.load`."""
         columns = set(map(_column, self._mapping))
         if "payload" in columns and "label" not in columns:
             raise UserError(f"{self.ref}: map the column of its label too ({_MAPS}), as in payload=raw,label=attack.")
@@ -81,7 +82,7 @@ class Files(NaturalBenchmark):
         return Loader(self._path, mapping, self.ref.where).requests(self.ref.strict, say)
 
     def remedy(self, column: str) -> str:
-        """See `NaturalBenchmark.remedy`."""
+        """See `GenericBenchmark.remedy`."""
         return f"--map {column}=COLUMN" + (" (or A+B for several)" if column == "group" else "")
 
 

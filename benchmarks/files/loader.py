@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.files import casts, readers
 from harness import Corpus, UserError, sources
+
+from . import field_types, readers
 
 MOST_BROKEN = 0.01  # share of rows that is left out and counted; more is refused
 _LISTED = 20  # broken rows that are named
@@ -21,7 +22,7 @@ class Loader:
         self._fields: dict[str, tuple[str, Callable[[Any], Any]]] = {}
         for field, column in mapping.items():
             if field != "group":
-                name, cast = casts.CASTS.get(field, (field, casts.text))
+                name, cast = field_types.CASTS.get(field, (field, field_types.text))
                 self._fields[name] = (column, cast)
         self._tally = sources.Tally()
         self._broken: list[str] = []
@@ -66,7 +67,7 @@ class Loader:
         for number, read in enumerate(readers.rows(self._path, wanted, self._tally)):
             row = read.row
             if row is not None and any(
-                casts.spelling(row.get(column)) not in values for column, values in self._where.items()
+                field_types.spelling(row.get(column)) not in values for column, values in self._where.items()
             ):
                 continue
             self._total += 1
@@ -76,7 +77,7 @@ class Loader:
                 out = {name: cast(row.get(column)) for name, (column, cast) in self._fields.items()}
                 if "payload" not in out and out["description"] is None:
                     raise ValueError("the description is missing")
-                groups = {_group(column): casts.text(row.get(column)) for column in self._groups}
+                groups = {_group(column): field_types.text(row.get(column)) for column in self._groups}
                 yield {"sample": str(number)} | out | groups
             except ValueError as error:
                 self._tally.skip("row: it cannot be used", f"{read.place}: {error}")

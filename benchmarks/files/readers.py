@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from benchmarks.files.casts import LONGEST
 from harness import UserError, nearest, sources
+
+from .field_types import LONGEST
 
 _LONGEST_LINE = 8 * LONGEST  # bytes, of a row of text: a payload's bytes as JSON escapes, and the rest
 RAW_COLUMNS = ("payload", "folder", "path")  # of a folder of requests

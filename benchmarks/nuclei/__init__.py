@@ -4,10 +4,11 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.nuclei.requests import steps
-from benchmarks.nuclei.roles import ATTACK, roles
-from benchmarks.nuclei.template import Template, Unusable, parse
 from harness import register_benchmark, sources
+
+from .requests import steps
+from .roles import ATTACK, roles
+from .template import Template, Unusable, parse
 
 _LARGEST = 2 * 2**20  # bytes of a template
 

@@ -5,8 +5,8 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 
-from benchmarks.nuclei import functions
-from benchmarks.nuclei.functions import Draw, Value
+from . import functions
+from .functions import Draw, Value
 
 HOST, OTHER_HOST, ADDRESS = "target.example", "oast.example", "192.0.2.10"
 _MOST_STEPS = 500  # replacements in one text

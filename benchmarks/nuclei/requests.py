@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.nuclei.expressions import HOST, Scope, Unknown, resolve
-from benchmarks.nuclei.functions import to_bytes
-from benchmarks.nuclei.template import Template
+from .expressions import HOST, Scope, Unknown, resolve
+from .functions import to_bytes
+from .template import Template
 
 _OWN_ORIGIN = re.compile(rf"https?://{re.escape(HOST)}(?::\d+)?(?=[/?#]|\Z)")
 _ORIGIN = re.compile(r"https?://([^/?#\s]+)")

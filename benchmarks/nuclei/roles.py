@@ -3,8 +3,9 @@
 import re
 from urllib.parse import unquote_to_bytes
 
-from benchmarks.nuclei.requests import Step
-from harness import request
+from harness import http_request
+
+from .requests import Step
 
 ATTACK, LOGIN, LOOK, SET_UP = "attack", "login", "plain GET", "set-up"
 _PLAIN_HEADERS = frozenset(
@@ -37,7 +38,7 @@ def roles(steps: list[Step]) -> list[str]:
 
 
 def _role(step: Step) -> str:
-    parsed = request.Request(step.payload)
+    parsed = http_request.Request(step.payload)
     odd = b"\n".join(
         parsed.text(header.value)
         for header in parsed.headers

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.synthetic.scenarios import SPECS, build
 from harness import (
     Benchmark,
     BenchmarkRef,
@@ -15,10 +14,12 @@ from harness import (
     UserError,
     cached,
     cached_meta,
-    duplicates,
     hashing,
+    near_duplicates,
     register_benchmark,
 )
+
+from .scenarios import SPECS, build
 
 VERSION = 1  # of cards and renderer together; a change makes cached corpora stale
 _FOLDER = Path(__file__).parent
@@ -36,8 +37,8 @@ class Synthetic(Benchmark):
         super().__init__(ref)
         if ref.mapping or ref.where:
             raise UserError("--map and --where belong to files:PATH; the benchmark synthetic takes neither.")
-        near_duplicates = Path(str(duplicates.__file__))
-        sources = [*sorted([*_FOLDER.glob("*.py"), *_FOLDER.glob("cards/**/*.jsonl")]), near_duplicates]
+        files = sorted([*_FOLDER.glob("*.py"), *_FOLDER.glob("cards/**/*.jsonl")])
+        sources = [*files, Path(str(near_duplicates.__file__))]
         self._fingerprint = hashing.of_json(["synthetic", VERSION, [hashing.of_file(path) for path in sources]])
 
     def meta(self) -> CorpusMeta:
@@ -58,6 +59,6 @@ class Synthetic(Benchmark):
 
 
 def _build_corpus() -> Corpus:
-    from benchmarks.synthetic.corpus import build_corpus
+    from .corpus import build_corpus
 
     return build_corpus()

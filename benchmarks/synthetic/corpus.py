@@ -3,9 +3,10 @@
 import datetime
 from typing import cast
 
-from benchmarks.synthetic import cards
-from benchmarks.synthetic.request import CueValues, Rendering, render
-from harness import Corpus, duplicates
+from harness import Corpus, near_duplicates
+
+from . import cards
+from .rendering import CueValues, Rendering, render
 
 PER_CLASS = 1000
 
@@ -68,7 +69,7 @@ def build_corpus() -> Corpus:
                     "span": [edge for span in rendering.spans for edge in span],
                 }
             )
-    near = duplicates.clusters(cast(bytes, row["payload"]) for row in rows)
+    near = near_duplicates.clusters(cast(bytes, row["payload"]) for row in rows)
     for row, cluster in zip(rows, near, strict=True):
         row["cluster"] = None if cluster < 0 else str(cluster)
     table = pa.Table.from_pylist(rows)

@@ -5,8 +5,9 @@ import json
 import re
 from urllib.parse import unquote
 
-from benchmarks.synthetic.cards import Core
 from harness import oracles
+
+from .cards import Core
 
 
 def sql_injection(core: Core, text: str) -> str | None:

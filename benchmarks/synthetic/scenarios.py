@@ -1,10 +1,9 @@
-"""Scenarios of ``synthetic``: rows by `harness.splits`, cues by `cues.CueModel`."""
+"""Scenarios of ``synthetic``: rows by `harness.scenarios.splits`, cues by `cues.CueModel`."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.synthetic.cues import CUES, REMOVED, Assignment, Codes, CueModel
 from harness import (
     Corpus,
     Environment,
@@ -17,6 +16,8 @@ from harness import (
     seeds,
     splits,
 )
+
+from .cues import CUES, REMOVED, Assignment, Codes, CueModel
 
 _SHIFTED = EnvironmentSpec(shifted=True)
 _PLAIN = EnvironmentSpec()
@@ -90,8 +91,8 @@ class CueTransform:
 
     def __call__(self, corpus: Corpus, rows: Codes) -> Rendered:
         """Returns one request per row; rows in the order the assignment was drawn for."""
-        from benchmarks.synthetic.corpus import render_sample
-        from benchmarks.synthetic.request import CueValues
+        from .corpus import render_sample
+        from .rendering import CueValues
 
         names = corpus.table.column("sample").take(rows).to_pylist()
         columns = {

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from benchmarks.synthetic.cards import PROOF, Core
-from benchmarks.synthetic.request import CONSTANT_HOST
 from harness import oracles
+
+from .cards import PROOF, Core
+from .rendering import CONSTANT_HOST
 
 FILLED = "kestrel7"  # a proof
 

@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.synthetic import cards, streams
-from benchmarks.synthetic.cards import PROOF, Card, Core
-from benchmarks.synthetic.markup import cross_site_scripting, external_entity, sql_injection
-from benchmarks.synthetic.targets import FILLED, command_injection, open_redirect, path_traversal, request_forgery
 from harness import oracles
+
+from . import cards, streams
+from .cards import PROOF, Card, Core
+from .markup import cross_site_scripting, external_entity, sql_injection
+from .targets import FILLED, command_injection, open_redirect, path_traversal, request_forgery
 
 
 def problem(card: Card, core: Core) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from harness.audit.text import decoded, shown
-from harness.request import Request
+from harness.data.http_request import Request
 
 LONGEST_VALUE = 64  # bytes of a value that is named whole; of longer ones only the words are
 _WORD = re.compile(rb"[\w-]{2,}")

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from harness.audit import growth
 from harness.audit.association import Association, newcombe, wilson
 from harness.audit.attributes import TEXT, Attribute
+from harness.audit.cue_grouping import WITHIN, Chosen, Group, merged
 from harness.audit.incidence import Incidence, Material, incidence
-from harness.audit.overlapping import WITHIN, Chosen, Group, merged
 
 FALSE_DISCOVERIES = 0.01  # expected share of reported cues that are chance
 FOLLOWED = 4  # attributes of a class that are followed up, per cue that is wanted

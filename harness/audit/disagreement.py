@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.corpus import Corpus
+from harness.data.corpus import Corpus
 from harness.scenario import Rows
 
 EXAMPLES = 5  # clusters that are shown

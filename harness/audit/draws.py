@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from harness import seeds
 from harness.benchmark import Benchmark
-from harness.corpus import Corpus
-from harness.payloads import Payloads
+from harness.data.corpus import Corpus
+from harness.data.payloads import Payloads
 from harness.scenario import Environment, Rendered, Rows, Scenario, ScenarioSpec, Sizes
 
 

@@ -5,22 +5,23 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness import duplicates, splits
 from harness.audit.attributes import Attribute
 from harness.audit.cues import Cue, strongest
+from harness.audit.description_overlap import Overlap, overlaps
 from harness.audit.disagreement import Repetition, repetition
 from harness.audit.draws import Draw, draw
 from harness.audit.drift import Drift, drifts
 from harness.audit.incidence import Material, observations
 from harness.audit.leakage import Identities, Leakage, distinct_payloads, leakage
 from harness.audit.location import located
-from harness.audit.overlap import Overlap, overlaps
 from harness.audit.probing import Probes, Score, description_places
 from harness.benchmark import Benchmark
-from harness.corpus import GROUP, Corpus, CorpusMeta
+from harness.data import near_duplicates
+from harness.data.corpus import GROUP, Corpus, CorpusMeta
+from harness.data.http_request import Request
 from harness.errors import UserError
-from harness.request import Request
 from harness.scenario import Rendered, Rows, ScenarioSpec, as_stored
+from harness.scenarios import splits
 
 WHOLE = "the whole corpus"
 _CUT = ("carrier", "headers", "headers-without-content", "values")  # what needs the parts of a request
@@ -156,7 +157,7 @@ def _units(corpus: Corpus) -> tuple[Rows, str]:
 def _clusters(corpus: Corpus) -> Rows:
     if corpus.has("cluster"):
         return corpus.codes("cluster")[0]
-    return np.asarray(duplicates.clusters(corpus.each_payload()), dtype=np.int64)
+    return np.asarray(near_duplicates.clusters(corpus.each_payload()), dtype=np.int64)
 
 
 def _cues(where: str, corpus: Corpus, unit: Rows, counted: str, rows: Rows, rendered: Rendered, top: int) -> CueTable:

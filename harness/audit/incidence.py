@@ -17,7 +17,7 @@ import numpy.typing as npt
 from harness.audit.attributes import TEXT, Attribute, of_request, spelled
 from harness.audit.text import readable
 from harness.audit.tokens import hashes, pieces
-from harness.payloads import Payloads
+from harness.data.payloads import Payloads
 from harness.scenario import Rows
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
-from harness import splits
-from harness.corpus import GROUP, Corpus
+from harness.data.corpus import GROUP, Corpus
 from harness.scenario import Rows, Scenario
+from harness.scenarios import splits
 
 ALWAYS = ("row", "exact duplicate", "near-duplicate", "attack core")
 UNIT, DATE, SOURCE = "unit", "date", "source"

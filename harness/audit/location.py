@@ -10,7 +10,7 @@ from harness.audit.attributes import METADATA, SIZES, TEXT, Attribute, of_reques
 from harness.audit.cues import Cue
 from harness.audit.incidence import Material
 from harness.audit.text import readable
-from harness.probes import Spans, carrier
+from harness.data.payload_parts import Spans, carrier
 
 
 def located(

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from harness.ngrams import hashed_counts
-from harness.payloads import Payloads
+from harness.data.byte_ngrams import hashed_counts
+from harness.data.payloads import Payloads
 from harness.scenario import Rows
 
 if TYPE_CHECKING:

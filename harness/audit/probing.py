@@ -9,17 +9,19 @@ from functools import partial
 
 import numpy as np
 
-from harness import probes, registry, seeds, space
+from harness import registry, seeds, space
 from harness.audit.draws import Draw, Part
 from harness.audit.neighbour import nearest
-from harness.corpus import Corpus
+from harness.data import payload_parts
+from harness.data.corpus import Corpus
+from harness.data.payloads import Payloads
+from harness.data.taxonomy import threat_class
 from harness.errors import UserError
+from harness.evaluation.metrics import confusion, macro_f1
 from harness.method import Context, Predictor, TrainingData
-from harness.metrics import confusion, macro_f1
-from harness.payloads import Payloads
 from harness.scenario import Rows
-from harness.shared import SharedSteps
-from harness.taxonomy import threat_class
+from harness.scenarios.input_views import CUES, cues
+from harness.storage.shared_steps import SharedSteps
 
 FULL, NEAREST, DESCRIPTION, MAJORITY = "full", "1-nearest-neighbour", "description", "majority"
 TRAIN, VALIDATION = "train", "validation"
@@ -65,10 +67,10 @@ class Probes:
             VALIDATION: draw.validation.sample(MOST_TESTED, draw.seed),
             **{name: part.sample(MOST_TESTED, draw.seed) for name, part in draw.environments.items()},
         }
-        reduced = {name: partial(_part_of, view=name) for name in probes.PROBES if name not in without}
+        reduced = {name: partial(_part_of, view=name) for name in payload_parts.PROBES if name not in without}
         views: dict[str, Show] = {FULL: _whole, **reduced}
         if draw.train.rendered.cues:
-            views[probes.CUES] = _cues
+            views[CUES] = _cues
         for probe, show in {**views, NEAREST: _whole, MAJORITY: _whole}.items():
             yield from self._probe(draw, probe, show, parts)
         if self._texts is not None:
@@ -126,11 +128,11 @@ def _whole(part: Part) -> Payloads:
 
 
 def _part_of(part: Part, view: str) -> Payloads:
-    return probes.reduce(part.payloads, part.rendered.spans, view)
+    return payload_parts.reduce(part.payloads, part.rendered.spans, view)
 
 
 def _cues(part: Part) -> Payloads:
-    return probes.cues(part.rendered)
+    return cues(part.rendered)
 
 
 def description_places(corpus: Corpus) -> Rows | None:

@@ -4,15 +4,16 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from harness import probes
 from harness.audit.cues import Cue
 from harness.audit.examine import Audit, CueTable
 from harness.audit.probing import DESCRIPTION, FULL, MAJORITY, NEAREST
 from harness.audit.text import shown
 from harness.audit.verdicts import probe_means
+from harness.data import payload_parts
+from harness.scenarios.input_views import CUES
 
 SPELLINGS = 2  # other spellings of a cue that are shown beside it
-_PROBES = (MAJORITY, FULL, *probes.PROBES, probes.CUES, NEAREST, DESCRIPTION)
+_PROBES = (MAJORITY, FULL, *payload_parts.PROBES, CUES, NEAREST, DESCRIPTION)
 
 
 class Table(NamedTuple):

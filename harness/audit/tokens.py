@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from harness.payloads import Payloads
+from harness.data.payloads import Payloads
 
 LONGEST = 64  # bytes of a piece; longer ones (encoded blobs) are no cue that anyone could read
 _END, _DELIMITER, _WORD = 0, 1, 2

@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from harness import probes
 from harness.audit.cues import Cue
 from harness.audit.examine import Audit
 from harness.audit.probing import DESCRIPTION, FULL, NEAREST
 from harness.audit.text import shown
+from harness.data import payload_parts
 from harness.errors import UserError, nearest
+from harness.scenarios.input_views import CUES
 
 
 class Figure(NamedTuple):
@@ -23,7 +24,7 @@ class Figure(NamedTuple):
 _SHARES = ("leaks", "duplicates", "near-duplicates", "disagreement", "cue", "overlap", "class-drift", "length-drift")
 _PROBES = {
     re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-"): name
-    for name in (FULL, *probes.PROBES, probes.CUES, NEAREST, DESCRIPTION)
+    for name in (FULL, *payload_parts.PROBES, CUES, NEAREST, DESCRIPTION)
 }
 NAMES = (*_SHARES, *_PROBES)
 _ABSENT = Figure(None, "")

@@ -11,8 +11,8 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.board.agreement import Agreement
-    from harness.board.model import Board
+    from harness.leaderboard.agreement import Agreement
+    from harness.leaderboard.model import Board
 
 _LEGEND = (
     "Kendall's tau: 1 where both order every pair of methods alike, 0 where the orders have nothing in common. Few "
@@ -27,7 +27,7 @@ def agreement(
 ) -> None:
     """Say how far two folders of records, of two corpora say, order the methods alike (Kendall's tau)."""
     from harness import registry
-    from harness.board.agreement import agreement as compared
+    from harness.leaderboard.agreement import agreement as compared
 
     registry.discover(plugin or [])
     boards = (_board(first), _board(second))
@@ -46,8 +46,8 @@ def agreement(
 
 
 def _board(results: Path) -> "Board":
-    from harness.board.collect import boards
-    from harness.board.rules import RULES
+    from harness.leaderboard.build import boards
+    from harness.leaderboard.rules import RULES
 
     found = [board for board in boards(options.records_in(results, option=""), RULES) if board.rows]
     if len(found) != 1:

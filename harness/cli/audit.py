@@ -73,7 +73,7 @@ def audit(
 
 
 def _scenarios(benchmark: "Benchmark", names: list[str]) -> "list[ScenarioSpec]":
-    from harness.plan import choose_scenarios
+    from harness.execution.plan import choose_scenarios
 
     chosen = choose_scenarios(benchmark, names, quick=True)
     for spec in chosen:

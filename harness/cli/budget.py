@@ -9,9 +9,9 @@ from harness.cli import options
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.board.collect import Setting
-    from harness.board.spending import Spending
-    from harness.record import Record
+    from harness.leaderboard.budget_use import Spending
+    from harness.leaderboard.build import Setting
+    from harness.records.schema import Record
 
 _LEGEND = (
     "asked: trials and compute seconds of all cells; compute s: of tuning, per cell, without shared steps; shared s: "
@@ -32,9 +32,9 @@ def budget(
     Exit code 0: they were, and no cell spent more than 1.5 times its seconds. 1: not so; a sentence says where.
     """
     from harness import registry
-    from harness.board.collect import spent
-    from harness.board.rules import is_stale
-    from harness.board.spending import by_board, findings, share_of_cap, spendings
+    from harness.leaderboard.budget_use import by_board, findings, share_of_cap, spendings
+    from harness.leaderboard.build import spent
+    from harness.leaderboard.rules import is_stale
 
     if by not in ("method", "scenario"):
         raise UserError(f"--by {by}: method or scenario is needed.")
@@ -101,7 +101,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _notes(every: "list[Record]", records: "list[Record]") -> list[str]:
-    from harness.views import AT
+    from harness.scenarios.input_views import AT
 
     stale, views = len(every) - len(records), sum(AT in record.cell.scenario for record in records)
     failed = sum(record.status == "failed" for record in records)

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.benchmark import BenchmarkRef
-    from harness.corpus import CorpusMeta
-    from harness.derived import Extras
+    from harness.data.corpus import CorpusMeta
     from harness.method import MethodInfo
     from harness.scenario import ScenarioSpec
+    from harness.scenarios.perturbed import Extras
 
 GROUPS: dict[str, str] = {"all": "ranked", "controls": "control", "heavy": "heavy"}
 Number = TypeVar("Number", int, float)
@@ -100,8 +100,8 @@ def check_targets(labels: "Mapping[str, str]", corpus: "CorpusMeta") -> None:
     Raises:
         UserError: naming the label and the nearest classes.
     """
+    from harness.data.taxonomy import ANCHORS
     from harness.method import NO_OPINION
-    from harness.taxonomy import ANCHORS
 
     known = {NO_OPINION, *corpus.classes, *ANCHORS}
     for theirs, ours in labels.items():
@@ -129,8 +129,8 @@ def extras(perturb: str, depth: int | None, draws: int | None, diagnostics: bool
     Raises:
         UserError: one of them is out of its range or has nothing to perturb, or a suite's parsers are not installed.
     """
-    from harness.derived import Extras
     from harness.perturbations import suite
+    from harness.scenarios.perturbed import Extras
 
     suites = options.names(perturb)
     for option, value, most in (("--depth", depth, 3), ("--draws", draws, 100)):
@@ -150,8 +150,8 @@ def probe_work(
 ) -> "list[tuple[ScenarioSpec, Sequence[MethodInfo]]]":
     """Returns the views of the scenarios, each with the one method that probes them."""
     from harness import registry
-    from harness.probes import CUES, PROBES
-    from harness.views import LEARNER, viewed
+    from harness.data.payload_parts import PROBES
+    from harness.scenarios.input_views import CUES, LEARNER, viewed
 
     learner = [registry.method(LEARNER)]
     out: list[tuple[ScenarioSpec, Sequence[MethodInfo]]] = []

@@ -9,7 +9,7 @@ from harness.cli import options
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.corpus import Corpus
+    from harness.data.corpus import Corpus
 
 data_app = typer.Typer(help="Build a corpus, or look into one.", no_args_is_help=True)
 _FACTS = {"label": "class", "cwe": "cwe", "vendor": "vendor", "product": "product"}

@@ -21,13 +21,13 @@ def leaderboard(
     import json
 
     from harness import registry
-    from harness.board.check import check as compare
-    from harness.board.collect import boards
-    from harness.board.plain import to_json
-    from harness.board.render import markdown
-    from harness.board.rules import RULES
-    from harness.store import Store
-    from harness.whole import whole
+    from harness.leaderboard.build import boards
+    from harness.leaderboard.check import check as compare
+    from harness.leaderboard.json_export import to_json
+    from harness.leaderboard.render import markdown
+    from harness.leaderboard.rules import RULES
+    from harness.records.store import Store
+    from harness.storage.atomic_write import whole
 
     if not results.is_dir():
         raise UserError(f"--results {results}: there is no such folder; run from the project's root, or name one.")

@@ -50,7 +50,7 @@ def _filled(template: str, values: dict[str, str]) -> str:
     from importlib.resources import files
     from string import Template
 
-    text = files("harness").joinpath("templates", f"{template}.py.txt").read_text(encoding="utf-8")
+    text = files("harness.cli").joinpath("templates", f"{template}.py.txt").read_text(encoding="utf-8")
     return Template(text).substitute(values)
 
 

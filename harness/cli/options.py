@@ -11,7 +11,7 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.record import Record
+    from harness.records.schema import Record
     from harness.scenario import Sizes
 
 PLAIN_WIDTH = 160  # columns where the output is no terminal
@@ -209,7 +209,7 @@ def records_in(results: Path, option: str = "--results ") -> "list[Record]":
     Raises:
         UserError: there is no such folder, no record in it, or one that cannot be read.
     """
-    from harness.store import Store
+    from harness.records.store import Store
 
     if not results.is_dir():
         raise UserError(f"{option}{results}: there is no such folder; run from the project's root, or name one.")
@@ -225,7 +225,7 @@ def print_table(header: list[str], lines: list[list[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from harness.escape import printable
+    from harness.safe_text import printable
 
     table = Table(box=box.SIMPLE, pad_edge=False)
     for name in header:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from harness.method import MethodInfo, Predictor
-    from harness.models import Manifest
-    from harness.record import Record
-    from harness.shared import Arrays
+    from harness.records.predictors import Manifest
+    from harness.records.schema import Record
+    from harness.storage.shared_steps import Arrays
 
 _BATCH = 1024  # payloads predicted at a time, which bounds the memory
 
@@ -44,16 +44,16 @@ def predict(
 
     from harness import registry
     from harness.cli import choices
-    from harness.escape import printable
-    from harness.executor import SINGLE_THREADED
-    from harness.models import restore
-    from harness.store import Store
+    from harness.execution.local_executor import SINGLE_THREADED
+    from harness.records.predictors import restore
+    from harness.records.store import Store
+    from harness.safe_text import printable
 
     os.environ |= SINGLE_THREADED  # as when the record was made, so that the last digits are the same
     registry.discover(plugin or [])
     store = Store(results)
     found = store.find(record)
-    folder = store.model_path(found.cell, found.key)
+    folder = store.model_path(found.id)
     if found.status != "done" or not folder.is_dir():
         raise UserError(f"--record {record}: no predictor was kept of {found.cell.method}; {_why(found)}.")
     info = _method(found)
@@ -72,7 +72,7 @@ def predict(
 
 
 def _method(record: "Record") -> "MethodInfo":
-    from harness.verify import NotRebuilt, method_of
+    from harness.execution.rerun import NotRebuilt, method_of
 
     try:
         return method_of(record.cell)
@@ -81,8 +81,8 @@ def _method(record: "Record") -> "MethodInfo":
 
 
 def _why(record: "Record") -> str:
-    from harness.models import loadable
-    from harness.views import AT
+    from harness.records.predictors import loadable
+    from harness.scenarios.input_views import AT
 
     if record.status != "done":
         return f"its cell is {record.status}"
@@ -112,8 +112,8 @@ def _lines(predictor: "Predictor", manifest: "Manifest", requests: "Iterator[tup
 
 
 def _predicted(predictor: "Predictor", manifest: "Manifest", payloads: list[bytes]) -> "npt.NDArray[np.float32]":
-    from harness.metrics import check_probabilities
-    from harness.payloads import Payloads
+    from harness.data.payloads import Payloads
+    from harness.evaluation.metrics import check_probabilities
 
     try:
         table = predictor.predict_proba(Payloads.from_list(payloads))
@@ -126,7 +126,7 @@ def _predicted(predictor: "Predictor", manifest: "Manifest", payloads: list[byte
 
 
 def _write(out: Path, lines: "Iterator[str]") -> None:
-    from harness.whole import whole
+    from harness.storage.atomic_write import whole
 
     try:
         with whole(out) as file, file.open("w", encoding="utf-8") as stream:

@@ -22,11 +22,11 @@ def report(
     import webbrowser
 
     from harness import registry
-    from harness.board.rules import RULES
-    from harness.executor import SINGLE_THREADED
+    from harness.execution.local_executor import SINGLE_THREADED
+    from harness.leaderboard.rules import RULES
+    from harness.records.store import Store
     from harness.report.page import make
-    from harness.store import Store
-    from harness.whole import whole
+    from harness.storage.atomic_write import whole
 
     if not results.is_dir():
         raise UserError(f"--results {results}: there is no such folder; `harness run` makes results/local.")

@@ -10,10 +10,10 @@ from harness.cli import choices, options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.budget import Budget
-    from harness.plan import Plan
-    from harness.runner import Tally
-    from harness.store import Store
+    from harness.execution.budget import Budget
+    from harness.execution.plan import Plan
+    from harness.execution.scheduler import Tally
+    from harness.records.store import Store
 
 
 def run(
@@ -99,11 +99,11 @@ def run(
     130: it was stopped; the same command goes on.
     """
     from harness import registry
-    from harness.budget import Budget, Pruner, Sampler
+    from harness.execution.budget import Budget, Pruner, Sampler
+    from harness.execution.plan import choose_scenarios, make_plan
     from harness.method import Precision
-    from harness.plan import choose_scenarios, make_plan
-    from harness.presets import preset as find_preset
-    from harness.store import Store
+    from harness.protocol import preset as find_preset
+    from harness.records.store import Store
 
     console = options.terminal()
     sizes = find_preset(preset)
@@ -171,7 +171,7 @@ def _left_out(scenarios: list[str]) -> list[str]:
 
 def _unkept(plan: "Plan") -> list[str]:
     """Says whose predictors cannot be kept, and which cells run again so that theirs are."""
-    from harness.models import loadable
+    from harness.records.predictors import loadable
 
     unable = sorted({cell.method.name for cell in plan.cells if not loadable(cell.method)})
     notes = [f"no predictor is kept of {', '.join(unable)}: they do not say how one is saved"] if unable else []
@@ -180,7 +180,7 @@ def _unkept(plan: "Plan") -> list[str]:
 
 
 def _announce(console: "Console", plan: "Plan", waiting: int, budget: "Budget", workers: int, notes: list[str]) -> None:
-    from harness.escape import printable
+    from harness.safe_text import printable
 
     first = plan.cells[0]
     for note in notes:
@@ -227,17 +227,18 @@ def run_cells(
     from collections import Counter
     from functools import partial
 
-    from harness.executor import Executor, LocalExecutor
-    from harness.progress import Course, Progress
-    from harness.provenance import command_line
-    from harness.runner import run_plan
-    from harness.status import published
+    from harness.execution.events import Executor
+    from harness.execution.local_executor import LocalExecutor
+    from harness.execution.progress import Course, Progress
+    from harness.execution.scheduler import run_plan
+    from harness.execution.status import published
+    from harness.records.provenance import command_line
 
     waiting = plan.waiting(retry_failed)
-    preload = {module for cell in waiting for module in cell.method.requires}
+    preload = {"harness.cli"} | {module for cell in waiting for module in cell.method.requires}
     executor: Executor = LocalExecutor(min(workers, max(1, len(waiting))), memory, preload)
     if cluster is not None and waiting:
-        from harness.ray_executor import RayExecutor
+        from harness.execution.ray.executor import RayExecutor
 
         say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
         executor = RayExecutor(cluster, workers, memory, preload, say)
@@ -260,9 +261,9 @@ def run_cells(
 
 
 def _report(console: "Console", tally: "Tally", results: Path) -> None:
-    from harness.board.collect import boards
-    from harness.board.render import terminal_lines, terminal_tables
-    from harness.board.rules import RULES
+    from harness.leaderboard.build import boards
+    from harness.leaderboard.render import terminal_lines, terminal_tables
+    from harness.leaderboard.rules import RULES
 
     for board in boards(tally.records, RULES):
         for caption, table, left_out in terminal_tables(board, console.width):

@@ -11,7 +11,7 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.status import RunStatus
+    from harness.execution.status import RunStatus
 
 
 def status(
@@ -20,7 +20,7 @@ def status(
     """Say what the runs on a results folder are doing, which ones died, and which records are there."""
     import time
 
-    from harness.status import runs, states
+    from harness.execution.status import runs, states
 
     if not results.is_dir():
         raise UserError(f"--results {results}: there is no such folder; no run has written there.")
@@ -41,7 +41,7 @@ def status(
 
 
 def _print(console: "Console", run: "RunStatus", now: float) -> None:
-    from harness.progress import duration
+    from harness.execution.progress import duration
 
     standing, state = run.standing, run.state(now)
     cells, done, failed = (
@@ -71,7 +71,7 @@ def _print(console: "Console", run: "RunStatus", now: float) -> None:
 
 def _lines(run: "RunStatus", method: str, now: float) -> list[list[str]]:
     """One line per method, and one more for each further cell of it that is under way."""
-    from harness.progress import duration
+    from harness.execution.progress import duration
 
     share = run.standing.methods[method]
     running = [

@@ -22,9 +22,9 @@ def submit_check(
     Exit code 0: nothing is wrong. 1: something is; a line per record says what.
     """
     from harness import registry
-    from harness.escape import printable
-    from harness.store import Store
-    from harness.submission import check
+    from harness.leaderboard.submission import check
+    from harness.records.store import Store
+    from harness.safe_text import printable
 
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; name the one with your records, as results/local.")

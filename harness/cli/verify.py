@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.benchmark import Benchmark, BenchmarkRef
-    from harness.cell import Cell
-    from harness.corpus import CorpusMeta
-    from harness.record import Record
-    from harness.verify import Verdict
+    from harness.data.corpus import CorpusMeta
+    from harness.execution.cell import Cell
+    from harness.execution.rerun import Verdict
+    from harness.records.schema import Record
 
 
 def verify(
@@ -45,10 +45,10 @@ def verify(
     Exit code 0: it does, for all of them. 1: a result differs, or a cell could not be rerun; the table says why.
     """
     from harness import registry
-    from harness.board.rules import is_stale
     from harness.cli.choices import benchmark_ref, with_others
-    from harness.provenance import processor
-    from harness.verify import TOLERANCE, choose
+    from harness.execution.rerun import TOLERANCE, choose
+    from harness.leaderboard.rules import is_stale
+    from harness.records.provenance import processor
 
     if not 0 < cells < 1_000_000:
         raise UserError(f"--cells {cells}: a number above 0 is needed.")
@@ -123,7 +123,7 @@ def _verdicts(
     corpora: "dict[str, tuple[Benchmark, CorpusMeta]]",
     plugins: tuple[str, ...],
 ) -> "list[Verdict]":
-    from harness.verify import NotRebuilt, Verdict, compare, rebuild
+    from harness.execution.rerun import NotRebuilt, Verdict, compare, rebuild
 
     cells: dict[str, Cell] = {}
     unable: dict[str, str] = {}
@@ -147,8 +147,8 @@ def _rerun(console: "Console", cells: "list[Cell]", plugins: tuple[str, ...]) ->
 
     from harness.cli.choices import cores, fair_share
     from harness.cli.run import check_requirements, run_cells
-    from harness.plan import Plan
-    from harness.store import Store
+    from harness.execution.plan import Plan
+    from harness.records.store import Store
 
     plan = Plan(tuple(cells), {})
     check_requirements(plan, retry_failed=False)

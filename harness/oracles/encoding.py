@@ -1,6 +1,6 @@
 """Strict readers of encodings, and comparisons of requests byte by byte: what tells that a change kept what it should.
 
-Nothing here is shared with the code that writes: no reader uses `harness.request` or the codec of perturbations.
+Nothing here is shared with the code that writes: no reader uses `data.http_request` or the codec of perturbations.
 """
 
 import json

@@ -8,10 +8,10 @@ import random
 import re
 from collections.abc import Sequence
 
+from harness.data.http_request import Span
 from harness.oracles import encoding as oracle
 from harness.perturbations.base import Perturbation
 from harness.perturbations.message import Edit, Message
-from harness.request import Span
 
 _WORDS = (
     "alpha", "bureau", "depot", "garden", "harbor", "island", "journal", "library", "market", "mirror", "office",

@@ -8,7 +8,7 @@ import re
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 from xml.sax.saxutils import escape
 
-from harness.request import Place
+from harness.data.http_request import Place
 
 _PERCENT: frozenset[Place] = frozenset(("query", "form", "cookie", "path"))
 _BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")

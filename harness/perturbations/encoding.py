@@ -5,11 +5,11 @@ import re
 from dataclasses import replace
 from typing import TypeVar
 
+from harness.data.http_request import Place, Request, Span
 from harness.oracles import encoding as oracle
 from harness.perturbations.base import Perturbation
 from harness.perturbations.codec import decode, splits_escape
 from harness.perturbations.message import Edit, Message, New
-from harness.request import Place, Request, Span
 
 T = TypeVar("T")
 _DIGITS = b"0123456789ABCDEFabcdef"

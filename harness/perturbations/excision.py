@@ -4,9 +4,9 @@ import base64
 import contextlib
 from collections.abc import Iterator
 
+from harness.data.payload_parts import carrier
 from harness.perturbations.codec import decode
 from harness.perturbations.message import Message
-from harness.probes import carrier
 
 RUN = 8  # bytes that a carrier may not share with its attack once that is excised
 

@@ -7,9 +7,9 @@ from functools import cached_property
 from sys import maxsize
 from typing import NamedTuple
 
+from harness.data.http_request import Parameter, Place, Request, Span
+from harness.data.taxonomy import classes_of
 from harness.perturbations.codec import splits_escape
-from harness.request import Parameter, Place, Request, Span
-from harness.taxonomy import classes_of
 
 
 class Edit(NamedTuple):

@@ -5,10 +5,10 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from harness.data.http_request import Span
 from harness.oracles import encoding as oracle
 from harness.perturbations.base import Perturbation
 from harness.perturbations.message import Message, New
-from harness.request import Span
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{\]},]', re.S)
 

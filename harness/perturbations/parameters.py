@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from harness.data.http_request import Parameter, Place, Span
 from harness.oracles import encoding as oracle
 from harness.perturbations.base import Perturbation
 from harness.perturbations.codec import decode, encode, splits_escape
 from harness.perturbations.message import Edit, Message, New
 from harness.perturbations.order import whole_parts
-from harness.request import Parameter, Place, Span
 
 _NAMES = (
     "account", "answer", "basket", "batch", "caption", "choice", "comment", "contact", "customer", "detail", "entry",

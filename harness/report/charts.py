@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator
 
-from harness.board.model import Board, Row
-from harness.board.tables import NONE, Table, with_interval
-from harness.board.tables import figure as digits
+from harness.leaderboard.model import Board, Row
+from harness.leaderboard.tables import NONE, Table, with_interval
+from harness.leaderboard.tables import figure as digits
 from harness.report.figures import Chart, axis, colour, figure, graph_objects, label, mark, pattern, plain, whole
 from harness.statistics.robustness import logit
 

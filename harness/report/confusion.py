@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness import recount
-from harness.derived import own
 from harness.errors import UserError
-from harness.escape import printable
-from harness.record import Record
+from harness.evaluation import recount
+from harness.records.schema import Record
+from harness.safe_text import printable
+from harness.scenarios.perturbed import own
 
 
 def confusion(records: Sequence[Record], names: Mapping[str, str], methods: Sequence[str]) -> dict[str, Any]:

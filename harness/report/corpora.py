@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from harness import registry
 from harness.benchmark import Benchmark, BenchmarkRef
-from harness.board.model import Board
 from harness.errors import UserError
-from harness.predictions import Predictions, read
-from harness.record import Record
-from harness.store import Store
+from harness.leaderboard.model import Board
+from harness.records.predictions import Predictions, read
+from harness.records.schema import Record
+from harness.records.store import Store
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def kept(store: Store, records: Iterable[Record]) -> Kept:
         if not has_predictions(store, record):
             continue
         try:
-            found = read(store.predictions_path(record.cell, record.key))
+            found = read(store.predictions_path(record.id))
         except ValueError as error:
             out.broken[record.key] = str(error)
             continue
@@ -53,7 +53,7 @@ def kept(store: Store, records: Iterable[Record]) -> Kept:
 
 def has_predictions(store: Store, record: Record) -> bool:
     """Whether a file of single predictions lies here for a record."""
-    return record.result is not None and store.predictions_path(record.cell, record.key).exists()
+    return record.result is not None and store.predictions_path(record.id).exists()
 
 
 def open_corpus(board: Board, references: Sequence[BenchmarkRef]) -> Opened:

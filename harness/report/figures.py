@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.board.tables import Table
 from harness.errors import UserError
-from harness.escape import printable
+from harness.leaderboard.tables import Table
+from harness.safe_text import printable
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from harness.data.payloads import Payloads
 from harness.errors import UserError
-from harness.metrics import check_probabilities
-from harness.models import restore
-from harness.payloads import Payloads
-from harness.record import Record
-from harness.shared import Arrays
-from harness.store import Store
-from harness.verify import NotRebuilt, method_of
+from harness.evaluation.metrics import check_probabilities
+from harness.execution.rerun import NotRebuilt, method_of
+from harness.records.predictors import restore
+from harness.records.schema import Record
+from harness.records.store import Store
+from harness.storage.shared_steps import Arrays
 
 WINDOWS = 16  # of one payload, at most
 _NARROWEST = 4  # bytes of a window
@@ -41,7 +41,7 @@ def occluded(store: Store, record: Record, payloads: Sequence[bytes]) -> Occlude
         record: of the cell.
         payloads: as the method met them.
     """
-    folder = store.model_path(record.cell, record.key)
+    folder = store.model_path(record.id)
     if not folder.is_dir():
         return Occluded(why_not="no predictor was kept; run with --save-models")
     try:

@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from harness.board import tables
-from harness.board.claims import contrasts, mended, sentence, summary
-from harness.board.collect import Rules, Setting, boards, setting_of, shown_names
-from harness.board.diagnostics import diagnostics
-from harness.board.model import TRACKS, Board
-from harness.board.tables import NONE, Table
 from harness.errors import UserError
-from harness.escape import printable
-from harness.record import Record
+from harness.leaderboard import tables
+from harness.leaderboard.build import Rules, Setting, boards, setting_of, shown_names
+from harness.leaderboard.diagnostics import diagnostics
+from harness.leaderboard.model import TRACKS, Board
+from harness.leaderboard.tables import NONE, Table
+from harness.leaderboard.verdicts import contrasts, mended, sentence, summary
+from harness.records.schema import Record
+from harness.records.store import Store
 from harness.report import search
 from harness.report.charts import charts
 from harness.report.confusion import confusion
 from harness.report.corpora import Card, card, open_corpus
 from harness.report.figures import Chart, graph_objects, script
 from harness.report.samples import Panel, chosen, panel
-from harness.store import Store
-from harness.views import AT
+from harness.safe_text import printable
+from harness.scenarios.input_views import AT
 
 _MOST = 1000  # characters of one text
 

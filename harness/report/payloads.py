@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from harness.escape import visible
+from harness.safe_text import visible
 
 MOST = 1500  # bytes of a payload that are shown
 _BEFORE = 200  # of them in front of an attack that lies further back

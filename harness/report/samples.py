@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.benchmark import Benchmark
-from harness.corpus import Corpus
-from harness.derived import base_of, own
-from harness.predictions import Predictions
-from harness.record import Record
+from harness.data.corpus import Corpus
+from harness.records.predictions import Predictions
+from harness.records.schema import Record
+from harness.records.store import Store
 from harness.report.corpora import Kept, Opened, has_predictions, kept
 from harness.report.occlusion import Falls, Occluded, occluded
 from harness.report.payloads import LEVELS, Shown, shown
 from harness.scenario import NEUTRAL, Environment, Rendered, Rows, Scenario, Sizes
-from harness.store import Store
+from harness.scenarios.perturbed import base_of, own
 
 MOST = 12  # payloads, spread over the classes
 Cell = tuple[str, int]  # scenario and seed

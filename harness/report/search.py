@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
-from harness.board.model import Board
-from harness.board.spending import spendings
-from harness.board.tables import NONE, Table
-from harness.board.tables import figure as digits
-from harness.record import LimitedBy, Record, TrialState
+from harness.leaderboard.budget_use import spendings
+from harness.leaderboard.model import Board
+from harness.leaderboard.tables import NONE, Table
+from harness.leaderboard.tables import figure as digits
+from harness.records.schema import LimitedBy, Record, TrialState
 from harness.report.figures import Chart, axis, colour, dash, figure, label, mark, plain, whole
 
 _MOST_POINTS = 200  # of one learning curve

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from harness import hashing
 from harness.benchmark import BenchmarkRef
-from harness.corpus import Corpus
+from harness.data.corpus import Corpus
 from harness.errors import UserError
-from harness.natural import NaturalBenchmark
+from harness.scenarios.generic import GenericBenchmark
 from harness.sources import origin
 from harness.sources.builder import Builder, text_corpus, with_origin
 from harness.sources.tally import Tally, sentence
@@ -18,7 +18,7 @@ from harness.sources.tree import Tree, fingerprint
 Row = Mapping[str, Any]
 
 
-class SourceBenchmark(NaturalBenchmark):
+class SourceBenchmark(GenericBenchmark):
     """A corpus from the files of a folder or an archive; a reader derives from it and yields rows.
 
     Attributes:
@@ -44,7 +44,7 @@ class SourceBenchmark(NaturalBenchmark):
         """Yields the rows of a source; whatever it leaves out is counted."""
 
     def load(self) -> Corpus:
-        """See `NaturalBenchmark.load`."""
+        """See `GenericBenchmark.load`."""
         tree, tally = Tree(self.root), Tally()
         rows = sorted(self.read(tree, tally), key=lambda row: str(row[self.order]))
         left_out = tally.left_out()
@@ -67,7 +67,7 @@ class SourceBenchmark(NaturalBenchmark):
 
     @property
     def fingerprint(self) -> str:
-        """See `NaturalBenchmark.fingerprint`."""
+        """See `GenericBenchmark.fingerprint`."""
         return hashing.of_json([self.ref.name, self.version, fingerprint(self.root)])
 
     def source(self) -> Path | None:
@@ -75,7 +75,7 @@ class SourceBenchmark(NaturalBenchmark):
         return self.root if self.root.is_file() else None
 
     def remedy(self, column: str) -> str:
-        """See `NaturalBenchmark.remedy`."""
+        """See `GenericBenchmark.remedy`."""
         return f"{self.ref.name} has none"
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.corpus import Corpus, payload_fields
+from harness.data.corpus import Corpus, payload_fields
+from harness.data.payloads import PayloadWriter
 from harness.sources.tally import LeftOut
-from harness.spool import Spool
 
 if TYPE_CHECKING:
     pass
@@ -32,7 +32,7 @@ class Builder:
         names = [{"description": "description_id"}.get(name, name) for name in columns]
         self._described = "description_id" in names
         self._schema = pa.schema({name: fields.get(name, pa.string()) for name in names if name != "payload"})
-        self._payloads = Spool()
+        self._payloads = PayloadWriter()
         self._texts: dict[str, str] = {}
         self._batches: list[pa.RecordBatch] = []
         self._rows: list[Mapping[str, Any]] = []

@@ -8,8 +8,8 @@ import urllib.request
 from pathlib import Path
 
 from harness import hashing
-from harness.corpus import cache_root
 from harness.errors import UserError
+from harness.storage.cache_dir import cache_root
 
 _PIECE = 2**20  # bytes read at a time
 _TIMEOUT = 60  # seconds without a byte

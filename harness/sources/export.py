@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.corpus import CUE, GROUP, Corpus, payload_fields
+from harness.data.corpus import CUE, GROUP, Corpus, payload_fields
 from harness.errors import UserError
-from harness.whole import whole
+from harness.storage.atomic_write import whole
 
 KEY = b"shortcut-harness"  # in the file's metadata
 _FIELDS = {"sample": "id"}  # columns whose field in a mapping has another name

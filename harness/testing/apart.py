@@ -11,13 +11,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from harness import registry
-from harness.executor import death, processes
+from harness.execution.local_executor import death, processes
+from harness.execution.worker import end_with_parent, limit_memory, redirect_output
 from harness.method import MethodInfo
-from harness.shared import SharedSteps
+from harness.storage.shared_steps import SharedSteps
 from harness.testing.outcome import Check, Outcome
 from harness.testing.subject import Subject
 from harness.testing.suite import CHECKS, passed_over, run
-from harness.worker import end_with_parent, limit_memory, redirect_output
 
 _START = 60.0  # seconds beside those of a check that a new process may take to load what the method needs
 _LAST_WORDS = 5.0  # seconds that a process may take to end after it was told

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import models
+from harness.data.payloads import Payloads
 from harness.method import Predictor
-from harness.payloads import Payloads
+from harness.records import predictors
 from harness.testing.oddities import PAYLOADS
 from harness.testing.outcome import CheckFailed, NotApplicable
 from harness.testing.subject import Subject, guarded
@@ -72,15 +72,15 @@ def saves_and_loads(subject: Subject) -> str:
     predictor = subject.predictor
     if type(predictor).save is Predictor.save:
         raise NotApplicable("its predictor keeps the default, which refuses to save")
-    if not models.loadable(subject.info):
+    if not predictors.loadable(subject.info):
         raise CheckFailed(f"{type(predictor).__name__} has a save, and the method has no load that reads what it wrote")
     with tempfile.TemporaryDirectory(prefix="harness-testing-") as root:
         folder = Path(root) / "model"
         with guarded("save"):
-            models.keep(predictor, subject.info, subject.context(), folder)
+            predictors.keep(predictor, subject.info, subject.context(), folder)
         size = _no_pickle(folder)
         with guarded("load"):
-            loaded, _ = models.restore(folder, subject.info, shared=subject.shared)
+            loaded, _ = predictors.restore(folder, subject.info, shared=subject.shared)
     for what, rows in (
         ("ordinary payloads", subject.toy.test.payloads),
         ("odd payloads", Payloads.from_list(PAYLOADS.values())),
@@ -107,6 +107,6 @@ def _no_pickle(folder: Path) -> int:
         if start in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") or any(m.endswith(".pkl") for m in members):
             raise CheckFailed(
                 f"save wrote {path.name}, which is a pickle: loading one can run any code; write arrays with "
-                "harness.saving.write_arrays and the rest with harness.saving.write_values"
+                "harness.predictor_files.write_arrays and the rest with write_values"
             )
     return total

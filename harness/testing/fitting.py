@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from harness.data.payloads import Payloads
 from harness.errors import UserError
-from harness.payloads import Payloads
 from harness.space import size
 from harness.testing.outcome import CheckFailed, NotApplicable
 from harness.testing.subject import Subject

@@ -1,7 +1,7 @@
 """Checks with data as it comes: odd payloads, rare classes, one long payload among short ones."""
 
-from harness.budget import forget_peak, peak_megabytes
-from harness.payloads import Payloads
+from harness.data.payloads import Payloads
+from harness.execution.budget import forget_peak, peak_megabytes
 from harness.testing.oddities import ORDINARY, PAYLOADS, SINGLE
 from harness.testing.outcome import CheckFailed, NotApplicable
 from harness.testing.subject import Subject

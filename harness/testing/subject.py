@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness import hashing, metrics, space
-from harness.budget import forget_peak, peak_megabytes
+from harness import hashing, space
+from harness.data.payloads import Payloads
+from harness.data.taxonomy import threat_class
 from harness.errors import raised
+from harness.evaluation import metrics
+from harness.execution.budget import forget_peak, peak_megabytes
 from harness.method import Context, MethodInfo, Predictor, TrainingData
-from harness.payloads import Payloads
-from harness.provenance import native_precision
-from harness.shared import SharedSteps
-from harness.taxonomy import threat_class
+from harness.records.provenance import native_precision
+from harness.storage.shared_steps import SharedSteps
 from harness.testing import toy
 from harness.testing.oddities import ALL, Oddity
 from harness.testing.outcome import CheckFailed, NotApplicable

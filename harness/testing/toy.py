@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from harness.data.payloads import Payloads
 from harness.method import Descriptions, Tag, TrainingData
-from harness.payloads import Payloads
 
 ROWS = 60  # of training; half as many of validation and of test
 _ATTACKS: dict[str, tuple[str, ...]] = {

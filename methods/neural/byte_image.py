@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from harness import Context, Payloads
-from methods.neural.inputs import ByteInputs
-from methods.neural.towers import Tower
+
+from .inputs import ByteInputs
+from .towers import Tower
 
 
 class ByteImage(Tower):

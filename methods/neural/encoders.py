@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import Context, Payloads, UserError, hashing
-from methods.neural.text import MAX_TOKENS, Ragged, payload_texts, tokenize
+
+from .text import MAX_TOKENS, Ragged, payload_texts, tokenize
 
 if TYPE_CHECKING:
     import torch

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from methods.neural import losses
-from methods.neural.scorers import Linear, Prototypes, Scorer
-from methods.neural.text_side import TextSide
+from . import losses
+from .scorers import Linear, Prototypes, Scorer
+from .text_side import TextSide
 
 Objective = Literal["infonce", "sigmoid", "squared"]
 LENGTH = 16.0  # of an encoder's vectors before a linear classifier: as long as they come, it learns slowly

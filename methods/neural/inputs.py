@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness import Payloads, ngrams
-from methods.neural.text import Ragged
+from harness import Payloads, byte_ngrams
+
+from .text import Ragged
 
 if TYPE_CHECKING:
     import torch
@@ -109,7 +110,7 @@ class NgramInputs:
     """
 
     def __init__(self, payloads: Payloads, longest: int, bits: int) -> None:
-        self._counts = ngrams.hashed_counts(payloads, 1, longest, bits)
+        self._counts = byte_ngrams.hashed_counts(payloads, 1, longest, bits)
         self._counts.data = 1 + np.log(self._counts.data)
         self.lengths: Rows = np.maximum(np.diff(self._counts.indptr).astype(np.int64), 1)
 

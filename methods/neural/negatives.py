@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from harness import Payloads, TrainingData, ngrams
+from harness import Payloads, TrainingData, byte_ngrams
 
 BLOCK = 1024  # rows compared at a time
 LONGEST, BITS = 4, 18
@@ -25,7 +25,7 @@ def same_carrier(train: TrainingData) -> npt.NDArray[np.int64]:
     if not len(known):
         return out
     cut = Payloads.from_list(_without(train.payloads[int(i)], train.spans[int(i)]) for i in known)
-    counts = ngrams.hashed_counts(cut, LONGEST, LONGEST, BITS)
+    counts = byte_ngrams.hashed_counts(cut, LONGEST, LONGEST, BITS)
     norm = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).ravel())
     labels = train.labels[known]
     for at in range(0, len(known), BLOCK):

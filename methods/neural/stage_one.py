@@ -8,20 +8,14 @@ import torch
 from torch.nn import functional
 
 from harness import Context, TrainingData, hashing
-from methods.neural import encoders
-from methods.neural.encoders import Encoder
-from methods.neural.heads import ContrastHead, Head, TripletHead
-from methods.neural.inputs import Inputs, Some
-from methods.neural.text_side import (
-    Inference,
-    TextSide,
-    TrainedTextSide,
-    embed,
-    mean_of_prompts,
-    prompts_of,
-)
-from methods.neural.towers import EncoderTop
-from methods.neural.training import Classifier, Settings, seed_everything, train
+
+from . import encoders
+from .encoders import Encoder
+from .heads import ContrastHead, Head, TripletHead
+from .inputs import Inputs, Some
+from .text_side import Inference, TextSide, TrainedTextSide, embed, mean_of_prompts, prompts_of
+from .towers import EncoderTop
+from .training import Classifier, Settings, seed_everything, train
 
 VERSION = 3
 SETTINGS = Settings(learning_rate=3e-4, epochs=1)

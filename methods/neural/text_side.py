@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from methods.neural.inputs import Inputs
+from .inputs import Inputs
 
 Inference = Literal["centroids", "anchors", "nearest"]
 BATCH = 64

@@ -7,10 +7,11 @@ from torch import nn
 from torch.nn import functional
 
 from harness import Context, Payloads
-from methods.neural import encoders
-from methods.neural.encoders import MINILM, Encoder
-from methods.neural.inputs import ByteInputs, HiddenInputs, Inputs, NgramInputs, TokenInputs
-from methods.neural.text import payload_texts
+
+from . import encoders
+from .encoders import MINILM, Encoder
+from .inputs import ByteInputs, HiddenInputs, Inputs, NgramInputs, TokenInputs
+from .text import payload_texts
 
 
 class Tower(nn.Module):

@@ -15,11 +15,12 @@ from torch import nn
 from transformers import get_cosine_schedule_with_warmup
 
 from harness import Context, Payloads, Predictor, TrainingData
-from methods.neural.encoders import autocast
-from methods.neural.heads import Head
-from methods.neural.inputs import Inputs, Rows
-from methods.neural.scorers import Scorer
-from methods.neural.towers import Tower
+
+from .encoders import autocast
+from .heads import Head
+from .inputs import Inputs, Rows
+from .scorers import Scorer
+from .towers import Tower
 
 PREDICTION_BATCH = 64
 MOST_PLACES = 64 * 384  # rows times the longest one's places (bytes, tokens) in a batch of prediction

@@ -7,8 +7,9 @@ import numpy.typing as npt
 import torch
 
 from harness import Context, Descriptions, TrainingData, metrics
-from methods.neural.scorers import Prototypes
-from methods.neural.training import TorchPredictor
+
+from .scorers import Prototypes
+from .training import TorchPredictor
 
 HELD_OUT = 3  # every third seen class plays an unseen one
 PENALTIES = np.linspace(0.0, 1.0, 41)  # of cosines

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from harness.benchmarks.files import field_types
 
-from benchmarks.files import casts
-from harness import BenchmarkRef, Corpus, NaturalBenchmark, UserError, registry
+from harness import BenchmarkRef, Corpus, GenericBenchmark, UserError, registry
 from tests.conftest import Shell
 from tests.harness.sources.archives import folder, tar, zipped
 
@@ -35,7 +35,7 @@ def load(path: Path, mapping: dict[str, str] | None = None, **options: Any) -> C
     benchmark = registry.open_benchmark(
         BenchmarkRef("files", str(path), MAP if mapping is None else mapping, **options)
     )
-    assert isinstance(benchmark, NaturalBenchmark)
+    assert isinstance(benchmark, GenericBenchmark)
     return benchmark.load()
 
 
@@ -208,7 +208,7 @@ def test_folders_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_huge_payload_is_refused_and_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(casts, "LONGEST", 2**20)
+    monkeypatch.setattr(field_types, "LONGEST", 2**20)
     monkeypatch.setattr("benchmarks.files.readers._LONGEST_LINE", 2**22)
     path = tmp_path / "x.jsonl"
     for length, complaint in ((2**21, "the payload has 2 MiB, and at most 1"), (2**23, "longer than 4 MiB")):

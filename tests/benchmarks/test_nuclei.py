@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from harness.benchmarks.nuclei.expressions import Scope, Unknown, resolve
+from harness.benchmarks.nuclei.requests import steps
+from harness.benchmarks.nuclei.roles import roles
+from harness.benchmarks.nuclei.template import parse
 
-from benchmarks.nuclei.expressions import Scope, Unknown, resolve
-from benchmarks.nuclei.requests import steps
-from benchmarks.nuclei.roles import roles
-from benchmarks.nuclei.template import parse
-from harness import BenchmarkRef, Corpus, registry, taxonomy
+from harness import BenchmarkRef, Corpus, registry
+from harness.data import taxonomy
 from harness.sources import Tally, Tree, safe_yaml
 from tests.conftest import SHARED, Shell
 from tests.harness.sources.archives import folder, tar

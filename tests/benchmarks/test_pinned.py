@@ -2,11 +2,11 @@
 
 import json
 
-from tests.benchmarks.pinned import FILE, drawn
+from tests.tools.pinned import FILE, drawn
 
 
 def test_every_scenario_is_what_its_version_stands_for(cache: object) -> None:
     now, pinned = drawn(), json.loads(FILE.read_text(encoding="utf-8"))
     changed = [name for name in now if now[name] != pinned.get(name)]
-    assert not changed, f"{changed}: raise the version, then run python -m tests.benchmarks.pinned"
+    assert not changed, f"{changed}: raise the version, then run python -m tests.tools.pinned"
     assert set(now) == set(pinned)

@@ -1,8 +1,8 @@
 import pytest
+from harness.benchmarks.synthetic import cards
 
-from benchmarks.synthetic import cards
-from tests.benchmarks import realism
 from tests.conftest import SHARED
+from tests.tools import realism
 
 pytestmark = pytest.mark.skipif(
     not (SHARED / "nuclei_dev.jsonl.gz").exists(), reason=f"{SHARED / 'nuclei_dev.jsonl.gz'} is absent"

@@ -10,11 +10,11 @@ from xml.sax.saxutils import unescape
 
 import numpy as np
 import pytest
+from harness.benchmarks.synthetic import cards
+from harness.benchmarks.synthetic.corpus import render_sample, samples
+from harness.benchmarks.synthetic.cues import CUES, REMOVED
+from harness.benchmarks.synthetic.rendering import CueValues
 
-from benchmarks.synthetic import cards
-from benchmarks.synthetic.corpus import render_sample, samples
-from benchmarks.synthetic.cues import CUES, REMOVED
-from benchmarks.synthetic.request import CueValues
 from harness import Benchmark, BenchmarkRef, Corpus, Sizes, registry
 from harness.perturbations.excision import excised
 from harness.perturbations.message import Message

@@ -7,13 +7,14 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from harness.benchmarks.synthetic import cards
+from harness.benchmarks.synthetic.scenarios import RHO
 
-from benchmarks.synthetic import cards
-from benchmarks.synthetic.scenarios import RHO
-from harness import Benchmark, Corpus, Sizes, duplicates
-from tests.benchmarks import figures
-from tests.benchmarks.figures import LARGE, draw
+from harness import Benchmark, Corpus, Sizes
+from harness.data import near_duplicates
 from tests.conftest import SHARED, Shell
+from tests.tools import figures
+from tests.tools.figures import LARGE, draw
 
 ROUNDS = 6 if os.environ.get("HARNESS_FULL_ROUNDS") else 3
 
@@ -57,7 +58,7 @@ def test_planted_cues_are_correlated_as_designed(synthetic: Benchmark, corpus: C
 
 
 def test_the_card_is_of_this_corpus(corpus: Corpus) -> None:
-    assert corpus.meta.hash in figures.CARD.read_text(encoding="utf-8"), "run `python -m tests.benchmarks.figures`"
+    assert corpus.meta.hash in figures.CARD.read_text(encoding="utf-8"), "run `python -m tests.tools.figures`"
 
 
 def test_no_near_duplicates_across_cves_and_none_across_sides(synthetic, corpus) -> None:
@@ -75,7 +76,7 @@ def test_no_near_duplicates_across_cves_and_none_across_sides(synthetic, corpus)
             assert not set(core[train]) & set(core[environment.rows]), (spec.name, name)
             side = np.full(len(corpus), -1)
             side[train], side[environment.rows] = 0, 1
-            assert not duplicates.crossing(cluster, side).any(), (spec.name, name)
+            assert not near_duplicates.crossing(cluster, side).any(), (spec.name, name)
 
 
 def test_disjoint_scenarios_keep_their_attribute_apart(synthetic, corpus) -> None:

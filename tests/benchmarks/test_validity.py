@@ -1,9 +1,8 @@
 """The checks of cores: no shipped core is rejected, and each check rejects what is broken."""
 
 import pytest
-
-from benchmarks.synthetic import cards, streams, validity
-from benchmarks.synthetic.cards import Core
+from harness.benchmarks.synthetic import cards, streams, validity
+from harness.benchmarks.synthetic.cards import Core
 
 BAD: dict[str, list[Core]] = {
     "code-injection": [

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from harness.methods.neural import encoders
+from harness.methods.neural.encoders import Encoder
+from harness.methods.neural.towers import EncoderTop, WholeEncoder
 
 from harness import Payloads, UserError
-from methods.neural import encoders
-from methods.neural.encoders import Encoder
-from methods.neural.towers import EncoderTop, WholeEncoder
 from tests.conftest import Shell
-from tests.methods import golden
+from tests.tools import golden
 
 ARGUMENTS = ("--method", "transformer", "--scenario", "iid", "--trials", 1)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness import registry, space
-from tests.methods import golden
+from tests.tools import golden
 
 registry.discover()
 STORED = json.loads(golden.FILE.read_text(encoding="utf-8"))
@@ -27,7 +27,7 @@ def cases() -> Iterator[object]:
 @pytest.mark.parametrize("name", list(cases()))
 def test_a_change_of_behaviour_demands_a_new_version(name: str, shared_root: Path) -> None:
     info = registry.method(name)
-    advice = f"{name} changed: raise its version, then run `python -m tests.methods.golden {name}`"
+    advice = f"{name} changed: raise its version, then run `python -m tests.tools.golden {name}`"
     assert name in STORED["methods"], advice
     stored, now = STORED["methods"][name], golden.golden_cell(info, shared_root)
     assert (now["version"], now["space"]) == (stored["version"], stored["space"]), advice
@@ -38,8 +38,9 @@ def test_a_change_of_behaviour_demands_a_new_version(name: str, shared_root: Pat
 
 @pytest.mark.parametrize("change", ["default", "bound", "loss"])
 def test_the_golden_cell_notices(change: str, shared_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.methods.neural import heads
+
     from harness import Float
-    from methods.neural import heads
 
     info = registry.method("byte-cnn")
     before = STORED["methods"]["byte-cnn"]

@@ -1,20 +1,20 @@
 import numpy as np
 import pytest
 import torch
+from harness.methods.neural import losses
+from harness.methods.neural.heads import QUICK, Alignment, AlignmentHead, PayloadContrastHead
+from harness.methods.neural.inputs import ByteInputs, HiddenInputs, NgramInputs
+from harness.methods.neural.scorers import Prototypes
+from harness.methods.neural.stage_one import _one_per_class, permuted
+from harness.methods.neural.text import Ragged, payload_text
+from harness.methods.neural.text_side import TextSide
+from harness.methods.neural.towers import ByteCNN, ByteTransformer, NgramBag
+from harness.methods.neural.training import batches
+from harness.methods.neural.unseen import _best_penalty, without
 from torch import nn
 from torch.nn import functional
 
 from harness import Context, Descriptions, Payloads, TrainingData
-from methods.neural import losses
-from methods.neural.heads import QUICK, Alignment, AlignmentHead, PayloadContrastHead
-from methods.neural.inputs import ByteInputs, HiddenInputs, NgramInputs
-from methods.neural.scorers import Prototypes
-from methods.neural.stage_one import _one_per_class, permuted
-from methods.neural.text import Ragged, payload_text
-from methods.neural.text_side import TextSide
-from methods.neural.towers import ByteCNN, ByteTransformer, NgramBag
-from methods.neural.training import batches
-from methods.neural.unseen import _best_penalty, without
 
 
 def test_payload_text_puts_the_body_before_the_headers() -> None:

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from harness.methods.neural.robust import carriers, last_layer, losses, sampling
+from harness.methods.neural.robust.heads import AcrossHead, CoralHead, GroupDROHead, IRMHead, VRExHead
+from harness.methods.neural.scorers import Linear
+from harness.methods.neural.towers import ByteCNN
+from harness.methods.neural.training import Classifier, Course, Settings, TorchPredictor, train
 from torch import nn
 from torch.nn import functional
 
 from harness import Message, Payloads, TrainingData, registry, space
-from methods.neural.robust import carriers, last_layer, losses, sampling
-from methods.neural.robust.heads import AcrossHead, CoralHead, GroupDROHead, IRMHead, VRExHead
-from methods.neural.scorers import Linear
-from methods.neural.towers import ByteCNN
-from methods.neural.training import Classifier, Course, Settings, TorchPredictor, train
-from tests.methods import golden
+from tests.tools import golden
 
 ROBUST = ("rwg", "group-dro", "v-rex", "irm", "coral", "jtt", "dfr", "cnc", "carrier-mix", "control-no-penalty")
 

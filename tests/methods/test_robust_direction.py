@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from harness.methods.neural.towers import ByteCNN, Tower
 from scipy import stats
 from torch import nn
 
 from harness import Context, Method, Params, Payloads, TrainingData, registry, space
-from harness.metrics import worst_group_accuracy
-from methods.neural.towers import ByteCNN, Tower
-from tests.methods import golden
+from harness.evaluation.metrics import worst_group_accuracy
+from tests.tools import golden
 
 SEEDS = 12
 WIDTH = 12  # numbers in a payload: what decides, the shortcut, and noise

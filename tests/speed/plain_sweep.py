@@ -9,9 +9,10 @@ import sys
 import numpy as np
 import optuna
 
-from harness import Context, Payloads, Predictor, TrainingData, registry, taxonomy
-from harness.metrics import confusion, macro_f1
-from harness.shared import SharedSteps
+from harness import Context, Payloads, Predictor, TrainingData, registry
+from harness.data import taxonomy
+from harness.evaluation.metrics import confusion, macro_f1
+from harness.storage.shared_steps import SharedSteps
 
 
 def read(path: str) -> tuple[Payloads, np.ndarray, list[str]]:

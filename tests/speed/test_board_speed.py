@@ -11,9 +11,10 @@ from pathlib import Path
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.store import Store
+from harness.records.schema import CellId
+from harness.records.store import Store
 from tests.conftest import ROOT
-from tests.harness.boards import RUN, record
+from tests.harness.leaderboard.boards import RUN, record
 
 METHODS, SEEDS = (35, 96) if os.environ.get("HARNESS_FULL_ROUNDS") else (14, 24)  # times three scenarios
 BOUND = 25  # times reading them
@@ -21,7 +22,7 @@ REPORT_BOUND = 35
 READ = """
 import sys
 from pathlib import Path
-from harness.record import Record
+from harness.records.schema import Record
 for path in sorted(Path(sys.argv[1]).glob("*/*/*.json")):
     Record.model_validate_json(path.read_bytes())
 """
@@ -42,7 +43,7 @@ def filled(folder: Path, methods: int, seeds: int) -> Store:
         for scenario in RUN:
             for seed in range(seeds):
                 cell = record(f"m-{method}", scenario, seed, 0.3 + method / 60)
-                path = store.path(cell.cell.benchmark, scenario, cell.cell.method, seed, cell.key)
+                path = store.path(CellId(cell.cell.benchmark, scenario, cell.cell.method, seed, cell.key))
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(cell.model_dump_json(), encoding="utf-8")
     return store

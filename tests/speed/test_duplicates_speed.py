@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
+from harness.benchmarks.synthetic import cards
+from harness.benchmarks.synthetic.corpus import render_sample
+from harness.benchmarks.synthetic.cues import CUES
+from harness.benchmarks.synthetic.rendering import CueValues
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.synthetic import cards
-from benchmarks.synthetic.corpus import render_sample
-from benchmarks.synthetic.cues import CUES
-from benchmarks.synthetic.request import CueValues
-from harness.budget import peak_megabytes
-from harness.duplicates import clusters, normal_form
+from harness.data.near_duplicates import clusters, normal_form
+from harness.execution.budget import peak_megabytes
 from tests.conftest import ROOT
 
 FULL = bool(os.environ.get("HARNESS_FULL_ROUNDS"))

@@ -11,9 +11,10 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from threadpoolctl import threadpool_limits
 
-from harness import BenchmarkRef, Sizes, TrainingData, descriptions, registry, space
-from harness.execute import handed
-from tests.methods import golden
+from harness import BenchmarkRef, Sizes, TrainingData, registry, space
+from harness.scenarios import training_texts
+from harness.scenarios.training_data import handed
+from tests.tools import golden
 
 registry.discover()
 NAMES = sorted(name for name, info in registry.methods().items() if info.origin.startswith("methods."))
@@ -42,7 +43,7 @@ def test_payloads_per_second(name: str, benchmark: BenchmarkFixture, tmp_path: P
         for rows in (scenario.train.rows, scenario.validation.rows, scenario.environments["id"].rows)
     )
     if "text" in info.tags:
-        texts = descriptions.for_training(corpus, scenario)
+        texts = training_texts.for_training(corpus, scenario)
         train = TrainingData(train.payloads, train.labels, texts)
     elif info.tags:  # groups and spans are those of planted cues, which lengthen the payloads
         planted = next(spec for spec in benchmark_.scenarios() if spec.name == "planted-80")

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness import Context, Payloads, TrainingData, registry, space, taxonomy
-from harness.shared import SharedSteps
+from harness import Context, Payloads, TrainingData, registry, space
+from harness.data import taxonomy
+from harness.storage.shared_steps import SharedSteps
 from tests.conftest import SHARED
 
 

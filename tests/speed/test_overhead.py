@@ -13,10 +13,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness import registry
 from harness.benchmark import BenchmarkRef
-from harness.budget import Budget
-from harness.plan import choose_scenarios, make_plan
+from harness.execution.budget import Budget
+from harness.execution.plan import choose_scenarios, make_plan
+from harness.records.store import Store
 from harness.scenario import Sizes
-from harness.store import Store
 from tests.conftest import ROOT, Shell
 
 FULL = bool(os.environ.get("HARNESS_FULL_ROUNDS"))

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from harness.methods.neural.heads import Alignment, AlignmentHead, CrossEntropyHead
+from harness.methods.neural.inputs import ByteInputs
+from harness.methods.neural.scorers import Prototypes
+from harness.methods.neural.text_side import TextSide
+from harness.methods.neural.towers import ByteCNN, EncoderTop, WholeEncoder
+from harness.methods.neural.training import Classifier, Settings, batches, fit_classifier, seed_everything
+from harness.methods.neural.training import train as fit
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import nn
 from torch.nn import functional
 
 from harness import BenchmarkRef, Payloads, Sizes, TrainingData, registry
-from methods.neural.heads import Alignment, AlignmentHead, CrossEntropyHead
-from methods.neural.inputs import ByteInputs
-from methods.neural.scorers import Prototypes
-from methods.neural.text_side import TextSide
-from methods.neural.towers import ByteCNN, EncoderTop, WholeEncoder
-from methods.neural.training import Classifier, Settings, batches, fit_classifier, seed_everything
-from methods.neural.training import train as fit
-from tests.methods import golden
+from tests.tools import golden
 
 ROUNDS = 5
 

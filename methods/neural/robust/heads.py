@@ -3,9 +3,9 @@
 import torch
 from torch.nn import functional
 
-from methods.neural.heads import CrossEntropyHead
-from methods.neural.robust import losses
-from methods.neural.robust.sampling import LEAST
+from ..heads import CrossEntropyHead
+from . import losses
+from .sampling import LEAST
 
 
 class GroupDROHead(CrossEntropyHead):

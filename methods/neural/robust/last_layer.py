@@ -8,8 +8,9 @@ import numpy.typing as npt
 import torch
 
 from harness import Context, TrainingData
-from methods.neural.scorers import Linear
-from methods.neural.training import TorchPredictor
+
+from ..scorers import Linear
+from ..training import TorchPredictor
 
 STEPS, TOLERANCE = 2000, 1e-2  # of the solver: passes at most, and the change of a coefficient at which it stops
 REFERENCE = 532  # rows that the paper's grid was searched on: Waterbirds' validation, balanced to 133 of each group

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from methods.neural.inputs import Rows
-from methods.neural.training import Draw, batches
+from ..inputs import Rows
+from ..training import Draw, batches
 
 Weights = npt.NDArray[np.float64]
 POOL = 16  # batches whose rows are sorted by length together

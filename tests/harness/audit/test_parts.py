@@ -4,11 +4,11 @@ import numpy as np
 import pyarrow as pa
 
 from harness import Corpus, Environment, EnvironmentSpec, Payloads, Rendered, Scenario, ScenarioSpec
+from harness.audit.description_overlap import overlaps
 from harness.audit.disagreement import repetition
 from harness.audit.draws import Draw, Part
 from harness.audit.drift import drifts
 from harness.audit.neighbour import nearest
-from harness.audit.overlap import overlaps
 from harness.audit.text import decoded, markdown, readable, shown
 from tests.harness.audit.corpora import corpus
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from harness import Payloads, Rendered, probes
+from harness import Payloads, Rendered
+from harness.data import payload_parts
 
 REQUEST = (
     b"POST /run?cmd=id HTTP/1.1\r\nHost: site.test\r\nCookie: k=v\r\n"
@@ -12,7 +13,7 @@ REQUEST = (
 
 
 def show(probe: str, spans: list[int] | None) -> bytes:
-    (shown,) = probes.reduce(Payloads.from_list([REQUEST]), [spans], probe)
+    (shown,) = payload_parts.reduce(Payloads.from_list([REQUEST]), [spans], probe)
     return shown
 
 
@@ -25,7 +26,7 @@ def test_the_carrier_is_the_payload_without_its_attack() -> None:
 def test_where_the_attack_is_not_known_the_carrier_lacks_every_parameter_value() -> None:
     expected = REQUEST.replace(b"=id ", b"= ").replace(b"k=v", b"k=").replace(b"first", b"").replace(b"second", b"")
     assert show("carrier", None) == expected
-    assert list(probes.reduce(Payloads.from_list([REQUEST] * 2), None, "carrier")) == [expected] * 2
+    assert list(payload_parts.reduce(Payloads.from_list([REQUEST] * 2), None, "carrier")) == [expected] * 2
 
 
 def test_headers_are_neither_request_line_nor_body() -> None:
@@ -40,23 +41,23 @@ def test_values_are_those_of_all_parameters() -> None:
 
 
 def test_length_tells_sizes_and_nothing_else() -> None:
-    assert show("length", None) == probes.length(REQUEST.replace(b"second", b"second"[::-1]), None)
-    longer = probes.length(REQUEST + b"!" * 400, None)
+    assert show("length", None) == payload_parts.length(REQUEST.replace(b"second", b"second"[::-1]), None)
+    longer = payload_parts.length(REQUEST + b"!" * 400, None)
     assert show("length", None).split(b" ")[:1] != longer.split(b" ")[:1]
     assert {len(word) for word in longer.split(b" ")} == {4}
-    coarse = {probes.length(b"x" * n, None).split(b" ")[0] for n in range(63, 127)}
-    fine = {probes.length(b"x" * n, None).split(b" ")[3] for n in range(63, 127)}
+    coarse = {payload_parts.length(b"x" * n, None).split(b" ")[0] for n in range(63, 127)}
+    fine = {payload_parts.length(b"x" * n, None).split(b" ")[3] for n in range(63, 127)}
     assert (len(coarse), len(fine)) == (1, 8)
 
 
-@pytest.mark.parametrize("probe", list(probes.PROBES))
+@pytest.mark.parametrize("probe", list(payload_parts.PROBES))
 @pytest.mark.parametrize("payload", [b"", b"\x00\xff", b"GET", b"x" * 70_000])
 def test_no_payload_breaks_a_probe(probe: str, payload: bytes) -> None:
-    assert len(probes.reduce(Payloads.from_list([payload]), None, probe)) == 1
+    assert len(payload_parts.reduce(Payloads.from_list([payload]), None, probe)) == 1
 
 
 def test_cues_are_shown_as_text() -> None:
     rendered = Rendered(Payloads.from_list([b"a", b"b"]), [None, None], {"host": ["x", "y"], "agent": ["c", None]})
-    assert list(probes.cues(rendered)) == [b"host=x\nagent=c\n", b"host=y\n"]
-    assert list(probes.cues(Rendered(Payloads.from_list([b"a"]), [None]))) == [b""]
-    assert np.array_equal(probes.cues(rendered).lengths, [15, 7])
+    assert list(payload_parts.cues(rendered)) == [b"host=x\nagent=c\n", b"host=y\n"]
+    assert list(payload_parts.cues(Rendered(Payloads.from_list([b"a"]), [None]))) == [b""]
+    assert np.array_equal(payload_parts.cues(rendered).lengths, [15, 7])

@@ -2,9 +2,10 @@
 
 from functools import cache
 
-from benchmarks.synthetic import cards
-from benchmarks.synthetic.corpus import render_sample, samples
-from benchmarks.synthetic.request import CueValues
+from harness.benchmarks.synthetic import cards
+from harness.benchmarks.synthetic.corpus import render_sample, samples
+from harness.benchmarks.synthetic.rendering import CueValues
+
 from harness.perturbations.base import Perturbation
 from harness.perturbations.engine import Tally, attempt
 from harness.perturbations.message import Message

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.data.http_request import Request
+from harness.data.taxonomy import ANCHORS
 from harness.perturbations.base import Perturbation
 from harness.perturbations.codec import decode
 from harness.perturbations.engine import Tally, attempt, perturb
 from harness.perturbations.message import Edit, Message, New
-from harness.request import Request
-from harness.taxonomy import ANCHORS
 from tests.conftest import ROOT
+from tests.harness.data.test_http_request import HOSTILE
 from tests.harness.perturbations.rows import messages, rows
-from tests.harness.test_request import HOSTILE
 
 MORE = 20 if os.environ.get("HARNESS_FULL_ROUNDS") else 1
 SLOW_START = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import predictions
 from harness.benchmark import BenchmarkRef
-from harness.board.collect import Rules, boards
-from harness.escape import visible
+from harness.leaderboard.build import Rules, boards
+from harness.records import predictions
 from harness.report.charts import charts
 from harness.report.figures import label
 from harness.report.page import embedded
 from harness.report.payloads import MOST, shown
+from harness.safe_text import visible
 from harness.statistics.robustness import logit
-from tests.harness.boards import records
+from tests.harness.leaderboard.boards import records
 
 
 def test_bytes_that_do_not_print_are_spelled_out_and_told_apart() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from harness import metrics
+from harness.evaluation import metrics
 from harness.statistics.bootstrap import Counts, Place, resample
 from harness.statistics.contrasts import judge
 from harness.statistics.intervals import Interval, paired, t_interval

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness import metrics
+from harness.evaluation import metrics
 from harness.statistics import bootstrap
 from harness.statistics.bootstrap import Counts, Place, macro_f1, resample
 

@@ -5,7 +5,8 @@ import time
 
 import numpy as np
 
-from harness import Categorical, Float, Method, Predictor, UserError, register_method, saving
+from harness import Categorical, Float, Method, Predictor, UserError, register_method
+from harness.records import predictor_files
 
 SPACE = {"sharpness": Float(1.0, 100.0, default=30.0)}
 
@@ -33,7 +34,7 @@ class Centroids(Predictor):
         return (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
 
     def save(self, folder):
-        saving.write_arrays(folder, {"means": self.means})
+        predictor_files.write_arrays(folder, {"means": self.means})
 
 
 class Faultless(Method):
@@ -48,7 +49,7 @@ class Faultless(Method):
         return self.predictor(np.array([m / max(np.linalg.norm(m), 1) for m in means]))
 
     def load(self, folder, context):
-        return type(self).predictor(saving.read_arrays(folder)["means"])
+        return type(self).predictor(predictor_files.read_arrays(folder)["means"])
 
 
 def faulty(name, summary="has a fault", version=1, space=SPACE, predictor=Centroids, tags=(), **methods):
@@ -121,7 +122,9 @@ class Unseeded(Centroids):
 
 
 faulty(
-    "unseeded", predictor=Unseeded, load=lambda self, folder, context: Centroids(saving.read_arrays(folder)["means"])
+    "unseeded",
+    predictor=Unseeded,
+    load=lambda self, folder, context: Centroids(predictor_files.read_arrays(folder)["means"]),
 )
 faulty("fickle", predictor=predicting(lambda table, payloads: _jittered(table)))
 
@@ -160,7 +163,10 @@ def pad(payloads, depth):
 
 faulty("pads-in-prediction", predictor=predicting(lambda table, payloads: (pad(payloads, 12), table)[1]))
 faulty("pads-in-training", fit=fitting(lambda train, context: pad(train.payloads, 24)))
-faulty("forgets", load=lambda self, folder, context: self.predictor(np.round(saving.read_arrays(folder)["means"], 1)))
+faulty(
+    "forgets",
+    load=lambda self, folder, context: self.predictor(np.round(predictor_files.read_arrays(folder)["means"], 1)),
+)
 faulty("saves-only", load=Method.load)
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness import registry, testing
-from harness.shared import SharedSteps
+from harness.storage.shared_steps import SharedSteps
 
 registry.discover()
-BUILT_IN = [info for info in registry.methods().values() if info.origin.startswith("methods.")]
+BUILT_IN = [info for info in registry.methods().values() if info.origin.startswith("harness.methods.")]
 FITS_NEVER = ("declares-itself", "imports-light")
 FITS_AGAIN = ("repeats-itself", "stops-at-once", "stops-later", "trains-on-oddities", "bounds-its-memory")
 

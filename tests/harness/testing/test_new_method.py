@@ -64,7 +64,7 @@ def test_it_runs_on_a_benchmark(shell: Shell, mapped: tuple[str, ...]) -> None:
         (("my_method",), "a name of a-z and 0-9 is needed"),
         (("-",), "a name of a-z and 0-9 is needed"),
         (("",), "a name of a-z and 0-9 is needed"),
-        (("tfidf-logreg",), "the name is taken by methods.tfidf_logreg"),
+        (("tfidf-logreg",), "the name is taken by harness.methods.tfidf_logreg"),
         (("numpy",), "Python's numpy would be hidden by numpy.py"),
         (("class",), "Python's class would be hidden by class.py"),
         (("mine", "--out", "mine.txt"), "ends in .py"),

@@ -1,0 +1,1 @@
+"""The data model: corpora, payloads, and what is read off their bytes."""

@@ -1,0 +1,153 @@
+"""An immutable array of byte strings: one buffer and offsets, as in Arrow."""
+
+import itertools
+import mmap
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.storage.cache_dir import cache_root
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Payloads(Sequence[bytes]):
+    """The raw bytes of n payloads.
+
+    Attributes:
+        data: uint8 (total bytes), all payloads one after the other.
+        offsets: int64 (n + 1); payload i is ``data[offsets[i]:offsets[i + 1]]``.
+    """
+
+    __slots__ = ("data", "offsets")
+
+    def __init__(self, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> None:
+        self.data = data
+        self.offsets = offsets
+        self.data.flags.writeable = False
+        self.offsets.flags.writeable = False
+
+    @classmethod
+    def from_list(cls, items: Iterable[bytes]) -> "Payloads":
+        """Copies byte strings into one array."""
+        items = list(items)
+        offsets = np.zeros(len(items) + 1, dtype=np.int64)
+        np.cumsum([len(item) for item in items], out=offsets[1:])
+        return cls(np.frombuffer(b"".join(items), dtype=np.uint8).copy(), offsets)
+
+    @classmethod
+    def from_arrow(cls, column: "pa.ChunkedArray | pa.Array") -> "Payloads":
+        """Copies an Arrow ``large_binary`` column without nulls."""
+        import pyarrow as pa
+
+        array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        if len(array) == 0:
+            return cls.from_list([])
+        _, offset_buffer, data_buffer = array.buffers()
+        offsets = np.frombuffer(offset_buffer, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+        data = np.frombuffer(data_buffer or b"", dtype=np.uint8)[offsets[0] : offsets[-1]]
+        return cls(data.copy(), offsets - offsets[0])
+
+    def to_arrow(self) -> "pa.LargeBinaryArray":
+        """Returns the array as an Arrow ``large_binary`` array that shares the buffers."""
+        import pyarrow as pa
+
+        return pa.LargeBinaryArray.from_buffers(
+            pa.large_binary(), len(self), [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
+        )
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Length in bytes of each payload, int64 (n,)."""
+        return np.diff(self.offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Payloads": ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self))[index])
+        index = range(len(self))[index]
+        return self.data[self.offsets[index] : self.offsets[index + 1]].tobytes()
+
+    def __iter__(self) -> Iterator[bytes]:
+        whole = self.data.tobytes()
+        bounds = self.offsets.tolist()
+        return (whole[a:b] for a, b in itertools.pairwise(bounds))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Payloads):
+            return NotImplemented
+        return np.array_equal(self.offsets, other.offsets) and np.array_equal(self.data, other.data)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def take(self, indices: npt.ArrayLike) -> "Payloads":
+        """Returns a copy of the payloads at ``indices`` (integers, any order, repeats allowed)."""
+        indices = np.asarray(indices, dtype=np.int64)
+        lengths = self.lengths[indices]
+        offsets = np.zeros(len(indices) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        source = np.repeat(self.offsets[:-1][indices] - offsets[:-1], lengths)
+        source += np.arange(offsets[-1])
+        return Payloads(self.data[source], offsets)
+
+    def padded(
+        self, width: int, indices: npt.ArrayLike | None = None
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        """Returns payloads as a zero-padded matrix.
+
+        Args:
+            width: columns; longer payloads are cut. Give the batch's longest length to pad to the batch.
+            indices: which payloads, all by default.
+
+        Returns:
+            The matrix, uint8 (n, width), and the number of valid bytes of each row, int64 (n,). Zero is a legal
+            byte: only the lengths tell padding from data.
+        """
+        rows = np.arange(len(self)) if indices is None else np.asarray(indices, dtype=np.int64)
+        starts = self.offsets[:-1][rows]
+        lengths = np.minimum(self.lengths[rows], width)
+        valid = np.arange(width) < lengths[:, None]
+        out = np.zeros((len(rows), width), dtype=np.uint8)
+        out[valid] = self.data[(starts[:, None] + np.arange(width))[valid]]
+        return out, lengths
+
+
+class PayloadWriter:
+    """Takes byte strings one at a time; the memory of all of them is the kernel's to keep or to drop.
+
+    The file has no name and goes with the last reference to what `payloads` returned.
+    """
+
+    def __init__(self) -> None:
+        folder = cache_root()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=2**20)  # noqa: SIM115 - closed once it is mapped
+        self._offsets = array("q", [0])
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def append(self, data: bytes) -> None:
+        """Adds one byte string."""
+        self._file.write(data)
+        self._offsets.append(self._offsets[-1] + len(data))
+
+    def payloads(self) -> Payloads:
+        """Returns all of them; nothing can be added afterwards."""
+        offsets = np.frombuffer(self._offsets, dtype=np.int64)
+        self._file.flush()
+        empty = not offsets[-1]  # which cannot be mapped
+        data = b"" if empty else mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._file.close()
+        return Payloads(np.frombuffer(data, dtype=np.uint8), offsets)

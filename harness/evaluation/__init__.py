@@ -1,0 +1,1 @@
+"""Metrics, and the counts that records keep so that metrics can be recomputed."""

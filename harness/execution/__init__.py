@@ -1,0 +1,1 @@
+"""Running cells: plan, budget, tuning, worker processes, progress."""

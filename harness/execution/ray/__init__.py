@@ -1,0 +1,1 @@
+"""Running cells on a Ray cluster."""

@@ -1,0 +1,179 @@
+"""The life of one cell inside a worker: tune, freeze, score."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import hashing, registry, seeds
+from harness.data.corpus import Corpus
+from harness.data.taxonomy import threat_class
+from harness.errors import UserError
+from harness.evaluation import metrics
+from harness.evaluation.counts import count
+from harness.evaluation.scoring import figures
+from harness.execution.budget import Ledger
+from harness.execution.cell import Outcome, Task, method_of
+from harness.execution.tuning import Tuned, selection, tune
+from harness.method import Context, Method, Predictor, Tag, TrainingData
+from harness.records import predictors
+from harness.records.predictions import Predicted
+from harness.records.schema import PerturbationCounts, Result
+from harness.scenario import Environment, Scenario
+from harness.scenarios import training_data, training_texts
+from harness.scenarios.input_views import show_part, viewed
+from harness.scenarios.perturbed import NO_EXTRAS, Additions, additions
+from harness.scenarios.training_data import handed
+
+
+def execute(
+    task: Task, ledger: Ledger, on_trial: Callable[[int], None], report: Callable[[int, float], None]
+) -> Outcome:
+    """Runs one cell to its end.
+
+    The scenario is drawn twice: once for the tuning step, which keeps nothing but training and validation copies, and
+    once, after the predictor is frozen, for scoring.
+
+    Args:
+        task: the cell.
+        ledger: takes what it costs; its bill holds where the cell fails, too.
+        on_trial: called with each trial's number before it starts.
+        report: called with whatever the method reports.
+    """
+    registry.discover(task.plugins)
+    method = method_of(task).factory()
+    if task.part is not None:
+        _prepare(task, task.part, method, ledger)
+        return Outcome(None, ledger.bill())
+    data = _tuning_data(task, method.info.tags)
+    context = _context(task, data.classes, ledger, report)
+    tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
+    ledger.freeze()
+    (result, predicted), spent = _score(task, tuned, method, data), ledger.bill()
+    return Outcome(result, spent, _keep(task, tuned.predictor, method, context), {} if task.view else predicted)
+
+
+def _keep(task: Task, predictor: Predictor, method: Method, context: Context) -> str:
+    """Saves the frozen predictor where the task wants it; returns why it failed, for the cell is done all the same."""
+    if not task.model:
+        return ""
+    shutil.rmtree(task.model, ignore_errors=True)  # of a run that was killed; nobody else is at this cell
+    try:
+        predictors.keep(predictor, method.info, context, Path(task.model), task.key)
+    except Exception as error:  # whatever a method's own code raises
+        return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Callable[[int, float], None]) -> Context:
+    return Context(
+        seed=seeds.integer(task.seed, "init"),
+        classes=tuple(threat_class(name) for name in classes),
+        device="cpu",
+        precision=task.precision,
+        should_stop=ledger.exhausted,
+        report=report,
+        charge=ledger.charge,
+        shared=ledger.shared,
+    )
+
+
+def _prepare(task: Task, part: str, method: Method, ledger: Ledger) -> None:
+    corpus, scenario = _open(task)
+    own = {"train": scenario.train, "validation": scenario.validation, **scenario.environments}
+    environment = own.get(part) or _additions(task, corpus, scenario, part).environments.get(part)
+    if environment is None:
+        return  # no row of this scenario can be derived
+    context = _context(task, corpus.classes, ledger, lambda step, score: None)
+    method.prepare(environment.render(corpus), context)
+
+
+@dataclass(frozen=True)
+class _TuningData:
+    train: TrainingData
+    validation: TrainingData
+    groups: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def _open(task: Task) -> tuple[Corpus, Scenario]:
+    benchmark = registry.open_benchmark(task.benchmark)
+    corpus = benchmark.corpus()
+    if corpus.meta.hash != task.corpus:
+        raise RuntimeError(f"the corpus changed while the run was under way ({task.benchmark})")
+    spec = next(s for s in benchmark.scenarios() if s.name == task.scenario)
+    scenario = benchmark.build(corpus, spec, task.seed, task.sizes)
+    return corpus, show_part(scenario, viewed(spec, task.view)) if task.view else scenario
+
+
+def _additions(task: Task, corpus: Corpus, scenario: Scenario, only: str | None = None) -> Additions:
+    extras = NO_EXTRAS if task.view else task.extras
+    return additions(scenario, extras, corpus, task.seed, only)
+
+
+def _tuning_data(task: Task, tags: frozenset[Tag]) -> _TuningData:
+    corpus, scenario = _open(task)
+    train, validation = handed(corpus, scenario, tags)
+    groups = validation.labels if validation.groups is None else validation.groups
+    notes = (*scenario.notes, *(training_data.notes(scenario, train) if "groups" in tags else ()))
+    if "text" in tags and task.benchmark.text is not None:
+        notes += (f"{task.scenario}, seed {task.seed}: {training_texts.tally(corpus, scenario)}",)
+    return _TuningData(train, validation, groups.copy(), corpus.classes, notes)
+
+
+def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> tuple[dict[str, Any], Predicted]:
+    corpus, scenario = _open(task)
+    added = _additions(task, corpus, scenario)
+    environments = {**scenario.environments, **added.environments}
+    tables = {name: _predict(tuned.predictor, corpus, env) for name, env in environments.items()}
+    counted = count(corpus, environments, tables, unit_names(corpus, scenario))
+    predicted = {name: table.argmax(axis=1).astype(np.int16) for name, table in tables.items()}
+    result = Result(
+        classes=list(corpus.classes),
+        rows={"train": len(data.train), "validation": len(data.validation)},
+        best_trial=tuned.best.number,
+        params=tuned.best.params,
+        limited_by=tuned.limited_by,
+        selected_by=selection(method),
+        trials=tuned.trials,
+        metrics=figures(corpus, environments, tables),
+        predictions={name: hashing.of_array(classes) for name, classes in predicted.items()},
+        units=counted.units,
+        counts=counted.counts,
+        confidence=counted.confidence,
+        flips=counted.flips,
+        occlusion=counted.occlusion,
+        perturbations={
+            name: PerturbationCounts(
+                left_out=dict(sorted(tally.left_out.items())),
+                draws=tally.plain(),
+                base=counted.base.get(name, ""),
+                worst=counted.worst.get(name, ""),
+            )
+            for name, tally in added.tallies.items()
+        },
+        notes=[*data.notes, *(f"{task.method}: {note}" for note in tuned.predictor.notes)],
+    )
+    return result.model_dump(mode="json"), {name: (environments[name].rows, c) for name, c in predicted.items()}
+
+
+def unit_names(corpus: Corpus, scenario: Scenario) -> list[str]:
+    """Returns the name of each corpus row's resampling unit: its CVE where known, else its component's number."""
+    column = next((c for c in ("cve", "group.cve") if corpus.has(c)), None)
+    if column is None:
+        return [str(unit) for unit in scenario.unit.tolist()]
+    codes, values = corpus.codes(column)
+    return [
+        values[code] if code >= 0 else str(unit)
+        for code, unit in zip(codes.tolist(), scenario.unit.tolist(), strict=True)
+    ]
+
+
+def _predict(predictor: Predictor, corpus: Corpus, environment: Environment) -> npt.NDArray[np.float32]:
+    table = predictor.predict_proba(environment.render(corpus))
+    return metrics.check_probabilities(table, len(environment.rows), len(corpus.classes))

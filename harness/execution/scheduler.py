@@ -1,0 +1,253 @@
+"""Runs the cells of a plan that have no record, and writes what they leave behind."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from harness.execution import budget as budgets
+from harness.execution import status
+from harness.execution.cell import Cell, Task
+from harness.execution.cell_locks import Claims
+from harness.execution.events import Event, Executor, Failed, Finished
+from harness.execution.plan import Plan, keepable
+from harness.records import predictions
+from harness.records.provenance import here, now
+from harness.records.schema import CellInfo, Failure, Record, Result, TrialCost
+from harness.records.store import Store
+from harness.scenarios.input_views import AT
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Another run on the folder has made the record of a cell of the plan."""
+
+    task: Task
+
+
+@dataclass
+class Tally:
+    """What became of a plan's cells."""
+
+    records: list[Record] = field(default_factory=list)
+    unwritten: list[str] = field(default_factory=list)  # cells whose record the disk did not take, and why
+    unkept: list[str] = field(default_factory=list)  # done cells whose predictor was wanted and is not there, and why
+    interrupted: bool = False
+
+    def count(self, status: str) -> int:
+        """Returns how many cells have a status."""
+        return sum(r.status == status for r in self.records)
+
+
+def run_plan(
+    plan: Plan,
+    store: Store,
+    executor: Executor,
+    *,
+    retry_failed: bool,
+    keep: bool,
+    plugins: tuple[str, ...],
+    command: str,
+    on_event: Callable[[Event | Elsewhere], None],
+) -> Tally:
+    """Runs what has no record, writes a record per cell, and returns every cell's record.
+
+    Cells that another run on the same folder is at are left to it, and taken up if it ends without a record. Ctrl-C and
+    SIGTERM kill the running cells and return what there is; finished cells keep their records.
+    """
+    waiting = {cell.key: cell for cell in plan.waiting(retry_failed)}
+    tally = Tally([r for key, r in plan.cached.items() if key not in waiting])
+    tally.records += [_not_applicable(cell, command) for cell in plan.cells if cell.missing]
+    if not waiting:
+        return tally
+    claims = Claims(store.root)
+    with claims.open() as alone:
+        if alone:
+            store.sweep()
+            status.sweep(store.root)
+        stale = {key: r.provenance.created for key, r in plan.cached.items()}
+        run = _Run(store, claims, tally, stale, command, on_event, keep)
+        try:
+            left = list(waiting.values())
+            while left:
+                left = run.through(left, executor, plugins)
+                if left:
+                    time.sleep(_POLL)
+        except KeyboardInterrupt:
+            tally.interrupted = True
+    return tally
+
+
+_POLL = 0.5  # seconds between looks at cells that another run is at
+
+
+@dataclass
+class _Run:
+    """One run's way through its cells."""
+
+    store: Store
+    claims: Claims
+    tally: Tally
+    stale: Mapping[str, str]  # when the records were made that are to be replaced
+    command: str
+    on_event: Callable[[Event | Elsewhere], None]
+    keep: bool  # the predictors of methods that can save them
+
+    def through(self, cells: list[Cell], executor: Executor, plugins: tuple[str, ...]) -> list[Cell]:
+        """Runs the cells that can be claimed and returns the others."""
+        claimed: dict[str, Cell] = {}
+        others: list[Cell] = []
+        events = executor.run(self._tasks(cells, plugins, claimed, others))
+        try:
+            for event in events:
+                if isinstance(event, Finished | Failed):
+                    self._take(claimed[event.task.key], event)
+                self.on_event(event)
+        finally:
+            events.close()
+        return others
+
+    def _take(self, cell: Cell, event: Finished | Failed) -> None:
+        _drop_empty(self.store.log_path(cell.id, event.task.part))
+        if event.task.part is None:
+            record = _record(cell, event, self.command)
+            try:
+                if event.task.model:
+                    self._take_model(cell, event)
+                self.store.put_predictions(cell.id, _predictions(cell, event))
+                self.store.put(record)
+            except OSError as error:
+                self.tally.unwritten.append(f"{cell.label}: {error.strerror}")
+            self.tally.records.append(record)
+            self.claims.give_back(cell.key)
+
+    def _take_model(self, cell: Cell, event: Finished | Failed) -> None:
+        """Puts the predictor of a done cell in its place, before its record says that the cell is done."""
+        if isinstance(event, Finished) and not event.outcome.not_kept:
+            self.store.put_model(cell.id)
+        else:
+            shutil.rmtree(event.task.model, ignore_errors=True)
+        if isinstance(event, Finished) and event.outcome.not_kept:
+            self.tally.unkept.append(f"{cell.label}: {event.outcome.not_kept}")
+
+    def _task(self, cell: Cell, plugins: tuple[str, ...]) -> Task:
+        task = _task(cell, plugins)
+        if not (self.keep and keepable(cell)):
+            return task
+        return replace(task, model=str(self.store.model_draft(cell.id).absolute()))
+
+    def _tasks(
+        self, cells: list[Cell], plugins: tuple[str, ...], claimed: dict[str, Cell], others: list[Cell]
+    ) -> Iterator[tuple[Task, Path]]:
+        """Yields the claimed cells of each scenario and seed: preparations, cells without one, then those with one.
+
+        A preparation is the shared step of one part of the scenario, so that workers share it out. Nothing waits for
+        it but the lock of `shared_steps`: one that fails leaves the step, and its failure, to the cells.
+        """
+        for _, group in groupby(cells, key=lambda cell: (cell.scenario.name, cell.seed)):
+            members = sorted(group, key=lambda cell: bool(cell.method.shared))
+            prepared: set[str] = set()
+            for cell in members:
+                if not self._claim(cell, others):
+                    continue
+                claimed[cell.key] = cell
+                if cell.method.shared and cell.method.shared not in prepared:
+                    prepared.add(cell.method.shared)
+                    for part in ("train", "validation", *cell.scenario.environments):
+                        yield _task(cell, plugins, part), self.store.log_path(cell.id, part)
+                yield self._task(cell, plugins), self.store.log_path(cell.id)
+
+    def _claim(self, cell: Cell, others: list[Cell]) -> bool:
+        """Claims a cell unless another run has it, or has finished it since the plan was made."""
+        if not self.claims.take(cell.key):
+            others.append(cell)
+            return False
+        record = self.store.get(cell.id)
+        if record is None or record.provenance.created == self.stale.get(cell.key):
+            return True
+        self.tally.records.append(record)
+        self.claims.give_back(cell.key)
+        if self.keep and keepable(cell) and not self.store.has_model(record):
+            self.tally.unkept.append(f"{cell.label}: another run made its record, and kept no predictor; run again")
+        self.on_event(Elsewhere(_task(cell, ())))
+        return False
+
+
+def _task(cell: Cell, plugins: tuple[str, ...], part: str | None = None) -> Task:
+    label = cell.label if part is None else f"{cell.method.shared}: {part} of {cell.scenario.name}, seed {cell.seed}"
+    return Task(
+        key=cell.key,
+        label=label,
+        method=cell.method.name,
+        benchmark=cell.benchmark,
+        corpus=cell.corpus.hash,
+        scenario=cell.scenario.name.partition(AT)[0],
+        view=cell.scenario.view,
+        extras=cell.extras,
+        seed=cell.seed,
+        budget=cell.budget,
+        sizes=cell.sizes,
+        precision=cell.precision,
+        plugins=plugins,
+        adapter=cell.method.ref,
+        part=part,
+    )
+
+
+def _predictions(cell: Cell, event: Finished | Failed) -> bytes | None:
+    if not isinstance(event, Finished) or not event.outcome.predicted:
+        return None
+    return predictions.encode(predictions.Predictions(cell.key, cell.benchmark, event.outcome.predicted))
+
+
+def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
+    if isinstance(event, Finished):
+        spent: budgets.Spent | None = event.outcome.spent
+        result, failure = Result.model_validate(event.outcome.result), None
+    else:
+        spent = event.spent
+        result, failure = None, Failure(kind=event.kind, reason=event.reason, detail=event.detail)
+    provenance = (event.where or here(command)).model_copy(
+        update={"command": command, "created": now(), "wall_seconds": round(event.wall_seconds, 3), **_costs(spent)}
+    )
+    return Record(
+        key=cell.key,
+        status="done" if result else "failed",
+        cell=_info(cell),
+        result=result,
+        failure=failure,
+        provenance=provenance,
+    )
+
+
+def _costs(spent: budgets.Spent | None) -> dict[str, Any]:
+    """What a provenance tells of costs; a process that died took its bill along."""
+    if spent is None:
+        return {}
+    return {
+        "compute_seconds": round(spent.compute_seconds, 3),
+        "shared_seconds": round(spent.shared_seconds, 3),
+        "trials": [_rounded(cost) for cost in spent.trials],
+        "predict_seconds": round(spent.predict_seconds, 3),
+        "peak_memory_mb": round(spent.peak_memory_mb, 1),
+    }
+
+
+def _rounded(cost: budgets.TrialCost) -> TrialCost:
+    return TrialCost(**{name: round(value, 3) for name, value in asdict(cost).items()})
+
+
+def _not_applicable(cell: Cell, command: str) -> Record:
+    return Record(key=cell.key, status="not-applicable", cell=_info(cell), provenance=here(command))
+
+
+def _info(cell: Cell) -> CellInfo:
+    return CellInfo.model_validate(cell.info())
+
+
+def _drop_empty(log: Path) -> None:
+    if log.exists() and log.stat().st_size == 0:
+        log.unlink()

@@ -1,0 +1,219 @@
+"""The tuning step: it is handed training and validation data and can reach nothing else."""
+
+import math
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness import seeds, space
+from harness.errors import raised
+from harness.evaluation import metrics
+from harness.execution.budget import Ledger, OverBudget, Pruner, Sampler
+from harness.method import Context, Method, Predictor, TrainingData
+from harness.records.schema import FailureKind, LimitedBy, SelectedBy, TrialRecord, TrialState
+
+if TYPE_CHECKING:
+    import optuna
+
+
+class CellFailure(Exception):
+    """No trial of a cell came to an end; carries the first trial's traceback."""
+
+    def __init__(self, reason: str, detail: str, kind: FailureKind) -> None:
+        super().__init__(reason)
+        self.detail, self.kind = detail, kind
+
+
+@dataclass
+class Tuned:
+    """The frozen outcome of a search: the best trial's predictor, as it stands."""
+
+    predictor: Predictor
+    trials: list[TrialRecord]
+    best: TrialRecord
+    limited_by: LimitedBy
+
+
+def tune(
+    method: Method,
+    train: TrainingData,
+    validation: TrainingData,
+    groups: np.ndarray[tuple[int], np.dtype[np.int64]],
+    context: Context,
+    ledger: Ledger,
+    on_trial: Callable[[int], None],
+) -> Tuned:
+    """Searches the method's space under the budget and keeps the best trial's predictor.
+
+    Trial 0 is the default configuration; trial i is drawn by a sampler seeded with (cell seed, i). Every trial is
+    charged: complete, pruned, failed, and the one that the cell's seconds ended.
+
+    Args:
+        method: what to fit.
+        train: what it trains on.
+        validation: what trials are scored on.
+        groups: int64 (validation rows,), for the worst-group accuracy.
+        context: seed, classes and clock.
+        ledger: the open clock; its budget bounds the search.
+        on_trial: called with each trial's number before it starts.
+
+    Raises:
+        CellFailure: no trial came to an end.
+    """
+    search = _Search(method, ledger, context)
+    best: tuple[tuple[float, float], Predictor, TrialRecord] | None = None
+    for number in range(search.most):
+        if number and ledger.exhausted():
+            break
+        on_trial(number)
+        trial = search.ask(number)
+        try:
+            with ledger.trial():
+                predictor = method.fit(train, validation, trial.params, trial.context)
+                macro_f1, worst = _validate(predictor, validation, groups, len(context.classes))
+        except MemoryError:
+            raise
+        except Exception as error:
+            if _is_out_of_memory(error):
+                raise MemoryError(str(error)) from error
+            search.fail(trial, error)
+        else:
+            value = worst if selection(method) == "worst_group" else macro_f1
+            record = search.complete(trial, macro_f1, worst, value)
+            rank = (value, macro_f1)  # few validation rows make a worst group that several trials share
+            if record.state == "complete" and (best is None or rank > best[0]):
+                best = (rank, predictor, record)
+    if best is None:
+        raise CellFailure(*search.first_error)
+    return Tuned(best[1], search.trials, best[2], "seconds" if ledger.bound else search.limited_by)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether a library reported that memory ran out by another exception, as torch and XGBoost do."""
+    return any(words in str(error).lower() for words in ("can't allocate memory", "bad_alloc", "out of memory"))
+
+
+class _Trial:
+    """A configuration under way: what it reports, what it counts, and whether it is pruned."""
+
+    def __init__(self, number: int, seed: int, asked: "optuna.Trial", space_: space.Space, context: Context) -> None:
+        self.number, self.seed, self.asked = number, seed, asked
+        self.params = space.draw(space_, asked)
+        self.pruned = False
+        self.examples = self.steps = 0
+        self.reports: list[tuple[int, float]] = []
+        self._context = context
+        self.context = replace(context, should_stop=self._should_stop, report=self._report, count=self._count)
+
+    def record(self, state: TrialState, **more: Any) -> TrialRecord:
+        """Returns what stays of it."""
+        return TrialRecord(
+            number=self.number,
+            params=self.params,
+            state=state,
+            seed=self.seed,
+            examples=self.examples,
+            steps=self.steps,
+            reports=self.reports,
+            **more,
+        )
+
+    def _should_stop(self) -> bool:
+        return self.pruned or self._context.should_stop()
+
+    def _report(self, step: int, score: float) -> None:
+        if not math.isfinite(score):
+            raise ValueError(f"the score reported at step {step} is {score}, a finite number is needed")
+        self._context.report(step, score)
+        self.reports.append((step, round(score, 6)))
+        self.asked.report(score, step)
+        self.pruned = self.pruned or self.asked.should_prune()
+
+    def _count(self, examples: int, steps: int) -> None:
+        self.examples += examples
+        self.steps += steps
+
+
+class _Search:
+    """The Optuna study of one cell, and the trials it leaves."""
+
+    def __init__(self, method: Method, ledger: Ledger, context: Context) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._budget, self._space, self._context = ledger.budget, method.space, context
+        self._study = optuna.create_study(direction="maximize", pruner=_pruner(ledger.budget.pruner))
+        self._states = {"failed": optuna.trial.TrialState.FAIL, "pruned": optuna.trial.TrialState.PRUNED}
+        self.most = int(min(ledger.budget.trials, space.size(method.space)))
+        self.limited_by: LimitedBy = "trials" if self.most == ledger.budget.trials else "space"
+        self.trials: list[TrialRecord] = []
+        self.first_error: tuple[str, str, FailureKind] = ("every trial was pruned", "", "exception")
+
+    def ask(self, number: int) -> _Trial:
+        """Draws the configuration of a trial."""
+        seed = seeds.integer(self._context.seed, "search", (number,))
+        self._study.sampler = _sampler(self._budget.sampler, seed)
+        if number == 0:
+            self._study.enqueue_trial(space.defaults(self._space))
+        return _Trial(number, seed, self._study.ask(), self._space, self._context)
+
+    def complete(self, trial: _Trial, macro_f1: float, worst: float, value: float) -> TrialRecord:
+        """Takes the outcome of a trial; one that was told to stop by the pruner is no candidate."""
+        state: TrialState = "pruned" if trial.pruned else "complete"
+        record = trial.record(state, macro_f1=macro_f1, worst_group=worst)
+        self.trials.append(record)
+        if trial.pruned:
+            self._study.tell(trial.asked, state=self._states["pruned"])
+        else:
+            self._study.tell(trial.asked, value)
+        return record
+
+    def fail(self, trial: _Trial, error: Exception) -> None:
+        """Takes its failure."""
+        over = isinstance(error, OverBudget)
+        reason = str(error) if over else f"{type(error).__name__}: {error}"
+        if not any(record.reason for record in self.trials):
+            kind: FailureKind = "over-budget" if over else "exception"
+            self.first_error = (reason if over else raised(error), traceback.format_exc(), kind)
+        self.trials.append(trial.record("over-budget" if over else "failed", reason=reason))
+        self._study.tell(trial.asked, state=self._states["failed"])
+
+
+def selection(method: Method) -> SelectedBy:
+    """Returns the validation metric that chooses the trial: worst group for methods that are told groups.
+
+    Trials that share its value are told apart by macro-F1.
+    """
+    return "worst_group" if "groups" in method.info.tags else "macro_f1"
+
+
+def _validate(
+    predictor: Predictor, validation: TrainingData, groups: np.ndarray[tuple[int], np.dtype[np.int64]], classes: int
+) -> tuple[float, float]:
+    table = metrics.check_probabilities(predictor.predict_proba(validation.payloads), len(validation), classes)
+    predicted = table.argmax(axis=1)
+    macro_f1 = metrics.macro_f1(metrics.confusion(validation.labels, predicted, classes))
+    worst = metrics.worst_group_accuracy(predicted == validation.labels, groups)
+    assert math.isfinite(macro_f1)
+    return macro_f1, worst
+
+
+def _sampler(kind: Sampler, seed: int) -> "optuna.samplers.BaseSampler":
+    import optuna
+
+    if kind == "tpe":
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=4)
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+def _pruner(kind: Pruner) -> "optuna.pruners.BasePruner":
+    import optuna
+
+    if kind == "median":
+        return optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=1)
+    if kind == "hyperband":
+        return optuna.pruners.HyperbandPruner()
+    return optuna.pruners.NopPruner()

@@ -1,0 +1,1 @@
+"""Records: what a cell leaves on disk, and reading it back."""

@@ -1,0 +1,1 @@
+"""How the rows of a corpus become training, validation and test environments."""

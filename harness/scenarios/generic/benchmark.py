@@ -1,0 +1,87 @@
+"""The base of benchmarks on data as they came: an adapter loads rows, everything else is generic."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from harness import hashing
+from harness.benchmark import Benchmark
+from harness.data import near_duplicates
+from harness.data.corpus import Corpus, CorpusMeta
+from harness.data.corpus_cache import cached, cached_meta
+from harness.scenario import Scenario, ScenarioSpec, Sizes
+from harness.scenarios.generic import catalogue
+
+VERSION = 1  # of what is done to loaded rows, the survey included: a change makes cached corpora stale
+
+
+class GenericBenchmark(Benchmark):
+    """A corpus from data as they came, with the generic scenarios that its columns allow."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash of everything that the rows are made from: source bytes, options, the loader's version."""
+
+    @abstractmethod
+    def load(self) -> Corpus:
+        """Reads the rows, for a cache that has none of this fingerprint.
+
+        Raises:
+            UserError: the data cannot be used.
+        """
+
+    def remedy(self, column: str) -> str:
+        """Returns what a user may do about a column that is missing; ``group`` stands for any ``group.*``."""
+        return f"the corpus has no column {column}"
+
+    def meta(self) -> CorpusMeta:
+        """See `Benchmark.meta`."""
+        return cached_meta(self._key, self._build)
+
+    def corpus(self) -> Corpus:
+        """See `Benchmark.corpus`."""
+        return cached(self._key, self._build)
+
+    def scenarios(self) -> Sequence[ScenarioSpec]:
+        """See `Benchmark.scenarios`."""
+        meta = self.meta()
+        return catalogue.scenarios(meta) if meta.rows else ()  # nothing is drawn from texts alone
+
+    def unavailable(self) -> Mapping[str, str]:
+        """See `Benchmark.unavailable`."""
+        return catalogue.unavailable(self.meta(), self.remedy)
+
+    def build(self, corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
+        """See `Benchmark.build`."""
+        return catalogue.build(corpus, spec, seed, sizes)
+
+    @property
+    def _key(self) -> str:
+        return hashing.of_json([VERSION, hashing.of_file(Path(str(near_duplicates.__file__))), self.fingerprint])
+
+    def _build(self) -> Corpus:
+        corpus = self.load()
+        if not len(corpus):
+            return corpus
+        corpus = with_clusters(corpus)
+        return replace(corpus, meta=replace(corpus.meta, lacks=catalogue.survey(corpus)))
+
+
+def with_clusters(corpus: Corpus) -> Corpus:
+    """Returns the corpus with the column ``cluster``, which tells near-duplicates, and a note on how many there are."""
+    import pyarrow as pa
+
+    codes = np.asarray(near_duplicates.clusters(corpus.each_payload()), dtype=np.int64)
+    names = pa.array([None if code < 0 else str(code) for code in codes.tolist()], pa.string())
+    table = corpus.table.append_column("cluster", names)
+    alike = int((codes >= 0).sum())
+    notes = corpus.meta.notes
+    if alike:
+        count = len(np.unique(codes[codes >= 0]))
+        notes += (f"{alike} rows are near-duplicates of others (clusters: {count}); no split takes a cluster apart",)
+    made = Corpus.create(corpus.meta.name, table, corpus.descriptions, notes)
+    return replace(made, meta=replace(made.meta, left_out=corpus.meta.left_out, origin=corpus.meta.origin))

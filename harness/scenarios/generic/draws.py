@@ -1,0 +1,127 @@
+"""How each generic scenario draws its rows from the folds of one seed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.data.corpus import Corpus
+from harness.scenario import Rows, Sizes
+from harness.scenarios import splits
+from harness.scenarios.generic.attributes import Choice, choose
+from harness.scenarios.splits import Folds, Parts
+
+IMBALANCE = 100.0  # rows of the most frequent class over those of the rarest one, in `long-tail`
+AGREEING = 90  # rows in percent that have the attribute of their class in training, in `natural-90`
+ENVIRONMENTS = {"id": AGREEING, "flip": 100 - AGREEING, "balanced": 50}  # the same in its environments
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The rows of one seed's draw, and what it has to say; ``chosen`` is the attribute that was made to correlate."""
+
+    train: Rows
+    validation: Rows
+    environments: Mapping[str, Rows]
+    notes: tuple[str, ...] = ()
+    until: float | None = None
+    unseen: tuple[int, ...] = ()
+    chosen: Choice | None = None
+
+
+def random(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+    """See `splits.random`."""
+    parts = splits.random(folds, sizes)
+    return Draw(parts.train, parts.validation, {"id": parts.id})
+
+
+def disjoint(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+    """See `splits.disjoint`."""
+    return _plain(splits.disjoint(folds, sizes))
+
+
+def long_tail(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+    """See `splits.long_tail`."""
+    return _plain(splits.long_tail(folds, IMBALANCE, sizes))
+
+
+def temporal(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+    """See `splits.temporal`."""
+    date = splits.days(corpus)
+    begin = splits.cutoff(date)
+    undated = int(np.isnan(date).sum())
+    note = f"tests begin at {splits.iso(begin)}; {undated} rows without a date take no part"
+    return replace(_plain(splits.temporal(folds, date, begin, sizes), note), until=begin)
+
+
+def temporal_windows(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+    """See `splits.temporal` and `splits.windows`."""
+    date = splits.days(corpus)
+    begin = splits.cutoff(date)
+    window = splits.windows(date, begin)
+    parts = splits.temporal(folds, date, begin, sizes)
+    tests = {f"test.{w + 1}": parts.test[window[parts.test] == w] for w in range(splits.WINDOWS)}
+    begins = [splits.iso(date[window == w].min()) for w in range(splits.WINDOWS)]
+    undated = int(np.isnan(date).sum())
+    note = f"windows begin at {', '.join(begins)}; {undated} rows without a date take no part"
+    return Draw(parts.train, parts.validation, {"id": parts.id, **tests}, (note,), until=begin)
+
+
+def zero_shot(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+    """See `splits.zero_shot`."""
+    parts, unseen = splits.zero_shot(folds, sizes)
+    note = f"seed {folds.seed} trains on no row of {_named(corpus, unseen)}"
+    return Draw(parts.train, parts.validation, {"seen": parts.id, "unseen": parts.test}, (note,), unseen=unseen)
+
+
+def leave_one_source_out(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+    """See `splits.leave_one_source_out`."""
+    codes, values = corpus.codes("source")
+    order = splits.testable_sources(folds, codes)
+    note = f"seeds test in turn {', '.join(values[code] for code in order[: folds.count])}"
+    if smaller := len(values) - len(order):
+        note += f"; {smaller} smaller sources are only trained on"
+    if unknown := int((codes < 0).sum()):
+        note += f"; {unknown} rows without a source take no part"
+    return _plain(splits.leave_one_source_out(folds, codes, sizes), note)
+
+
+def natural(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+    """See `attributes.choose` and `splits.correlated`."""
+    choice = choose(corpus, folds.unit)
+    agrees = choice.agrees(folds.labels)
+    drawn = splits.correlated(folds, agrees, AGREEING, ENVIRONMENTS, sizes)
+    notes = [_told(corpus, choice)]
+    if drawn.dropped:
+        notes.append(f"seed {folds.seed} tests no row of {_named(corpus, drawn.dropped)}: one side has none to test")
+    return Draw(drawn.train, drawn.validation, drawn.environments, tuple(notes), chosen=choice)
+
+
+def by_window(corpus: Corpus, links: tuple[str, ...]) -> Sequence[Rows]:
+    """Returns class and window, so that every fold has its share of each window."""
+    date = splits.days(corpus)
+    return corpus.labels, splits.windows(date, splits.cutoff(date)) + 1
+
+
+def by_attribute(corpus: Corpus, links: tuple[str, ...]) -> Sequence[Rows]:
+    """Returns class and attribute as one code, so that every fold has its share of both sides of each class."""
+    unit, _ = splits.link(corpus, links)
+    return (corpus.labels * 2 + choose(corpus, unit).has,)
+
+
+def _plain(parts: Parts, *notes: str) -> Draw:
+    return Draw(parts.train, parts.validation, {"id": parts.id, "test": parts.test}, notes)
+
+
+def _told(corpus: Corpus, choice: Choice) -> str:
+    told = (
+        f"'{choice.name}' is to go with {_named(corpus, choice.leaning)}, its absence with "
+        f"{_named(corpus, choice.opposed)}"
+    )
+    if choice.kept:
+        told += f"; too few rows on one side, so kept as it is: {_named(corpus, choice.kept)}"
+    return told
+
+
+def _named(corpus: Corpus, classes: tuple[int, ...]) -> str:
+    return ", ".join(corpus.classes[c] for c in classes)

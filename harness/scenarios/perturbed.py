@@ -1,0 +1,152 @@
+"""Environments derived from a scenario's own: perturbed payloads, payloads without their attack, the attack alone.
+
+They hold rows of one base environment and enter no score. A row for which a change cannot be proven, or that has
+nothing to change, is left out and counted.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from harness import hashing, seeds
+from harness.data.corpus import Corpus
+from harness.data.payloads import Payloads
+from harness.perturbations import suite as find_suite
+from harness.perturbations.engine import Tally, perturb, versions
+from harness.perturbations.excision import attack_only, excised
+from harness.perturbations.message import Message
+from harness.scenario import NEUTRAL, Environment, EnvironmentSpec, Rendered, Rows, Scenario, ScenarioSpec
+
+EXCISED, ATTACK = "excised", "attack-only"
+PERTURBED = "perturbed."  # prefix of an environment's name, before the suite's
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a run adds to every scenario.
+
+    Attributes:
+        suites: perturbation suites.
+        depth: most perturbations of one payload.
+        draws: independent draws of each payload, for the worst case.
+        diagnostics: whether `EXCISED` and `ATTACK` are added.
+    """
+
+    suites: tuple[str, ...] = ()
+    depth: int = 1
+    draws: int = 3
+    diagnostics: bool = False
+
+    @property
+    def specs(self) -> dict[str, EnvironmentSpec]:
+        """The environments that are added; a version stands for everything their bytes depend on."""
+        added = {EXCISED: EnvironmentSpec(), ATTACK: EnvironmentSpec()} if self.diagnostics else {}
+        for name in self.suites:
+            made_of = [dict(versions(find_suite(name))), self.depth, self.draws]
+            added[PERTURBED + name] = EnvironmentSpec(version=int(hashing.of_json(made_of)[:8], 16))
+        return added
+
+
+NO_EXTRAS = Extras()
+
+
+def extended(spec: ScenarioSpec, extras: Extras) -> ScenarioSpec:
+    """Returns the spec of a scenario with what a run adds; a view of a scenario gets nothing."""
+    return spec if spec.view else replace(spec, environments={**spec.environments, **extras.specs})
+
+
+def own(environments: Iterable[str]) -> list[str]:
+    """Returns the names of environments that are a scenario's own, not derived."""
+    return [name for name in environments if name not in (EXCISED, ATTACK) and not name.startswith(PERTURBED)]
+
+
+def base_of(spec: ScenarioSpec) -> str:
+    """Returns the environment whose rows the derived ones change: neutral cues, else the shifted test, else `id`."""
+    return next(name for name in (NEUTRAL, "test", "id", *spec.environments) if name in spec.environments)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Payloads that were made when the environment was, since making them tells which rows take part."""
+
+    rendered: Rendered
+
+    def __call__(self, corpus: Corpus, rows: Rows) -> Rendered:
+        return self.rendered
+
+
+@dataclass
+class Additions:
+    """The derived environments of one scenario, and the counts of their perturbations.
+
+    Attributes:
+        environments: by name; one without rows is not there.
+        tallies: by name of the environment.
+    """
+
+    environments: dict[str, Environment] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+
+
+def additions(scenario: Scenario, extras: Extras, corpus: Corpus, seed: int, only: str | None = None) -> Additions:
+    """Makes the derived environments of a scenario.
+
+    Args:
+        scenario: as its benchmark drew it.
+        extras: what to add.
+        corpus: of the scenario.
+        seed: the cell's seed.
+        only: the one environment that is wanted; None for all.
+    """
+    out = Additions()
+    wanted = [name for name in extras.specs if only in (None, name)]
+    if not wanted:
+        return out
+    base = base_of(scenario.spec)
+    messages = _messages(corpus, scenario.environments[base])
+    number = seeds.integer(seed, "split", (4,))
+    for name in wanted:
+        tally = out.tallies[name] = Tally()
+        if name.startswith(PERTURBED):
+            chosen = _perturbed(messages, name.removeprefix(PERTURBED), extras, number, tally)
+        else:
+            chosen = [_reduced(messages, excised if name == EXCISED else attack_only, tally)]
+        kept = np.array([all(draw[i] is not None for draw in chosen) for i in range(len(messages))], dtype=bool)
+        if kept.any():
+            rows = np.tile(scenario.environments[base].rows[kept], len(chosen))
+            found = [m for draw in chosen for m, keep in zip(draw, kept, strict=True) if keep and m is not None]
+            spans = [m.flat if m.located else None for m in found]
+            rendered = Rendered(Payloads.from_list(m.payload for m in found), spans)
+            out.environments[name] = Environment(rows, _Stored(rendered), base=base, draws=len(chosen))
+    return out
+
+
+def _messages(corpus: Corpus, environment: Environment) -> list[Message]:
+    rendered = environment.rendered(corpus)
+    samples = corpus.table.column("sample").take(environment.rows).to_pylist()
+    labels = corpus.table.column("label").take(environment.rows).to_pylist()
+    rows = zip(samples, rendered.payloads, labels, rendered.spans, strict=True)
+    return [Message.of(*row) for row in rows]
+
+
+def _perturbed(
+    messages: Sequence[Message], name: str, extras: Extras, seed: int, tally: Tally
+) -> list[list[Message | None]]:
+    chosen = find_suite(name)
+    return [
+        [perturb(message, chosen, extras.depth, seed, copy, tally) for message in messages]
+        for copy in range(extras.draws)
+    ]
+
+
+def _reduced(messages: Sequence[Message], show: Callable[[Message], bytes], tally: Tally) -> list[Message | None]:
+    """Shows a part of each payload; one without an attack (nor parameters) is left out."""
+    out: list[Message | None] = []
+    for message in messages:
+        if message.spans:
+            out.append(replace(message, payload=show(message), spans=()))
+        else:
+            tally.left_out["no place"] += 1
+            out.append(None)
+    return out

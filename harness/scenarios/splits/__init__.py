@@ -1,0 +1,46 @@
+"""Splits in folds of disjoint units: which rows train, validate and test (DESIGN of the protocol: docs/protocol.md).
+
+Seed s tests fold ``s % FOLDS`` of the partition ``s // FOLDS``, so that seeds are samples of units (components of
+linked CVEs, products ...), not repeats on the same ones. A fold's test rows come from half of each of its units'
+cores (distinct attacks); scenarios with the same units have the same test rows (but for the temporal ones, which test
+all cores after the cut-off, and those by source). Cores are never on both sides of a split.
+"""
+
+from harness.data.linking import components, link
+from harness.protocol import FOLDS, VALIDATION_SHARE
+from harness.scenarios.splits.correlation import Resampled, correlated
+from harness.scenarios.splits.folds import Folds, Mask, Parts, make_folds
+from harness.scenarios.splits.sources import cross_source, leave_one_source_out, testable_sources
+from harness.scenarios.splits.tail import long_tail
+from harness.scenarios.splits.time import TEMPORAL_SHARE, WINDOWS, cutoff, days, iso, temporal, windows
+from harness.scenarios.splits.units import disjoint, random
+from harness.scenarios.splits.unseen import UNSEEN_FOLDS, unseen_classes, zero_shot
+
+__all__ = [
+    "FOLDS",
+    "TEMPORAL_SHARE",
+    "UNSEEN_FOLDS",
+    "VALIDATION_SHARE",
+    "WINDOWS",
+    "Folds",
+    "Mask",
+    "Parts",
+    "Resampled",
+    "components",
+    "correlated",
+    "cross_source",
+    "cutoff",
+    "days",
+    "disjoint",
+    "iso",
+    "leave_one_source_out",
+    "link",
+    "long_tail",
+    "make_folds",
+    "random",
+    "temporal",
+    "testable_sources",
+    "unseen_classes",
+    "windows",
+    "zero_shot",
+]

@@ -1,0 +1,1 @@
+"""Method families that wrap what a user already has: programs, services, estimators, encoders."""

@@ -1,0 +1,130 @@
+"""Progress: true and cheap however many cells there are."""
+
+import io
+import re
+import time
+
+import pytest
+from rich.console import Console
+
+from harness.benchmark import BenchmarkRef
+from harness.execution import progress
+from harness.execution.budget import Budget, Spent
+from harness.execution.cell import Outcome, Task
+from harness.execution.events import Failed, Finished, Started, TrialStarted
+from harness.execution.progress import Course, Progress, duration
+from harness.execution.scheduler import Elsewhere
+from harness.scenario import Sizes
+
+OUTCOME = Outcome({}, Spent(0.0))
+
+
+def task(method: str, seed: int, part: str | None = None) -> Task:
+    label = f"{method} on iid, seed {seed}" + (f", {part}" if part else "")
+    budget = Budget(2, 10)
+    return Task(
+        f"{method}-{seed}", label, method, BenchmarkRef("x"), "", "iid", seed, budget, Sizes(), "float32", part=part
+    )
+
+
+def console(terminal: bool) -> Console:
+    return Console(file=io.StringIO(), force_terminal=terminal, width=120, height=60, _environ={})
+
+
+def shown(out: Console) -> str:
+    assert isinstance(out.file, io.StringIO)
+    return out.file.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_10_000_cells_cost_less_than_two_seconds_and_few_lines(terminal: bool) -> None:
+    out = console(terminal)
+    course = Course(dict.fromkeys("abcdefghij", 1000), 5, lambda: 8)
+    began = time.process_time()
+    with Progress(out, course) as shows:
+        for seed in range(1000):
+            for method in "abcdefghij":
+                one = task(method, seed)
+                shows.on_event(Started(one))
+                shows.on_event(TrialStarted(one, 0))
+                shows.on_event(TrialStarted(one, 1))
+                failed = method == "j" and seed < 500
+                shows.on_event(Failed(one, "died", "gone", "", 1.0) if failed else Finished(one, OUTCOME, 1.0))
+    spent = time.process_time() - began
+    assert spent < 2, spent
+    assert (course.done, course.failed, course.cells, course.running) == (10_000, 500, 10_000, {})
+    if not terminal:
+        lines = shown(out).splitlines()
+        assert len(lines) <= 2 + spent / progress.EVERY * 4
+        assert lines[-1].startswith("[10000/10000] j on iid, seed 999: 1.0 s; 0 running, 500 failed, 5 cached")
+
+
+def test_few_cells_have_a_line_each_and_so_have_failures_and_shared_steps() -> None:
+    out = console(terminal=False)
+    with Progress(out, Course({"a": 2, "b": 1}, 0, lambda: 1)) as shows:
+        shared = task("a", 0, "train")
+        shows.on_event(Started(shared))
+        shows.on_event(Finished(shared, OUTCOME, 3.0))
+        for one in (task("a", 0), task("a", 1)):
+            shows.on_event(Started(one))
+            shows.on_event(Finished(one, OUTCOME, 1.0))
+        shows.on_event(Started(task("b", 0)))
+        shows.on_event(Failed(task("b", 0), "died", "no reason", "", 1.0))
+    assert [re.split(r":| on ", line)[0] for line in shown(out).splitlines()] == [
+        "shared step a",
+        "[1/3] a",
+        "[2/3] a",
+        "failed",
+    ]
+
+
+def test_a_terminal_shows_methods_and_only_the_cells_under_way() -> None:
+    out = console(terminal=True)
+    with Progress(out, Course({"fast": 2, "slow": 4}, 1, lambda: 2)) as shows:
+        for one in (task("fast", 0), task("slow", 0)):
+            shows.on_event(Started(one))
+        shows.on_event(TrialStarted(task("slow", 0), 1))
+        shows.on_event(Finished(task("fast", 0), OUTCOME, 1.0))
+        shows.on_event(Started(task("slow", 1)))
+        plain = console(terminal=False)
+        plain.print(shows._table())
+    lines = [line.split() for line in shown(plain).splitlines()]
+    assert [line[0] for line in lines] == ["cells", "fast", "slow", "slow", "slow"]
+    assert [next((word for word in line if "/" in word), "") for line in lines] == ["1/6", "1/2", "0/4", "", ""]
+    assert "trial 2 of 2" in shown(plain)
+    assert "seed 1 starting" in " ".join(" ".join(line) for line in lines)
+
+
+def test_what_is_left_follows_what_cells_of_each_method_have_cost() -> None:
+    course = Course({"fast": 10, "slow": 10, "unseen": 10}, 0, lambda: 2)
+    assert course.remaining() is None
+    for seed in range(2):
+        for method, seconds in (("fast", 1.0), ("slow", 100.0)):
+            course.take(Started(task(method, seed)))
+            course.take(Finished(task(method, seed), OUTCOME, seconds))
+    expected = (8 * 1.0 + 8 * 100.0 + 10 * 50.5) / 2
+    assert course.remaining() == pytest.approx(expected)
+    course.take(Started(task("slow", 9)))
+    course.running["slow-9", None].began -= 60
+    assert course.remaining() == pytest.approx(expected - 60 / 2, abs=0.5)
+    course.running["slow-9", None].began -= 6000
+    assert course.remaining() == pytest.approx(expected - 100 / 2)
+
+
+def test_the_last_cell_is_not_shared_between_workers() -> None:
+    course = Course({"a": 2}, 0, lambda: 8)
+    course.take(Finished(task("a", 0), OUTCOME, 30.0))
+    assert course.remaining() == pytest.approx(30.0)
+
+
+def test_a_cell_that_another_run_finished_is_no_longer_to_do() -> None:
+    course = Course({"a": 2}, 3, lambda: 1)
+    course.take(Elsewhere(task("a", 0)))
+    assert (course.cells, course.cached, course.done) == (1, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5000, "83 min"), (5400, "1.5 h")]
+)
+def test_lengths_of_time_in_words(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

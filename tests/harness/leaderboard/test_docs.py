@@ -1,0 +1,51 @@
+"""The workflow and the page name commands, keys and columns that are there."""
+
+import re
+from typing import Any
+
+import yaml
+
+from harness.leaderboard.build import Rules, boards
+from harness.leaderboard.json_export import to_json
+from tests.conftest import ROOT, Shell
+from tests.harness.leaderboard.boards import records
+
+PAGE = (ROOT / "docs/leaderboard.md").read_text(encoding="utf-8")
+
+
+def workflow() -> dict[Any, Any]:
+    loaded: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/leaderboard.yml").read_text(encoding="utf-8"))
+    return loaded
+
+
+def test_the_workflow_regenerates_on_changes_and_on_a_schedule_and_only_then_may_write() -> None:
+    plan = workflow()
+    triggers = plan[True]  # YAML reads `on` as a truth value
+    assert triggers["push"]["paths"] == ["results/official/**"]
+    assert triggers["schedule"]
+    assert plan["permissions"] == {"contents": "read"}
+    assert "permissions" not in plan["jobs"]["check"]
+    steps = plan["jobs"]["regenerate"]["steps"]
+    assert any("upload-artifact" in step.get("uses", "") for step in steps)
+    assert any("gh pr create" in step.get("run", "") for step in steps)
+
+
+def test_every_command_of_the_workflow_and_the_page_exists(shell: Shell) -> None:
+    runs = "\n".join(step.get("run", "") for job in workflow()["jobs"].values() for step in job["steps"])
+    said = re.findall(r"harness ((?:leaderboard|submit-check|run|verify)[^\n`]*)", runs + PAGE)
+    assert len({line.split()[0] for line in said}) == 4
+    for verb in sorted({line.split()[0] for line in said}):
+        options = {word for line in said if line.split()[0] == verb for word in re.findall(r"--[a-z-]+", line)}
+        done = shell(verb, "--help")
+        assert done.returncode == 0
+        assert not [option for option in options if option not in done.stdout]
+
+
+def test_every_key_of_the_json_is_described() -> None:
+    rules = Rules(lambda record: False, lambda preset: True, lambda method: ("theirs",) if method == "ours" else ())
+    plain = to_json(boards(records({"ours": 0.5, "theirs": 0.4}, seeds=2), rules), {})
+    board = plain["boards"][0]
+    row, claim = board["methods"][0], board["claims"][0]
+    parts = (plain, board, row, row["spent"], row["calibration_error"])
+    for key in (key for part in (*parts, claim, claim["contrasts"][0], board["effects"][0]) for key in part):
+        assert f"`{key}" in PAGE or f"[].{key}" in PAGE, key

@@ -1,0 +1,183 @@
+"""Groups, environments and cues: what they are, who is told of them, and that they select."""
+
+import itertools
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from harness import BenchmarkRef, Corpus, Method, Payloads, Predictor, Scenario, Sizes, TrainingData, registry
+from harness.execution.budget import Budget, Ledger
+from harness.execution.tuning import tune
+from harness.method import TAGS
+from harness.scenarios import training_data
+from harness.scenarios.generic import catalogue
+from harness.scenarios.training_data import handed
+from harness.space import Categorical
+from tests.conftest import Shell
+from tests.harness.scenarios.test_generic import requests
+from tests.tools import golden
+
+SIZES = Sizes(660, 220, 220)
+
+
+@pytest.fixture(scope="module")
+def corpus(cache: Path) -> Corpus:
+    registry.discover()
+    return registry.open_benchmark(BenchmarkRef("synthetic")).corpus()
+
+
+def drawn(corpus: Corpus, name: str) -> Scenario:
+    benchmark = registry.open_benchmark(BenchmarkRef("synthetic"))
+    return benchmark.build(corpus, next(s for s in benchmark.scenarios() if s.name == name), 0, SIZES)
+
+
+def test_planted_groups_are_the_class_and_whether_the_collector_agrees(corpus: Corpus) -> None:
+    scenario = drawn(corpus, "planted-80")
+    train, validation = handed(corpus, scenario, frozenset({"groups"}))
+    for part in (train, validation):
+        assert np.array_equal(part.groups // 2, part.labels)
+        assert part.groups.base is None
+    assert (train.groups % 2 == 0).mean() == pytest.approx(0.8 + 0.2 / 11, abs=0.04)
+    for source, rho in ((0, 0.76), (1, 0.84)):
+        rows = train.environments == source
+        assert rows.mean() == pytest.approx(0.5, abs=0.06)
+        assert (train.groups[rows] % 2 == 0).mean() == pytest.approx(rho + (1 - rho) / 11, abs=0.05)
+    # The host shows the collector in nine of ten rows: of a class's agreeing rows most have one host, of others few.
+    host = np.bincount(train.cues["host"][train.groups == 0])
+    assert host.max() > 0.8 * host.sum()
+    assert (train.cues["host"][train.groups == 1] == host.argmax()).mean() < 0.3
+    assert training_data.notes(scenario, train) == (
+        "planted-80: groups are the class and whether the collector agrees with it",
+    )
+
+
+def test_a_scenario_without_groups_or_sources_tells_classes_and_one_environment_and_says_so(corpus: Corpus) -> None:
+    scenario = drawn(corpus, "iid")
+    train, _ = handed(corpus, scenario, frozenset({"groups"}))
+    assert np.array_equal(train.groups, train.labels)
+    assert not train.environments.any()
+    groups, environments = training_data.notes(scenario, train)
+    assert "no groups" in groups
+    assert "one source" in environments
+    full = drawn(corpus, "planted-100")
+    train, _ = handed(corpus, full, frozenset({"groups"}))
+    assert not train.environments.any()
+    assert (train.groups % 2 == 0).all()
+    assert len(training_data.notes(full, train)) == 2
+
+
+@pytest.mark.parametrize("tags", [c for n in range(4) for c in itertools.combinations(TAGS, n)], ids="-".join)
+def test_a_method_is_handed_what_its_tags_say_and_nothing_else(corpus: Corpus, tags: tuple[str, ...]) -> None:
+    for part in handed(corpus, drawn(corpus, "planted-95"), frozenset(tags)):
+        assert (part.descriptions is not None) == ("text" in tags)
+        assert (part.spans is not None) == ("span" in tags)
+        for told in (part.groups, part.environments, part.cues):
+            assert (told is not None) == ("groups" in tags)
+
+
+def generic(corpus: Corpus, name: str) -> tuple[Scenario, TrainingData, TrainingData]:
+    spec = next(s for s in catalogue.scenarios(corpus.meta) if s.name == name)
+    scenario = catalogue.build(corpus, spec, 0, Sizes())
+    return scenario, *handed(corpus, scenario, frozenset({"groups"}))
+
+
+def test_real_groups_are_the_class_and_a_mapped_cue_or_the_attribute_of_natural_90() -> None:
+    zone = np.random.default_rng(1).integers(3, size=1500)
+    host = ["lab.example" if i % 4 == 0 else f"{i % 3}.example" for i in range(1500)]
+    names = pa.array(["abc"[z] for z in zone], pa.string())
+    cues = {"cue.zone": names, "cue.host": pa.array(host, pa.string())}
+    data = requests(**cues)
+    data = replace(data, table=data.table.set_column(  # the host goes with the first class
+        data.table.column_names.index("cue.host"), "cue.host",
+        pa.array(["lab.example" if label == 0 else h for label, h in zip(data.labels, host, strict=True)], pa.string()),
+    ))  # fmt: skip
+    scenario, train, validation = generic(data, "random")
+    assert scenario.grouped_by == "whether the host is lab.example"
+    shown = train.cues["host"] == train.cues["host"][train.labels == 0][0]
+    assert np.array_equal(train.groups, train.labels * 2 + shown)
+    assert len(np.unique(train.environments)) == 4, "three sources, and the rows without one"
+    assert set(validation.environments) <= set(train.environments)
+    scenario, train, _ = generic(requests(), "natural-90")
+    php = np.array([b".php" in payload for payload in train.payloads])
+    assert scenario.grouped_by == "whether the path names a .php file"
+    assert np.array_equal(train.groups, train.labels * 2 + php)
+    scenario, train, _ = generic(requests(source=None), "random")
+    assert scenario.grouped_by == ""
+    assert np.array_equal(train.groups, train.labels)
+
+
+class Fixed(Predictor):
+    """Knows the labels of the rows it is asked for, and errs on some."""
+
+    def __init__(self, guesses: np.ndarray) -> None:
+        self.guesses = guesses
+
+    def predict_proba(self, payloads: Payloads) -> np.ndarray:
+        return np.eye(3, dtype=np.float32)[self.guesses]
+
+
+@pytest.mark.parametrize(("tags", "chosen"), [(("groups",), "even"), ((), "sharp")])
+def test_the_worst_group_selects_for_methods_that_are_told_groups_only(
+    tags: tuple[str, ...], chosen: str, tmp_path: Path
+) -> None:
+    labels = np.repeat([0, 1, 2], 20)
+    groups = labels * 2 + (np.arange(60) % 20 < 2)
+    guesses = {"sharp": np.where(groups == 1, 1, labels), "even": np.where(np.arange(60) % 2 == 0, 2, labels)}
+
+    @registry.register_method(f"fixed-{chosen}", version=1, summary="", tags=tags)
+    class TwoAnswers(Method):
+        space = {"answer": Categorical(("sharp", "even"), default="sharp")}
+
+        def fit(self, train, validation, params, context) -> Fixed:
+            return Fixed(guesses[params["answer"]])
+
+    try:
+        data = TrainingData(Payloads.from_list([b"x"] * 60), labels, groups=groups)
+        context = golden.context(("open-redirect", "sql-injection", "path-traversal"), tmp_path)
+        tuned = tune(TwoAnswers(), data, data, groups, context, Ledger(Budget(trials=12, seconds=60)), lambda n: None)
+    finally:
+        registry._methods.pop(f"fixed-{chosen}")
+    assert tuned.best.params["answer"] == chosen
+    by_answer = {trial.params["answer"]: (trial.macro_f1, trial.worst_group) for trial in tuned.trials}
+    assert by_answer["sharp"][0] > by_answer["even"][0]
+    assert by_answer["sharp"][1] < by_answer["even"][1]
+
+
+PLUGIN = """
+import numpy as np
+from harness import Method, Predictor, register_method
+
+class Even(Predictor):
+    def __init__(self, classes): self.classes = classes
+    def predict_proba(self, payloads): return np.full((len(payloads), self.classes), 1 / self.classes, np.float32)
+
+def register(name, tags):
+    @register_method(name, version=1, summary="", tags=tags)
+    class Told(Method):
+        def fit(self, train, validation, params, context):
+            for part in (train, validation):
+                for given in (part.groups, part.environments, part.cues):
+                    assert (given is not None) == bool(tags)
+            return Even(len(context.classes))
+
+register("told", ("groups",))
+register("untold", ())
+"""
+
+
+def test_a_run_tells_tagged_methods_only_and_notes_what_groups_are(shell: Shell) -> None:
+    (shell.folder / "told.py").write_text(PLUGIN, encoding="utf-8")
+    run = shell("run", "--plugin", "told.py", "--method", "told,untold", "--scenario", "iid,planted-95", "--trials", 1)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "note: planted-95: groups are the class and whether the collector agrees with it" in run.stdout
+    assert "note: iid: it has no groups" in run.stdout
+    selected = {
+        (record["cell"]["method"], record["result"]["selected_by"])
+        for path in (shell.folder / "results" / "local").rglob("*.json")
+        if "result" in (record := json.loads(path.read_text(encoding="utf-8")))
+    }
+    assert selected == {("told", "worst_group"), ("untold", "macro_f1")}

@@ -1,0 +1,93 @@
+"""What texts training is handed: none of what a scenario keeps apart."""
+
+import datetime
+
+import numpy as np
+import pytest
+
+from harness import BenchmarkRef, Corpus, Scenario, Sizes, registry
+from harness.scenarios import training_texts
+
+SIZES = Sizes(330, 110, 165)
+
+
+@pytest.fixture(scope="module")
+def corpus(cache: object) -> Corpus:
+    registry.discover()
+    return registry.open_benchmark(BenchmarkRef("synthetic")).corpus()
+
+
+def drawn(corpus: Corpus, name: str, seed: int = 0) -> Scenario:
+    benchmark = registry.open_benchmark(BenchmarkRef("synthetic"))
+    return benchmark.build(corpus, next(s for s in benchmark.scenarios() if s.name == name), seed, SIZES)
+
+
+def facts(corpus: Corpus, texts: tuple[str, ...], column: str) -> list[object]:
+    table = corpus.descriptions
+    return [
+        value
+        for text, value in zip(table.column("text").to_pylist(), table.column(column).to_pylist(), strict=True)
+        if text in set(texts)
+    ]
+
+
+def values(corpus: Corpus, scenario: Scenario, column: str) -> set[object]:
+    parts = [scenario.validation.rows, *(e.rows for e in scenario.environments.values())]
+    return set(corpus.table.column(column).take(np.concatenate(parts)).to_pylist())
+
+
+def without_payload(corpus: Corpus, scenario: Scenario) -> tuple[str, ...]:
+    given = training_texts.for_training(corpus, scenario)
+    return given.texts[int(given.of_row.max()) + 1 :]
+
+
+def test_training_is_handed_the_texts_of_its_rows_and_those_without_a_payload(corpus: Corpus) -> None:
+    scenario = drawn(corpus, "cve-disjoint")
+    given = training_texts.for_training(corpus, scenario)
+    texts = corpus.descriptions.column("text").to_pylist()
+    for row, text in zip(scenario.train.rows[:50].tolist(), given.of_row[:50].tolist(), strict=True):
+        assert given.texts[text] == texts[corpus.text_of_row[row]]
+        assert given.labels[text] == corpus.labels[row]
+    assert len(without_payload(corpus, scenario)) == 1047
+    assert (given.labels >= 0).all()
+    assert len(set(given.texts)) == len(given.texts)
+
+
+@pytest.mark.parametrize("name", ["cve-disjoint", "product-disjoint", "time-disjoint", "zero-shot"])
+@pytest.mark.parametrize("seed", [0, 4])
+def test_texts_share_no_cve_with_validation_or_tests(corpus: Corpus, name: str, seed: int) -> None:
+    scenario = drawn(corpus, name, seed)
+    texts = training_texts.for_training(corpus, scenario).texts
+    known = set(corpus.table.column("cve").take(scenario.train.rows).to_pylist())
+    assert not (set(facts(corpus, texts, "cve")) - known) & values(corpus, scenario, "cve")
+
+
+def test_where_products_are_held_out_so_are_their_other_texts(corpus: Corpus) -> None:
+    scenario = drawn(corpus, "product-disjoint")
+    tested = {
+        value
+        for environment in ("test",)
+        for value in corpus.table.column("product").take(scenario.environments[environment].rows).to_pylist()
+    }
+    extra = without_payload(corpus, scenario)
+    assert not set(facts(corpus, extra, "product")) & tested
+    assert len(extra) < len(without_payload(corpus, drawn(corpus, "cve-disjoint")))
+
+
+def test_before_a_date_no_text_of_later_days_is_known(corpus: Corpus) -> None:
+    scenario = drawn(corpus, "time-disjoint")
+    begin = datetime.date(1970, 1, 1) + datetime.timedelta(days=scenario.until)
+    extra = without_payload(corpus, scenario)
+    assert extra
+    assert max(facts(corpus, extra, "date")) < begin
+
+
+def test_unseen_classes_have_neither_row_nor_text(corpus: Corpus) -> None:
+    for seed in range(3):
+        scenario = drawn(corpus, "zero-shot", seed)
+        given = training_texts.for_training(corpus, scenario)
+        assert set(scenario.unseen) == set(range(seed, 11, 3))
+        assert not np.isin(given.labels, scenario.unseen).any()
+        for part in (scenario.train, scenario.validation, scenario.environments["seen"]):
+            assert not np.isin(corpus.labels[part.rows], scenario.unseen).any()
+        assert np.isin(corpus.labels[scenario.environments["unseen"].rows], scenario.unseen).all()
