@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness import hashing, oracles, registry, seeds, sources, space, testing
+    from harness.api import Results, ResultTable, load_results, predict, run
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.data import byte_ngrams, http_request, near_duplicates, payload_parts, taxonomy
     from harness.data.corpus import Corpus, CorpusMeta
@@ -60,6 +61,8 @@ __all__ = [
     "Payloads",
     "Predictor",
     "Rendered",
+    "ResultTable",
+    "Results",
     "Scenario",
     "ScenarioSpec",
     "Sizes",
@@ -73,16 +76,19 @@ __all__ = [
     "generic",
     "hashing",
     "http_request",
+    "load_results",
     "metrics",
     "near_duplicates",
     "nearest",
     "oracles",
     "payload_parts",
+    "predict",
     "predictor_files",
     "register_benchmark",
     "register_method",
     "register_method_family",
     "registry",
+    "run",
     "seeds",
     "sources",
     "space",
@@ -93,6 +99,7 @@ __all__ = [
 
 # Where each name lives; imported on first use.
 _NAMES = {
+    "harness.api": ("ResultTable", "Results", "load_results", "predict", "run"),
     "harness.benchmark": ("Benchmark", "BenchmarkRef"),
     "harness.data.corpus": ("Corpus", "CorpusMeta"),
     "harness.data.corpus_cache": ("cached", "cached_meta"),

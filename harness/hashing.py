@@ -1,7 +1,10 @@
 """Content hashes of plain values and of Arrow tables."""
 
+import contextlib
 import hashlib
 import json
+import re
+import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +31,65 @@ def of_file(path: Path) -> str:
     """Returns the SHA-256 (hex) of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def of_code(value: object) -> str:
+    """Returns the SHA-256 (hex) of a class's or function's code and of the code of its own module that it refers to.
+
+    Two definitions in the same words have the same hash, in any process of one Python version; comments, line numbers
+    and file names do not count. Installed modules count by the names they are referred to.
+    """
+    parts: list[str] = []
+    _describe_code(value, getattr(value, "__module__", None), parts, set())
+    return of_json(parts)
+
+
+def _describe_code(value: object, module: str | None, parts: list[str], visited: set[int]) -> None:
+    if id(value) in visited:
+        return
+    visited.add(id(value))
+    if isinstance(value, type) and value.__module__ == module:
+        parts.append(f"class {value.__qualname__}")
+        members = [*value.__bases__, *(vars(value)[name] for name in sorted(vars(value)) if name not in _UNSTABLE)]
+        for member in members:
+            _describe_code(member, module, parts, visited)
+    elif isinstance(value, types.FunctionType) and value.__module__ == module:
+        _describe_function(value, module, parts, visited)
+    elif isinstance(value, staticmethod | classmethod):
+        _describe_code(value.__func__, module, parts, visited)
+    elif isinstance(value, property):
+        _describe_code(value.fget, module, parts, visited)
+    elif isinstance(value, type | types.FunctionType | types.ModuleType | types.BuiltinFunctionType):
+        parts.append(f"{getattr(value, '__module__', '')} {getattr(value, '__qualname__', value.__name__)}")
+    else:
+        parts.append(re.sub(r" at 0x[0-9a-f]+", "", repr(value)))
+
+
+# What a class's dictionary holds beside its own definition; ``info`` is set when the class is registered.
+_UNSTABLE = {
+    "__module__", "__dict__", "__weakref__", "__doc__", "__firstlineno__", "__static_attributes__", "info",
+    "__abstractmethods__", "_abc_impl", "__annotations__", "__annotate_func__", "__annotations_cache__",
+}  # fmt: skip
+
+
+def _describe_function(function: types.FunctionType, module: str, parts: list[str], visited: set[int]) -> None:
+    parts.append(f"def {function.__qualname__} {function.__defaults__!r} {function.__kwdefaults__!r}")
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # a variable that is not assigned yet
+            _describe_code(cell.cell_contents, module, parts, visited)
+    codes = [function.__code__]
+    while codes:
+        code = codes.pop()
+        constants = [
+            sorted(map(repr, c)) if isinstance(c, frozenset) else repr(c)  # a set's order differs between processes
+            for c in code.co_consts
+            if not isinstance(c, types.CodeType)
+        ]
+        parts.append(f"{code.co_code.hex()} {code.co_names} {code.co_varnames} {constants}")
+        codes += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+        for name in code.co_names:
+            if name in function.__globals__:
+                _describe_code(function.__globals__[name], module, parts, visited)
 
 
 def of_table(table: "pa.Table") -> str:

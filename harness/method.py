@@ -194,7 +194,9 @@ class MethodInfo:
             its claim holds when all of them are.
         origin: module or file it was registered from.
         ref: what the user named, of a method that belongs to a family.
-        content: tells versions of what stands behind ``ref`` apart, in plain values; part of the key.
+        content: tells versions of what stands behind ``ref``, or of a class in memory, apart, in plain values; part of
+            the key.
+        in_memory: whether worker processes cannot import it by discovery, so that it is sent to them as it is.
     """
 
     name: str
@@ -211,6 +213,7 @@ class MethodInfo:
     space: Space
     ref: MethodRef | None = None
     content: Callable[[], Mapping[str, Any]] | None = None
+    in_memory: bool = False
 
     @cached_property
     def described_space(self) -> dict[str, Any]:
@@ -244,9 +247,15 @@ class AdaptedMethod(Method):
     kind: Kind = "fixed"
     tags: frozenset[Tag] = frozenset()
     shared: str = ""
+    in_memory: bool = False  # set by `from_object`: other processes are sent the object itself
 
     def __init__(self, ref: MethodRef) -> None:
         self.ref = ref
+
+    @classmethod
+    def from_object(cls, ref: MethodRef, value: Any) -> "AdaptedMethod | None":
+        """Returns a method around a Python object, as `harness.run` is handed one; None if it is not of this kind."""
+        return None
 
     @abstractmethod
     def content(self) -> Mapping[str, Any]:
@@ -271,4 +280,4 @@ class FamilyInfo:
     summary: str
     requires: tuple[str, ...]
     origin: str
-    factory: Callable[[MethodRef], AdaptedMethod]
+    factory: type[AdaptedMethod]

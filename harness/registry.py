@@ -5,17 +5,19 @@ Built-ins are the modules of the folders ``methods`` and ``benchmarks``; third p
 heavy library at top level, so that discovery stays cheap.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
+from harness import hashing
 from harness.benchmark import Benchmark, BenchmarkInfo, BenchmarkRef
 from harness.errors import UserError, nearest
 from harness.method import KINDS, TAGS, AdaptedMethod, FamilyInfo, Kind, Method, MethodInfo, MethodRef, Tag
@@ -27,6 +29,7 @@ B = TypeVar("B", bound=type[Benchmark])
 
 RESERVED = frozenset(("all", "controls", "heavy"))  # what --method takes for all methods of a kind
 _methods: dict[str, MethodInfo] = {}
+_discovering = False  # whether modules are being imported that a worker process imports as well
 _families: dict[str, FamilyInfo] = {}
 _benchmarks: dict[str, BenchmarkInfo] = {}
 _discovered: set[str] = set()
@@ -76,7 +79,7 @@ def register_method(
         check_space(f"method {name}", cls.space)
         if undefined := getattr(cls, "__abstractmethods__", ()):
             raise UserError(f"method {name}: {cls.__name__} does not define {', '.join(sorted(undefined))}.")
-        info = MethodInfo(
+        cls.info = MethodInfo(
             name=name,
             version=version,
             kind=kind,
@@ -89,12 +92,38 @@ def register_method(
             origin=cls.__module__,
             factory=cls,
             space=cls.space,
+            **_code_of(cls),
         )
-        cls.info = info
-        _claim(_methods, info, "method")
+        _claim(_methods, cls.info, "method")
         return cls
 
     return decorate
+
+
+def unregistered_method(cls: type[Method], name: str) -> MethodInfo:
+    """Returns the record of a `Method` subclass that was handed over without being registered.
+
+    Raises:
+        UserError: the name is malformed or taken by another method, or the search space is malformed.
+    """
+    _check_name(name)
+    holder = _methods.get(name)
+    if holder is not None and holder.factory is not cls:
+        raise UserError(f"the method name {name} is taken by {holder.origin}; give yours another name.")
+    check_space(f"method {name}", cls.space)
+    if undefined := getattr(cls, "__abstractmethods__", ()):
+        raise UserError(f"method {name}: {cls.__name__} does not define {', '.join(sorted(undefined))}.")
+    summary = (cls.__doc__ or cls.__name__).strip().splitlines()[0]
+    info = MethodInfo(
+        name, 1, "ranked", frozenset(), summary, "", (), "", (), cls.__module__, cls, cls.space, **_code_of(cls)
+    )
+    cls.info = info
+    return info
+
+
+def _code_of(cls: type[Method]) -> dict[str, Any]:
+    """What tells versions of a class apart that workers cannot import by discovery: it is sent to them as it is."""
+    return {} if _discovering else {"in_memory": True, "content": lambda: {"code": hashing.of_code(cls)}}
 
 
 def register_method_family(
@@ -144,12 +173,18 @@ Info = TypeVar("Info", MethodInfo, FamilyInfo, BenchmarkInfo)
 
 
 def _claim(table: dict[str, Info], info: Info, what: str) -> None:
+    """Enters a record under its name; one of the same class, as of a notebook cell that is run again, is replaced."""
     holder = table.get(info.name)
-    if holder is not None:
+    if holder is not None and not _same_class(holder.factory, info.factory):
         raise UserError(
             f"the {what} name {info.name} is registered twice, by {holder.origin} and by {info.origin}; rename one."
         )
     table[info.name] = info
+
+
+def _same_class(one: object, other: object) -> bool:
+    place, other_place = ((getattr(x, "__module__", None), getattr(x, "__qualname__", None)) for x in (one, other))
+    return place == other_place and None not in place
 
 
 def discover(plugins: Iterable[str] = ()) -> None:
@@ -158,14 +193,25 @@ def discover(plugins: Iterable[str] = ()) -> None:
     Raises:
         UserError: a plug-in file is missing or fails to load, or a name collides.
     """
-    for package in ("methods", "benchmarks"):
-        if package not in _discovered:
-            _discovered.add(package)
-            _import_package(f"harness.{package}")
-            for entry in entry_points(group=f"harness.{package}"):
-                _guard(f"the entry point {entry.name} ({entry.value})", entry.load)
-    for plugin in plugins:
-        load_plugin(plugin)
+    with _discovery():
+        for package in ("methods", "benchmarks"):
+            if package not in _discovered:
+                _discovered.add(package)
+                _import_package(f"harness.{package}")
+                for entry in entry_points(group=f"harness.{package}"):
+                    _guard(f"the entry point {entry.name} ({entry.value})", entry.load)
+        for plugin in plugins:
+            load_plugin(plugin)
+
+
+@contextlib.contextmanager
+def _discovery() -> Iterator[None]:
+    global _discovering
+    before, _discovering = _discovering, True
+    try:
+        yield
+    finally:
+        _discovering = before
 
 
 def _import_package(name: str) -> None:
@@ -249,10 +295,18 @@ def open_method(ref: MethodRef) -> MethodInfo:
         raise UserError(f"there is no method family named {ref.family}; {nearest(ref.family, list(_families))}")
     if not ref.argument.strip():
         raise UserError(f"the method family {ref.family} needs an argument: {ref.family}:{family.argument}.")
-    method = family.factory(ref)
-    check_space(f"method {ref}", method.space)
+    return describe_adapted(family.factory(ref), family)
+
+
+def describe_adapted(method: AdaptedMethod, family: FamilyInfo) -> MethodInfo:
+    """Returns the record of a method of a family.
+
+    Raises:
+        UserError: its search space is malformed.
+    """
+    check_space(f"method {method.ref}", method.space)
     method.info = MethodInfo(
-        name=str(ref),
+        name=str(method.ref),
         version=family.version,
         kind=method.kind,
         tags=method.tags,
@@ -264,8 +318,9 @@ def open_method(ref: MethodRef) -> MethodInfo:
         origin=family.origin,
         factory=lambda: method,
         space=method.space,
-        ref=ref,
+        ref=method.ref,
         content=method.content,
+        in_memory=method.in_memory,
     )
     return method.info
 

@@ -1,8 +1,5 @@
 """``harness audit``: which shortcuts a dataset offers, before anyone trains on it."""
 
-import os
-import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,10 +12,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.audit.examine import Audit
-    from harness.benchmark import Benchmark
-    from harness.scenario import ScenarioSpec
-
-SEEDS = 3
 
 
 def audit(
@@ -30,7 +23,7 @@ def audit(
         str, typer.Option(metavar="a,b|all", help="Scenarios by name; by default those of the preset quick.")
     ] = "",
     seeds: Annotated[
-        str | None, typer.Option(metavar="N|A-B|A,B", help=f"How many draws of each, or which; {SEEDS} by default.")
+        str | None, typer.Option(metavar="N|A-B|A,B", help="How many draws of each, or which; 3 by default.")
     ] = None,
     learner: Annotated[str, typer.Option(metavar="METHOD", help="The method that probes.")] = "tfidf-logreg",
     top: Annotated[int, typer.Option(metavar="K", help="Most cues per class.")] = 8,
@@ -47,51 +40,37 @@ def audit(
 
     Exit code 0: done, and no threshold of --fail-on was passed. 1: one was. 2: a mistake in the arguments or the data.
     """
-    from harness import registry
-    from harness.audit import report, verdicts
-    from harness.cli.choices import benchmark_ref
-
-    limits = verdicts.thresholds(fail_on)
-    if not 0 < top <= 1000:
-        raise UserError(f"--top {top}: a number from 1 to 1000 is needed.")
-    chosen_seeds = options.seeds(seeds, SEEDS)
-    registry.discover(plugin or [])
-    benchmark = registry.open_benchmark(benchmark_ref(corpus, mapping, where, strict))
-    scenarios = _scenarios(benchmark, options.names(scenario))
-    if out is not None and out.exists() and not out.is_dir():
-        raise UserError(f"--out {out}: this is a file, and a folder is needed.")
-    found = _audited(benchmark, scenarios, chosen_seeds, learner, top)
-    if out is not None:
-        _write(out, {"audit.json": report.to_json(found), "audit.md": report.card(found)})
-    _print(options.terminal(), found)
-    if out is not None:
-        print(f"wrote {out / 'audit.json'} and {out / 'audit.md'}")
-    broken = list(verdicts.broken(verdicts.figures(found), limits))
-    for sentence in broken:
-        options.terminal().print(f"fail-on: {sentence}", markup=False, soft_wrap=True)
-    raise typer.Exit(1 if broken else 0)
-
-
-def _scenarios(benchmark: "Benchmark", names: list[str]) -> "list[ScenarioSpec]":
-    from harness.execution.plan import choose_scenarios
-
-    chosen = choose_scenarios(benchmark, names, quick=True)
-    for spec in chosen:
-        if spec.view:
-            raise UserError(f"--scenario {spec.name}: an audit looks at every view itself; name the scenario alone.")
-    return chosen
-
-
-def _audited(
-    benchmark: "Benchmark", scenarios: "list[ScenarioSpec]", seeds: list[int], learner: str, top: int
-) -> "Audit":
     from rich.console import Console
     from rich.text import Text
 
-    from harness.audit.examine import audit
+    from harness.api import audits
 
+    if out is not None and out.exists() and not out.is_dir():
+        raise UserError(f"--out {out}: this is a file, and a folder is needed.")
+    if fail_on is not None:
+        audits.check_limits(fail_on)
     with Console(stderr=True).status(Text("auditing")) as status:  # shows nothing where it is no terminal
-        return audit(benchmark, scenarios, seeds, learner, top, lambda what: status.update(Text(what)))
+        result = audits.audit(
+            corpus,
+            mapping=options.mapping(mapping),
+            where=options.where(where),
+            strict=strict,
+            scenarios=options.names(scenario),
+            seeds=options.seeds(seeds) or audits.SEEDS,
+            learner=learner,
+            top=top,
+            plugins=plugin or [],
+            on_step=lambda what: status.update(Text(what)),
+        )
+    if out is not None:
+        result.save(out)
+    _print(options.terminal(), result.audit)
+    if out is not None:
+        print(f"wrote {out / 'audit.json'} and {out / 'audit.md'}")
+    above = [] if fail_on is None else result.above(fail_on)
+    for sentence in above:
+        options.terminal().print(f"fail-on: {sentence}", markup=False, soft_wrap=True)
+    raise typer.Exit(1 if above else 0)
 
 
 def _print(console: "Console", found: "Audit") -> None:
@@ -106,19 +85,3 @@ def _print(console: "Console", found: "Audit") -> None:
         options.print_table(header, lines)
     for line in report.notes(found):
         console.print(f"note: {line}", markup=False, soft_wrap=True)
-
-
-def _write(folder: Path, texts: Mapping[str, str]) -> None:
-    """Writes every file under a temporary name first, so that each is whole or as it was."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as temporary:
-            for name, text in texts.items():
-                with (Path(temporary) / name).open("w", encoding="utf-8") as stream:
-                    stream.write(text)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-            for name in texts:
-                (Path(temporary) / name).replace(folder / name)
-    except OSError as error:
-        raise UserError(f"--out {folder}: it cannot be written ({error.strerror}).") from error

@@ -26,16 +26,17 @@ def check_method(
     from collections import Counter
 
     from harness import registry
-    from harness.cli import choices
+    from harness.api.methods import check_requirements
+    from harness.api.prepared_run import memory_limit, positive
     from harness.testing.apart import bench, outcomes
     from harness.testing.suite import CHECKS
 
-    seconds = choices.positive("--seconds", seconds, seconds)
-    limit = options.memory(memory) if memory else choices.fair_share(1)
+    seconds = positive("--seconds", seconds, seconds)
+    limit = memory_limit(options.memory(memory), 1)
     plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
     registry.discover(plugins)
     info = registry.method(name)
-    choices.require(info)
+    check_requirements([info])
     console = options.terminal()
     summaries = {check.name: check.summary for check in CHECKS}
     counts: Counter[str] = Counter()

@@ -41,19 +41,19 @@ def build(
     The corpus goes to the cache; SOURCE:PATH names it in every other verb, which builds it too where it is absent.
     """
     from harness import registry
-    from harness.cli.choices import benchmark_ref
+    from harness.api.benchmarks import open_benchmark
     from harness.sources import export
 
     if out is not None and out.suffix != ".parquet":
         raise UserError(f"--out {out}: the name must end in .parquet.")
     registry.discover(plugin or [])
-    ref = benchmark_ref(f"{source}:{_local(place, sha256)}", mapping, where, strict)
-    found = registry.open_benchmark(ref).corpus()
+    benchmark = open_benchmark(f"{source}:{_local(place, sha256)}", options.data_options(mapping, where, strict))
+    found = benchmark.corpus()
     _print_corpus(found)
     if found.meta.left_out:
         lines = [[reason, str(count), first] for reason, count, first in found.meta.left_out]
         options.print_table(["left out", "count", "first one"], lines)
-    names = [str(ref)]
+    names = [str(benchmark.ref)]
     if out is not None:
         export(found, out)
         names.append(f"files:{out}")
@@ -88,10 +88,10 @@ def info(
     With --facts, exit code 1 when a row does not agree with the table.
     """
     from harness import registry
-    from harness.cli.choices import benchmark_ref
+    from harness.api.benchmarks import open_benchmark
 
     registry.discover(plugin or [])
-    benchmark = registry.open_benchmark(benchmark_ref(corpus, mapping, where, strict))
+    benchmark = open_benchmark(corpus, options.data_options(mapping, where, strict))
     found = benchmark.corpus()
     console = options.terminal()
     _print_corpus(found, benchmark.licence)

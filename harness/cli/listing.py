@@ -55,11 +55,11 @@ def scenarios(
 ) -> None:
     """List the scenarios that a benchmark offers, and what it lacks for the others."""
     from harness import registry
-    from harness.cli.choices import benchmark_ref, with_others
+    from harness.api.benchmarks import open_benchmark
 
     registry.discover(plugin or [])
-    ref = benchmark_ref(bench, mapping, where, strict)
-    benchmark = registry.open_benchmark(with_others(ref, target, target_map, target_where, text, text_map))
+    data = options.data_options(mapping, where, strict, target, target_map, target_where, text, text_map)
+    benchmark = open_benchmark(bench, data)
     lines = [[s.name, s.shift, " ".join(s.environments), s.summary] for s in benchmark.scenarios()]
     lines += [[name, "–", "not offered", reason] for name, reason in benchmark.unavailable().items()]
     options.print_table(["scenario", "shift", "environments", "summary"], lines)

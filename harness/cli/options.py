@@ -11,8 +11,9 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.api.benchmarks import DataOptions
+    from harness.api.prepared_run import Rows
     from harness.records.schema import Record
-    from harness.scenario import Sizes
 
 PLAIN_WIDTH = 160  # columns where the output is no terminal
 
@@ -128,30 +129,29 @@ def _labels_of(path: str) -> dict[str, str]:
     return table
 
 
-def rows(text: str | None, default: "Sizes") -> "Sizes":
+def rows(text: str | None) -> "Rows | None":
     """Reads ``--rows``: most rows of training, validation and each test, or ``all``.
 
     Raises:
         UserError: there are not three of them, or one is neither a number from 1 nor all.
     """
-    from harness.scenario import Sizes
-
     if text is None:
-        return default
+        return None
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 3 or not all(part == "all" or (part.isdigit() and int(part) > 0) for part in parts):
         raise UserError(f"--rows {text}: three numbers from 1, or all, are needed, as in 440,110,220.")
-    return Sizes(*(None if part == "all" else int(part) for part in parts))
+    train, validation, test = (None if part == "all" else int(part) for part in parts)
+    return train, validation, test
 
 
-def seeds(text: str | None, default: int) -> list[int]:
+def seeds(text: str | None) -> list[int] | None:
     """Reads ``--seeds``: a count (``6`` is seeds 0 to 5), a range (``2-4``) or a list (``0,3``).
 
     Raises:
         UserError: the text is none of these.
     """
     if text is None:
-        return list(range(default))
+        return None
     if re.fullmatch(r"[1-9]\d{0,4}", text):
         return list(range(int(text)))
     if match := re.fullmatch(r"(\d{1,5})-(\d{1,5})", text):
@@ -163,33 +163,37 @@ def seeds(text: str | None, default: int) -> list[int]:
     raise UserError(f"--seeds {text}: a count above 0 (6), a range (2-4) or a list (0,3) is needed.")
 
 
-def shard(text: str) -> tuple[int, int]:
+def shard(text: str) -> tuple[int, int] | None:
     """Reads ``--shard``: which part, from 1, and of how many.
 
     Raises:
         UserError: the text is no such pair.
     """
+    if not text:
+        return None
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise UserError(f"--shard {text}: it must read I/N with I from 1 to N, as in 2/8.")
     return int(match[1]), int(match[2])
 
 
-def memory(text: str | None) -> int | None:
-    """Reads ``--memory`` in gigabytes; ``none`` lifts the limit.
+def memory(text: str | None) -> float | None:
+    """Reads ``--memory`` in gigabytes; ``none``, no limit, is infinity.
 
     Raises:
         UserError: the text is no positive number.
     """
-    if text is None or text == "none":
+    if text is None:
         return None
+    if text == "none":
+        return float("inf")
     try:
         gigabytes = float(text)
     except ValueError:
         gigabytes = 0.0
     if not 0 < gigabytes < 1e6:
         raise UserError(f"--memory {text}: gigabytes per worker above 0 are needed, or none.")
-    return int(gigabytes * 2**30)
+    return gigabytes
 
 
 def terminal() -> "Console":
@@ -201,6 +205,35 @@ def terminal() -> "Console":
 
     known = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(highlight=False, width=None if known else PLAIN_WIDTH)
+
+
+def data_options(
+    maps: list[str] | None = None,
+    wheres: list[str] | None = None,
+    strict: bool = False,
+    target: str = "",
+    target_maps: list[str] | None = None,
+    target_wheres: list[str] | None = None,
+    text: str = "",
+    text_maps: list[str] | None = None,
+) -> "DataOptions":
+    """Reads the options that say how a corpus is read, as ``--map`` and ``--where``.
+
+    Raises:
+        UserError: one of them is malformed.
+    """
+    from harness.api.benchmarks import DataOptions
+
+    return DataOptions(
+        mapping(maps),
+        where(wheres),
+        strict,
+        target,
+        mapping(target_maps),
+        where(target_wheres),
+        text,
+        mapping(text_maps),
+    )
 
 
 def records_in(results: Path, option: str = "--results ") -> "list[Record]":

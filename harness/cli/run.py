@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import choices, options
+from harness.cli import options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.execution.budget import Budget
-    from harness.execution.plan import Plan
+    from harness.api.prepared_run import PreparedRun
     from harness.execution.scheduler import Tally
-    from harness.records.store import Store
 
 
 def run(
@@ -98,92 +96,63 @@ def run(
     Exit code 0: every cell is done. 1: some failed, or could not be kept. 2: a mistake in the arguments or the data.
     130: it was stopped; the same command goes on.
     """
-    from harness import registry
-    from harness.execution.budget import Budget, Pruner, Sampler
-    from harness.execution.plan import choose_scenarios, make_plan
-    from harness.method import Precision
-    from harness.protocol import preset as find_preset
-    from harness.records.store import Store
+    from harness.api.prepared_run import RunOptions, execute, prepare
 
-    console = options.terminal()
-    sizes = find_preset(preset)
-    parts = options.rows(rows, sizes.sizes)
-    chosen_seeds = options.seeds(seeds, sizes.seeds)
-    budget = Budget(
-        choices.positive("--trials", trials, sizes.trials),
-        choices.positive("--seconds", seconds, sizes.seconds),
-        choices.one_of("--sampler", sampler, Sampler),
-        choices.one_of("--pruner", pruner, Pruner),
+    prepared = prepare(
+        RunOptions(
+            methods=method,
+            benchmark=bench,
+            data=options.data_options(mapping, where, strict, target, target_map, target_where, text, text_map),
+            scenarios=options.names(scenario),
+            seeds=options.seeds(seeds),
+            trials=trials,
+            seconds=seconds,
+            preset=preset,
+            rows=options.rows(rows),
+            sampler=sampler,
+            pruner=pruner,
+            workers=workers,
+            memory=options.memory(memory),
+            executor=executor,
+            ray_address=ray_address,
+            shard=options.shard(shard),
+            results=results,
+            precision=precision,
+            perturb=options.names(perturb),
+            depth=depth,
+            draws=draws,
+            diagnostics=diagnostics,
+            plugins=plugin or [],
+            labels=options.labels(labels),
+            timeout=timeout,
+            retry_failed=retry_failed,
+            save_models=save_models,
+        )
     )
-    cluster = choices.cluster(executor, ray_address)
-    count = choices.positive("--workers", workers, choices.cores() if cluster is None else 0)
-    limit = options.memory(memory) if memory else choices.fair_share(count) if cluster is None else 0
-    plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
-    registry.discover(plugins)
-    numbers = None if precision == "auto" else choices.one_of("--precision", precision, Precision)
-    table = options.labels(labels)
-    methods = choices.choose_methods(method, table, timeout)
-    ref = choices.benchmark_ref(bench, mapping, where, strict)
-    ref = choices.with_others(ref, target, target_map, target_where, text, text_map)
-    benchmark = registry.open_benchmark(ref)
-    corpus = benchmark.meta()
-    choices.check_targets(table, corpus)
-    scenarios = choose_scenarios(benchmark, options.names(scenario), quick=preset == "quick")
-    extras = choices.extras(perturb, depth, draws, diagnostics)
-    work = [(spec, methods) for spec in scenarios] + (choices.probe_work(scenarios, corpus) if diagnostics else [])
-    store = Store(results)
-    plan = make_plan(work, benchmark, corpus, chosen_seeds, budget, parts, preset, store, extras, save_models, numbers)
-    if shard:
-        plan = plan.shard(*options.shard(shard))
-        if not plan.cells:
-            console.print(f"--shard {shard}: none of the cells falls into this part.", markup=False)
-            return
-    waiting = plan.waiting(retry_failed)
-    chosen = {spec.name.partition("@")[0] for spec in scenarios}
-    left_out = [spec.name for spec in benchmark.scenarios() if spec.name not in chosen]
-    notes = [*corpus.notes, *_left_out(left_out), *(_unkept(plan) if save_models else ())]
-    _announce(console, plan, len(waiting), budget, count, notes)
+    console = options.terminal()
+    if not prepared.plan.cells:
+        console.print(f"--shard {shard}: none of the cells falls into this part.", markup=False)
+        return
+    _announce(console, prepared)
     if dry_run:
         return
-    if waiting:
-        check_requirements(plan, retry_failed)
-        store.open_for_writing()
-    tally = run_cells(console, plan, store, count, limit, retry_failed, plugins, cluster, save_models)
-    _report(console, tally, results)
-    for what, lines in (("record not written", tally.unwritten), ("predictor not kept", tally.unkept)):
+    outcome = execute(prepared, console)
+    _report(console, outcome, results)
+    for what, lines in (("record not written", outcome.unwritten), ("predictor not kept", outcome.unkept)):
         for line in lines:
             console.print(f"{what}: {line}", markup=False, soft_wrap=True)
-    if tally.interrupted:
+    if outcome.interrupted:
         console.print("Interrupted; finished cells are kept. The same command goes on from here.")
         raise typer.Exit(130)
-    raise typer.Exit(1 if tally.count("failed") or tally.unwritten or tally.unkept else 0)
+    raise typer.Exit(1 if outcome.count("failed") or outcome.unwritten or outcome.unkept else 0)
 
 
-def check_requirements(plan: "Plan", retry_failed: bool) -> None:
-    """Refuses to start when a method with cells to do lacks a package or whatever else it checks for."""
-    for info in {cell.method.name: cell.method for cell in plan.waiting(retry_failed)}.values():
-        choices.require(info)
-
-
-def _left_out(scenarios: list[str]) -> list[str]:
-    return [f"not in this run: {', '.join(scenarios)} (name them with --scenario)"] if scenarios else []
-
-
-def _unkept(plan: "Plan") -> list[str]:
-    """Says whose predictors cannot be kept, and which cells run again so that theirs are."""
-    from harness.records.predictors import loadable
-
-    unable = sorted({cell.method.name for cell in plan.cells if not loadable(cell.method)})
-    notes = [f"no predictor is kept of {', '.join(unable)}: they do not say how one is saved"] if unable else []
-    again = len(plan.unkept)
-    return [*notes, f"{again} cells with a record and without a predictor run again"] if again else notes
-
-
-def _announce(console: "Console", plan: "Plan", waiting: int, budget: "Budget", workers: int, notes: list[str]) -> None:
+def _announce(console: "Console", prepared: "PreparedRun") -> None:
     from harness.safe_text import printable
 
-    first = plan.cells[0]
-    for note in notes:
+    plan, waiting, workers = prepared.plan, prepared.waiting, prepared.workers
+    first, budget = plan.cells[0], plan.cells[0].budget
+    for note in prepared.notes:
         console.print(printable(f"note: {note}"), markup=False, soft_wrap=True)
     console.print(
         f"{len(plan.cells)} cells on {first.corpus.name} ({first.corpus.rows} payloads, {len(first.corpus.classes)} "
@@ -203,60 +172,6 @@ def _announce(console: "Console", plan: "Plan", waiting: int, budget: "Budget", 
             f"{hours:.2f} core-hours of tuning{limit}.",
             markup=False,
             soft_wrap=True,
-        )
-
-
-def run_cells(
-    console: "Console",
-    plan: "Plan",
-    store: "Store",
-    workers: int,
-    memory: int | None,
-    retry_failed: bool,
-    plugins: tuple[str, ...],
-    cluster: str | None = None,
-    keep: bool = False,
-) -> "Tally":
-    """Runs a plan's cells, with their progress shown here and to `harness status`.
-
-    They run on this machine, or on the Ray cluster at an address; there 0 workers are as many as it has CPUs, and a
-    memory of 0 is a fair share of each node.
-    """
-    import contextlib
-    import signal
-    from collections import Counter
-    from functools import partial
-
-    from harness.execution.events import Executor
-    from harness.execution.local_executor import LocalExecutor
-    from harness.execution.progress import Course, Progress
-    from harness.execution.scheduler import run_plan
-    from harness.execution.status import published
-    from harness.records.provenance import command_line
-
-    waiting = plan.waiting(retry_failed)
-    preload = {"harness.cli"} | {module for cell in waiting for module in cell.method.requires}
-    executor: Executor = LocalExecutor(min(workers, max(1, len(waiting))), memory, preload)
-    if cluster is not None and waiting:
-        from harness.execution.ray.executor import RayExecutor
-
-        say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-        executor = RayExecutor(cluster, workers, memory, preload, say)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a run as Ctrl-C does
-    cells = Counter(cell.method.name for cell in waiting)
-    course = Course(cells, len(plan.cells) - len(waiting), lambda: executor.workers)
-    with Progress(console, course) as progress, contextlib.ExitStack() as stack:
-        if waiting:
-            stack.enter_context(published(store.root, command_line(), progress.standing))
-        return run_plan(
-            plan,
-            store,
-            executor,
-            retry_failed=retry_failed,
-            keep=keep,
-            plugins=plugins,
-            command=command_line(),
-            on_event=progress.on_event,
         )
 
 

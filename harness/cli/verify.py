@@ -45,7 +45,7 @@ def verify(
     Exit code 0: it does, for all of them. 1: a result differs, or a cell could not be rerun; the table says why.
     """
     from harness import registry
-    from harness.cli.choices import benchmark_ref, with_others
+    from harness.api.benchmarks import reference
     from harness.execution.rerun import TOLERANCE, choose
     from harness.leaderboard.rules import is_stale
     from harness.records.provenance import processor
@@ -60,8 +60,8 @@ def verify(
     records = _of_methods(options.records_in(results), options.names(method))
     given = None
     if bench:
-        ref = benchmark_ref(bench, mapping, where, strict)
-        given = with_others(ref, target, target_map, target_where, text, text_map)
+        data = options.data_options(mapping, where, strict, target, target_map, target_where, text, text_map)
+        given = reference(bench, data)
     corpora = _corpora(records, given)
     passed = sorted({record.cell.benchmark for record in records} - set(corpora))
     chosen = choose((r for r in records if r.cell.benchmark in corpora), cells, is_stale, processor())
@@ -145,16 +145,13 @@ def _rerun(console: "Console", cells: "list[Cell]", plugins: tuple[str, ...]) ->
     """Runs cells as `harness run` does, into a folder that is gone afterwards, and returns their records by key."""
     import tempfile
 
-    from harness.cli.choices import cores, fair_share
-    from harness.cli.run import check_requirements, run_cells
+    from harness.api.prepared_run import PreparedRun, cores, execute, fair_share
     from harness.execution.plan import Plan
     from harness.records.store import Store
 
-    plan = Plan(tuple(cells), {})
-    check_requirements(plan, retry_failed=False)
-    workers = cores()
+    plan, workers = Plan(tuple(cells), {}), cores()
     with tempfile.TemporaryDirectory(prefix="harness-verify-") as folder:
-        tally = run_cells(console, plan, Store(Path(folder)), workers, fair_share(workers), False, plugins)
+        tally = execute(PreparedRun(plan, Store(Path(folder)), workers, fair_share(workers), plugins=plugins), console)
     if tally.interrupted:
         console.print("Interrupted; nothing was kept.")
         raise typer.Exit(130)

@@ -1,5 +1,6 @@
 """Cells: the unit of work, of caching, of failure and of distribution, and the key that tells them apart."""
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -115,6 +116,7 @@ class Task:
     view: str = ""
     extras: Extras = NO_EXTRAS
     plugins: tuple[str, ...] = ()
+    code: bytes = b""  # the pickled method, where a worker cannot import it by discovery
     adapter: MethodRef | None = None  # what stands behind a method of a family
     part: str | None = None  # prepare the method's shared step for this part of the scenario, and nothing else
     model: str = ""  # folder that takes the frozen predictor; empty where it is not kept
@@ -126,6 +128,9 @@ def method_of(task: Task) -> MethodInfo:
     Raises:
         UserError: it is not there, or cannot be opened on this machine.
     """
+    if task.code:
+        info: MethodInfo = pickle.loads(task.code)  # written by this run's own coordinator
+        return info
     return registry.method(task.method) if task.adapter is None else registry.open_method(task.adapter)
 
 

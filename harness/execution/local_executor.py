@@ -4,9 +4,11 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -97,7 +99,7 @@ class LocalExecutor:
     def _start(self, context: BaseContext, task: Task, log: Path) -> _Running:
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=work, args=(task, self.memory, str(log), sender), daemon=True)  # type: ignore[attr-defined]
-        process.start()
+        start(process)
         sender.close()
         return _Running(task, process, receiver, time.monotonic(), log)
 
@@ -138,12 +140,31 @@ def _used(process: BaseProcess) -> Spent | None:
 
 def processes(preload: Iterable[str]) -> BaseContext:
     """Returns what starts processes of one thread: forked from a server that has loaded modules, where that works."""
-    os.environ |= SINGLE_THREADED
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
     return context
+
+
+def start(process: BaseProcess) -> None:
+    """Starts a process of one thread that does not import the main module of this one.
+
+    A forked or spawned process imports its parent's main module, unless that is called ``….__main__``. A worker needs
+    none of it (methods of a notebook or a script are sent pickled), and a script without ``if __name__ ==
+    "__main__"`` would start its run again.
+    """
+    main = sys.modules["__main__"]
+    spec, environment = main.__spec__, dict(os.environ)
+    main.__spec__ = ModuleSpec("harness.__main__", None)
+    os.environ.update(SINGLE_THREADED)
+    try:
+        process.start()
+    finally:
+        main.__spec__ = spec
+        for name in SINGLE_THREADED:
+            os.environ.pop(name)
+        os.environ.update({name: environment[name] for name in SINGLE_THREADED if name in environment})
 
 
 def death(code: int | None, memory: int | None) -> tuple[FailureKind, str]:

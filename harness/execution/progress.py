@@ -150,10 +150,12 @@ class Progress:
     Args:
         console: where to show it.
         course: what to show; this keeps it up to date.
+        silent: whether to keep it up to date without showing it.
     """
 
-    def __init__(self, console: "Console", course: Course) -> None:
+    def __init__(self, console: "Console", course: Course, silent: bool = False) -> None:
         self._console = console
+        self._silent = silent
         self._course = course
         self._lock = threading.Lock()  # the terminal and the status file are drawn from threads of their own
         self._began = time.time()
@@ -163,7 +165,7 @@ class Progress:
         from rich.live import Live
 
         self._live = Live(get_renderable=self._table, console=self._console, transient=True)
-        if self._console.is_terminal:
+        if self._console.is_terminal and not self._silent:
             self._live.start()
         return self
 
@@ -187,7 +189,7 @@ class Progress:
     def _tell(self, event: Finished | Failed) -> None:
         task, course = event.task, self._course
         failed = isinstance(event, Failed) and task.part is None
-        if (self._console.is_terminal and not failed) or not self._due():
+        if self._silent or (self._console.is_terminal and not failed) or not self._due():
             return
         if isinstance(event, Failed) and task.part is None:
             self._say(f"failed: {task.label}: {event.reason}")

@@ -8,12 +8,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from harness.errors import UserError
 from harness.execution import budget as budgets
 from harness.execution import status
 from harness.execution.cell import Cell, Task
 from harness.execution.cell_locks import Claims
 from harness.execution.events import Event, Executor, Failed, Finished
 from harness.execution.plan import Plan, keepable
+from harness.method import MethodInfo
 from harness.records import predictions
 from harness.records.provenance import here, now
 from harness.records.schema import CellInfo, Failure, Record, Result, TrialCost
@@ -192,9 +194,29 @@ def _task(cell: Cell, plugins: tuple[str, ...], part: str | None = None) -> Task
         sizes=cell.sizes,
         precision=cell.precision,
         plugins=plugins,
-        adapter=cell.method.ref,
+        code=_pickled(cell.method),
+        adapter=None if cell.method.in_memory else cell.method.ref,
         part=part,
     )
+
+
+def _pickled(method: MethodInfo) -> bytes:
+    """Returns the method for worker processes that cannot import it, as those of a notebook; else nothing.
+
+    Raises:
+        UserError: it refers to something that cannot be sent to another process.
+    """
+    if not method.in_memory:
+        return b""
+    import cloudpickle
+
+    try:
+        return bytes(cloudpickle.dumps(method))
+    except Exception as error:
+        raise UserError(
+            f"method {method.name} cannot be sent to worker processes ({type(error).__name__}: {error}); define it in "
+            "a file and name that with plugins=, or keep open files, locks and the like out of it."
+        ) from error
 
 
 def _predictions(cell: Cell, event: Finished | Failed) -> bytes | None:

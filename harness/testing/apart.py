@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from harness import registry
-from harness.execution.local_executor import death, processes
+from harness.execution.local_executor import death, processes, start
 from harness.execution.worker import end_with_parent, limit_memory, redirect_output
 from harness.method import MethodInfo
 from harness.storage.shared_steps import SharedSteps
@@ -78,7 +78,7 @@ class Bench:
         ours, theirs = self._context.Pipe()
         arguments = (self._name, self._plugins, self._memory, str(self._folder), theirs)
         self._process = self._context.Process(target=_serve, args=arguments, daemon=True)  # type: ignore[attr-defined]
-        self._process.start()
+        start(self._process)
         theirs.close()
         self._connection = ours
         return ours

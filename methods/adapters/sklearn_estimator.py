@@ -2,10 +2,11 @@
 
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, cast
 
 import numpy as np
@@ -41,8 +42,17 @@ from ..base.answers import AdapterError, Labels
 class ScikitLearn(AdaptedMethod):
     """What the factory returns is fitted on byte strings and class names, one estimator per trial."""
 
-    def __init__(self, ref: MethodRef) -> None:
+    def __init__(self, ref: MethodRef, factory: Callable[..., Any] | None = None) -> None:
         super().__init__(ref)
+        self._module: ModuleType | None = None
+        if factory is None:
+            factory = self._imported(ref)
+        self._factory = factory
+        self.space = _space(ref, getattr(factory, "space", getattr(self._module, "space", {})))
+        if self.space:
+            self.kind = "ranked"
+
+    def _imported(self, ref: MethodRef) -> Callable[..., Any]:
         self._name, colon, attribute = ref.argument.partition(":")
         if not (colon and self._name and attribute):
             raise UserError(f"--method {ref}: it must read sklearn:MODULE:FACTORY, as in sklearn:my_model:pipeline.")
@@ -50,18 +60,31 @@ class ScikitLearn(AdaptedMethod):
         known = [name for name, value in vars(self._module).items() if callable(value) and not name.startswith("_")]
         if not hasattr(self._module, attribute):
             raise UserError(f"--method {ref}: {self._name} has no {attribute}; {nearest(attribute, known)}")
-        self._factory: Callable[..., Any] = getattr(self._module, attribute)
-        if not callable(self._factory):
+        factory: Callable[..., Any] = getattr(self._module, attribute)
+        if not callable(factory):
             raise UserError(
-                f"--method {ref}: {attribute} is {type(self._factory).__name__}; a function or class that returns an "
+                f"--method {ref}: {attribute} is {type(factory).__name__}; a function or class that returns an "
                 "unfitted estimator is needed."
             )
-        self.space = _space(ref, getattr(self._factory, "space", getattr(self._module, "space", {})))
-        if self.space:
-            self.kind = "ranked"
+        return factory
+
+    @classmethod
+    def from_object(cls, ref: MethodRef, value: Any) -> "ScikitLearn | None":
+        """Returns a method around an unfitted estimator, or around a function or class that returns one."""
+        if hasattr(value, "fit") and hasattr(value, "predict") and not isinstance(value, type):
+            method = cls(ref, _Copies(value))
+        elif callable(value):
+            method = cls(ref, value)
+        else:
+            return None
+        method.in_memory = True
+        return method
 
     def content(self) -> Mapping[str, Any]:
-        """The bytes of the module's own file; what it imports is not seen."""
+        """The bytes of the module's own file, or the code of an object in memory; what it imports is not seen."""
+        if self.in_memory:
+            code = self._factory.digest() if isinstance(self._factory, _Copies) else hashing.of_code(self._factory)
+            return {"code": code, "labels": dict(self.ref.labels)}
         file = self._file()
         return {"digest": hashing.of_file(file) if file else "", "labels": dict(self.ref.labels)}
 
@@ -84,6 +107,28 @@ class ScikitLearn(AdaptedMethod):
         estimator.fit(_items(train.payloads), names[train.labels])
         context.count(len(train), 1)
         return _Fitted(estimator, Labels(self.ref.labels, train, context))
+
+
+class _Copies:
+    """A factory of unfitted copies of one estimator, which has no search space of its own."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._estimator = estimator
+
+    def __call__(self) -> Any:
+        from sklearn.base import clone
+
+        return clone(self._estimator)
+
+    def digest(self) -> str:
+        """Returns a hash of the estimator's type and of all its parameters, functions by their code."""
+        described = [f"{type(self._estimator).__module__} {type(self._estimator).__qualname__}"]
+        parameters = self._estimator.get_params(deep=True) if hasattr(self._estimator, "get_params") else {}
+        for name, value in sorted(parameters.items()):
+            is_code = isinstance(value, FunctionType | type)
+            text = hashing.of_code(value) if is_code else re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+            described.append(f"{name}={text}")
+        return hashing.of_json(described)
 
 
 def _load(ref: MethodRef, name: str) -> ModuleType:

@@ -1,7 +1,6 @@
 """A cell on a node of a Ray cluster: the very process that a local run gives it, started from Ray's worker there."""
 
 import functools
-import importlib.util
 import os
 import shutil
 import sys
@@ -88,8 +87,6 @@ def _content(folder: Path) -> dict[str, bytes]:
 @functools.cache
 def _executor(memory: int | None, preload: tuple[str, ...], folder: str) -> LocalExecutor:
     sys.path[:] = [place for place in sys.path if place != folder]
-    # A forked process imports its parent's main module, which would be Ray's; this name is the one it passes over.
-    sys.modules["__main__"].__spec__ = importlib.util.find_spec("harness.__main__")
     return LocalExecutor(1, _share() if memory == 0 else memory, preload)
 
 

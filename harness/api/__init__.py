@@ -1,0 +1,173 @@
+"""The Python API: what a notebook calls, and what the command line is a thin layer on.
+
+Errors of the caller are `harness.UserError` with the sentence that the command line prints.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.api.audits import AuditResult, audit
+from harness.api.benchmarks import BenchmarkLike, DataOptions
+from harness.api.leaderboards import Leaderboard, leaderboard
+from harness.api.methods import Methods
+from harness.api.predictions import predict
+from harness.api.prepared_run import Rows, RunOptions, execute, prepare
+from harness.api.results import Results, ResultTable, load_results
+
+__all__ = [
+    "AuditResult",
+    "Leaderboard",
+    "ResultTable",
+    "Results",
+    "audit",
+    "leaderboard",
+    "load_results",
+    "predict",
+    "run",
+]
+
+
+def run(
+    methods: Methods = "all",
+    benchmark: BenchmarkLike = "synthetic",
+    scenarios: str | Sequence[str] = (),
+    seeds: int | Sequence[int] | None = None,
+    *,
+    trials: int | None = None,
+    seconds: float | None = None,
+    preset: str = "quick",
+    rows: Rows | None = None,
+    sampler: str = "random",
+    pruner: str = "none",
+    mapping: Mapping[str, str] | None = None,
+    where: Mapping[str, Sequence[str]] | None = None,
+    strict: bool = False,
+    target: BenchmarkLike = "",
+    target_mapping: Mapping[str, str] | None = None,
+    target_where: Mapping[str, Sequence[str]] | None = None,
+    text: BenchmarkLike = "",
+    text_mapping: Mapping[str, str] | None = None,
+    perturb: str | Sequence[str] = (),
+    depth: int | None = None,
+    draws: int | None = None,
+    diagnostics: bool = False,
+    labels: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    workers: int | None = None,
+    memory: float | None = None,
+    precision: str = "auto",
+    executor: str = "local",
+    ray_address: str = "",
+    results: str | Path = "results/local",
+    plugins: Sequence[str | Path] = (),
+    retry_failed: bool = False,
+    save_models: bool = False,
+    progress: bool = True,
+) -> Results:
+    """Tunes, trains and scores methods on a benchmark, and returns the records; what has its record is not run again.
+
+    Args:
+        methods: comma-separated names as on the command line (``all`` for every ranked method); or a `Method`
+            subclass, a scikit-learn estimator, or a function that returns one; or several of these in a list, or in a
+            mapping from the name to show.
+        benchmark: a benchmark's name, ``files:PATH``, a data file's path, a pair (payloads, labels), or a mapping of
+            columns (``payload``, ``label``, and more as docs/benchmarks.md lists them).
+        scenarios: names; by default the benchmark's choice for the preset; ``all`` for every one.
+        seeds: how many, or which; by default those of the preset.
+        trials: configurations tried per cell; by default those of the preset.
+        seconds: processor seconds of tuning per cell; by default those of the preset.
+        preset: ``quick`` (a smoke test, not ranked), ``standard`` or ``full``.
+        rows: most rows of training, validation and each test; None for all of a part.
+        sampler: how trials after the first are drawn: ``random`` or ``tpe``.
+        pruner: ``none``, ``median`` or ``hyperband``.
+        mapping: our field to the data's column, as ``{"payload": "raw", "label": "attack"}``.
+        where: column to the values kept.
+        strict: refuse rows that cannot be used, which are left out otherwise.
+        target: another corpus to test on, with its ``target_mapping`` and ``target_where``.
+        text: a corpus whose descriptions are added to the training, with its ``text_mapping``.
+        perturb: perturbation suites, tested beside the scenario's own environments.
+        depth: perturbations of one payload, 1 to 3.
+        draws: perturbed draws of each payload, for the worst case.
+        diagnostics: add tests without the attack, and probes on parts of the input.
+        labels: what the answers of ``FAMILY:ARGUMENT`` methods mean: answer to class.
+        timeout: seconds to wait for an answer of such a method.
+        workers: cells at a time; by default one per core.
+        memory: gigabytes per worker; by default a fair share of the machine, infinity for no limit.
+        precision: of torch methods: ``auto``, ``float32`` or ``bfloat16``.
+        executor: ``local`` or ``ray``, with ``ray_address``.
+        results: folder of records.
+        plugins: Python files that register methods or benchmarks.
+        retry_failed: run failed cells again.
+        save_models: keep each done cell's predictor, for `predict`.
+        progress: show progress on standard error, or in the notebook.
+
+    Returns:
+        The records of every cell that was asked for, those of earlier runs included.
+
+    Raises:
+        UserError: an option is out of its range or names something unknown, the data cannot be used, or a record
+            could not be written.
+        KeyboardInterrupt: Ctrl-C was pressed; finished cells keep their records, and the same call goes on.
+
+    Example:
+        >>> results = harness.run("tfidf-logreg,majority", "synthetic", scenarios="cve-disjoint", seeds=3)
+        >>> results.table().to_csv("board.csv")
+    """
+    from rich.console import Console
+
+    from harness.errors import UserError
+
+    data = DataOptions(
+        mapping or {},
+        _kept(where),
+        strict,
+        target,
+        target_mapping or {},
+        _kept(target_where),
+        text,
+        text_mapping or {},
+    )
+    options = RunOptions(
+        methods=methods,
+        benchmark=benchmark,
+        data=data,
+        scenarios=_names(scenarios),
+        seeds=range(seeds) if isinstance(seeds, int) else seeds,
+        trials=trials,
+        seconds=seconds,
+        preset=preset,
+        rows=rows,
+        sampler=sampler,
+        pruner=pruner,
+        workers=workers,
+        memory=memory,
+        executor=executor,
+        ray_address=ray_address,
+        results=Path(results),
+        precision=precision,
+        perturb=_names(perturb),
+        depth=depth,
+        draws=draws,
+        diagnostics=diagnostics,
+        plugins=[str(path) for path in plugins],
+        labels=labels or {},
+        timeout=timeout,
+        retry_failed=retry_failed,
+        save_models=save_models,
+    )
+    outcome = execute(prepare(options), Console(stderr=True), progress)
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    if outcome.unwritten:
+        raise UserError(f"{len(outcome.unwritten)} records could not be written: {outcome.unwritten[0]}")
+    return Results(tuple(outcome.records), Path(results))
+
+
+def _names(names: str | Sequence[str]) -> list[str]:
+    if isinstance(names, str):
+        names = names.split(",")
+    return list(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+
+def _kept(where: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
+    return {column: (values,) if isinstance(values, str) else tuple(values) for column, values in (where or {}).items()}

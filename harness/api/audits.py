@@ -1,0 +1,145 @@
+"""The audit of a dataset, as an object that prints, exports and can guard a pipeline."""
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import registry
+from harness.api.benchmarks import BenchmarkLike, DataOptions, open_benchmark
+from harness.audit import report, verdicts
+from harness.audit.examine import Audit
+from harness.audit.examine import audit as examine
+from harness.errors import UserError
+from harness.execution.plan import choose_scenarios
+
+SEEDS = 3  # draws of each scenario, by default
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """What an audit found.
+
+    Attributes:
+        audit: every figure of it.
+
+    Example:
+        >>> result = harness.audit("requests.parquet", mapping={"payload": "raw", "label": "attack"})
+        >>> result.findings
+        >>> assert not result.above("leaks=0,cue=0.5")
+    """
+
+    audit: Audit
+
+    @property
+    def findings(self) -> list[str]:
+        """The findings, a sentence each."""
+        return list(report.findings(self.audit))
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """The figures that a pipeline can be guarded by, by name; None where one was not measured."""
+        return {name: figure.value for name, figure in verdicts.figures(self.audit).items()}
+
+    def above(self, limits: str) -> list[str]:
+        """Returns a sentence for each figure above its limit, as the command line's ``--fail-on``.
+
+        Args:
+            limits: as ``leaks=0,cue=0.5``.
+
+        Raises:
+            UserError: a name is unknown or a limit malformed.
+        """
+        return list(verdicts.broken(verdicts.figures(self.audit), verdicts.thresholds(limits)))
+
+    def to_json(self) -> str:
+        """Returns the audit as JSON; docs/audit.md describes it."""
+        return report.to_json(self.audit)
+
+    def to_markdown(self) -> str:
+        """Returns the audit's card in Markdown."""
+        return report.card(self.audit)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes audit.json and audit.md into a folder, each whole or not at all.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        _write(Path(folder), {"audit.json": self.to_json(), "audit.md": self.to_markdown()})
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+    def __repr__(self) -> str:
+        return "\n".join((report.title(self.audit), *(f"- {line}" for line in self.findings)))
+
+
+def audit(
+    benchmark: BenchmarkLike,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    where: Mapping[str, Sequence[str]] | None = None,
+    strict: bool = False,
+    scenarios: str | Sequence[str] = (),
+    seeds: int | Sequence[int] = SEEDS,
+    learner: str = "tfidf-logreg",
+    top: int = 8,
+    plugins: Sequence[str | Path] = (),
+    on_step: Callable[[str], None] = lambda step: None,
+) -> AuditResult:
+    """Finds which shortcuts a dataset offers: leaks between splits, what predicts the class without the attack, cues.
+
+    Args:
+        benchmark: a benchmark's name, ``files:PATH``, a data file's path, or payloads and labels in memory.
+        mapping: our field to the data's column, as ``{"payload": "raw", "label": "attack"}``.
+        where: column to the values kept.
+        strict: refuse rows that cannot be used, which are left out otherwise.
+        scenarios: names; by default those of the preset ``quick``.
+        seeds: how many draws of each, or which.
+        learner: the method that probes.
+        top: most cues per class.
+        plugins: Python files that register benchmarks or the learner.
+        on_step: called with what is being looked at.
+
+    Raises:
+        UserError: an option is out of its range, or the data cannot be used.
+    """
+    if not 0 < top <= 1000:
+        raise UserError(f"--top {top}: a number from 1 to 1000 is needed.")
+    registry.discover([str(path) for path in plugins])
+    kept = {column: tuple(values) for column, values in (where or {}).items()}
+    opened = open_benchmark(benchmark, DataOptions(mapping or {}, kept, strict))
+    names = scenarios.split(",") if isinstance(scenarios, str) else list(scenarios)
+    chosen = choose_scenarios(opened, names, quick=True)
+    for spec in chosen:
+        if spec.view:
+            raise UserError(f"--scenario {spec.name}: an audit looks at every view itself; name the scenario alone.")
+    numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    return AuditResult(examine(opened, chosen, numbers, learner, top, on_step))
+
+
+def check_limits(limits: str) -> None:
+    """Checks the limits of `AuditResult.above` before anything is computed.
+
+    Raises:
+        UserError: a name is unknown or a limit malformed.
+    """
+    verdicts.thresholds(limits)
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    """Writes every file under a temporary name first, so that each is whole or as it was."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as temporary:
+            for name, text in texts.items():
+                with (Path(temporary) / name).open("w", encoding="utf-8") as stream:
+                    stream.write(text)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            for name in texts:
+                (Path(temporary) / name).replace(folder / name)
+    except OSError as error:
+        raise UserError(f"--out {folder}: it cannot be written ({error.strerror}).") from error

@@ -1,0 +1,151 @@
+"""The benchmark of a call: by name, as a file or a folder, or as payloads and labels in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness import hashing, registry
+from harness.benchmark import Benchmark, BenchmarkRef
+from harness.data.corpus import CUE, GROUP, Corpus, payload_fields
+from harness.data.payloads import Payloads
+from harness.errors import UserError
+from harness.storage.cache_dir import cache_root
+
+BenchmarkLike = str | Path | BenchmarkRef | Benchmark | Corpus | Mapping[str, Any] | Sequence[Any]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How the data of a call are read; the names are those of the command line.
+
+    Attributes:
+        mapping: ``--map``: our field to the data's column.
+        where: ``--where``: column to the values kept.
+        strict: ``--strict``: refuse rows that cannot be used.
+        target: ``--target``: the corpus to test on, with ``target_mapping`` and ``target_where``.
+        text: ``--text``: the corpus whose descriptions are added, with ``text_mapping``.
+    """
+
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    strict: bool = False
+    target: BenchmarkLike = ""
+    target_mapping: Mapping[str, str] = field(default_factory=dict)
+    target_where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    text: BenchmarkLike = ""
+    text_mapping: Mapping[str, str] = field(default_factory=dict)
+
+
+def open_benchmark(benchmark: BenchmarkLike, data: DataOptions) -> Benchmark:
+    """Returns a benchmark, opened.
+
+    Args:
+        benchmark: a benchmark's name (``synthetic``, ``nuclei:PATH``); ``files:PATH``, or the path of a data file;
+            a pair (payloads, labels), a mapping of columns, or a `Corpus`.
+        data: how its data are read.
+
+    Raises:
+        UserError: there is no such benchmark or file, or the options do not fit it.
+    """
+    if isinstance(benchmark, Benchmark):
+        return benchmark
+    return registry.open_benchmark(reference(benchmark, data))
+
+
+def reference(benchmark: BenchmarkLike, data: DataOptions) -> BenchmarkRef:
+    """Returns the reference that names a benchmark; see `open_benchmark`."""
+    has_target, has_text = not _is_empty(data.target), not _is_empty(data.text)
+    if (data.target_mapping or data.target_where) and not has_target:
+        raise UserError("--target-map and --target-where belong to --target; name it too.")
+    if data.text_mapping and not has_text:
+        raise UserError("--text-map belongs to --text; name it too.")
+    ref = _reference(benchmark, data.mapping, data.where, data.strict)
+    if has_target:
+        ref = replace(ref, target=_reference(data.target, data.target_mapping, data.target_where, data.strict))
+    if has_text:
+        ref = replace(ref, text=_reference(data.text, data.text_mapping, {}, data.strict))
+    return ref
+
+
+def _is_empty(benchmark: BenchmarkLike) -> bool:
+    return isinstance(benchmark, str) and not benchmark
+
+
+def _reference(
+    benchmark: BenchmarkLike, mapping: Mapping[str, str], where: Mapping[str, tuple[str, ...]], strict: bool
+) -> BenchmarkRef:
+    if isinstance(benchmark, BenchmarkRef):
+        return benchmark
+    if isinstance(benchmark, Benchmark):
+        return benchmark.ref
+    if isinstance(benchmark, Path):
+        return BenchmarkRef("files", str(benchmark), mapping, where, strict)
+    if not isinstance(benchmark, str):
+        return BenchmarkRef("files", str(_stored(_corpus(benchmark))), mapping, where, strict)
+    name, colon, argument = benchmark.partition(":")
+    if not name:
+        raise UserError(f"--bench {benchmark!r}: a benchmark's name or files:PATH is needed.")
+    if not colon and name not in registry.benchmarks() and Path(benchmark).exists():
+        return BenchmarkRef("files", benchmark, mapping, where, strict)
+    return BenchmarkRef(name, argument if colon else None, mapping, where, strict)
+
+
+def _corpus(benchmark: Any) -> Corpus:
+    """Returns payloads and labels in memory as a corpus; see `open_benchmark`."""
+    import pyarrow as pa
+
+    if isinstance(benchmark, Corpus):
+        return benchmark
+    if isinstance(benchmark, Mapping):
+        columns = dict(benchmark)
+    elif isinstance(benchmark, tuple | list) and len(benchmark) == 2:
+        columns = dict(zip(("payload", "label"), benchmark, strict=True))
+    else:
+        raise UserError(
+            f"benchmark: {type(benchmark).__name__} is not a benchmark; a name, a path, a pair (payloads, labels) or a "
+            "mapping of columns is needed."
+        )
+    if lacking := [name for name in ("payload", "label") if name not in columns]:
+        raise UserError(f"benchmark: the column {lacking[0]} is missing; it has {', '.join(map(str, columns))}.")
+    types = payload_fields()
+    unknown = [name for name in columns if name not in types and not name.startswith((GROUP, CUE))]
+    if unknown:
+        raise UserError(
+            f"benchmark: the column {unknown[0]} is unknown; known: {', '.join(types)}, {GROUP}NAME, {CUE}NAME."
+        )
+    columns["payload"] = [_bytes(value, row) for row, value in enumerate(columns["payload"])]
+    columns = {name: list(values) for name, values in columns.items()}
+    if len(lengths := {name: len(values) for name, values in columns.items()}) and len(set(lengths.values())) > 1:
+        raise UserError(f"benchmark: the columns have different lengths ({lengths}).")
+    columns.setdefault("sample", [str(row) for row in range(len(columns["label"]))])
+    try:
+        arrays = {name: pa.array(values, types.get(name, pa.string())) for name, values in columns.items()}
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UserError(f"benchmark: a column has values of the wrong type ({error}).") from error
+    return Corpus.create("in-memory", pa.table(arrays))
+
+
+def _bytes(value: Any, row: int) -> bytes:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    raise UserError(f"benchmark: payload {row} is {type(value).__name__}; bytes or text are needed.")
+
+
+def _stored(corpus: Corpus) -> Path:
+    """Writes a corpus to the cache folder, where worker processes read it, and returns the file; once per content."""
+    from harness.sources import export
+
+    name = f"{corpus.meta.name}.parquet"
+    path = cache_root() / "in-memory" / hashing.of_json([corpus.meta.hash])[:32] / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        export(corpus, path)
+    return path
+
+
+def payload_list(payloads: Sequence[bytes] | Payloads) -> list[bytes]:
+    """Returns payloads given as `Payloads`, bytes or text, as a list of bytes."""
+    return [_bytes(value, row) for row, value in enumerate(payloads)]

@@ -1,0 +1,73 @@
+"""The leaderboard's files: written from a folder of records, or compared with it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import registry
+from harness.errors import UserError
+from harness.leaderboard.build import boards
+from harness.leaderboard.check import check as compare
+from harness.leaderboard.json_export import to_json
+from harness.leaderboard.render import markdown
+from harness.leaderboard.rules import RULES
+from harness.records.store import Entry, Store
+from harness.storage.atomic_write import whole
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The leaderboard of a results folder.
+
+    Attributes:
+        markdown: the page.
+        json: the same figures for programs; docs/leaderboard.md describes them.
+    """
+
+    markdown: str
+    json: str
+    _entries: tuple[Entry, ...]
+
+    def save(self, path: str | Path = "leaderboard.md") -> list[Path]:
+        """Writes the page and, beside it, the JSON; returns both files.
+
+        Raises:
+            UserError: the name does not end in .md, or a file cannot be written.
+        """
+        files = self._files(Path(path))
+        for file, text in files.items():
+            try:
+                with whole(file) as temporary:
+                    temporary.write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise UserError(f"--output {file}: it cannot be written ({error.strerror}).") from error
+        return list(files)
+
+    def check(self, path: str | Path = "leaderboard.md") -> tuple[list[str], list[str]]:
+        """Compares the files with the records, and the records with their own counts; returns differences and notes."""
+        outcome = compare(list(self._entries), self._files(Path(path)), RULES)
+        return list(outcome.differences), list(outcome.notes)
+
+    def _files(self, path: Path) -> dict[Path, str]:
+        if path.suffix != ".md":
+            raise UserError(f"--output {path}: the board's name must end in .md; the JSON lies beside it.")
+        return {path: self.markdown, path.with_suffix(".json"): self.json}
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+
+def leaderboard(results: str | Path = "results/official") -> Leaderboard:
+    """Returns the leaderboard of a results folder; `Leaderboard.save` writes its files.
+
+    Raises:
+        UserError: there is no such folder, or a record in it cannot be read.
+    """
+    folder = Path(results)
+    if not folder.is_dir():
+        raise UserError(f"--results {folder}: there is no such folder; run from the project's root, or name one.")
+    registry.discover()
+    entries = tuple(Store(folder).entries())
+    found = boards((entry.record for entry in entries), RULES)
+    plain = to_json(found, {entry.path: entry.digest for entry in entries})
+    return Leaderboard(markdown(found), json.dumps(plain, indent=1, sort_keys=True) + "\n", entries)

@@ -1,0 +1,130 @@
+"""The methods of a run: by name, or as a class, an estimator or a factory handed over in Python."""
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from harness import registry
+from harness.data.corpus import CorpusMeta
+from harness.data.taxonomy import ANCHORS
+from harness.errors import UserError, nearest
+from harness.method import ANSWER_TIMEOUT, NO_OPINION, Method, MethodInfo, MethodRef
+from harness.scenario import ScenarioSpec
+
+GROUPS: dict[str, str] = {"all": "ranked", "controls": "control", "heavy": "heavy"}
+Methods = str | type[Method] | Iterable[Any] | Mapping[str, Any] | Any
+
+
+def choose_methods(methods: Methods, labels: Mapping[str, str], timeout: float | None) -> list[MethodInfo]:
+    """Returns the methods of a run, each once.
+
+    Args:
+        methods: comma-separated names and ``FAMILY:ARGUMENT`` references, where ``all``, ``controls`` and ``heavy``
+            stand for every method of a kind, plug-ins included; or a `Method` subclass, a scikit-learn estimator, or a
+            function that returns one; or several of these in a list, or in a mapping from the name to show.
+        labels: for ``FAMILY:ARGUMENT``, what the answers mean: answer to class.
+        timeout: for ``FAMILY:ARGUMENT``, seconds to wait for an answer; None for the default.
+
+    Raises:
+        UserError: a name is unknown or none is given, an object is not a method, or ``labels`` or ``timeout`` are
+            given and no method uses them.
+    """
+    infos: dict[str, MethodInfo] = {}
+    for name, value in _entries(methods):
+        chosen = _named(value, labels, timeout) if isinstance(value, str) else [_from_object(value, name, labels)]
+        infos.update({info.name: info for info in chosen})
+    if not infos:
+        raise UserError("--method: name at least one method, or all.")
+    option = "--labels" if labels else "--timeout" if timeout is not None else ""
+    if option and not any(info.ref for info in infos.values()):
+        families = ", ".join(f"{i.name}:{i.argument}" for i in registry.families().values())
+        raise UserError(f"{option} is about the answers of your own classifier; --method names none ({families}).")
+    return list(infos.values())
+
+
+def _entries(methods: Methods) -> list[tuple[str, Any]]:
+    """Splits what a caller gave into (name to show, name or object); the name is empty where none was given."""
+    if isinstance(methods, str):
+        parts = dict.fromkeys(part.strip() for part in methods.split(",") if part.strip())
+        return [("", part) for part in parts]
+    if isinstance(methods, Mapping):
+        return [(str(name), value) for name, value in methods.items()]
+    if isinstance(methods, list | tuple | set | frozenset):
+        return [entry for value in methods for entry in (_entries(value) if isinstance(value, str) else [("", value)])]
+    return [("", methods)]
+
+
+def _named(name: str, labels: Mapping[str, str], timeout: float | None) -> list[MethodInfo]:
+    if kind := GROUPS.get(name):
+        return [info for info in registry.methods().values() if info.kind == kind]
+    family, colon, argument = name.partition(":")
+    if not colon:
+        return [registry.method(name)]
+    seconds = ANSWER_TIMEOUT if timeout is None else timeout
+    return [registry.open_method(MethodRef(family, argument, labels, seconds))]
+
+
+def _from_object(value: Any, name: str, labels: Mapping[str, str]) -> MethodInfo:
+    if isinstance(value, type) and issubclass(value, Method):
+        registered = vars(value).get("info")
+        if registered is None or (name and name != registered.name):
+            return registry.unregistered_method(value, name or _dashed(value.__name__))
+        info: MethodInfo = registered
+        return info
+    label = name or _dashed(getattr(value, "__name__", type(value).__name__))
+    for family in registry.families().values():
+        method = family.factory.from_object(MethodRef(family.name, label, labels), value)
+        if method is not None:
+            return registry.describe_adapted(method, family)
+    kind = type(value).__name__ if not inspect.isclass(value) else f"the class {value.__name__}"
+    raise UserError(
+        f"methods: {kind} is not a method; a registered name, a subclass of harness.Method, a scikit-learn estimator, "
+        "or a function that returns one is needed."
+    )
+
+
+def _dashed(name: str) -> str:
+    """Returns a class's or function's name as a method's: MyMethod and my_method are my-method."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_+", "-", name.strip("_")).lower()
+    return re.sub(r"[^a-z0-9-]+", "-", words).strip("-") or "unnamed"
+
+
+def check_labels(labels: Mapping[str, str], corpus: CorpusMeta) -> None:
+    """Checks that ``--labels`` names classes that the corpus or the taxonomy has.
+
+    Raises:
+        UserError: naming the label and the nearest classes.
+    """
+    known = {NO_OPINION, *corpus.classes, *ANCHORS}
+    for answer, name in labels.items():
+        if name not in known:
+            raise UserError(f"--labels {answer}={name}: {name} is not a class; {nearest(name, list(corpus.classes))}")
+
+
+def check_requirements(infos: Iterable[MethodInfo]) -> None:
+    """Checks that the packages of each method are installed, and whatever else a method checks for itself.
+
+    Raises:
+        UserError: saying what to install, or what the method says.
+    """
+    import importlib.util
+
+    for info in infos:
+        for package in (module.split(".")[0] for module in info.requires):
+            if importlib.util.find_spec(package) is None:
+                raise UserError(f"method {info.name} needs the Python package {package}; install it first.")
+        info.factory().check()
+
+
+def probe_work(scenarios: Iterable[ScenarioSpec], corpus: CorpusMeta) -> list[tuple[ScenarioSpec, list[MethodInfo]]]:
+    """Returns the input views of the scenarios, each with the one method that probes them."""
+    from harness.data.payload_parts import PROBES
+    from harness.scenarios.input_views import CUES, LEARNER, viewed
+
+    learner = [registry.method(LEARNER)]
+    work = []
+    for spec in (spec for spec in scenarios if not spec.view):
+        has_cues = corpus.cues or any(name.startswith("flip.") for name in spec.environments)
+        work += [(viewed(spec, view), learner) for view in (*PROBES, *((CUES,) if has_cues else ()))]
+    return work

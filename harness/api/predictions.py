@@ -1,0 +1,154 @@
+"""Predictions of a saved predictor for a corpus or for payloads in memory."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import registry
+from harness.api.benchmarks import BenchmarkLike, DataOptions, open_benchmark, payload_list
+from harness.api.methods import check_requirements
+from harness.api.results import ResultTable
+from harness.data.payloads import Payloads
+from harness.errors import UserError
+from harness.evaluation.metrics import check_probabilities
+from harness.execution.rerun import NotRebuilt, method_of
+from harness.method import MethodInfo, Predictor
+from harness.records.predictors import Manifest, loadable, restore
+from harness.records.schema import Record
+from harness.records.store import Store
+from harness.scenarios.input_views import AT
+from harness.storage.shared_steps import Arrays
+
+_BATCH = 1024  # payloads predicted at a time, which bounds the memory
+
+
+@dataclass(frozen=True)
+class SavedPredictor:
+    """The predictor of a record, ready to predict.
+
+    Attributes:
+        predictor: of the record.
+        manifest: what was saved with it; its ``classes`` name the columns of the probabilities.
+    """
+
+    predictor: Predictor
+    manifest: Manifest
+
+    def probabilities(self, payloads: Sequence[bytes]) -> npt.NDArray[np.float32]:
+        """Returns class probabilities, float32 (payloads, classes).
+
+        Raises:
+            UserError: the predictor fails.
+        """
+        try:
+            table = self.predictor.predict_proba(Payloads.from_list(payloads))
+            return check_probabilities(table, len(payloads), len(self.manifest.classes))
+        except Exception as error:
+            raise UserError(
+                f"the kept predictor of {self.manifest.method} fails ({type(error).__name__}: {error}); if its code "
+                "was changed since, raise the method's version and run its cell again with --save-models."
+            ) from error
+
+    def each(self, requests: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, Any]]:
+        """Yields ``sample``, ``class`` and ``probabilities`` by class of each request, a batch in memory at a time."""
+        requests = iter(requests)
+        while batch := list(islice(requests, _BATCH)):
+            table = self.probabilities([payload for _, payload in batch])
+            for (sample, _), row in zip(batch, table, strict=True):
+                shares = (float(f"{share:.9g}") for share in row.tolist())  # 9 digits tell float32 values apart
+                named = dict(zip(self.manifest.classes, shares, strict=True))
+                yield {"sample": sample, "class": self.manifest.classes[int(row.argmax())], "probabilities": named}
+
+
+def load_predictor(record: str, results: Path) -> SavedPredictor:
+    """Returns the saved predictor of a record.
+
+    Args:
+        record: the record's key, or how it begins.
+        results: folder of records; the method's plug-in must be loaded already.
+
+    Raises:
+        UserError: there is no such record, it has no saved predictor, or it cannot be opened here.
+    """
+    store = Store(results)
+    found = store.find(record)
+    folder = store.model_path(found.id)
+    if found.status != "done" or not folder.is_dir():
+        raise UserError(f"--record {record}: no predictor was kept of {found.cell.method}; {_why(found)}.")
+    info = _method(found)
+    check_requirements([info])
+    return SavedPredictor(*restore(folder, info, found.key, shared=_not_shared))
+
+
+def predict(
+    benchmark: BenchmarkLike,
+    record: str,
+    *,
+    results: str | Path = "results/local",
+    mapping: Mapping[str, str] | None = None,
+    where: Mapping[str, Sequence[str]] | None = None,
+    strict: bool = False,
+    plugins: Sequence[str | Path] = (),
+) -> ResultTable:
+    r"""Returns the class and the probabilities that a saved predictor gives each payload; no label is needed.
+
+    Args:
+        benchmark: a benchmark's name, ``files:PATH``, a data file's path, or a list of payloads (bytes or text).
+        record: key of the record, or how it begins; its run must have kept its predictor (``save_models=True``).
+        results: folder of the record.
+        mapping: our field to the data's column, as ``{"payload": "raw"}``.
+        where: column to the values kept.
+        strict: refuse rows that cannot be used, which are left out otherwise.
+        plugins: Python files that register the record's method.
+
+    Returns:
+        One row per payload: ``sample``, ``class``, and a column per class with its probability.
+
+    Raises:
+        UserError: there is no such record or predictor, or the data cannot be read.
+
+    Example:
+        >>> harness.predict([b"GET /?id=1' OR '1'='1 HTTP/1.1\r\n\r\n"], record="3f2a", results="results/local")
+    """
+    registry.discover([str(path) for path in plugins])
+    saved = load_predictor(record, Path(results))
+    if isinstance(benchmark, list | tuple | Payloads) and not _is_pair(benchmark):
+        requests: Iterable[tuple[str, bytes]] = ((str(i), p) for i, p in enumerate(payload_list(benchmark)))
+    else:
+        kept = {column: tuple(values) for column, values in (where or {}).items()}
+        data = open_benchmark(benchmark, DataOptions(mapping or {}, kept, strict))
+        requests = data.unlabelled(lambda note: None)
+    rows = [{**line, **line.pop("probabilities")} for line in saved.each(requests)]
+    return ResultTable.of_rows(rows, ("sample", "class", *saved.manifest.classes))
+
+
+def _is_pair(value: Sequence[Any]) -> bool:
+    """Whether it is (payloads, labels), not a list of two payloads."""
+    return len(value) == 2 and not isinstance(value[0], bytes | str | bytearray)
+
+
+def _method(record: Record) -> MethodInfo:
+    try:
+        return method_of(record.cell)
+    except NotRebuilt as error:
+        raise UserError(f"the method {record.cell.method} of the record cannot be opened: {error}.") from error
+
+
+def _why(record: Record) -> str:
+    if record.status != "done":
+        return f"its cell is {record.status}"
+    if AT in record.cell.scenario:
+        return "it is a probe, which sees a part of each payload only"
+    if not loadable(_method(record)):
+        return "the method does not say how one is saved"
+    return "run its cell again with --save-models"
+
+
+def _not_shared(step: str, content: str, compute: Callable[[], Arrays]) -> Arrays:
+    """Computes a shared step without storing it: each batch comes once."""
+    return compute()

@@ -1,0 +1,338 @@
+"""A run: what its options ask for, which cells that makes, and carrying them out."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+
+from harness import registry
+from harness.api.benchmarks import BenchmarkLike, DataOptions, open_benchmark
+from harness.api.methods import Methods, check_labels, check_requirements, choose_methods, probe_work
+from harness.errors import UserError
+from harness.execution.budget import Budget, Pruner, Sampler
+from harness.execution.local_executor import LocalExecutor
+from harness.execution.plan import Plan, choose_scenarios, make_plan
+from harness.execution.progress import Course, Progress
+from harness.execution.scheduler import Tally, run_plan
+from harness.execution.status import published
+from harness.method import Precision
+from harness.protocol import preset as find_preset
+from harness.records.predictors import loadable
+from harness.records.provenance import command_line
+from harness.records.store import Store
+from harness.scenario import Sizes
+from harness.scenarios.perturbed import Extras
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.execution.events import Executor
+
+Number = TypeVar("Number", int, float)
+Rows = tuple[int | None, int | None, int | None]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Everything that a run can be asked for. Error messages name the options as the command line spells them.
+
+    Attributes:
+        methods: see `harness.api.methods.choose_methods`.
+        benchmark: see `harness.api.benchmarks.open_benchmark`.
+        data: how the benchmark's data are read.
+        scenarios: names; empty for the benchmark's choice, ``["all"]`` for every one.
+        seeds: which; None for those of the preset.
+        trials: configurations per cell; None for the preset's.
+        seconds: processor seconds of tuning per cell; None for the preset's.
+        preset: ``quick``, ``standard`` or ``full``.
+        rows: most rows of training, validation and each test, None for all of a part; None for the preset's.
+        sampler: ``random`` or ``tpe``.
+        pruner: ``none``, ``median`` or ``hyperband``.
+        workers: cells at a time; None for one per core, on a Ray cluster for as many as it has room for.
+        memory: gigabytes per worker; None for a fair share of the machine, infinity for no limit.
+        executor: ``local`` or ``ray``.
+        ray_address: of the Ray cluster; empty to start one on this machine.
+        shard: which part of the cells, from 1, and of how many; None for all.
+        results: folder of records.
+        precision: of torch methods: ``auto``, ``float32`` or ``bfloat16``.
+        perturb: perturbation suites; ``depth`` and ``draws`` belong to them.
+        diagnostics: whether to add tests without the attack, and probes on parts of the input.
+        plugins: Python files that register methods or benchmarks.
+        labels: answers of ``FAMILY:ARGUMENT`` methods, each with its class; ``timeout`` belongs to them.
+        retry_failed: whether failed cells run again.
+        save_models: whether the predictor of each done cell is kept.
+    """
+
+    methods: Methods = "all"
+    benchmark: BenchmarkLike = "synthetic"
+    data: DataOptions = field(default_factory=DataOptions)
+    scenarios: Sequence[str] = ()
+    seeds: Sequence[int] | None = None
+    trials: int | None = None
+    seconds: float | None = None
+    preset: str = "quick"
+    rows: Rows | None = None
+    sampler: str = "random"
+    pruner: str = "none"
+    workers: int | None = None
+    memory: float | None = None
+    executor: str = "local"
+    ray_address: str = ""
+    shard: tuple[int, int] | None = None
+    results: Path = Path("results/local")
+    precision: str = "auto"
+    perturb: Sequence[str] = ()
+    depth: int | None = None
+    draws: int | None = None
+    diagnostics: bool = False
+    plugins: Sequence[str] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = None
+    retry_failed: bool = False
+    save_models: bool = False
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that is planned and not begun; nothing has been written.
+
+    Attributes:
+        plan: its cells, those with a record included.
+        store: where records go.
+        workers: cells at a time; 0 for as many as the Ray cluster has room for.
+        memory: bytes per worker; None for no limit, 0 for a fair share of each Ray node.
+        cluster: address of the Ray cluster, empty for one of this machine alone; None to run without Ray.
+        plugins: absolute paths.
+        retry_failed, save_models: as in `RunOptions`.
+        notes: what to know before it starts, a sentence each.
+    """
+
+    plan: Plan
+    store: Store
+    workers: int
+    memory: int | None
+    cluster: str | None = None
+    plugins: tuple[str, ...] = ()
+    retry_failed: bool = False
+    save_models: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def waiting(self) -> int:
+        """How many cells have to run."""
+        return len(self.plan.waiting(self.retry_failed))
+
+
+def prepare(options: RunOptions) -> PreparedRun:
+    """Checks the options of a run and plans its cells.
+
+    Raises:
+        UserError: an option is out of its range, names something unknown, or does not fit another one; the data cannot
+            be read; a record of one of the cells cannot be read.
+    """
+    preset = find_preset(options.preset)
+    budget = Budget(
+        positive("--trials", options.trials, preset.trials),
+        positive("--seconds", options.seconds, preset.seconds),
+        one_of("--sampler", options.sampler, Sampler),
+        one_of("--pruner", options.pruner, Pruner),
+    )
+    cluster = _cluster(options.executor, options.ray_address)
+    workers = positive("--workers", options.workers, cores() if cluster is None else 0)
+    precision = None if options.precision == "auto" else one_of("--precision", options.precision, Precision)
+    extras = _extras(options)
+    plugins = tuple(str(Path(path).resolve()) for path in options.plugins)
+    registry.discover(plugins)
+    if options.timeout is not None:
+        positive("--timeout", options.timeout, options.timeout)
+    methods = choose_methods(options.methods, options.labels, options.timeout)
+    benchmark = open_benchmark(options.benchmark, options.data)
+    corpus = benchmark.meta()
+    check_labels(options.labels, corpus)
+    scenarios = choose_scenarios(benchmark, options.scenarios, quick=options.preset == "quick")
+    work = [(spec, methods) for spec in scenarios] + (probe_work(scenarios, corpus) if options.diagnostics else [])
+    store = Store(Path(options.results))
+    plan = make_plan(
+        work,
+        benchmark,
+        corpus,
+        range(preset.seeds) if options.seeds is None else options.seeds,
+        budget,
+        preset.sizes if options.rows is None else Sizes(*options.rows),
+        options.preset,
+        store,
+        extras,
+        options.save_models,
+        precision,
+    )
+    if options.shard is not None:
+        plan = plan.shard(*options.shard)
+    named = {spec.name.partition("@")[0] for spec in scenarios}
+    others = [spec.name for spec in benchmark.scenarios() if spec.name not in named]
+    notes = [*corpus.notes]
+    if others:
+        notes.append(f"not in this run: {', '.join(others)} (name them with --scenario)")
+    if options.save_models:
+        notes += _unsaved(plan)
+    return PreparedRun(
+        plan,
+        store,
+        workers,
+        0 if options.memory is None and cluster is not None else memory_limit(options.memory, workers),
+        cluster,
+        plugins,
+        options.retry_failed,
+        options.save_models,
+        tuple(notes),
+    )
+
+
+def execute(prepared: PreparedRun, console: "Console", progress: bool = True) -> Tally:
+    """Runs the cells of a prepared run that have no record, and writes a record for each.
+
+    Ctrl-C and SIGTERM end it; finished cells keep their records, and the outcome says that it was interrupted.
+
+    Args:
+        prepared: what `prepare` returned.
+        console: where progress, failures and what Ray says are shown.
+        progress: whether to show progress.
+
+    Raises:
+        UserError: a method lacks a package or something else that it needs, or the results folder cannot be written.
+    """
+    if prepared.waiting:
+        check_requirements({c.method.name: c.method for c in prepared.plan.waiting(prepared.retry_failed)}.values())
+        prepared.store.open_for_writing()
+    return run_cells(prepared, console, progress)
+
+
+def run_cells(prepared: PreparedRun, console: "Console", progress: bool = True) -> Tally:
+    """Runs the cells of a prepared run in a results folder that is ready to be written; see `execute`."""
+    plan, store = prepared.plan, prepared.store
+    waiting = plan.waiting(prepared.retry_failed)
+    preload = {module for cell in waiting for module in cell.method.requires}
+    executor: Executor = LocalExecutor(min(prepared.workers, max(1, len(waiting))), prepared.memory, preload)
+    if prepared.cluster is not None and waiting:
+        from harness.execution.ray.executor import RayExecutor
+
+        say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+        executor = RayExecutor(prepared.cluster, prepared.workers, prepared.memory, preload, say)
+    cells = Counter(cell.method.name for cell in waiting)
+    course = Course(cells, len(plan.cells) - len(waiting), lambda: executor.workers)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_sigterm_as_interrupt())
+        shown = stack.enter_context(Progress(console, course, silent=not progress))
+        if waiting:
+            stack.enter_context(published(store.root, command_line(), shown.standing))
+        return run_plan(
+            plan,
+            store,
+            executor,
+            retry_failed=prepared.retry_failed,
+            keep=prepared.save_models,
+            plugins=prepared.plugins,
+            command=command_line(),
+            on_event=shown.on_event,
+        )
+
+
+@contextlib.contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Makes SIGTERM end the run as Ctrl-C does; signals can only be set in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _extras(options: RunOptions) -> Extras:
+    from harness.perturbations import suite
+
+    suites = tuple(options.perturb)
+    for option, value, most in (("--depth", options.depth, 3), ("--draws", options.draws, 100)):
+        if value is not None and not 1 <= value <= most:
+            raise UserError(f"{option} {value}: a number from 1 to {most} is needed.")
+        if value is not None and not suites:
+            raise UserError(f"{option} {value} belongs to --perturb SUITE; name one too.")
+    if any(perturbation.tier == "B" for name in suites for perturbation in suite(name)):
+        from harness import oracles
+
+        oracles.require()
+    return Extras(suites, options.depth or Extras.depth, options.draws or Extras.draws, options.diagnostics)
+
+
+def _cluster(executor: str, address: str) -> str | None:
+    if one_of("--executor", executor, Literal["local", "ray"]) == "ray":
+        return address
+    if address:
+        raise UserError(f"--ray-address {address} belongs to --executor ray; name it too.")
+    return None
+
+
+def memory_limit(gigabytes: float | None, workers: int) -> int | None:
+    """Returns the memory of a worker in bytes: a fair share by default, None for no limit (infinity).
+
+    Raises:
+        UserError: the number is not above 0.
+    """
+    if gigabytes is None:
+        return fair_share(workers)
+    if gigabytes == float("inf"):
+        return None
+    if not 0 < gigabytes < 1e6:
+        raise UserError(f"--memory {gigabytes:g}: gigabytes per worker above 0 are needed, or none.")
+    return int(gigabytes * 2**30)
+
+
+def _unsaved(plan: Plan) -> list[str]:
+    """Says whose predictors cannot be saved, and which cells run again so that theirs are."""
+    unable = sorted({cell.method.name for cell in plan.cells if not loadable(cell.method)})
+    notes = [f"no predictor is kept of {', '.join(unable)}: they do not say how one is saved"] if unable else []
+    again = len(plan.unkept)
+    return [*notes, f"{again} cells with a record and without a predictor run again"] if again else notes
+
+
+def positive(option: str, value: Number | None, default: Number) -> Number:
+    """Returns a number that was given, or the default.
+
+    Raises:
+        UserError: it is not above 0.
+    """
+    if value is None:
+        return default
+    if not 0 < value < 1e9:
+        raise UserError(f"{option} {value}: a number above 0 is needed.")
+    return value
+
+
+def one_of(option: str, text: str, kind: Any) -> Any:
+    """Returns the text if it is one of a literal type's values.
+
+    Raises:
+        UserError: it is none of them.
+    """
+    if text not in get_args(kind):
+        raise UserError(f"{option} {text} is unknown; known: {', '.join(get_args(kind))}")
+    return text
+
+
+def cores() -> int:
+    """Returns how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def fair_share(workers: int) -> int:
+    """Returns nine tenths of the machine's memory divided by the workers, in bytes."""
+    import psutil
+
+    return int(psutil.virtual_memory().total * 0.9 / workers)

@@ -1,0 +1,352 @@
+"""The records of a folder or of a run, as tables."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import registry
+from harness.errors import UserError, nearest
+from harness.leaderboard.build import boards
+from harness.leaderboard.model import Board, Row
+from harness.leaderboard.rules import RULES
+from harness.protocol import FOLDS
+from harness.records.schema import Record
+from harness.records.store import Store
+from harness.safe_text import printable
+from harness.statistics.intervals import Interval, p_value, paired
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MOST_SHOWN = 60  # rows of a table's text and HTML forms
+_WIDTH = 120  # columns of its text form
+
+
+class ResultTable:
+    """A table that prints, shows in a notebook, and exports.
+
+    Attributes:
+        arrow: the table itself, a `pyarrow.Table`.
+
+    Example:
+        >>> table = harness.load_results("results/local").table()
+        >>> table.to_csv("board.csv")
+    """
+
+    def __init__(self, arrow: "pa.Table") -> None:
+        self.arrow = arrow
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> "ResultTable":
+        """Returns a table of plain values; a column without a value in any row is null."""
+        import pyarrow as pa
+
+        rows, columns = list(rows), list(columns)
+        return cls(pa.table({name: pa.array([row.get(name) for row in rows]) for name in columns}))
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return list(self.arrow.column_names)
+
+    def __len__(self) -> int:
+        return int(self.arrow.num_rows)
+
+    def __getitem__(self, column: str) -> list[Any]:
+        if column not in self.arrow.column_names:
+            raise UserError(f"the table has no column {column}; {nearest(column, self.columns)}")
+        values: list[Any] = self.arrow.column(column).to_pylist()
+        return values
+
+    def to_pylist(self) -> list[dict[str, Any]]:
+        """Returns one dictionary per row."""
+        rows: list[dict[str, Any]] = self.arrow.to_pylist()
+        return rows
+
+    def to_pandas(self) -> Any:
+        """Returns a `pandas.DataFrame`.
+
+        Raises:
+            UserError: pandas is not installed.
+        """
+        try:
+            import pandas  # type: ignore[import-untyped]  # noqa: F401
+        except ImportError as error:
+            raise UserError("to_pandas needs pandas; install it with: pip install pandas") from error
+        return self.arrow.to_pandas()
+
+    def to_csv(self, path: str | Path | None = None) -> str | None:
+        """Writes the table as CSV (RFC 4180) to a file, or returns the text if no path is given."""
+        import io
+
+        import pyarrow.csv
+
+        stream = io.BytesIO()
+        pyarrow.csv.write_csv(self.arrow, stream)
+        return _written(stream.getvalue().decode("utf-8"), path)
+
+    def to_latex(self, path: str | Path | None = None) -> str | None:
+        """Writes the table as a LaTeX ``tabular`` with rules of the booktabs package, or returns the text."""
+        alignment = "".join("r" if _is_number(self.arrow.schema.field(name).type) else "l" for name in self.columns)
+        lines = [
+            rf"\begin{{tabular}}{{{alignment}}}",
+            r"\toprule",
+            " & ".join(map(_latex, self.columns)) + r" \\",
+            r"\midrule",
+            *(" & ".join(map(_latex, cells)) + r" \\" for cells in self._cells(len(self))),
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+        return _written("\n".join(lines) + "\n", path)
+
+    def _cells(self, most: int) -> Iterator[list[str]]:
+        for row in self.arrow.slice(0, most).to_pylist():
+            yield [_text(row[name]) for name in self.columns]
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{escape(printable(name))}</th>" for name in self.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(printable(cell))}</td>" for cell in cells) + "</tr>"
+            for cells in self._cells(_MOST_SHOWN)
+        )
+        more = f"<p>… {len(self) - _MOST_SHOWN} more rows</p>" if len(self) > _MOST_SHOWN else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+    def __repr__(self) -> str:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Column, Table
+        from rich.text import Text
+
+        cells = list(self._cells(_MOST_SHOWN))
+        widths = [max(map(len, column)) + 3 for column in zip(self.columns, *cells, strict=True)]
+        fitting = max(1, sum(total <= _WIDTH for total in accumulate(widths)))
+        table = Table(
+            *(Column(Text(printable(name)), no_wrap=True) for name in self.columns[:fitting]),
+            box=box.SIMPLE,
+            pad_edge=False,
+        )
+        for row in cells:
+            table.add_row(*(Text(printable(cell)) for cell in row[:fitting]))
+        console = Console(width=_WIDTH + 20, color_system=None, force_terminal=False)
+        with console.capture() as capture:
+            console.print(table)
+        text = "\n".join(line.rstrip() for line in capture.get().strip("\n").splitlines()) + "\n"
+        if fitting < len(self.columns):
+            text += f"columns hidden (too wide): {', '.join(self.columns[fitting:])}\n"
+        return text + (f"… {len(self) - _MOST_SHOWN} more rows\n" if len(self) > _MOST_SHOWN else "")
+
+
+@dataclass(frozen=True)
+class Results:
+    """The records of a run or of a folder.
+
+    Attributes:
+        records: one per cell.
+        folder: where they lie.
+
+    Example:
+        >>> results = harness.run(methods="tfidf-logreg,majority", benchmark="synthetic")
+        >>> results.table()
+        >>> results.contrast("tfidf-logreg", "majority").to_latex("contrast.tex")
+    """
+
+    records: tuple[Record, ...]
+    folder: Path
+
+    def boards(self) -> list[Board]:
+        """Returns the boards: one for each benchmark and budget that the records are of."""
+        registry.discover()
+        return boards(self.records, RULES)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """The reason by cell of those that failed."""
+        return {_label(r): r.failure.reason for r in self.records if r.failure is not None}
+
+    def table(self) -> ResultTable:
+        """Returns the board: one row per method, best first, with the columns of docs/leaderboard.md."""
+        found = self.boards()
+        scenarios = list(dict.fromkeys(column for board in found for column in board.columns))
+        names = ["/".join(column) for column in scenarios]
+        rows = [
+            _board_row(board, row) | {"/".join(column): row.figure(column) for column in scenarios}
+            for board in found
+            for row in board.rows
+        ]
+        return ResultTable.of_rows(rows, (*_BOARD_COLUMNS, *names))
+
+    def cells(self) -> ResultTable:
+        """Returns one row per cell and environment, with every metric; one row for a cell without a result."""
+        rows: list[dict[str, Any]] = []
+        metrics: dict[str, None] = {}
+        for record in self.records:
+            base = {
+                "benchmark": record.cell.benchmark,
+                "preset": record.cell.preset,
+                "method": record.cell.method,
+                "scenario": record.cell.scenario,
+                "seed": record.cell.seed,
+                "status": record.status,
+                "train_seconds": record.provenance.compute_seconds,
+                "key": record.key,
+                "reason": record.failure.reason if record.failure else None,
+            }
+            environments = record.result.metrics if record.result else {}
+            rows += [base | {"environment": name} | values for name, values in environments.items()] or [base]
+            metrics |= dict.fromkeys(metric for values in environments.values() for metric in values)
+        return ResultTable.of_rows(rows, (*_CELL_COLUMNS, *metrics, "reason", "train_seconds", "key"))
+
+    def contrast(self, method: str, other: str) -> ResultTable:
+        """Returns how far one method is ahead of another, paired over seeds, by scored scenario and for the score.
+
+        Columns: ``scenario`` (``score`` for the mean over scenarios), ``seeds``, ``difference`` of macro-F1 in the
+        scored environments, ``low`` and ``high`` of its 95 % interval (paired t over folds, null for one seed), and
+        ``p`` of the paired t-test.
+
+        Raises:
+            UserError: one of the methods has no records, or they have no scored cell in common.
+        """
+        for name in (method, other):
+            known = sorted({record.cell.method for record in self.records})
+            if name not in known:
+                raise UserError(f"there is no record of the method {name}; {nearest(name, known)}")
+        rows = []
+        for board in self.boards():
+            by_name = {row.method: row for row in board.rows}
+            if method not in by_name or other not in by_name:
+                continue
+            values = self._scores(board, method), self._scores(board, other)
+            for scenario in sorted(values[0].keys() & values[1].keys()):
+                rows.append({"scenario": scenario, **_difference(values[0][scenario], values[1][scenario])})
+            if rows:
+                rows.append({"scenario": "score", **_difference(by_name[method].by_seed, by_name[other].by_seed)})
+            rows = [{"benchmark": board.benchmark, "preset": board.preset, **row} for row in rows]
+        if not rows:
+            raise UserError(f"{method} and {other} have no scored scenario and seed in common.")
+        return ResultTable.of_rows(rows, _CONTRAST_COLUMNS)
+
+    def _scores(self, board: Board, method: str) -> dict[str, dict[int, float]]:
+        """Returns a method's mean macro-F1 over the scored environments of a board's cells, by scenario and seed."""
+        scores: dict[str, dict[int, float]] = {}
+        for record in self.records:
+            cell = record.cell
+            on_board = (cell.method, cell.corpus, cell.preset) == (method, board.corpus, board.preset)
+            if on_board and record.result is not None and cell.scored:
+                values = [record.result.metrics[name]["macro_f1"] for name in cell.scored]
+                scores.setdefault(cell.scenario, {})[cell.seed] = sum(values) / len(values)
+        return scores
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __repr__(self) -> str:
+        done = sum(record.status == "done" for record in self.records)
+        failed = f", {len(self.failures)} failed" if self.failures else ""
+        return f"Results({len(self.records)} cells, {done} done{failed}, in {self.folder})\n{self.table()!r}"
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+_CONTRAST_COLUMNS = ("benchmark", "preset", "scenario", "seeds", "difference", "low", "high", "p")
+_BOARD_COLUMNS = (
+    "method", "rank", "score", "low", "high", "id", "gap", "worst", "worst_environment", "train_seconds", "track",
+    "kind", "benchmark", "preset", "done", "failed", "missing",
+)  # fmt: skip
+_CELL_COLUMNS = ("benchmark", "preset", "method", "scenario", "seed", "status", "environment")
+
+
+def load_results(folder: str | Path = "results/local") -> Results:
+    """Returns the records of a results folder.
+
+    Raises:
+        UserError: there is no such folder, it holds no record, or one of them cannot be read.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise UserError(f"--results {path}: there is no such folder; run from the project's root, or name one.")
+    records = tuple(Store(path).records())
+    if not records:
+        raise UserError(f"--results {path}: there is no record in it; `harness run --results {path}` makes some.")
+    return Results(records, path)
+
+
+def _label(record: Record) -> str:
+    return f"{record.cell.method} on {record.cell.scenario}, seed {record.cell.seed}"
+
+
+def _board_row(board: Board, row: Row) -> dict[str, Any]:
+    return {
+        "benchmark": board.benchmark,
+        "preset": board.preset,
+        "rank": row.rank,
+        "method": row.method,
+        "kind": row.kind,
+        "track": row.track,
+        "score": None if row.score is None else row.score.mean,
+        **({"low": None, "high": None} if row.score is None else _bounds(row.score)),
+        "id": row.id,
+        "gap": row.gap,
+        "worst_environment": None if row.worst is None else row.worst[1],
+        "worst": None if row.worst is None else row.worst[0],
+        "train_seconds": row.spent.training_seconds,
+        "done": row.done,
+        "failed": len(row.failed),
+        "missing": len(row.missing),
+    }
+
+
+def _bounds(interval: Interval) -> dict[str, float | None]:
+    known = interval.half_width is not None
+    return {"low": interval.low if known else None, "high": interval.high if known else None}
+
+
+def _difference(ours: Mapping[int, float], theirs: Mapping[int, float]) -> dict[str, Any]:
+    """Returns the mean difference of two methods over the seeds that both have, with its interval and p."""
+    seeds = sorted(ours.keys() & theirs.keys())
+    if not seeds:
+        return {"seeds": 0}
+    pair = [ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]
+    interval = paired(*pair, FOLDS)
+    p = p_value(*pair, FOLDS) if len(seeds) > 1 else None
+    return {"seeds": len(seeds), "difference": interval.mean, **_bounds(interval), "p": p}
+
+
+def _is_number(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+_LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+}
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in printable(text))
+
+
+def _written(text: str, path: str | Path | None) -> str | None:
+    if path is None:
+        return text
+    from harness.storage.atomic_write import whole
+
+    try:
+        with whole(Path(path)) as file:
+            file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}).") from error
+    return None
