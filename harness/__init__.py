@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from harness.perturbations.message import Edit, Message
     from harness.records import predictor_files
     from harness.registry import register_benchmark, register_method, register_method_family
-    from harness.scenario import Environment, EnvironmentSpec, Rendered, Scenario, ScenarioSpec, Sizes
+    from harness.scenario import (
+        Environment,
+        EnvironmentSpec,
+        Rendered,
+        Scenario,
+        ScenarioSpec,
+        Sizes,
+        StoredRows,
+        Transform,
+    )
     from harness.scenarios import generic, splits
     from harness.scenarios.generic import GenericBenchmark
     from harness.space import Categorical, Dimension, Float, Int, Params, Space
@@ -67,8 +76,10 @@ __all__ = [
     "ScenarioSpec",
     "Sizes",
     "Space",
+    "StoredRows",
     "ThreatClass",
     "TrainingData",
+    "Transform",
     "UserError",
     "byte_ngrams",
     "cached",
@@ -115,10 +126,20 @@ _NAMES = {
         "MethodRef",
         "Predictor",
         "TrainingData",
+        "Transform",
     ),
     "harness.perturbations.message": ("Edit", "Message"),
     "harness.registry": ("register_benchmark", "register_method", "register_method_family"),
-    "harness.scenario": ("Environment", "EnvironmentSpec", "Rendered", "Scenario", "ScenarioSpec", "Sizes"),
+    "harness.scenario": (
+        "Environment",
+        "EnvironmentSpec",
+        "Rendered",
+        "Scenario",
+        "ScenarioSpec",
+        "Sizes",
+        "StoredRows",
+        "Transform",
+    ),
     "harness.scenarios.generic": ("GenericBenchmark",),
     "harness.space": ("Categorical", "Dimension", "Float", "Int", "Params", "Space"),
 }

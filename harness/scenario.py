@@ -32,20 +32,42 @@ class Rendered:
 
 
 class Transform(Protocol):
-    """A deterministic rendering of corpus rows: a cue assignment or a perturbation."""
+    """A deterministic rendering of corpus rows: as they are stored, under assigned cues, or perturbed.
 
-    def __call__(self, corpus: Corpus, rows: Rows) -> Rendered:
-        """Returns one payload per row, in order."""
+    It owns the rows that it was made for, so that neither can be exchanged without the other.
+    """
+
+    @property
+    def rows(self) -> Rows:
+        """Row ids in the corpus, int64 (n,)."""
+        ...
+
+    def __call__(self, corpus: Corpus) -> Rendered:
+        """Returns one payload per row, in the order of ``rows``."""
         ...
 
 
 @dataclass(frozen=True)
+class StoredRows:
+    """Renders rows as the corpus stores them: its columns ``span`` and ``cue.*`` say the rest."""
+
+    rows: Rows
+
+    def __call__(self, corpus: Corpus) -> Rendered:
+        """See `Transform`."""
+        columns = [name for name in corpus.meta.columns if name.startswith(CUE)]
+        taken = corpus.table.select([*(("span",) if corpus.has("span") else ()), *columns]).take(self.rows)
+        spans = taken.column("span").to_pylist() if corpus.has("span") else [None] * len(self.rows)
+        cues = {name.removeprefix(CUE): taken.column(name).to_pylist() for name in columns}
+        return Rendered(corpus.payloads(self.rows), spans, cues)
+
+
+@dataclass(frozen=True)
 class Environment:
-    """Row ids and a deterministic transform, rendered on demand.
+    """A test set, or a part of the training data, rendered on demand.
 
     Attributes:
-        rows: int64 (n,), row ids in the corpus.
-        transform: None leaves the stored payloads as they are.
+        transform: its rows, and how they are rendered.
         target: int64 (n,), where cues were made to point to a wrong class, that class; the scenario's environment
             `NEUTRAL` then holds the same rows with cues that point nowhere.
         base: where payloads of another environment were changed, its name; it holds each of these rows once.
@@ -55,13 +77,17 @@ class Environment:
         sources: int64 (n,), where rows come from several sources, each row's; -1 where it is not known.
     """
 
-    rows: Rows
-    transform: Transform | None = None
+    transform: Transform
     target: Rows | None = None
     base: str = ""
     draws: int = 1
     groups: Rows | None = None
     sources: Rows | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """Row ids in the corpus, int64 (n,)."""
+        return self.transform.rows
 
     def render(self, corpus: Corpus) -> Payloads:
         """Returns the payloads of this environment."""
@@ -69,16 +95,7 @@ class Environment:
 
     def rendered(self, corpus: Corpus) -> Rendered:
         """Returns the payloads of this environment with their attack's place and their cues, where known."""
-        return as_stored(corpus, self.rows) if self.transform is None else self.transform(corpus, self.rows)
-
-
-def as_stored(corpus: Corpus, rows: Rows) -> Rendered:
-    """Returns rows as the corpus stores them: its columns ``span`` and ``cue.*`` tell the rest."""
-    columns = [name for name in corpus.meta.columns if name.startswith(CUE)]
-    taken = corpus.table.select([*(("span",) if corpus.has("span") else ()), *columns]).take(rows)
-    spans = taken.column("span").to_pylist() if corpus.has("span") else [None] * len(rows)
-    cues = {name.removeprefix(CUE): taken.column(name).to_pylist() for name in columns}
-    return Rendered(corpus.payloads(rows), spans, cues)
+        return self.transform(corpus)
 
 
 @dataclass(frozen=True)

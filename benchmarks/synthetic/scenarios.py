@@ -85,16 +85,17 @@ SPECS: tuple[ScenarioSpec, ...] = (
 
 @dataclass(frozen=True)
 class CueTransform:
-    """Renders each row under its assigned cue values."""
+    """Renders each row under the cue values that were assigned to it."""
 
+    rows: Codes
     assignment: Assignment
 
-    def __call__(self, corpus: Corpus, rows: Codes) -> Rendered:
-        """Returns one request per row; rows in the order the assignment was drawn for."""
+    def __call__(self, corpus: Corpus) -> Rendered:
+        """Returns one request per row."""
         from .corpus import render_sample
         from .rendering import CueValues
 
-        names = corpus.table.column("sample").take(rows).to_pylist()
+        names = corpus.table.column("sample").take(self.rows).to_pylist()
         columns = {
             name: [None if code == REMOVED else cue.values[code] for code in self.assignment.codes[name].tolist()]
             for name, cue in CUES.items()
@@ -169,7 +170,7 @@ class _Painter:
         target = assignment.target if name.startswith("flip.") else None
         grouped = self._rho > 0 and name in ("train", "validation", "id")
         groups = labels * 2 + (assignment.collector != labels) if grouped else None
-        return Environment(rows, CueTransform(assignment), target, groups=groups, sources=assignment.source)
+        return Environment(CueTransform(rows, assignment), target, groups=groups, sources=assignment.source)
 
     def _assign(self, name: str, labels: Codes) -> Assignment:
         neutral = self._model.neutral(len(labels), self._stream("neutral"))

@@ -20,7 +20,7 @@ from harness.data import near_duplicates
 from harness.data.corpus import GROUP, Corpus, CorpusMeta
 from harness.data.http_request import Request
 from harness.errors import UserError
-from harness.scenario import Rendered, Rows, ScenarioSpec, as_stored
+from harness.scenario import Rendered, Rows, ScenarioSpec, StoredRows
 from harness.scenarios import splits
 
 WHOLE = "the whole corpus"
@@ -96,7 +96,7 @@ def audit(
     identities = Identities(corpus, _clusters(corpus))
     places = description_places(corpus)
     rows = np.arange(len(corpus))
-    stored = as_stored(corpus, rows)
+    stored = StoredRows(rows)(corpus)
     out = Audit(
         benchmark=str(benchmark.ref),
         corpus=corpus.meta,

@@ -14,7 +14,7 @@ from harness.data import taxonomy
 from harness.data.corpus import GROUP, Corpus, CorpusMeta
 from harness.data.corpus_cache import cached, cached_meta
 from harness.errors import UserError
-from harness.scenario import Environment, EnvironmentSpec, Scenario, ScenarioSpec, Sizes
+from harness.scenario import Environment, EnvironmentSpec, Scenario, ScenarioSpec, Sizes, StoredRows
 from harness.scenarios import splits
 from harness.scenarios.generic.benchmark import with_clusters
 
@@ -69,8 +69,10 @@ class CrossSource(Benchmark):
         }.items():
             if not len(rows):
                 raise UserError(f"scenario {spec.name}: seed {seed} leaves no row for {part}.")
-        environments = {"id": Environment(parts.id), "test": Environment(parts.test)}
-        return Scenario(spec, Environment(parts.train), Environment(parts.validation), environments, folds.unit)
+        train, validation, *tests = (
+            Environment(StoredRows(rows)) for rows in (parts.train, parts.validation, parts.id, parts.test)
+        )
+        return Scenario(spec, train, validation, dict(zip(("id", "test"), tests, strict=True)), folds.unit)
 
     @property
     def _key(self) -> str:

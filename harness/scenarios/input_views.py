@@ -6,7 +6,7 @@ from harness.data.corpus import Corpus
 from harness.data.payload_parts import PROBES, reduce
 from harness.data.payloads import Payloads
 from harness.errors import UserError, nearest
-from harness.scenario import Environment, EnvironmentSpec, Rendered, Rows, Scenario, ScenarioSpec, Transform, as_stored
+from harness.scenario import Environment, EnvironmentSpec, Rendered, Rows, Scenario, ScenarioSpec, Transform
 from harness.scenarios.perturbed import base_of
 
 AT = "@"  # between a scenario's name and a view's
@@ -33,13 +33,17 @@ def viewed(spec: ScenarioSpec, view: str) -> ScenarioSpec:
 class _Viewed:
     """Shows a part of what another transform renders."""
 
-    inner: Transform | None
+    inner: Transform
     view: str
 
-    def __call__(self, corpus: Corpus, rows: Rows) -> Rendered:
-        whole = (self.inner or as_stored)(corpus, rows)
+    @property
+    def rows(self) -> Rows:
+        return self.inner.rows
+
+    def __call__(self, corpus: Corpus) -> Rendered:
+        whole = self.inner(corpus)
         shown = cues(whole) if self.view == CUES else reduce(whole.payloads, whole.spans, self.view)
-        return Rendered(shown, [None] * len(rows))
+        return Rendered(shown, [None] * len(shown))
 
 
 def show_part(scenario: Scenario, spec: ScenarioSpec) -> Scenario:

@@ -70,9 +70,10 @@ def base_of(spec: ScenarioSpec) -> str:
 class _Stored:
     """Payloads that were made when the environment was, since making them tells which rows take part."""
 
+    rows: Rows
     rendered: Rendered
 
-    def __call__(self, corpus: Corpus, rows: Rows) -> Rendered:
+    def __call__(self, corpus: Corpus) -> Rendered:
         return self.rendered
 
 
@@ -118,7 +119,7 @@ def additions(scenario: Scenario, extras: Extras, corpus: Corpus, seed: int, onl
             found = [m for draw in chosen for m, keep in zip(draw, kept, strict=True) if keep and m is not None]
             spans = [m.flat if m.located else None for m in found]
             rendered = Rendered(Payloads.from_list(m.payload for m in found), spans)
-            out.environments[name] = Environment(rows, _Stored(rendered), base=base, draws=len(chosen))
+            out.environments[name] = Environment(_Stored(rows, rendered), base=base, draws=len(chosen))
     return out
 
 

@@ -64,7 +64,7 @@ def synthetic_rows() -> tuple[TrainingData, set[str]]:
     rng = np.random.default_rng(0)
     cues = CueModel(len(corpus.classes), rng).training(corpus.labels[kept], 0.0, rng)
     labels = np.array([FAMILIES.index(names[i]) for i in kept])
-    return TrainingData(CueTransform(cues)(corpus, kept).payloads, labels), set(corpus.table.column("cve").to_pylist())
+    return TrainingData(CueTransform(kept, cues)(corpus).payloads, labels), set(corpus.table.column("cve").to_pylist())
 
 
 def transfer(train: TrainingData, test: TrainingData) -> tuple[float, dict[str, float]]:

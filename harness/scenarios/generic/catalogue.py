@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.data.corpus import GROUP, Corpus, CorpusMeta
 from harness.errors import UserError
-from harness.scenario import Environment, EnvironmentSpec, Rows, Scenario, ScenarioSpec, Sizes
+from harness.scenario import Environment, EnvironmentSpec, Rows, Scenario, ScenarioSpec, Sizes, StoredRows
 from harness.scenarios import splits
 from harness.scenarios.generic import draws
 from harness.scenarios.generic.attributes import mapped
@@ -181,7 +181,7 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
         spec=spec,
         train=told.environment(drawn.train),
         validation=told.environment(drawn.validation),
-        environments={name: Environment(drawn.environments[name]) for name in spec.environments},
+        environments={name: Environment(StoredRows(drawn.environments[name])) for name in spec.environments},
         unit=folds.unit,
         notes=tuple(f"{spec.name}: {note}" for note in (*drawn.notes, *_few(folds))),
         apart=() if generic.spec.shift == "none" else generic.links,
@@ -219,7 +219,7 @@ class Told:
     def environment(self, rows: Rows) -> Environment:
         """Returns rows as they are stored, with their groups and sources."""
         groups, sources = (None if codes is None else codes[rows] for codes in (self.groups, self.sources))
-        return Environment(rows, groups=groups, sources=sources)
+        return Environment(StoredRows(rows), groups=groups, sources=sources)
 
 
 def _folds(generic: Generic, corpus: Corpus, seed: int) -> Folds:

@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 import pytest
 
-from harness import Corpus, Environment, EnvironmentSpec, Scenario, ScenarioSpec
+from harness import Corpus, Environment, EnvironmentSpec, Scenario, ScenarioSpec, StoredRows
 from harness.audit.leakage import Identities, Leakage, leakage
 from harness.scenario import ShiftType
 from tests.harness.audit.corpora import corpus
@@ -23,8 +23,10 @@ def split(
     """Trains on rows 0 to 3, validates on 4, tests on 5 to 7."""
     spec = ScenarioSpec("made-up", shift, "", {"test": EnvironmentSpec(shifted=True)})
     whole = np.arange(8) if unit is None else np.array(unit)
-    tested = Environment(np.array(test or [5, 6, 7]))
-    return Scenario(spec, Environment(np.arange(4)), Environment(np.array([4])), {"test": tested}, whole)
+    tested = Environment(StoredRows(np.array(test or [5, 6, 7])))
+    return Scenario(
+        spec, Environment(StoredRows(np.arange(4))), Environment(StoredRows(np.array([4]))), {"test": tested}, whole
+    )
 
 
 def found(data: Corpus, scenario: Scenario, cluster: np.ndarray = NONE) -> Leakage:

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from harness import Corpus, Environment, EnvironmentSpec, Payloads, Rendered, Scenario, ScenarioSpec
+from harness import Corpus, Environment, EnvironmentSpec, Payloads, Rendered, Scenario, ScenarioSpec, StoredRows
 from harness.audit.description_overlap import overlaps
 from harness.audit.disagreement import repetition
 from harness.audit.draws import Draw, Part
@@ -37,7 +37,7 @@ def part(labels: list[int], lengths: list[int]) -> Part:
 
 def test_drift_is_the_distance_of_classes_and_lengths_from_training() -> None:
     spec = ScenarioSpec("s", "none", "", {"same": EnvironmentSpec(), "other": EnvironmentSpec()})
-    nothing = Environment(np.arange(0))
+    nothing = Environment(StoredRows(np.arange(0)))
     scenario = Scenario(spec, nothing, nothing, {}, np.arange(0))
     train = part([0, 0, 1, 1], [10, 20, 30, 40])
     tests = {"same": train, "other": part([1, 1, 1, 1], [50, 60, 70, 80])}

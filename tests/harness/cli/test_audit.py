@@ -74,7 +74,8 @@ def test_a_split_with_a_row_on_both_sides_is_flagged_by_name(shell: Shell) -> No
         """
 import pyarrow as pa
 import numpy as np
-from harness import (Benchmark, Corpus, Environment, EnvironmentSpec, Scenario, ScenarioSpec, register_benchmark)
+from harness import (
+    Benchmark, Corpus, Environment, EnvironmentSpec, Scenario, ScenarioSpec, StoredRows, register_benchmark)
 
 TEST = {"test": EnvironmentSpec(shifted=True)}
 SPECS = [ScenarioSpec(name, "attribute-generalization", "", TEST) for name in ("careless", "impossible")]
@@ -96,7 +97,7 @@ class Leaky(Benchmark):
     def build(self, corpus, spec, seed, sizes):
         if spec.name == "impossible":
             raise ValueError("nothing is left to test")
-        parts = [Environment(np.arange(*edges)) for edges in ((0, 20), (20, 30), (30, 40))]
+        parts = [Environment(StoredRows(np.arange(*edges))) for edges in ((0, 20), (20, 30), (30, 40))]
         return Scenario(spec, parts[0], parts[1], {"test": parts[2]}, np.arange(40))
 """,
         encoding="utf-8",

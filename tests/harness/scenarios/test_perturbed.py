@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from harness import Corpus, Environment, EnvironmentSpec, Scenario, ScenarioSpec, UserError
+from harness import Corpus, Environment, EnvironmentSpec, Scenario, ScenarioSpec, StoredRows, UserError
 from harness.evaluation import metrics
 from harness.perturbations.excision import excised
 from harness.perturbations.message import Message
@@ -32,8 +32,10 @@ def corpus(spans: bool) -> Corpus:
 
 
 def scenario(rows: list[int]) -> Scenario:
-    environments = {"id": Environment(np.array([0, 1])), "test": Environment(np.array(rows))}
-    return Scenario(SPEC, Environment(np.arange(2)), Environment(np.arange(2)), environments, np.arange(8))
+    environments = {"id": Environment(StoredRows(np.array([0, 1]))), "test": Environment(StoredRows(np.array(rows)))}
+    return Scenario(
+        SPEC, Environment(StoredRows(np.arange(2))), Environment(StoredRows(np.arange(2))), environments, np.arange(8)
+    )
 
 
 @pytest.mark.parametrize("spans", [True, False])
