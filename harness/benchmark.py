@@ -23,6 +23,8 @@ class BenchmarkRef:
         strict: whether a row that cannot be used is refused, not left out (``--strict``).
         target: what is tested on in place of its own rows (``--target``).
         text: whose descriptions are added to its own (``--text``).
+        fingerprint: hash of the data, once the coordinator of a run has computed it: worker processes that are handed
+            it need not read the data to find them in the cache. It names nothing, so it is no part of equality.
     """
 
     name: str
@@ -32,6 +34,7 @@ class BenchmarkRef:
     strict: bool = False
     target: "BenchmarkRef | None" = None
     text: "BenchmarkRef | None" = None
+    fingerprint: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return self.name if self.argument is None else f"{self.name}:{self.argument}"
@@ -76,6 +79,10 @@ class Benchmark(ABC):
             say(note)
         samples = chain.from_iterable(chunk.to_pylist() for chunk in corpus.table.column("sample").chunks)
         yield from zip(samples, corpus.each_payload(), strict=True)
+
+    def pinned(self) -> BenchmarkRef:
+        """Returns the reference with the fingerprint of the data, for other processes of the same run."""
+        return self.ref
 
     def source(self) -> Path | None:
         """Returns the file that the reference's argument names, so that it can be sent where that is missing."""

@@ -14,6 +14,11 @@ ShiftType = Literal["none", "spurious-correlation", "attribute-generalization", 
 Rows = npt.NDArray[np.int64]
 NEUTRAL = "neutral"
 SEEN, UNSEEN = "seen", "unseen"  # environments of `zero-shot`
+EXCISED, ATTACK_ONLY = "excised", "attack-only"  # payloads without their attack, and the attack alone
+# ``test``: drawn by the scenario; ``flip``: the same with cues of another class; the others are derived from one of
+# these by changing its payloads, and never enter a score.
+EnvironmentKind = Literal["test", "flip", "perturbed", "excised", "attack-only"]
+DERIVED: frozenset[EnvironmentKind] = frozenset(("perturbed", "excised", "attack-only"))
 
 
 @dataclass(frozen=True)
@@ -100,10 +105,19 @@ class Environment:
 
 @dataclass(frozen=True)
 class EnvironmentSpec:
-    """What is known of an environment before anything is built; ``shifted`` ones count towards the score."""
+    """What is known of an environment before anything is built.
+
+    Attributes:
+        version: raise it when its rows or bytes change.
+        shifted: whether it counts towards the score.
+        kind: see `EnvironmentKind`.
+        subject: of ``flip`` the cue that is flipped (``all`` for all of them), of ``perturbed`` the suite.
+    """
 
     version: int = 1
     shifted: bool = False
+    kind: EnvironmentKind = "test"
+    subject: str = ""
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,7 @@ SOURCE_SPREAD = 0.04  # the two training sources of a planted scenario have rho 
 
 PLANTED: dict[str, EnvironmentSpec] = {
     "id": _PLAIN,
-    **{f"flip.{cue}": _SHIFTED for cue in CUES},
-    "flip.all": _SHIFTED,
+    **{f"flip.{cue}": EnvironmentSpec(shifted=True, kind="flip", subject=cue) for cue in (*CUES, "all")},
     "absent": _PLAIN,
     "novel": _SHIFTED,
     "neutral": _PLAIN,

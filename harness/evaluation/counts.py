@@ -1,10 +1,11 @@
-"""What a record keeps of a cell's predictions: counts by unit as sorted text, enough to recompute its figures.
+"""Counts of a cell's predictions, which its record keeps, and the metrics that follow from them.
 
-A table of integers is written row by row, ``3 6 9 14 2;4 0 0 12 1``: small in a repository, quick to read, and free of
-anything that names a payload.
+Every metric of a record is computed here, from its counts alone, so that a reader of the record can compute it again
+without the payloads. A table of integers is written row by row as text, ``3 6 9 14 2;4 0 0 12 1``: small in a
+repository, quick to read, and free of anything that names a payload.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,21 +13,22 @@ import numpy.typing as npt
 
 from harness.data.corpus import Corpus
 from harness.evaluation import metrics
-from harness.evaluation.scoring import Tables, occlusion, same_rows
-from harness.scenario import NEUTRAL, Environment
-from harness.scenarios.perturbed import ATTACK, EXCISED
+from harness.scenario import ATTACK_ONLY, EXCISED, NEUTRAL, SEEN, UNSEEN, Environment, Rows
 
 Ints = npt.NDArray[np.int64]
-MILLION = 1_000_000
-UNKNOWN_BIN = -1  # of counts that were kept without the confidence
+Floats = npt.NDArray[np.float64]
+Tables = Mapping[str, npt.NDArray[np.float32]]
+MILLION = 1_000_000  # sums of confidence and of falls of probability are kept in millionths
+UNKNOWN_BIN = -1  # bin of confidence of counts that an older schema kept without it
 
 
 @dataclass
-class Counted:
+class Counts:
     """Counts of a cell, by environment.
 
     Attributes:
-        units: names of the resampling units, sorted; the tables hold their places.
+        classes: names of the classes; the tables hold their indices.
+        units: names of the resampling units, sorted; the tables hold their indices.
         counts: unit, true class, predicted class, bin of confidence, rows.
         confidence: sum of the confidence of each bin's rows, in millionths.
         flips: unit, rows whose prediction differs from that under neutral cues (on the payload as it was), rows that
@@ -37,7 +39,8 @@ class Counted:
             probability without the attack, of that with the attack alone, and of the attack's share of the bytes.
     """
 
-    units: list[str]
+    classes: Sequence[str]
+    units: Sequence[str]
     counts: dict[str, str] = field(default_factory=dict)
     confidence: dict[str, list[int]] = field(default_factory=dict)
     flips: dict[str, str] = field(default_factory=dict)
@@ -46,7 +49,7 @@ class Counted:
     occlusion: str = ""
 
 
-def count(corpus: Corpus, environments: Mapping[str, Environment], tables: Tables, names: Sequence[str]) -> Counted:
+def count(corpus: Corpus, environments: Mapping[str, Environment], tables: Tables, names: Sequence[str]) -> Counts:
     """Counts the predictions of a cell.
 
     Args:
@@ -55,12 +58,16 @@ def count(corpus: Corpus, environments: Mapping[str, Environment], tables: Table
         tables: class probabilities by name of the environment, float32 (rows, classes).
         names: of each corpus row's unit.
     """
-    out = Counted(sorted({names[row] for environment in environments.values() for row in environment.rows.tolist()}))
-    place = {name: i for i, name in enumerate(out.units)}
+    units = sorted({names[row] for environment in environments.values() for row in environment.rows.tolist()})
+    out = Counts(corpus.classes, units)
+    index = {name: i for i, name in enumerate(units)}
     predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
+    unit_of = {
+        name: np.array([index[names[row]] for row in environment.rows.tolist()], np.int64)
+        for name, environment in environments.items()
+    }
     for name, environment in environments.items():
-        unit = np.array([place[names[row]] for row in environment.rows.tolist()], np.int64)
-        truth, after = corpus.labels[environment.rows], predicted[name]
+        unit, truth, after = unit_of[name], corpus.labels[environment.rows], predicted[name]
         bins = metrics.confidence_bins(tables[name])
         sums = np.bincount(bins, weights=tables[name].max(axis=1), minlength=metrics.CALIBRATION_BINS)
         out.counts[name] = encode(_tally(unit, truth, after, bins))
@@ -68,15 +75,15 @@ def count(corpus: Corpus, environments: Mapping[str, Environment], tables: Table
         if environment.target is not None:
             out.flips[name] = encode(_flips(unit, predicted[NEUTRAL], after, environment.target))
         if environment.base:
-            before = predicted[environment.base][same_rows(environments[environment.base].rows, environment.rows)]
+            before = predicted[environment.base][_same_rows(environments[environment.base].rows, environment.rows)]
             once = len(truth) // environment.draws
             out.flips[name] = encode(_flips(unit, before, after, np.full(len(truth), -1)))
             out.base[name] = encode(_tally(unit[:once], truth[:once], before[:once]))
             worst = metrics.worst_draw(truth, after, environment.draws)
             out.worst[name] = encode(_tally(unit[:once], truth[:once], worst))
-    if EXCISED in environments and ATTACK in environments:
-        unit = np.array([place[names[row]] for row in environments[EXCISED].rows.tolist()], np.int64)
-        sums = np.stack([np.bincount(unit, weights=column) for column in occlusion(corpus, environments, tables)])
+    if EXCISED in environments and ATTACK_ONLY in environments:
+        unit = unit_of[EXCISED]
+        sums = np.stack([np.bincount(unit, weights=column) for column in _occlusion(corpus, environments, tables)])
         kept = np.unique(unit)
         out.occlusion = encode(np.column_stack([kept, np.rint(sums[:, kept] * MILLION).astype(np.int64).T]))
     return out
@@ -96,16 +103,118 @@ def _flips(unit: Ints, before: Ints, after: Ints, target: Ints) -> Ints:
     return np.column_stack([kept, sums[kept]])
 
 
-def encode(table: Ints) -> str:
+def _same_rows(base: Rows, rows: Rows) -> Rows:
+    """Returns the indices of rows in the base environment, which holds each of them once."""
+    order = np.argsort(base, kind="stable")
+    indices: Rows = order[np.searchsorted(base[order], rows)]
+    return indices
+
+
+def _occlusion(
+    corpus: Corpus, environments: Mapping[str, Environment], tables: Tables
+) -> tuple[Floats, Floats, Floats]:
+    """Returns how far each prediction depends on the attack's bytes, and how many of the payload's bytes they are.
+
+    Returns:
+        float64 (n,) each, one per row of `EXCISED`: the fall of the predicted class's probability without the attack
+        and with the attack alone, and the attack's share of the payload's length.
+    """
+    without, alone = environments[EXCISED], environments[ATTACK_ONLY]
+    whole = environments[without.base]
+    base = _same_rows(whole.rows, without.rows)
+    lengths = whole.render(corpus).lengths[base]
+    falls = metrics.occlusion(tables[without.base][base], tables[EXCISED], tables[ATTACK_ONLY])
+    return *falls, alone.render(corpus).lengths / lengths
+
+
+def metrics_of(counts: Counts) -> dict[str, dict[str, float]]:
+    """Returns every metric of every environment, by environment and metric.
+
+    Raises:
+        ValueError: a table is malformed, or holds a class or a unit that is not there.
+    """
+    found = {env: dict(_metrics(counts, env)) for env in sorted(counts.counts)}
+    if SEEN in found and UNSEEN in found:
+        both = (found[env]["balanced_accuracy"] for env in (SEEN, UNSEEN))
+        found[UNSEEN]["harmonic_mean"] = metrics.harmonic_mean(*both)
+    return found
+
+
+def table(counts: Counts, env: str) -> Ints:
+    """Returns an environment's counts, int64 (n, 5): unit, true class, predicted class, bin, rows.
+
+    Raises:
+        ValueError: the table is malformed, or holds a class or a unit that is not there.
+    """
+    return _checked(decode(counts.counts[env], 5), len(counts.units), len(counts.classes), env)
+
+
+def _checked(found: Ints, units: int, classes: int, env: str) -> Ints:
+    limits = (("unit", 0, units), ("true class", 1, classes), ("predicted class", 2, classes))
+    for what, column, most in limits:
+        if ((found[:, column] < 0) | (found[:, column] >= most)).any():
+            raise ValueError(f"the counts of {env} name a {what} that the record does not have")
+    if (found[:, -1] < 1).any():
+        raise ValueError(f"the counts of {env} hold a row count below 1")
+    return found
+
+
+def confusion(found: Ints, classes: int) -> Ints:
+    """Returns int64 (classes, classes) of a table whose columns are unit, true, predicted, ... and rows."""
+    out = np.zeros((classes, classes), np.int64)
+    np.add.at(out, (found[:, 1], found[:, 2]), found[:, -1])
+    return out
+
+
+def _metrics(counts: Counts, env: str) -> Iterator[tuple[str, float]]:
+    rows_by_cell, classes = table(counts, env), len(counts.classes)
+    matrix = confusion(rows_by_cell, classes)
+    rows = int(matrix.sum())
+    if not rows:
+        raise ValueError(f"the counts of {env} hold no row")
+    yield "rows", float(rows)
+    yield "macro_f1", metrics.macro_f1(matrix)
+    yield "accuracy", metrics.accuracy(matrix)
+    yield "balanced_accuracy", metrics.balanced_accuracy(matrix)
+    true = matrix.sum(axis=1)
+    yield "worst_class_recall", float((np.diag(matrix)[true > 0] / true[true > 0]).min())
+    if env in counts.confidence:
+        yield "calibration_error", _calibration_error(rows_by_cell, counts.confidence[env], rows)
+    if env in counts.flips:
+        flips = decode(counts.flips[env], 4)
+        changed, now, before = (int(flips[:, column].sum()) for column in (1, 2, 3))
+        yield "flip_rate", changed / rows
+        if env not in counts.base:
+            yield "cue_follow", now / rows - before / rows
+    if env == EXCISED and counts.occlusion:
+        attack, carrier, share = (int(total) for total in decode(counts.occlusion, 4)[:, 1:].sum(axis=0))
+        yield "attack_attribution", metrics.share_of(attack, carrier)
+        yield "attack_share", share / MILLION / rows
+    if env in counts.base:
+        for metric, text in (("base_macro_f1", counts.base[env]), ("worst_case", counts.worst[env])):
+            found = _checked(decode(text, 4), len(counts.units), classes, env)
+            yield metric, metrics.macro_f1(confusion(found, classes))
+
+
+def _calibration_error(found: Ints, confidence: list[int], rows: int) -> float:
+    """Returns the expected calibration error over equal-width bins of confidence (Guo et al. 2017)."""
+    bins, hit = found[:, 3], found[:, 1] == found[:, 2]
+    if len(confidence) != metrics.CALIBRATION_BINS or (bins <= UNKNOWN_BIN).any() or (bins >= len(confidence)).any():
+        raise ValueError("the bins of confidence are not those of the counts")
+    hits = np.bincount(bins[hit], weights=found[hit, -1], minlength=len(confidence))
+    return round(float(np.abs(hits - np.array(confidence) / MILLION).sum()) / rows, 6)
+
+
+def encode(integers: Ints) -> str:
     """Returns a table of integers as text."""
-    return ";".join(" ".join(map(str, row)) for row in table.tolist())
+    return ";".join(" ".join(map(str, row)) for row in integers.tolist())
 
 
 def decode(text: str, width: int) -> Ints:
     """Returns the table, int64 (n, width), that `encode` wrote.
 
     Raises:
-        ValueError: the text is no such table.
+        ValueError: the text is not such a table.
     """
     if not text:
         return np.empty((0, width), np.int64)
@@ -113,7 +222,7 @@ def decode(text: str, width: int) -> Ints:
     try:
         numbers = np.fromstring(text.replace(";", " "), dtype=np.int64, sep=" ")
     except ValueError as error:
-        raise ValueError(f"counts are no rows of {width} integers") from error
+        raise ValueError(f"counts are not rows of {width} integers") from error
     if len(numbers) != rows * width or text.count(" ") != rows * (width - 1):
-        raise ValueError(f"counts are no rows of {width} integers")
+        raise ValueError(f"counts are not rows of {width} integers")
     return numbers.reshape(rows, width)

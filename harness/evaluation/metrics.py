@@ -1,4 +1,4 @@
-"""Metrics of one prediction set, from integer counts wherever possible."""
+"""Metrics, as functions of plain arrays."""
 
 from collections.abc import Sequence
 
@@ -77,30 +77,6 @@ def confidence_bins(table: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     return np.minimum(bins, CALIBRATION_BINS - 1)
 
 
-def calibration_error(table: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> float:
-    """Returns the expected calibration error over equal-width bins of confidence (Guo et al. 2017)."""
-    confidence = table.max(axis=1)
-    hit = table.argmax(axis=1) == truth
-    bins = confidence_bins(table)
-    gap = np.bincount(bins, weights=hit, minlength=CALIBRATION_BINS) - np.bincount(
-        bins, weights=confidence, minlength=CALIBRATION_BINS
-    )
-    return float(np.abs(gap).sum() / len(truth))
-
-
-def summary(table: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], classes: int) -> dict[str, float]:
-    """Returns the metrics that a record keeps of one environment."""
-    counts = confusion(truth, table.argmax(axis=1), classes)
-    return {
-        "rows": float(len(truth)),
-        "macro_f1": macro_f1(counts),
-        "accuracy": accuracy(counts),
-        "balanced_accuracy": balanced_accuracy(counts),
-        "worst_class_recall": worst_group_accuracy(table.argmax(axis=1) == truth, truth),
-        "calibration_error": round(calibration_error(table, truth), 6),
-    }
-
-
 def area_under_time(values: Sequence[float]) -> float:
     """Returns the mean of a metric over consecutive time windows by the trapezoidal rule (AUT, Pendlebury et al. 2019).
 
@@ -115,47 +91,6 @@ def area_under_time(values: Sequence[float]) -> float:
     if len(values) < 2:
         raise ValueError(f"an area under time needs at least two windows, not {len(values)}")
     return float(np.trapezoid(np.asarray(values, dtype=np.float64))) / (len(values) - 1)
-
-
-def cue_rates(
-    neutral: npt.NDArray[np.int64], flipped: npt.NDArray[np.int64], target: npt.NDArray[np.int64]
-) -> dict[str, float]:
-    """Returns how far predictions follow a flipped cue.
-
-    ``flip_rate``: share of rows whose prediction changes between neutral and flipped cues. ``cue_follow``:
-    P(target | flipped) - P(target | neutral).
-    """
-    return {
-        "flip_rate": float((neutral != flipped).mean()),
-        "cue_follow": float((flipped == target).mean() - (neutral == target).mean()),
-    }
-
-
-def against_base(
-    truth: npt.NDArray[np.int64],
-    before: npt.NDArray[np.int64],
-    after: npt.NDArray[np.int64],
-    draws: int,
-    classes: int,
-) -> dict[str, float]:
-    """Returns how predictions on changed payloads stand against those on the payloads as they were.
-
-    Args:
-        truth, before, after: int64 (n,) classes of rows, ``draws`` draws of the same rows one after the other.
-        draws: of each row.
-        classes: number of classes.
-
-    Returns:
-        ``base_macro_f1``: on the same rows unchanged. ``flip_rate``: share of predictions that change. ``worst_case``:
-        macro-F1 when of each row's draws a wrong one counts, if any is (worst case as in HELM, Liang et al. 2022).
-    """
-    one = truth[: len(truth) // draws]
-    worst = worst_draw(truth, after, draws)
-    return {
-        "base_macro_f1": macro_f1(confusion(truth, before, classes)),
-        "flip_rate": float((before != after).mean()),
-        "worst_case": macro_f1(confusion(one, worst, classes)),
-    }
 
 
 def worst_draw(truth: npt.NDArray[np.int64], after: npt.NDArray[np.int64], draws: int) -> npt.NDArray[np.int64]:

@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
+from harness.records.schema import CellInfo
 from harness.storage.shared_steps import SharedSteps
 
 Sampler = Literal["random", "tpe"]
@@ -32,6 +33,11 @@ class Budget:
     seconds: float
     sampler: Sampler = "random"
     pruner: Pruner = "none"
+
+    @classmethod
+    def of(cls, cell: CellInfo) -> "Budget":
+        """Returns the budget that a cell was planned with."""
+        return cls(cell.trials, cell.seconds, cast(Sampler, cell.sampler), cast(Pruner, cell.pruner))
 
     @property
     def wall_limit(self) -> float:
@@ -97,6 +103,15 @@ class Ledger:
     def spent(self) -> float:
         """Compute seconds that count: the process's own and those of every shared step it used."""
         return self.own + self.shared.charged
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stops the clock for what the harness does itself, such as opening the data: no method is charged for it."""
+        before = time.process_time()
+        try:
+            yield
+        finally:
+            self.started += time.process_time() - before
 
     def freeze(self) -> None:
         """Says that tuning ended; what comes after is prediction."""

@@ -1,29 +1,29 @@
-"""Cells: the unit of work, of caching, of failure and of distribution, and the key that tells them apart."""
+"""Cells, the unit of work, of caching, of failure and of distribution; and the tasks that worker processes get."""
 
 import pickle
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from harness import hashing, registry
+from harness import registry
 from harness.benchmark import BenchmarkRef
 from harness.data.corpus import CorpusMeta
 from harness.execution.budget import Budget, Spent
 from harness.method import MethodInfo, MethodRef, Precision
 from harness.protocol import PROTOCOL_VERSION
 from harness.records.predictions import Predicted
-from harness.records.schema import CellId
+from harness.records.schema import CellId, CellInfo, EnvironmentInfo, PerturbationOptions
 from harness.scenario import ScenarioSpec, Sizes
 from harness.scenarios.perturbed import NO_EXTRAS, Extras
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One (method, benchmark, scenario, seed) under one budget.
+    """One (method, benchmark, scenario, seed) under one budget, as the coordinator plans it.
 
     Attributes:
-        extras: what the run added to the scenario, whose environments and their versions tell it already.
+        benchmark: with the fingerprint of its data.
+        extras: what the run added to the scenario, whose environments hold it already.
         missing: what the corpus lacks for this method, empty when the cell can run.
     """
 
@@ -39,57 +39,55 @@ class Cell:
     extras: Extras = NO_EXTRAS
     missing: str = ""
 
-    def info(self) -> dict[str, object]:
-        """Returns the plain values of the record's ``cell`` part."""
-        adapter = self.method.adapter
-        return {
-            "method": self.method.name,
-            "method_version": self.method.version,
-            "kind": self.method.kind,
-            "tags": sorted(self.method.tags),
-            "benchmark": self.corpus.name,
-            "corpus": self.corpus.hash,
-            "scenario": self.scenario.name,
-            "scenario_version": self.scenario.version,
-            "shift": self.scenario.shift,
-            "environments": {name: env.version for name, env in self.scenario.environments.items()},
-            "scored": list(self.scenario.scored),
-            "seed": self.seed,
-            "trials": self.budget.trials,
-            "seconds": _plain(self.budget.seconds),
-            "sampler": self.budget.sampler,
-            "pruner": self.budget.pruner,
-            "sizes": [self.sizes.train, self.sizes.validation, self.sizes.test],
-            "preset": self.preset,
-            "precision": self.precision,
-            "protocol": PROTOCOL_VERSION,
-            **({} if adapter is None else {"adapter": adapter}),
-        }
+    @cached_property
+    def info(self) -> CellInfo:
+        """The record's ``cell`` part."""
+        perturbed = self.extras.suites and not self.scenario.view
+        return CellInfo(
+            method=self.method.name,
+            method_version=self.method.version,
+            kind=self.method.kind,
+            tags=sorted(self.method.tags),
+            benchmark=self.corpus.name,
+            corpus=self.corpus.hash,
+            scenario=self.scenario.name,
+            view=self.scenario.view,
+            scenario_version=self.scenario.version,
+            shift=self.scenario.shift,
+            environments={
+                name: EnvironmentInfo(version=spec.version, kind=spec.kind, subject=spec.subject)
+                for name, spec in self.scenario.environments.items()
+            },
+            scored=list(self.scenario.scored),
+            seed=self.seed,
+            trials=self.budget.trials,
+            seconds=self.budget.seconds,
+            sampler=self.budget.sampler,
+            pruner=self.budget.pruner,
+            sizes=[self.sizes.train, self.sizes.validation, self.sizes.test],
+            preset=self.preset,
+            precision=self.precision,
+            protocol=PROTOCOL_VERSION,
+            adapter=self.method.adapter,
+            perturbations=(
+                PerturbationOptions(depth=self.extras.depth, draws=self.extras.draws) if perturbed else None
+            ),
+        )
 
     @cached_property
     def key(self) -> str:
         """SHA-256 (hex) of everything the result depends on."""
-        return key_of(self.info(), self.method.described_space)
+        return self.info.key(self.method.described_space)
 
     @property
     def id(self) -> CellId:
-        """What tells its record's place in a results folder."""
+        """Where its record lies in a results folder."""
         return CellId(self.corpus.name, self.scenario.name, self.method.name, self.seed, self.key)
 
     @property
     def label(self) -> str:
         """A short name for progress lines and messages."""
         return f"{self.method.name} on {self.scenario.name}, seed {self.seed}"
-
-
-def key_of(info: Mapping[str, Any], space: Mapping[str, Any]) -> str:
-    """Returns the key of a cell from the plain values of its record and of its method's search space."""
-    return hashing.of_json({**info, "seconds": _plain(info["seconds"]), "space": space})
-
-
-def _plain(number: float) -> float:
-    """Returns 120 for 120.0, so that both make the same key."""
-    return int(number) if float(number).is_integer() else number
 
 
 def missing_for(method: MethodInfo, corpus: CorpusMeta) -> str:
@@ -101,25 +99,54 @@ def missing_for(method: MethodInfo, corpus: CorpusMeta) -> str:
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to run a cell; plain values, so that any process or machine can take it."""
+    """What a worker process needs for its part of a cell; plain values, so that any process or machine can take it.
+
+    Attributes:
+        key: of the cell.
+        label: for progress lines and messages.
+        cell: what the cell is.
+        benchmark: its data, with their fingerprint.
+        extras: what the run adds to the scenario.
+        plugins: absolute paths.
+        adapter: what stands behind a method of a family.
+        code: the pickled method, where a worker cannot import it by discovery.
+    """
 
     key: str
     label: str
-    method: str
+    cell: CellInfo
     benchmark: BenchmarkRef
-    corpus: str
-    scenario: str
-    seed: int
-    budget: Budget
-    sizes: Sizes
-    precision: Precision
-    view: str = ""
     extras: Extras = NO_EXTRAS
     plugins: tuple[str, ...] = ()
-    code: bytes = b""  # the pickled method, where a worker cannot import it by discovery
-    adapter: MethodRef | None = None  # what stands behind a method of a family
-    part: str | None = None  # prepare the method's shared step for this part of the scenario, and nothing else
-    model: str = ""  # folder that takes the frozen predictor; empty where it is not kept
+    adapter: MethodRef | None = None
+    code: bytes = b""
+
+    @property
+    def budget(self) -> Budget:
+        """The budget of the cell."""
+        return Budget.of(self.cell)
+
+
+@dataclass(frozen=True)
+class RunTask(Task):
+    """Tunes a method and scores it: the whole cell.
+
+    Attributes:
+        model: folder that takes the frozen predictor; empty where it is not kept.
+    """
+
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class PrepareTask(Task):
+    """Computes the step that the method shares with others, for one part of the scenario, and nothing else.
+
+    Attributes:
+        part: ``train``, ``validation``, or an environment's name.
+    """
+
+    part: str = ""
 
 
 def method_of(task: Task) -> MethodInfo:
@@ -131,7 +158,7 @@ def method_of(task: Task) -> MethodInfo:
     if task.code:
         info: MethodInfo = pickle.loads(task.code)  # written by this run's own coordinator
         return info
-    return registry.method(task.method) if task.adapter is None else registry.open_method(task.adapter)
+    return registry.method(task.cell.method) if task.adapter is None else registry.open_method(task.adapter)
 
 
 @dataclass(frozen=True)

@@ -106,10 +106,11 @@ def make_plan(
         UserError: a record of one of the cells cannot be read.
     """
     seeds = list(seeds)
+    reference = benchmark.pinned()
     cells = tuple(
         Cell(
             method=method,
-            benchmark=benchmark.ref,
+            benchmark=reference,
             corpus=corpus,
             scenario=scenario,
             extras=extras,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from harness.execution.cell import Task
+from harness.execution.cell import PrepareTask, Task
 from harness.execution.events import Event, Failed, Finished, Started, TrialStarted
 from harness.execution.scheduler import Elsewhere
 from harness.execution.status import RunningCell, Share, Standing
@@ -78,18 +78,18 @@ class Course:
     def take(self, event: Event | Elsewhere) -> None:
         """Takes what happened."""
         task = event.task
-        place = (task.key, task.part)
+        place = (task.key, task.part if isinstance(task, PrepareTask) else None)
         if isinstance(event, Started):
             self.running[place] = _Running(task, time.time())
         elif isinstance(event, TrialStarted):
             self.running.setdefault(place, _Running(task, time.time())).trial = event.number + 1
         elif isinstance(event, Elsewhere):
-            self.groups[task.method].cells -= 1
+            self.groups[task.cell.method].cells -= 1
             self.cached += 1
         else:
             self.running.pop(place, None)
-            if task.part is None:
-                group = self.groups[task.method]
+            if not isinstance(task, PrepareTask):
+                group = self.groups[task.cell.method]
                 group.done += 1
                 group.failed += isinstance(event, Failed)
                 group.seconds += event.wall_seconds
@@ -108,8 +108,8 @@ class Course:
         left = sum(mean[name] * (group.cells - group.done) for name, group in self.groups.items())
         now = time.time()
         for cell in self.running.values():
-            if cell.task.part is None:
-                left -= min(now - cell.began, mean[cell.task.method])
+            if not isinstance(cell.task, PrepareTask):
+                left -= min(now - cell.began, mean[cell.task.cell.method])
         return max(0.0, left) / max(1, min(self._workers(), self.cells - done))
 
     def standing(self) -> Standing:
@@ -131,12 +131,12 @@ class Course:
 def _plain(cell: _Running) -> RunningCell:
     task = cell.task
     return RunningCell(
-        method=task.method,
-        scenario=task.scenario + (f"@{task.view}" if task.view else ""),
-        seed=task.seed,
-        part=task.part,
+        method=task.cell.method,
+        scenario=task.cell.scenario,
+        seed=task.cell.seed,
+        part=task.part if isinstance(task, PrepareTask) else None,
         trial=cell.trial,
-        trials=task.budget.trials,
+        trials=task.cell.trials,
         began=cell.began,
     )
 
@@ -188,12 +188,12 @@ class Progress:
 
     def _tell(self, event: Finished | Failed) -> None:
         task, course = event.task, self._course
-        failed = isinstance(event, Failed) and task.part is None
+        failed = isinstance(event, Failed) and not isinstance(task, PrepareTask)
         if self._silent or (self._console.is_terminal and not failed) or not self._due():
             return
-        if isinstance(event, Failed) and task.part is None:
+        if isinstance(event, Failed) and failed:
             self._say(f"failed: {task.label}: {event.reason}")
-        elif task.part is not None:
+        elif isinstance(task, PrepareTask):
             self._say(f"shared step {task.label}: {event.wall_seconds:.1f} s")
         else:
             self._say(
@@ -227,7 +227,7 @@ class Progress:
             bar("cells", course.done, course.cells, course.note(), duration(now - self._began))
             for name, group in course.groups.items():
                 bar(f"  {name}", group.done, group.cells, f"{group.failed} failed" if group.failed else "", "")
-                for cell in (cell for cell in course.running.values() if cell.task.method == name):
-                    trial = f"trial {cell.trial} of {cell.task.budget.trials}" if cell.trial else "starting"
+                for cell in (cell for cell in course.running.values() if cell.task.cell.method == name):
+                    trial = f"trial {cell.trial} of {cell.task.cell.trials}" if cell.trial else "starting"
                     table.add_row(Text(f"    {cell.task.label}"), "", "", trial, duration(now - cell.began))
         return table

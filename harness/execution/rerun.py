@@ -8,16 +8,15 @@ from harness import registry
 from harness.benchmark import Benchmark
 from harness.data.corpus import CorpusMeta
 from harness.errors import UserError
-from harness.execution.budget import Budget, Pruner, Sampler
+from harness.execution.budget import Budget
 from harness.execution.cell import Cell, missing_for
 from harness.execution.plan import choose_scenarios
 from harness.method import ANSWER_TIMEOUT, MethodInfo, MethodRef, Precision
-from harness.records.schema import CellInfo, Record, Result
+from harness.records.schema import CellInfo, PerturbationOptions, Record, Result
 from harness.scenario import Sizes
-from harness.scenarios.perturbed import EXCISED, NO_EXTRAS, PERTURBED, Extras, extended
+from harness.scenarios.perturbed import NO_EXTRAS, Extras, extended
 
 TOLERANCE = 0.02  # of macro-F1, between processor models, sets of pins, or where a time limit bound
-_DEPTHS, _DRAWS = range(1, 4), range(1, 101)  # what a run may ask for
 _SINCE_3 = {"units", "counts", "confidence", "flips", "perturbations", "occlusion"}  # what older schemas kept less of
 _SHOWN = 3  # differing figures that a verdict names
 
@@ -77,11 +76,11 @@ def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta) -> Cell:
         raise NotRebuilt(str(error)) from error
     cell = Cell(
         method=method,
-        benchmark=benchmark.ref,
+        benchmark=benchmark.pinned(),
         corpus=corpus,
         scenario=extended(spec, extras),
         seed=info.seed,
-        budget=Budget(info.trials, info.seconds, cast(Sampler, info.sampler), cast(Pruner, info.pruner)),
+        budget=Budget.of(info),
         sizes=Sizes(*info.sizes),
         preset=info.preset,
         precision=cast(Precision, info.precision),
@@ -89,7 +88,7 @@ def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta) -> Cell:
         missing=missing_for(method, corpus),
     )
     if cell.key != record.key:
-        raise NotRebuilt(f"another cell today: {', '.join(_moved(info, CellInfo.model_validate(cell.info())))}")
+        raise NotRebuilt(f"another cell today: {', '.join(_moved(info, cell.info))}")
     if cell.missing:
         raise NotRebuilt(f"not applicable today: {cell.missing}")
     return cell
@@ -115,14 +114,16 @@ def method_of(info: CellInfo) -> MethodInfo:
 
 
 def _extras(info: CellInfo) -> Extras:
-    """What the run added, read from the environments: depth and draws are those that give the recorded versions."""
-    suites = tuple(sorted(n.removeprefix(PERTURBED) for n in info.environments if n.startswith(PERTURBED)))
-    extras = Extras(suites, diagnostics=EXCISED in info.environments)
-    if not suites:
-        return extras
-    candidates = (Extras(suites, depth, draws, extras.diagnostics) for depth in _DEPTHS for draws in _DRAWS)
-    fitting = (c for c in candidates if all(info.environments[n] == spec.version for n, spec in c.specs.items()))
-    return next(fitting, extras)
+    """Returns what the run added.
+
+    Raises:
+        NotRebuilt: the record is of an older schema, which did not keep how its perturbed environments were made.
+    """
+    suites = tuple(sorted(e.subject for e in info.environments.values() if e.kind == "perturbed"))
+    if suites and info.perturbations is None:
+        raise NotRebuilt("its record is of an older schema, without depth and draws of its perturbations")
+    made = info.perturbations or PerturbationOptions(depth=NO_EXTRAS.depth, draws=NO_EXTRAS.draws)
+    return Extras(suites, made.depth, made.draws, any(e.kind == "excised" for e in info.environments.values()))
 
 
 def _moved(stored: CellInfo, today: CellInfo) -> Iterator[str]:

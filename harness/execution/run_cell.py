@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,23 +14,22 @@ from harness.data.corpus import Corpus
 from harness.data.taxonomy import threat_class
 from harness.errors import UserError
 from harness.evaluation import metrics
-from harness.evaluation.counts import count
-from harness.evaluation.scoring import figures
+from harness.evaluation.counts import count, metrics_of
 from harness.execution.budget import Ledger
-from harness.execution.cell import Outcome, Task, method_of
+from harness.execution.cell import Outcome, PrepareTask, RunTask, Task, method_of
 from harness.execution.tuning import Tuned, selection, tune
-from harness.method import Context, Method, Predictor, Tag, TrainingData
+from harness.method import Context, Method, Precision, Predictor, Tag, TrainingData
 from harness.records import predictors
 from harness.records.predictions import Predicted
 from harness.records.schema import PerturbationCounts, Result
-from harness.scenario import Environment, Scenario
+from harness.scenario import Environment, Scenario, Sizes
 from harness.scenarios import training_data, training_texts
 from harness.scenarios.input_views import show_part, viewed
 from harness.scenarios.perturbed import NO_EXTRAS, Additions, additions
 from harness.scenarios.training_data import handed
 
 
-def execute(
+def run_cell(
     task: Task, ledger: Ledger, on_trial: Callable[[int], None], report: Callable[[int, float], None]
 ) -> Outcome:
     """Runs one cell to its end.
@@ -46,18 +45,21 @@ def execute(
     """
     registry.discover(task.plugins)
     method = method_of(task).factory()
-    if task.part is not None:
-        _prepare(task, task.part, method, ledger)
+    if isinstance(task, PrepareTask):
+        _prepare(task, method, ledger)
         return Outcome(None, ledger.bill())
-    data = _tuning_data(task, method.info.tags)
+    assert isinstance(task, RunTask)
+    with ledger.paused():
+        data = _tuning_data(task, method.info.tags)
     context = _context(task, data.classes, ledger, report)
     tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
     ledger.freeze()
-    (result, predicted), spent = _score(task, tuned, method, data), ledger.bill()
-    return Outcome(result, spent, _keep(task, tuned.predictor, method, context), {} if task.view else predicted)
+    (result, predicted), spent = _score(task, tuned, method, data, ledger), ledger.bill()
+    kept = {} if task.cell.view else predicted
+    return Outcome(result, spent, _keep(task, tuned.predictor, method, context), kept)
 
 
-def _keep(task: Task, predictor: Predictor, method: Method, context: Context) -> str:
+def _keep(task: RunTask, predictor: Predictor, method: Method, context: Context) -> str:
     """Saves the frozen predictor where the task wants it; returns why it failed, for the cell is done all the same."""
     if not task.model:
         return ""
@@ -71,10 +73,10 @@ def _keep(task: Task, predictor: Predictor, method: Method, context: Context) ->
 
 def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Callable[[int, float], None]) -> Context:
     return Context(
-        seed=seeds.integer(task.seed, "init"),
+        seed=seeds.integer(task.cell.seed, "init"),
         classes=tuple(threat_class(name) for name in classes),
         device="cpu",
-        precision=task.precision,
+        precision=cast(Precision, task.cell.precision),
         should_stop=ledger.exhausted,
         report=report,
         charge=ledger.charge,
@@ -82,14 +84,15 @@ def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Calla
     )
 
 
-def _prepare(task: Task, part: str, method: Method, ledger: Ledger) -> None:
-    corpus, scenario = _open(task)
-    own = {"train": scenario.train, "validation": scenario.validation, **scenario.environments}
-    environment = own.get(part) or _additions(task, corpus, scenario, part).environments.get(part)
-    if environment is None:
-        return  # no row of this scenario can be derived
-    context = _context(task, corpus.classes, ledger, lambda step, score: None)
-    method.prepare(environment.render(corpus), context)
+def _prepare(task: PrepareTask, method: Method, ledger: Ledger) -> None:
+    with ledger.paused():
+        corpus, scenario = _open(task)
+        own = {"train": scenario.train, "validation": scenario.validation, **scenario.environments}
+        environment = own.get(task.part) or _additions(task, corpus, scenario, task.part).environments.get(task.part)
+        if environment is None:
+            return  # no row of this scenario can be derived
+        payloads = environment.render(corpus)
+    method.prepare(payloads, _context(task, corpus.classes, ledger, lambda step, score: None))
 
 
 @dataclass(frozen=True)
@@ -104,16 +107,16 @@ class _TuningData:
 def _open(task: Task) -> tuple[Corpus, Scenario]:
     benchmark = registry.open_benchmark(task.benchmark)
     corpus = benchmark.corpus()
-    if corpus.meta.hash != task.corpus:
+    if corpus.meta.hash != task.cell.corpus:
         raise RuntimeError(f"the corpus changed while the run was under way ({task.benchmark})")
-    spec = next(s for s in benchmark.scenarios() if s.name == task.scenario)
-    scenario = benchmark.build(corpus, spec, task.seed, task.sizes)
-    return corpus, show_part(scenario, viewed(spec, task.view)) if task.view else scenario
+    spec = next(s for s in benchmark.scenarios() if s.name == task.cell.base_scenario)
+    scenario = benchmark.build(corpus, spec, task.cell.seed, Sizes(*task.cell.sizes))
+    return corpus, show_part(scenario, viewed(spec, task.cell.view)) if task.cell.view else scenario
 
 
 def _additions(task: Task, corpus: Corpus, scenario: Scenario, only: str | None = None) -> Additions:
-    extras = NO_EXTRAS if task.view else task.extras
-    return additions(scenario, extras, corpus, task.seed, only)
+    extras = NO_EXTRAS if task.cell.view else task.extras
+    return additions(scenario, extras, corpus, task.cell.seed, only)
 
 
 def _tuning_data(task: Task, tags: frozenset[Tag]) -> _TuningData:
@@ -122,13 +125,16 @@ def _tuning_data(task: Task, tags: frozenset[Tag]) -> _TuningData:
     groups = validation.labels if validation.groups is None else validation.groups
     notes = (*scenario.notes, *(training_data.notes(scenario, train) if "groups" in tags else ()))
     if "text" in tags and task.benchmark.text is not None:
-        notes += (f"{task.scenario}, seed {task.seed}: {training_texts.tally(corpus, scenario)}",)
+        notes += (f"{task.cell.scenario}, seed {task.cell.seed}: {training_texts.tally(corpus, scenario)}",)
     return _TuningData(train, validation, groups.copy(), corpus.classes, notes)
 
 
-def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> tuple[dict[str, Any], Predicted]:
-    corpus, scenario = _open(task)
-    added = _additions(task, corpus, scenario)
+def _score(
+    task: Task, tuned: Tuned, method: Method, data: _TuningData, ledger: Ledger
+) -> tuple[dict[str, Any], Predicted]:
+    with ledger.paused():
+        corpus, scenario = _open(task)
+        added = _additions(task, corpus, scenario)
     environments = {**scenario.environments, **added.environments}
     tables = {name: _predict(tuned.predictor, corpus, env) for name, env in environments.items()}
     counted = count(corpus, environments, tables, unit_names(corpus, scenario))
@@ -141,9 +147,9 @@ def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> tuple
         limited_by=tuned.limited_by,
         selected_by=selection(method),
         trials=tuned.trials,
-        metrics=figures(corpus, environments, tables),
+        metrics=metrics_of(counted),
         predictions={name: hashing.of_array(classes) for name, classes in predicted.items()},
-        units=counted.units,
+        units=list(counted.units),
         counts=counted.counts,
         confidence=counted.confidence,
         flips=counted.flips,
@@ -157,7 +163,7 @@ def _score(task: Task, tuned: Tuned, method: Method, data: _TuningData) -> tuple
             )
             for name, tally in added.tallies.items()
         },
-        notes=[*data.notes, *(f"{task.method}: {note}" for note in tuned.predictor.notes)],
+        notes=[*data.notes, *(f"{task.cell.method}: {note}" for note in tuned.predictor.notes)],
     )
     return result.model_dump(mode="json"), {name: (environments[name].rows, c) for name, c in predicted.items()}
 

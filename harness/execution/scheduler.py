@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,15 @@ from typing import Any
 from harness.errors import UserError
 from harness.execution import budget as budgets
 from harness.execution import status
-from harness.execution.cell import Cell, Task
+from harness.execution.cell import Cell, PrepareTask, RunTask, Task
 from harness.execution.cell_locks import Claims
 from harness.execution.events import Event, Executor, Failed, Finished
 from harness.execution.plan import Plan, keepable
 from harness.method import MethodInfo
 from harness.records import predictions
 from harness.records.provenance import here, now
-from harness.records.schema import CellInfo, Failure, Record, Result, TrialCost
+from harness.records.schema import Failure, Record, Result, TrialCost
 from harness.records.store import Store
-from harness.scenarios.input_views import AT
 
 
 @dataclass(frozen=True)
@@ -113,12 +112,13 @@ class _Run:
         return others
 
     def _take(self, cell: Cell, event: Finished | Failed) -> None:
-        _drop_empty(self.store.log_path(cell.id, event.task.part))
-        if event.task.part is None:
+        task = event.task
+        _drop_empty(self.store.log_path(cell.id, task.part if isinstance(task, PrepareTask) else None))
+        if isinstance(task, RunTask):
             record = _record(cell, event, self.command)
             try:
-                if event.task.model:
-                    self._take_model(cell, event)
+                if task.model:
+                    self._take_model(cell, task, event)
                 self.store.put_predictions(cell.id, _predictions(cell, event))
                 self.store.put(record)
             except OSError as error:
@@ -126,20 +126,19 @@ class _Run:
             self.tally.records.append(record)
             self.claims.give_back(cell.key)
 
-    def _take_model(self, cell: Cell, event: Finished | Failed) -> None:
+    def _take_model(self, cell: Cell, task: RunTask, event: Finished | Failed) -> None:
         """Puts the predictor of a done cell in its place, before its record says that the cell is done."""
         if isinstance(event, Finished) and not event.outcome.not_kept:
             self.store.put_model(cell.id)
         else:
-            shutil.rmtree(event.task.model, ignore_errors=True)
+            shutil.rmtree(task.model, ignore_errors=True)
         if isinstance(event, Finished) and event.outcome.not_kept:
             self.tally.unkept.append(f"{cell.label}: {event.outcome.not_kept}")
 
-    def _task(self, cell: Cell, plugins: tuple[str, ...]) -> Task:
-        task = _task(cell, plugins)
-        if not (self.keep and keepable(cell)):
-            return task
-        return replace(task, model=str(self.store.model_draft(cell.id).absolute()))
+    def _task(self, cell: Cell, plugins: tuple[str, ...]) -> RunTask:
+        keep = self.keep and keepable(cell)
+        model = str(self.store.model_draft(cell.id).absolute()) if keep else ""
+        return RunTask(**_common(cell, plugins), label=cell.label, model=model)
 
     def _tasks(
         self, cells: list[Cell], plugins: tuple[str, ...], claimed: dict[str, Cell], others: list[Cell]
@@ -159,7 +158,7 @@ class _Run:
                 if cell.method.shared and cell.method.shared not in prepared:
                     prepared.add(cell.method.shared)
                     for part in ("train", "validation", *cell.scenario.environments):
-                        yield _task(cell, plugins, part), self.store.log_path(cell.id, part)
+                        yield _preparation(cell, plugins, part), self.store.log_path(cell.id, part)
                 yield self._task(cell, plugins), self.store.log_path(cell.id)
 
     def _claim(self, cell: Cell, others: list[Cell]) -> bool:
@@ -174,30 +173,26 @@ class _Run:
         self.claims.give_back(cell.key)
         if self.keep and keepable(cell) and not self.store.has_model(record):
             self.tally.unkept.append(f"{cell.label}: another run made its record, and kept no predictor; run again")
-        self.on_event(Elsewhere(_task(cell, ())))
+        self.on_event(Elsewhere(self._task(cell, ())))
         return False
 
 
-def _task(cell: Cell, plugins: tuple[str, ...], part: str | None = None) -> Task:
-    label = cell.label if part is None else f"{cell.method.shared}: {part} of {cell.scenario.name}, seed {cell.seed}"
-    return Task(
-        key=cell.key,
-        label=label,
-        method=cell.method.name,
-        benchmark=cell.benchmark,
-        corpus=cell.corpus.hash,
-        scenario=cell.scenario.name.partition(AT)[0],
-        view=cell.scenario.view,
-        extras=cell.extras,
-        seed=cell.seed,
-        budget=cell.budget,
-        sizes=cell.sizes,
-        precision=cell.precision,
-        plugins=plugins,
-        code=_pickled(cell.method),
-        adapter=None if cell.method.in_memory else cell.method.ref,
-        part=part,
-    )
+def _preparation(cell: Cell, plugins: tuple[str, ...], part: str) -> PrepareTask:
+    label = f"{cell.method.shared}: {part} of {cell.scenario.name}, seed {cell.seed}"
+    return PrepareTask(**_common(cell, plugins), label=label, part=part)
+
+
+def _common(cell: Cell, plugins: tuple[str, ...]) -> dict[str, Any]:
+    """What every task of a cell holds."""
+    return {
+        "key": cell.key,
+        "cell": cell.info,
+        "benchmark": cell.benchmark,
+        "extras": cell.extras,
+        "plugins": plugins,
+        "adapter": None if cell.method.in_memory else cell.method.ref,
+        "code": _pickled(cell.method),
+    }
 
 
 def _pickled(method: MethodInfo) -> bytes:
@@ -238,7 +233,7 @@ def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
     return Record(
         key=cell.key,
         status="done" if result else "failed",
-        cell=_info(cell),
+        cell=cell.info,
         result=result,
         failure=failure,
         provenance=provenance,
@@ -263,11 +258,7 @@ def _rounded(cost: budgets.TrialCost) -> TrialCost:
 
 
 def _not_applicable(cell: Cell, command: str) -> Record:
-    return Record(key=cell.key, status="not-applicable", cell=_info(cell), provenance=here(command))
-
-
-def _info(cell: Cell) -> CellInfo:
-    return CellInfo.model_validate(cell.info())
+    return Record(key=cell.key, status="not-applicable", cell=cell.info, provenance=here(command))
 
 
 def _drop_empty(log: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.errors import UserError, raised
 from harness.execution.budget import Ledger
 from harness.execution.cell import Task
-from harness.execution.run_cell import execute
+from harness.execution.run_cell import run_cell
 from harness.execution.tuning import CellFailure
 from harness.records.schema import FailureKind
 
@@ -39,7 +39,7 @@ def work(task: Task, memory: int | None, log: str, connection: Connection) -> No
         connection.send(("failed", kind, " ".join(reason.split())[:500], detail[-8000:], ledger.bill()))
 
     try:
-        outcome = execute(
+        outcome = run_cell(
             task,
             ledger,
             lambda number: connection.send(("trial", number)),

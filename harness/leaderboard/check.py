@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import hashing
-from harness.evaluation import recount
 from harness.leaderboard.build import Rules, Setting, asked_otherwise, setting_of
 from harness.leaderboard.record_selection import one_per_cell, superseded
+from harness.records.consistency import disagreements
 from harness.records.store import Entry
 from harness.safe_text import printable
 
@@ -66,7 +66,7 @@ def _not_taken(entries: Sequence[Entry], rules: Rules) -> Iterator[str]:
 
 def _edited_figures(entry: Entry) -> Iterator[str]:
     try:
-        for place, stated, counted in recount.disagreements(entry.record):
+        for place, stated, counted in disagreements(entry.record):
             yield f"edited figure: {entry.path} states {place} = {stated}, and its counts give {counted}"
     except ValueError as error:
         yield f"edited counts: {entry.path}: {error}"

@@ -8,7 +8,8 @@ from statistics import fmean
 
 from harness.leaderboard.model import Board, Row
 from harness.leaderboard.tables import Table, figure
-from harness.scenarios.perturbed import ATTACK, EXCISED, PERTURBED
+from harness.scenario import ATTACK_ONLY, EXCISED
+from harness.scenarios.perturbed import PERTURBED
 
 
 def diagnostics(board: Board) -> Iterator[Table]:
@@ -60,7 +61,7 @@ def _attack(board: Board) -> Iterator[Table]:
         header = ["method", "attack cut out", "attack alone", "hangs on the attack", "attack's share of the bytes"]
         figures = (
             (EXCISED, "macro_f1"),
-            (ATTACK, "macro_f1"),
+            (ATTACK_ONLY, "macro_f1"),
             (EXCISED, "attack_attribution"),
             (EXCISED, "attack_share"),
         )

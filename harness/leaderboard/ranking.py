@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.errors import UserError
-from harness.evaluation import recount
+from harness.evaluation import counts
 from harness.leaderboard.model import TRACKS, Place, Row
 from harness.leaderboard.record_selection import whole_seeds
 from harness.leaderboard.rows import score, shares
@@ -78,7 +78,7 @@ def _everywhere(unit: str, scenario: str) -> str:
 def _counts(record: Record, env: str, codes: Mapping[str, int]) -> Counts:
     assert record.result is not None
     try:
-        table = recount.table(record.result, env)
+        table = counts.table(record.result.tables, env)
     except (KeyError, ValueError) as error:
         cell = record.cell
         raise UserError(

@@ -38,7 +38,7 @@ def superseded(records: Sequence[Record], is_stale: Callable[[Record], bool]) ->
 def _versions(record: Record) -> dict[tuple[str, str, str], int]:
     """By benchmark, scenario and environment; the scenario itself has no environment's name."""
     cell = record.cell
-    versions = {"": cell.scenario_version, **{name: cell.environments[name] for name in own(cell.environments)}}
+    versions = {"": cell.scenario_version, **{name: cell.environments[name].version for name in own(cell.environments)}}
     return {(cell.benchmark, cell.scenario, name): version for name, version in versions.items()}
 
 

@@ -4,17 +4,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UserError
-from harness.evaluation import recount
+from harness.evaluation import counts
 from harness.execution.budget import STOP_FACTOR
-from harness.execution.cell import key_of
 from harness.execution.rerun import NotRebuilt, method_of
 from harness.leaderboard.budget_use import findings as unequal_budgets
 from harness.leaderboard.build import asked_otherwise, setting_of
 from harness.protocol import PRESETS, PROTOCOL_VERSION
-from harness.records.schema import CellInfo, Record, Result
+from harness.records.consistency import disagreements
+from harness.records.schema import Record, Result
 from harness.records.store import MODEL, Store, read
 from harness.scenarios.perturbed import own
 
@@ -84,14 +83,8 @@ def _key(record: Record) -> Iterator[str]:
         yield f"it is of version {cell.method_version} of {cell.method}, today's is {method.version}"
     elif (method.kind, sorted(method.tags)) != (cell.kind, cell.tags):
         yield f"{cell.method} is {method.kind} with tags {sorted(method.tags)}, not {cell.kind} with {cell.tags}"
-    elif key_of(_keyed(cell), method.described_space) != record.key:
+    elif cell.key(method.described_space) != record.key:
         yield "its key is not that of its cell and of the method's search space; something of the cell was changed"
-
-
-def _keyed(cell: CellInfo) -> dict[str, Any]:
-    """The plain values that a key is made of: only a method of a family has something behind it."""
-    plain = cell.model_dump(mode="json")
-    return {name: value for name, value in plain.items() if name != "adapter" or value is not None}
 
 
 def _budget(record: Record) -> Iterator[str]:
@@ -117,7 +110,7 @@ def _budget(record: Record) -> Iterator[str]:
 def _result(record: Record, result: Result) -> Iterator[str]:
     cell = record.cell
     try:
-        for place, stated, counted in recount.disagreements(record):
+        for place, stated, counted in disagreements(record):
             yield f"it states {place} = {stated}, and its counts give {counted}"
     except ValueError as error:
         yield str(error)
@@ -185,7 +178,7 @@ def _truth(result: Result) -> Truth:
     out: Truth = Counter()
     for env in result.counts:
         try:
-            table = recount.table(result, env)
+            table = counts.table(result.tables, env)
         except ValueError:
             continue  # said of the record itself already
         for unit, true, _, _, rows in table.tolist():

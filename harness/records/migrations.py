@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from harness.records.schema import SCHEMA
+from harness.evaluation.counts import metrics_of
+from harness.records.consistency import differences
+from harness.records.schema import SCHEMA, Result
 
 
 def upgraded(raw: Any) -> Any:
@@ -46,5 +48,41 @@ def _from_2(raw: dict[str, Any]) -> dict[str, Any]:
     return {**raw, "schema_version": 3, "result": {**result, "units": units, "counts": counts}}
 
 
-_STEPS: dict[Any, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
+def _from_3(raw: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 told views and kinds of environments by their names, and took metrics from the predictions.
+
+    Metrics are computed from the counts, as everywhere since; one that differs by more than the rounding of the counts
+    is not what was recorded.
+
+    Raises:
+        ValueError: naming such a metric.
+    """
+    cell = raw["cell"]
+    environments = {name: _environment(name, version) for name, version in cell["environments"].items()}
+    raw = {
+        **raw,
+        "schema_version": 4,
+        "cell": {**cell, "view": cell["scenario"].partition("@")[2], "environments": environments},
+    }
+    if raw.get("result") is None:
+        return raw
+    result = Result.model_validate(raw["result"])
+    for place, stated, counted in differences(result, _MILLIONTHS):
+        raise ValueError(f"it states {place} = {stated}, and its counts give {counted}")
+    counted_metrics = metrics_of(result.tables)
+    metrics = {env: {**stated, **counted_metrics.get(env, {})} for env, stated in result.metrics.items()}
+    return {**raw, "result": {**raw["result"], "metrics": metrics}}
+
+
+def _environment(name: str, version: int) -> dict[str, Any]:
+    kind, dot, subject = name.partition(".")
+    if name in ("excised", "attack-only"):
+        return {"version": version, "kind": name}
+    if dot and kind in ("flip", "perturbed"):
+        return {"version": version, "kind": kind, "subject": subject}
+    return {"version": version}
+
+
+_MILLIONTHS = 2e-5  # sums of confidence and of falls of probability are kept in millionths
+_STEPS: dict[Any, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2, 3: _from_3}
 assert max(_STEPS) + 1 == SCHEMA

@@ -42,7 +42,7 @@ def encode(found: Predictions) -> bytes:
     plain = {
         "format": FORMAT,
         "key": found.key,
-        "benchmark": asdict(found.benchmark),
+        "benchmark": _plain(found.benchmark),
         "environments": {
             name: {"rows": rows.tolist(), "classes": classes.tolist()}
             for name, (rows, classes) in found.environments.items()
@@ -71,6 +71,13 @@ def _arrays(rows: list[int], classes: list[int]) -> tuple[Rows, npt.NDArray[np.i
     if len(rows) != len(classes):
         raise ValueError(f"{len(rows)} rows and {len(classes)} predictions")
     return np.array(rows, np.int64), np.array(classes, np.int16)
+
+
+def _plain(reference: BenchmarkRef) -> dict[str, Any]:
+    """Returns a reference in plain values, without the fingerprint: whoever opens it looks at the data itself."""
+    plain = {name: value for name, value in asdict(reference).items() if name != "fingerprint"}
+    others = {"target": reference.target, "text": reference.text}
+    return plain | {name: None if other is None else _plain(other) for name, other in others.items()}
 
 
 def _reference(plain: dict[str, Any]) -> BenchmarkRef:

@@ -1,11 +1,16 @@
 """The record of a cell: what it is, what came out (reproducible), and how it came about (not reproducible)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA: Literal[3] = 3
+from harness import hashing
+from harness.evaluation.counts import Counts
+from harness.scenario import DERIVED, EnvironmentKind
+
+SCHEMA: Literal[4] = 4
 Status = Literal["done", "failed", "not-applicable"]
 LimitedBy = Literal["trials", "space", "seconds"]
 TrialState = Literal["complete", "pruned", "failed", "over-budget"]
@@ -28,8 +33,28 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class EnvironmentInfo(_Strict):
+    """What a record says of one of its environments."""
+
+    version: int = 1
+    kind: EnvironmentKind = "test"
+    subject: str = Field(default="", description="the cue that is flipped, or the perturbation suite")
+
+    @property
+    def derived(self) -> bool:
+        """Whether its payloads are changed ones of another environment; such ones enter no score."""
+        return self.kind in DERIVED
+
+
+class PerturbationOptions(_Strict):
+    """How the perturbed environments were made; their versions stand for it in the key."""
+
+    depth: int = Field(description="most perturbations of one payload")
+    draws: int = Field(description="independent draws of each payload")
+
+
 class CellInfo(_Strict):
-    """Everything the key is made of, in plain values."""
+    """What a cell is, in plain values; everything that its key is made of, and what names it for a reader."""
 
     method: str
     method_version: int
@@ -37,10 +62,11 @@ class CellInfo(_Strict):
     tags: list[str]
     benchmark: str
     corpus: str = Field(description="content hash")
-    scenario: str
+    scenario: str = Field(description="of a probe with @ and its view behind the name")
+    view: str = Field(default="", description="of a probe, the part of each payload that is shown")
     scenario_version: int
     shift: str
-    environments: dict[str, int] = Field(description="version by name")
+    environments: dict[str, EnvironmentInfo] = Field(description="by name")
     scored: list[str] = Field(description="environments whose macro-F1 enters the score")
     seed: int
     trials: int
@@ -51,7 +77,28 @@ class CellInfo(_Strict):
     preset: str
     precision: str
     protocol: int
-    adapter: dict[str, Any] | None = Field(default=None, description="of a method of a family: what stands behind it")
+    adapter: dict[str, Any] | None = Field(
+        default=None, description="of a method of a family, or in memory: what stands behind it"
+    )
+    perturbations: PerturbationOptions | None = Field(default=None, description="where suites were asked for")
+
+    @property
+    def base_scenario(self) -> str:
+        """The scenario's name without that of a view."""
+        return self.scenario.removesuffix(f"@{self.view}")
+
+    def key(self, space: Mapping[str, Any]) -> str:
+        """Returns the cell's key: the SHA-256 (hex) of everything that its result depends on.
+
+        Args:
+            space: the method's search space, in plain values.
+        """
+        plain = self.model_dump(mode="json", exclude={"view", "perturbations"})
+        if self.adapter is None:
+            del plain["adapter"]
+        seconds = int(self.seconds) if float(self.seconds).is_integer() else self.seconds  # 120 and 120.0 are one
+        versions = {name: info.version for name, info in self.environments.items()}
+        return hashing.of_json({**plain, "environments": versions, "seconds": seconds, "space": space})
 
 
 class TrialRecord(_Strict):
@@ -110,6 +157,21 @@ class Result(_Strict):
     perturbations: dict[str, PerturbationCounts] = Field(default_factory=dict, description="by derived environment")
     notes: list[str] = Field(default_factory=list, description="of the scenario's draw and of the predictor")
 
+    @property
+    def tables(self) -> Counts:
+        """The counts that its metrics are computed from."""
+        changed = {name: counts for name, counts in self.perturbations.items() if counts.base}
+        return Counts(
+            self.classes,
+            self.units,
+            self.counts,
+            self.confidence,
+            self.flips,
+            {name: counts.base for name, counts in changed.items()},
+            {name: counts.worst for name, counts in changed.items()},
+            self.occlusion,
+        )
+
 
 class Failure(_Strict):
     """Why a cell ended without a result."""
@@ -147,7 +209,7 @@ class Provenance(_Strict):
 class Record(_Strict):
     """One cell's file."""
 
-    schema_version: Literal[3] = SCHEMA
+    schema_version: Literal[4] = SCHEMA
     key: str
     status: Status
     cell: CellInfo

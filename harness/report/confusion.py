@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.errors import UserError
-from harness.evaluation import recount
+from harness.evaluation import counts
 from harness.records.schema import Record
 from harness.safe_text import printable
 from harness.scenarios.perturbed import own
@@ -57,7 +57,7 @@ def _own_first(environment: str) -> tuple[bool, str]:
 def _matrix(record: Record, env: str) -> Any:
     assert record.result is not None
     try:
-        return recount.confusion(recount.table(record.result, env), len(record.result.classes))
+        return counts.confusion(counts.table(record.result.tables, env), len(record.result.classes))
     except ValueError as error:
         cell = record.cell
         raise UserError(

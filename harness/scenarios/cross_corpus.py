@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness import hashing
-from harness.benchmark import Benchmark
+from harness.benchmark import Benchmark, BenchmarkRef
 from harness.data import taxonomy
 from harness.data.corpus import GROUP, Corpus, CorpusMeta
 from harness.data.corpus_cache import cached, cached_meta
@@ -51,6 +52,10 @@ class CrossSource(Benchmark):
         """See `Benchmark.scenarios`."""
         return (CROSS_SOURCE,)
 
+    def pinned(self) -> BenchmarkRef:
+        """See `Benchmark.pinned`."""
+        return replace(self._benchmark.pinned(), target=self._target.pinned())
+
     def source(self) -> Path | None:
         """See `Benchmark.source`; that of the target is its own."""
         return self._benchmark.source()
@@ -74,7 +79,7 @@ class CrossSource(Benchmark):
         )
         return Scenario(spec, train, validation, dict(zip(("id", "test"), tests, strict=True)), folds.unit)
 
-    @property
+    @cached_property
     def _key(self) -> str:
         return hashing.of_json(["cross", VERSION, self._benchmark.meta().hash, self._target.meta().hash])
 

@@ -6,11 +6,12 @@ them. What a method may see of them in training is decided where its own descrip
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import hashing
-from harness.benchmark import Benchmark
+from harness.benchmark import Benchmark, BenchmarkRef
 from harness.data import taxonomy
 from harness.data.corpus import Corpus, CorpusMeta
 from harness.data.corpus_cache import cached, cached_meta
@@ -52,11 +53,15 @@ class WithTexts(Benchmark):
         """See `Benchmark.build`."""
         return self._benchmark.build(corpus, spec, seed, sizes)
 
+    def pinned(self) -> BenchmarkRef:
+        """See `Benchmark.pinned`."""
+        return replace(self._benchmark.pinned(), text=self._texts.pinned())
+
     def source(self) -> Path | None:
         """See `Benchmark.source`; that of the texts is their own."""
         return self._benchmark.source()
 
-    @property
+    @cached_property
     def _key(self) -> str:
         return hashing.of_json(["texts", VERSION, self._benchmark.meta().hash, self._texts.meta().hash])
 

@@ -16,9 +16,18 @@ from harness.perturbations import suite as find_suite
 from harness.perturbations.engine import Tally, perturb, versions
 from harness.perturbations.excision import attack_only, excised
 from harness.perturbations.message import Message
-from harness.scenario import NEUTRAL, Environment, EnvironmentSpec, Rendered, Rows, Scenario, ScenarioSpec
+from harness.scenario import (
+    ATTACK_ONLY,
+    EXCISED,
+    NEUTRAL,
+    Environment,
+    EnvironmentSpec,
+    Rendered,
+    Rows,
+    Scenario,
+    ScenarioSpec,
+)
 
-EXCISED, ATTACK = "excised", "attack-only"
 PERTURBED = "perturbed."  # prefix of an environment's name, before the suite's
 
 
@@ -30,7 +39,7 @@ class Extras:
         suites: perturbation suites.
         depth: most perturbations of one payload.
         draws: independent draws of each payload, for the worst case.
-        diagnostics: whether `EXCISED` and `ATTACK` are added.
+        diagnostics: whether `EXCISED` and `ATTACK_ONLY` are added.
     """
 
     suites: tuple[str, ...] = ()
@@ -41,10 +50,14 @@ class Extras:
     @property
     def specs(self) -> dict[str, EnvironmentSpec]:
         """The environments that are added; a version stands for everything their bytes depend on."""
-        added = {EXCISED: EnvironmentSpec(), ATTACK: EnvironmentSpec()} if self.diagnostics else {}
+        added: dict[str, EnvironmentSpec] = {}
+        if self.diagnostics:
+            added = {EXCISED: EnvironmentSpec(kind="excised"), ATTACK_ONLY: EnvironmentSpec(kind="attack-only")}
         for name in self.suites:
             made_of = [dict(versions(find_suite(name))), self.depth, self.draws]
-            added[PERTURBED + name] = EnvironmentSpec(version=int(hashing.of_json(made_of)[:8], 16))
+            added[PERTURBED + name] = EnvironmentSpec(
+                version=int(hashing.of_json(made_of)[:8], 16), kind="perturbed", subject=name
+            )
         return added
 
 
@@ -58,7 +71,7 @@ def extended(spec: ScenarioSpec, extras: Extras) -> ScenarioSpec:
 
 def own(environments: Iterable[str]) -> list[str]:
     """Returns the names of environments that are a scenario's own, not derived."""
-    return [name for name in environments if name not in (EXCISED, ATTACK) and not name.startswith(PERTURBED)]
+    return [name for name in environments if name not in (EXCISED, ATTACK_ONLY) and not name.startswith(PERTURBED)]
 
 
 def base_of(spec: ScenarioSpec) -> str:

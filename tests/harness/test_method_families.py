@@ -10,14 +10,13 @@ import pytest
 
 from harness import UserError, registry
 from harness.benchmark import BenchmarkRef
-from harness.execution.budget import Budget
-from harness.execution.cell import Task, method_of
+from harness.execution.cell import method_of
 from harness.execution.ray import file_transfer
 from harness.leaderboard.build import Rules, boards
 from harness.method import MethodRef
 from harness.records.schema import Record
-from harness.scenario import Sizes
 from tests.conftest import Shell, results_of
+from tests.harness.execution.tasks import run_task
 
 PLUGIN = """
 import numpy as np
@@ -144,20 +143,20 @@ def test_what_a_method_names_is_sent_where_it_is_missing(
     (here / "rules.txt").write_text("union select\n", encoding="utf-8")
     ref = MethodRef(*argument.split(":", 1))
     bench = BenchmarkRef("synthetic")
-    task = Task("k", "l", str(ref), bench, "c", "s", 0, Budget(1, 1), Sizes(1, 1, 1), "float32", adapter=ref)
+    task = run_task(str(ref), benchmark=bench, adapter=ref)
     kept: dict[int, bytes] = {}
 
     def put(piece: bytes) -> int:
         kept[len(kept)] = piece
         return len(kept) - 1
 
-    files, cargo = file_transfer.load_files(task, put), file_transfer.load(task, put)
+    files, cargo = file_transfer.pack_method_files(task, put), file_transfer.pack_run_files(task, put)
     assert set(files) == sent
     shutil.rmtree(here)
     monkeypatch.chdir(there)
     for module in ("sent_program", "package.part", "package"):
         sys.modules.pop(module, None)
-    delivered = file_transfer.deliver(task, cargo, kept.__getitem__, files)
+    delivered = file_transfer.localize(task, cargo, kept.__getitem__, files)
     info = method_of(delivered)
     assert info.name == delivered.method == argument
     assert info.adapter is not None

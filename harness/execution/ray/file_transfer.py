@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from harness import hashing, registry
 from harness.errors import UserError
@@ -15,11 +15,12 @@ from harness.method import AdaptedMethod
 from harness.storage.atomic_write import whole
 from harness.storage.cache_dir import cache_root
 
+T = TypeVar("T", bound=Task)
 PIECE = 64 * 2**20  # bytes; what sender and receiver hold of a file at a time
 
 
 @dataclass(frozen=True)
-class Parcel:
+class SentFile:
     """A file on its way.
 
     Attributes:
@@ -36,17 +37,17 @@ class Parcel:
 
 
 @dataclass(frozen=True)
-class Cargo:
+class RunFiles:
     """What the tasks of a run need beside the harness: their plug-ins, and the files that the benchmark reads."""
 
-    plugins: tuple[Parcel, ...]
-    source: Parcel | None
-    target: Parcel | None = None
-    text: Parcel | None = None
+    plugins: tuple[SentFile, ...]
+    source: SentFile | None
+    target: SentFile | None = None
+    text: SentFile | None = None
 
 
-def load(task: Task, put: Callable[[bytes], Any]) -> Cargo:
-    """Returns the cargo of a task, which is that of every task of its run.
+def pack_run_files(task: Task, put: Callable[[bytes], Any]) -> RunFiles:
+    """Returns the files that a task needs, which are those of every task of its run.
 
     Args:
         task: whose plug-ins are loaded here.
@@ -57,17 +58,21 @@ def load(task: Task, put: Callable[[bytes], Any]) -> Cargo:
     """
     refs = (task.benchmark, task.benchmark.target, task.benchmark.text)
     sources = [None if ref is None else registry.open_benchmark(ref).source() for ref in refs]
-    packed = [None if source is None else pack(source, put) for source in sources]
-    return Cargo(tuple(pack(Path(path), put) for path in task.plugins), *packed)
+    packed = [None if source is None else pack_file(source, put) for source in sources]
+    return RunFiles(tuple(pack_file(Path(path), put) for path in task.plugins), *packed)
 
 
-def load_files(task: Task, put: Callable[[bytes], Any]) -> Mapping[str, Parcel]:
+def pack_method_files(task: Task, put: Callable[[bytes], Any]) -> Mapping[str, SentFile]:
     """Returns the files that a task's method of a family names, by the words that stand for them; see `load`."""
     method = method_of(task).factory()
-    return {word: pack(path, put) for word, path in method.files().items()} if isinstance(method, AdaptedMethod) else {}
+    return (
+        {word: pack_file(path, put) for word, path in method.files().items()}
+        if isinstance(method, AdaptedMethod)
+        else {}
+    )
 
 
-def pack(path: Path, put: Callable[[bytes], Any]) -> Parcel:
+def pack_file(path: Path, put: Callable[[bytes], Any]) -> SentFile:
     """Reads a file once and puts its pieces; see `load`."""
     digest, pieces = hashlib.sha256(), []
     try:
@@ -77,56 +82,56 @@ def pack(path: Path, put: Callable[[bytes], Any]) -> Parcel:
                 pieces.append(put(piece))
     except OSError as error:
         raise UserError(f"{path} cannot be sent to other machines ({error.strerror}).") from error
-    return Parcel(str(path.absolute()), digest.hexdigest(), tuple(pieces), os.access(path, os.X_OK))
+    return SentFile(str(path.absolute()), digest.hexdigest(), tuple(pieces), os.access(path, os.X_OK))
 
 
-def deliver(task: Task, cargo: Cargo, get: Callable[[Any], bytes], files: Mapping[str, Parcel] = {}) -> Task:
+def localize(task: T, run_files: RunFiles, get: Callable[[Any], bytes], files: Mapping[str, SentFile] = {}) -> T:
     """Returns the task with the paths that its files have on this machine.
 
     Args:
         task: as its sender knows it.
-        cargo: of its run.
+        run_files: of its run.
         get: returns what was put.
-        files: of its method, as `load_files` returned them.
+        files: of its method, as `pack_method_files` returned them.
     """
-    plugins = tuple(str(unpack(parcel, get)) for parcel in cargo.plugins)
+    plugins = tuple(str(unpack_file(sent, get)) for sent in run_files.plugins)
     target, text = (
-        ref if ref is None or parcel is None else replace(ref, argument=str(unpack(parcel, get)))
-        for ref, parcel in ((task.benchmark.target, cargo.target), (task.benchmark.text, cargo.text))
+        ref if ref is None or sent is None else replace(ref, argument=str(unpack_file(sent, get)))
+        for ref, sent in ((task.benchmark.target, run_files.target), (task.benchmark.text, run_files.text))
     )
     benchmark = replace(task.benchmark, target=target, text=text)
-    if cargo.source is not None:
-        benchmark = replace(benchmark, argument=str(unpack(cargo.source, get)))
+    if run_files.source is not None:
+        benchmark = replace(benchmark, argument=str(unpack_file(run_files.source, get)))
     adapter = task.adapter
     if adapter is not None:
-        adapter = replace(adapter, moved={word: unpack(parcel, get) for word, parcel in files.items()})
+        adapter = replace(adapter, moved={word: unpack_file(sent, get) for word, sent in files.items()})
     return replace(task, plugins=plugins, benchmark=benchmark, adapter=adapter)
 
 
-def unpack(parcel: Parcel, get: Callable[[Any], bytes]) -> Path:
+def unpack_file(sent: SentFile, get: Callable[[Any], bytes]) -> Path:
     """Returns where the file lies here: at its sender's path where that holds the same bytes, else in the cache.
 
     Its name stays, for it names the corpus, or the plug-in's module. Several processes may ask at a time; one writes.
     """
     import filelock
 
-    there = Path(parcel.path)
-    if _holds(there, parcel.digest):
+    there = Path(sent.path)
+    if _holds(there, sent.digest):
         return there
-    place = cache_root() / "shipped" / parcel.digest[:32] / there.name
+    place = cache_root() / "shipped" / sent.digest[:32] / there.name
     place.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{place.parent}.lock"):
-        if not _holds(place, parcel.digest):
-            _write(place, parcel, get)
+        if not _holds(place, sent.digest):
+            _write(place, sent, get)
     return place
 
 
-def _write(place: Path, parcel: Parcel, get: Callable[[Any], bytes]) -> None:
+def _write(place: Path, sent: SentFile, get: Callable[[Any], bytes]) -> None:
     with whole(place) as file:
         with file.open("wb") as stream:
-            for piece in parcel.pieces:
+            for piece in sent.pieces:
                 stream.write(get(piece))
-        if parcel.executable:
+        if sent.executable:
             file.chmod(0o700)
 
 

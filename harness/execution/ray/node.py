@@ -9,40 +9,40 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.execution.cell import Task
+from harness.execution.cell import RunTask
 from harness.execution.events import Failed, Finished, TrialStarted
 from harness.execution.local_executor import LocalExecutor
 from harness.execution.ray.cluster import nodes
-from harness.execution.ray.file_transfer import Cargo, Parcel, deliver
+from harness.execution.ray.file_transfer import RunFiles, SentFile, localize
 from harness.records.provenance import here
 
 
 @dataclass(frozen=True)
-class Kit:
+class NodeSetup:
     """What is the same for every cell of a run.
 
     Attributes:
         memory: most bytes of private memory of a cell; 0 for a fair share of its node, None for no limit.
         preload: modules that cells are forked with.
         folder: where the run was started, which Ray puts on the Python path and a local run does not.
-        cargo: files that the node may lack.
+        run_files: files that the node may lack.
     """
 
     memory: int | None
     preload: tuple[str, ...]
     folder: str
-    cargo: Cargo
+    run_files: RunFiles
 
 
 @dataclass(frozen=True)
-class Boarded:
+class CellStarted:
     """A node took the cell; ``node`` is its id."""
 
     node: str
 
 
 @dataclass(frozen=True)
-class Landed:
+class CellEnded:
     """The cell ended; ``log`` is what it printed, ``model`` the files of its predictor by their path in its folder."""
 
     event: Finished | Failed
@@ -50,10 +50,10 @@ class Landed:
     model: Mapping[str, bytes]
 
 
-Message = Boarded | TrialStarted | Landed
+Message = CellStarted | TrialStarted | CellEnded
 
 
-def fly(task: Task, kit: Kit, files: Mapping[str, Parcel]) -> Iterator[Message]:
+def run_cell_on_node(task: RunTask, setup: NodeSetup, files: Mapping[str, SentFile]) -> Iterator[Message]:
     """Runs a cell in a process of its own and sends home where it is, which trials begin, and how it ended.
 
     The worker process of Ray never runs a method's code. It keeps the server that cells are forked from, so that the
@@ -61,9 +61,9 @@ def fly(task: Task, kit: Kit, files: Mapping[str, Parcel]) -> Iterator[Message]:
     """
     import ray
 
-    yield Boarded(ray.get_runtime_context().get_node_id())
-    executor = _executor(kit.memory, kit.preload, kit.folder)
-    local = deliver(task, kit.cargo, ray.get, files)
+    yield CellStarted(ray.get_runtime_context().get_node_id())
+    executor = _executor(setup.memory, setup.preload, setup.folder)
+    local = localize(task, setup.run_files, ray.get, files)
     folder = ray.get_runtime_context().get_temp_dir()  # of Ray, which keeps its own logs there
     handle, name = tempfile.mkstemp(prefix="harness-", suffix=".log", dir=folder)
     os.close(handle)
@@ -73,7 +73,7 @@ def fly(task: Task, kit: Kit, files: Mapping[str, Parcel]) -> Iterator[Message]:
             if isinstance(event, TrialStarted):
                 yield replace(event, task=task)
             elif isinstance(event, Finished | Failed):
-                yield Landed(replace(event, task=task, where=here("")), Path(name).read_bytes(), _content(model))
+                yield CellEnded(replace(event, task=task, where=here("")), Path(name).read_bytes(), _content(model))
     finally:
         Path(name).unlink(missing_ok=True)
         shutil.rmtree(model, ignore_errors=True)

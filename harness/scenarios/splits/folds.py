@@ -1,12 +1,13 @@
 """Folds of disjoint units, and what every split shares: tested cores kept apart, validation by core, sizes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness import seeds
+from harness import hashing, seeds
 from harness.data.corpus import Corpus
 from harness.data.linking import link
 from harness.protocol import FOLDS, VALIDATION_SHARE
@@ -63,17 +64,45 @@ class Folds:
 def make_folds(corpus: Corpus, groups: Sequence[str], seed: int, strata: Sequence[Rows] = ()) -> Folds:
     """Partitions a corpus's units into folds, balanced by class, and halves each unit's cores.
 
+    A process computes the folds of a corpus, its links and a cycle of seeds once: a cell draws its scenario twice, a
+    survey every scenario for every fold.
+
     Args:
         corpus: see `link`.
         groups: see `link`.
         seed: the cell's seed.
         strata: int64 (n,) codes from 0 each, to balance the folds by in place of the class.
     """
-    unit, core = link(corpus, groups)
+    links = (corpus.meta.hash, tuple(groups))
+    unit, core = _remembered(("link", *links), lambda: link(corpus, groups))
     count = min(FOLDS, int(unit.max()) + 1)
-    rng = seeds.generator(seed // count, "split")
-    fold = _balanced(unit, strata or (corpus.labels,), count, rng)[unit]
-    return Folds(unit, core, fold, _half_of_cores(unit, core, rng), corpus.labels, seed, count)
+    cycle = seed // count
+
+    def partition() -> tuple[Rows, Mask]:
+        rng = seeds.generator(cycle, "split")
+        fold = _balanced(unit, strata or (corpus.labels,), count, rng)[unit]
+        return fold, _half_of_cores(unit, core, rng)
+
+    key = ("folds", *links, cycle, *(hashing.of_array(codes) for codes in strata))
+    fold, tested = _remembered(key, partition)
+    return Folds(unit, core, fold, tested, corpus.labels, seed, count)
+
+
+_MOST_REMEMBERED = 16
+_results: dict[tuple[object, ...], Any] = {}
+
+
+def _remembered(key: tuple[object, ...], compute: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Returns what was computed for a key before, or computes it; the arrays are shared, and so made read-only."""
+    if key not in _results:
+        arrays = compute()
+        for array in arrays:
+            array.flags.writeable = False
+        while len(_results) >= _MOST_REMEMBERED:
+            del _results[next(iter(_results))]
+        _results[key] = arrays
+    found: tuple[Any, Any] = _results[key]
+    return found
 
 
 def _balanced(unit: Rows, strata: Sequence[Rows], folds: int, rng: np.random.Generator) -> Rows:

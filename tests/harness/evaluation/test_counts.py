@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from harness.evaluation import recount
-from harness.evaluation.counts import decode, encode
+from harness import Corpus, Environment, StoredRows
+from harness.evaluation.counts import count, decode, encode, metrics_of
 from harness.records.store import read
 
 FIXTURES = Path(__file__).parents[1] / "records" / "fixtures"
@@ -26,20 +26,18 @@ def test_what_is_no_table_is_refused(text: str) -> None:
         decode(text, 3)
 
 
-def test_every_figure_of_a_record_follows_from_its_counts() -> None:
-    result = read(FIXTURES / "record-3.json").result
+def test_every_metric_of_a_record_follows_from_its_counts() -> None:
+    result = read(FIXTURES / "record-4.json").result
     assert result is not None
-    again = recount.figures(result)
-    assert {"id", "perturbed.encoding", "excised", "attack-only"} == set(again)
-    for env, stated in result.metrics.items():
-        assert again[env] == pytest.approx(stated, abs=recount.TOLERANCE), env
+    assert {"id", "perturbed.encoding", "excised", "attack-only"} <= set(result.metrics)
+    assert metrics_of(result.tables) == result.metrics
 
 
 def test_a_record_of_an_older_schema_keeps_the_figures_that_it_has_counts_for() -> None:
     result = read(FIXTURES / "record-2.json").result
     assert result is not None
     stated = {name: value for name, value in result.metrics["id"].items() if name != "calibration_error"}
-    again = recount.figures(result)["id"]
+    again = metrics_of(result.tables)["id"]
     assert {name: again[name] for name in stated} == pytest.approx(stated)
     assert "calibration_error" not in again
 
@@ -49,4 +47,58 @@ def test_counts_of_units_or_classes_that_are_not_there_are_refused() -> None:
     assert result is not None
     for bad in ("99999 0 0 3 1", "0 99 0 3 1", "0 0 0 3 0"):
         with pytest.raises(ValueError, match="counts of id"):
-            recount.figures(result.model_copy(update={"counts": {"id": bad}}))
+            metrics_of(result.model_copy(update={"counts": {"id": bad}}).tables)
+
+
+def tiny() -> Corpus:
+    import pyarrow as pa
+
+    labels = ["a", "a", "b", "b", "c", "c"]
+    columns = {"sample": [str(n) for n in range(6)], "payload": [b"GET /"] * 6, "label": labels}
+    return Corpus.create("tiny", pa.table(columns))
+
+
+def one_hot(*classes: int, confidence: float = 1.0) -> np.ndarray:
+    table = np.full((len(classes), 3), (1 - confidence) / 2, np.float32)
+    table[np.arange(len(classes)), classes] = confidence
+    return table
+
+
+def measured(environments: dict[str, Environment], tables: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    return metrics_of(count(tiny(), environments, tables, [str(n // 2) for n in range(6)]))
+
+
+def test_metrics_of_one_environment_by_hand() -> None:
+    found = measured({"id": Environment(StoredRows(np.arange(6)))}, {"id": one_hot(0, 1, 1, 1, 0, 0)})["id"]
+    f1 = {"a": 2 * 1 / (2 + 3), "b": 2 * 2 / (2 + 3), "c": 0.0}
+    assert found["macro_f1"] == pytest.approx(sum(f1.values()) / 3)
+    assert (found["rows"], found["accuracy"], found["worst_class_recall"]) == (6, 0.5, 0)
+    assert found["balanced_accuracy"] == pytest.approx((0.5 + 1 + 0) / 3)
+    assert found["calibration_error"] == pytest.approx(0.5)  # always sure, right half of the time
+
+
+def test_flips_are_measured_against_neutral_cues() -> None:
+    rows = np.arange(4)
+    environments = {
+        "id": Environment(StoredRows(rows)),
+        "neutral": Environment(StoredRows(rows)),
+        "flip.host": Environment(StoredRows(rows), target=np.array([1, 2, 0, 1])),
+    }
+    tables = {"id": one_hot(0, 0, 0, 0), "neutral": one_hot(0, 1, 2, 2), "flip.host": one_hot(1, 1, 0, 2)}
+    found = measured(environments, tables)["flip.host"]
+    assert found["flip_rate"] == 0.5  # rows 0 and 2
+    assert found["cue_follow"] == pytest.approx(2 / 4 - 0 / 4)  # rows 0 and 2 go to the target, none did before
+
+
+def test_the_worst_case_counts_a_row_as_wrong_if_one_of_its_draws_is() -> None:
+    rows = np.array([0, 1, 2, 3])
+    environments = {
+        "test": Environment(StoredRows(rows)),
+        "perturbed.encoding": Environment(StoredRows(np.tile(rows, 2)), base="test", draws=2),
+    }
+    tables = {"test": one_hot(0, 0, 1, 0), "perturbed.encoding": one_hot(0, 1, 1, 1, 0, 0, 1, 1)}
+    found = measured(environments, tables)["perturbed.encoding"]
+    assert found["flip_rate"] == pytest.approx(3 / 8)
+    assert found["base_macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+    assert found["worst_case"] == pytest.approx((2 / 3 + 0.8) / 2)
+    assert "cue_follow" not in found

@@ -34,15 +34,6 @@ def test_worst_group_ignores_absent_groups() -> None:
     assert metrics.worst_group_accuracy(np.array([True, False, True, True]), np.array([0, 0, 3, 3])) == 0.5
 
 
-def test_cue_rates() -> None:
-    rates = metrics.cue_rates(np.array([0, 1, 2, 2]), np.array([1, 1, 0, 2]), np.array([1, 0, 0, 1]))
-    assert rates == {"flip_rate": 0.5, "cue_follow": 0.5}
-
-
-def test_calibration_error_of_a_sure_and_wrong_model_is_one() -> None:
-    assert metrics.calibration_error(np.array([[1.0, 0.0]] * 4, np.float32), np.ones(4, np.int64)) == pytest.approx(1)
-
-
 def test_area_under_time_is_the_trapezoidal_mean_over_windows() -> None:
     assert metrics.area_under_time([0.8, 0.8, 0.8, 0.8]) == pytest.approx(0.8)
     assert metrics.area_under_time([1.0, 0.5, 0.0]) == pytest.approx(0.5)

@@ -7,24 +7,19 @@ import time
 import pytest
 from rich.console import Console
 
-from harness.benchmark import BenchmarkRef
 from harness.execution import progress
-from harness.execution.budget import Budget, Spent
+from harness.execution.budget import Spent
 from harness.execution.cell import Outcome, Task
 from harness.execution.events import Failed, Finished, Started, TrialStarted
 from harness.execution.progress import Course, Progress, duration
 from harness.execution.scheduler import Elsewhere
-from harness.scenario import Sizes
+from tests.harness.execution.tasks import prepare_task, run_task
 
 OUTCOME = Outcome({}, Spent(0.0))
 
 
 def task(method: str, seed: int, part: str | None = None) -> Task:
-    label = f"{method} on iid, seed {seed}" + (f", {part}" if part else "")
-    budget = Budget(2, 10)
-    return Task(
-        f"{method}-{seed}", label, method, BenchmarkRef("x"), "", "iid", seed, budget, Sizes(), "float32", part=part
-    )
+    return run_task(method, seed) if part is None else prepare_task(method, seed, part)
 
 
 def console(terminal: bool) -> Console:

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.evaluation import metrics, recount
-from harness.evaluation.counts import MILLION, encode
+from harness.evaluation import metrics
+from harness.evaluation.counts import MILLION, encode, metrics_of
 from harness.protocol import PROTOCOL_VERSION
-from harness.records.schema import CellInfo, Failure, Provenance, Record, Result, TrialRecord
+from harness.records.schema import CellInfo, EnvironmentInfo, Failure, Provenance, Record, Result, TrialRecord
 
 CLASSES = [f"class-{letter}" for letter in "abcdefghijk"]
 SHIFTS = {
@@ -26,6 +26,11 @@ ENVIRONMENTS = {
 }
 RUN = ("planted-95", "cve-disjoint", "iid")  # what `records` makes
 UNITS, ROWS = 92, 6  # tested CVEs of a seed, rows of each
+
+
+def environment(name: str) -> EnvironmentInfo:
+    cue = name.removeprefix("flip.")
+    return EnvironmentInfo() if cue == name else EnvironmentInfo(kind="flip", subject=cue)
 
 
 def record(
@@ -50,7 +55,7 @@ def record(
         "scenario": scenario,
         "scenario_version": 1,
         "shift": SHIFTS[scenario],
-        "environments": dict.fromkeys(ENVIRONMENTS[scenario], 1),
+        "environments": {name: environment(name) for name in ENVIRONMENTS[scenario]},
         "scored": [n for n in ENVIRONMENTS[scenario] if n.startswith(("flip", "novel", "test"))],
         "seed": seed,
         "trials": 4,
@@ -104,7 +109,7 @@ def _result(cell: CellInfo, skill: float, seed: int, units: int) -> Result:
         confidence=confidence,
         flips=flips,
     )
-    return bare.model_copy(update={"metrics": recount.figures(bare)})
+    return bare.model_copy(update={"metrics": metrics_of(bare.tables)})
 
 
 def records(skills: Mapping[str, float], seeds: int = 6, **cell: Any) -> list[Record]:

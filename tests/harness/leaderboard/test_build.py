@@ -15,7 +15,7 @@ from harness.leaderboard.model import Board
 from harness.leaderboard.notes import gathered
 from harness.leaderboard.render import markdown, terminal_lines, terminal_tables
 from harness.protocol import FALLBACK, PROTOCOL_VERSION
-from harness.records.schema import Record
+from harness.records.schema import EnvironmentInfo, Record
 from harness.safe_text import in_markdown, printable
 from tests.harness.leaderboard.boards import record, records
 
@@ -164,7 +164,15 @@ def test_records_of_an_older_draw_are_left_out_and_named(plain_records: list[Rec
 def test_a_second_record_of_a_cell_adds_its_derived_tests_and_nothing_else(plain_records: list[Record]) -> None:
     (plain,) = (r for r in plain_records if (r.cell.method, r.cell.scenario, r.cell.seed) == ("best", "iid", 0))
     assert plain.result is not None
-    cell = plain.cell.model_copy(update={"environments": {**plain.cell.environments, "perturbed.encoding": 1}})
+    perturbed = EnvironmentInfo(kind="perturbed", subject="encoding")
+    cell = plain.cell.model_copy(
+        update={
+            "environments": {
+                **plain.cell.environments,
+                "perturbed.encoding": perturbed,
+            }
+        }
+    )
     figures = {"id": {"macro_f1": 0.0, "rows": 1.0}, "perturbed.encoding": {"macro_f1": 0.5, "rows": 1.0}}
     result = plain.result.model_copy(update={"metrics": {**figures, "id": plain.result.metrics["id"]}})
     more = plain.model_copy(update={"cell": cell, "result": result, "key": "f" * 64})

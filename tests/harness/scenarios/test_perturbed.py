@@ -9,8 +9,9 @@ from harness import Corpus, Environment, EnvironmentSpec, Scenario, ScenarioSpec
 from harness.evaluation import metrics
 from harness.perturbations.excision import excised
 from harness.perturbations.message import Message
+from harness.scenario import ATTACK_ONLY, EXCISED
 from harness.scenarios.input_views import viewed
-from harness.scenarios.perturbed import ATTACK, EXCISED, Extras, additions, base_of, extended
+from harness.scenarios.perturbed import Extras, additions, base_of, extended
 from tests.conftest import Shell
 
 SPEC = ScenarioSpec("s", "none", "", {"id": EnvironmentSpec(), "test": EnvironmentSpec(shifted=True)})
@@ -45,7 +46,7 @@ def test_excised_and_attack_alone_hold_the_rows_whose_attack_has_a_place(spans: 
     assert out.environments[EXCISED].rows.tolist() == [6, 2, 5]
     assert out.environments[EXCISED].base == "test"
     assert out.tallies[EXCISED].left_out == {"no place": 1}
-    assert list(out.environments[ATTACK].render(tiny)) == [b"16+OR+1", b"12+OR+1", b"15+OR+1"]
+    assert list(out.environments[ATTACK_ONLY].render(tiny)) == [b"16+OR+1", b"12+OR+1", b"15+OR+1"]
     assert out.environments[EXCISED].render(tiny)[0] == b"GET /a?q= HTTP/1.1\r\nHost: h.example\r\n\r\n"
 
 
@@ -87,17 +88,7 @@ def test_a_view_scores_nothing_and_an_unknown_one_is_named() -> None:
         viewed(SPEC, "carier")
 
 
-def test_worst_case_counts_a_row_as_wrong_when_one_of_its_draws_is() -> None:
-    truth = np.array([0, 0, 1, 1] * 2)
-    before = np.array([0, 0, 1, 0] * 2)
-    after = np.array([0, 1, 1, 1, 0, 0, 1, 1])
-    figures = metrics.against_base(truth, before, after, draws=2, classes=2)
-    assert figures["flip_rate"] == pytest.approx(3 / 8)
-    assert figures["base_macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
-    assert figures["worst_case"] == pytest.approx((2 / 3 + 0.8) / 2)
-
-
-def test_occlusion_tells_what_the_predictions_hang_on() -> None:
+def test_occlusion_measures_what_predictions_depend_on() -> None:
     whole = np.array([[0.9, 0.1]], dtype=np.float32)
     gone, same = np.array([[0.1, 0.9]], dtype=np.float32), whole
     falls = [metrics.occlusion(whole, *parts) for parts in ((gone, same), (same, gone), (same, same))]

@@ -7,10 +7,8 @@ import pytest
 
 from harness.benchmark import BenchmarkRef
 from harness.errors import UserError
-from harness.execution.budget import Budget
-from harness.execution.cell import Task
 from harness.execution.ray import file_transfer
-from harness.scenario import Sizes
+from tests.harness.execution.tasks import run_task
 
 
 class Post:
@@ -47,41 +45,41 @@ def test_a_file_arrives_in_pieces_whole_and_under_its_name(
 ) -> None:
     monkeypatch.setattr(file_transfer, "PIECE", 1000)
     post, content = Post(), sent.read_bytes()
-    parcel = file_transfer.pack(sent, post.put)
+    parcel = file_transfer.pack_file(sent, post.put)
     assert max(map(len, post.kept)) == 1000
     sent.unlink()
-    arrived = file_transfer.unpack(parcel, post.get)
+    arrived = file_transfer.unpack_file(parcel, post.get)
     assert arrived.is_relative_to(own_cache)
     assert arrived.name == sent.name
     assert arrived.read_bytes() == content
-    assert file_transfer.unpack(parcel, post.get) == arrived
+    assert file_transfer.unpack_file(parcel, post.get) == arrived
     assert post.got == len(post.kept)  # the second time nothing was sent
     assert [path.name for path in arrived.parent.iterdir()] == [sent.name]
 
 
 def test_the_same_path_serves_where_it_holds_the_same_bytes(sent: Path) -> None:
     post = Post()
-    parcel = file_transfer.pack(sent, post.put)
-    assert file_transfer.unpack(parcel, post.get) == sent
+    parcel = file_transfer.pack_file(sent, post.put)
+    assert file_transfer.unpack_file(parcel, post.get) == sent
     sent.write_bytes(b"another file under this name")
-    assert file_transfer.unpack(parcel, post.get).read_bytes() == post.kept[0]
+    assert file_transfer.unpack_file(parcel, post.get).read_bytes() == post.kept[0]
 
 
 def test_a_damaged_copy_is_replaced(sent: Path) -> None:
     post = Post()
-    parcel = file_transfer.pack(sent, post.put)
+    parcel = file_transfer.pack_file(sent, post.put)
     sent.unlink()
-    arrived = file_transfer.unpack(parcel, post.get)
+    arrived = file_transfer.unpack_file(parcel, post.get)
     arrived.write_bytes(b"cut")
-    assert file_transfer.unpack(parcel, post.get).read_bytes() == post.kept[0]
+    assert file_transfer.unpack_file(parcel, post.get).read_bytes() == post.kept[0]
 
 
 def test_an_empty_file_arrives(tmp_path: Path) -> None:
     empty = tmp_path / "empty.py"
     empty.touch()
-    parcel = file_transfer.pack(empty, Post().put)
+    parcel = file_transfer.pack_file(empty, Post().put)
     empty.unlink()
-    assert file_transfer.unpack(parcel, Post().get).read_bytes() == b""
+    assert file_transfer.unpack_file(parcel, Post().get).read_bytes() == b""
 
 
 def test_a_task_names_what_has_arrived(sent: Path, tmp_path: Path) -> None:
@@ -91,13 +89,13 @@ def test_a_task_names_what_has_arrived(sent: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.jsonl"
     other.write_text("{}\n", encoding="utf-8")
     ref = replace(ref, target=BenchmarkRef("files", str(other), {"payload": "p"}), text=BenchmarkRef("t", "folder"))
-    task = Task("k", "l", "m", ref, "c", "s", 0, Budget(1, 1), Sizes(1, 1, 1), "float32", plugins=(str(plugin),))
+    task = run_task(benchmark=ref, plugins=(str(plugin),))
     post = Post()
-    plugins, source, target = (file_transfer.pack(path, post.put) for path in (plugin, sent, other))
-    cargo = file_transfer.Cargo((plugins,), source, target)
+    plugins, source, target = (file_transfer.pack_file(path, post.put) for path in (plugin, sent, other))
+    cargo = file_transfer.RunFiles((plugins,), source, target)
     sent.unlink()
     other.unlink()
-    here = file_transfer.deliver(task, cargo, post.get)
+    here = file_transfer.localize(task, cargo, post.get)
     assert here.plugins == (str(plugin),)
     assert here.benchmark.argument is not None
     assert Path(here.benchmark.argument).name == sent.name
@@ -110,4 +108,4 @@ def test_a_task_names_what_has_arrived(sent: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone\.py cannot be sent to other machines \(No such file"):
-        file_transfer.pack(tmp_path / "gone.py", Post().put)
+        file_transfer.pack_file(tmp_path / "gone.py", Post().put)
