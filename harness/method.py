@@ -1,7 +1,7 @@
 """The contract of a method: what it declares, what it is handed, what it returns."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.data.payloads import Payloads
-from harness.data.taxonomy import ThreatClass
+from harness.data.taxonomy import ThreatClass, threat_class
 from harness.errors import UserError
 from harness.space import Params, Space, describe
 from harness.storage.shared_steps import Arrays
@@ -116,6 +116,27 @@ class Context:
     report: Callable[[int, float], None] = lambda step, score: None
     count: Callable[[int, int], None] = lambda examples, steps: None
     charge: Callable[[float], None] = lambda seconds: None
+
+    @classmethod
+    def of(
+        cls,
+        class_names: Iterable[str],
+        *,
+        seed: int,
+        shared: Callable[[str, str, Callable[[], Arrays]], Arrays],
+        device: str = "cpu",
+        precision: Precision = "float32",
+        **callbacks: Any,
+    ) -> "Context":
+        """Returns a context from the names of the classes, which brings their anchor texts from the taxonomy.
+
+        Args:
+            class_names: in label order.
+            seed, shared, device, precision: as in the attributes.
+            callbacks: any of ``should_stop``, ``report``, ``count`` and ``charge``.
+        """
+        classes = tuple(threat_class(name) for name in class_names)
+        return cls(seed, classes, device, precision, shared, **callbacks)
 
 
 class Predictor(ABC):

@@ -1,4 +1,4 @@
-"""The constants of docs/protocol.md, and the presets: the sizes of a run, by name."""
+"""The constants of docs/protocol.md in one place, and the presets: the sizes of a run, by name."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,26 @@ from harness.errors import UserError, nearest
 from harness.scenario import Sizes
 
 PROTOCOL_VERSION = 2  # raise it when the meaning of a figure changes for every method
-FOLDS = 6
-VALIDATION_SHARE = 0.2
+
+# Splits
+FOLDS = 6  # disjoint parts of a corpus's units, which seeds test in turn
+VALIDATION_SHARE = 0.2  # of the training pool, by core
+TEMPORAL_SHARE = 0.4  # of the dated rows, at most, on or after the cut-off
+WINDOWS = 4  # of time, in `temporal-windows`
+UNSEEN_FOLDS = 3  # parts of the classes, one of which is unseen in `zero-shot`
+IMBALANCE = 100.0  # rows of the most frequent class over those of the rarest one, in `long-tail`
+AGREEING = 90  # percent of training rows that have the attribute of their class, in `natural-90`
+FEWEST_SOURCE_UNITS = 2 * FOLDS  # of a source that is tested; smaller ones are only trained on
+FEWEST_ATTRIBUTE_UNITS = 2 * FOLDS  # of a class, on either side of an attribute
+
+# Budget
+STOP_FACTOR = 1.5  # a trial that ignores ``should_stop`` is ended at this many times the cell's seconds
+WALL_FACTOR = 10  # a cell is killed after this many times its seconds of wall time
+
+# Comparison
 FALLBACK = "majority"  # a failed cell takes this method's score
+PROBE_LEARNER = "tfidf-logreg"  # the method that probes parts of the input
+RERUN_TOLERANCE = 0.02  # of macro-F1, between processor models, sets of pins, or where a time limit bound
 
 
 @dataclass(frozen=True)

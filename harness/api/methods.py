@@ -10,6 +10,7 @@ from harness.data.corpus import CorpusMeta
 from harness.data.taxonomy import ANCHORS
 from harness.errors import UserError, nearest
 from harness.method import ANSWER_TIMEOUT, NO_OPINION, Method, MethodInfo, MethodRef
+from harness.protocol import PROBE_LEARNER
 from harness.scenario import ScenarioSpec
 
 GROUPS: dict[str, str] = {"all": "ranked", "controls": "control", "heavy": "heavy"}
@@ -120,11 +121,11 @@ def check_requirements(infos: Iterable[MethodInfo]) -> None:
 def probe_work(scenarios: Iterable[ScenarioSpec], corpus: CorpusMeta) -> list[tuple[ScenarioSpec, list[MethodInfo]]]:
     """Returns the input views of the scenarios, each with the one method that probes them."""
     from harness.data.payload_parts import PROBES
-    from harness.scenarios.input_views import CUES, LEARNER, viewed
+    from harness.scenarios.input_views import CUES, viewed
 
-    learner = [registry.method(LEARNER)]
+    learner = [registry.method(PROBE_LEARNER)]
     work = []
     for spec in (spec for spec in scenarios if not spec.view):
-        has_cues = corpus.cues or any(name.startswith("flip.") for name in spec.environments)
+        has_cues = corpus.cues or any(env.kind == "flip" for env in spec.environments.values())
         work += [(viewed(spec, view), learner) for view in (*PROBES, *((CUES,) if has_cues else ()))]
     return work

@@ -15,7 +15,6 @@ from harness.audit.neighbour import nearest
 from harness.data import payload_parts
 from harness.data.corpus import Corpus
 from harness.data.payloads import Payloads
-from harness.data.taxonomy import threat_class
 from harness.errors import UserError
 from harness.evaluation.metrics import confusion, macro_f1
 from harness.method import Context, Predictor, TrainingData
@@ -96,13 +95,7 @@ class Probes:
         return lambda part: predictor.predict_proba(show(part)).argmax(axis=1)
 
     def _trained(self, seed: int, probe: str, train: TrainingData, validation: TrainingData) -> Predictor:
-        context = Context(
-            seed=seeds.integer(seed, "init"),
-            classes=tuple(threat_class(name) for name in self._corpus.classes),
-            device="cpu",
-            precision="float32",
-            shared=SharedSteps(),
-        )
+        context = Context.of(self._corpus.classes, seed=seeds.integer(seed, "init"), shared=SharedSteps())
         info = self._learner
         try:
             return info.factory().fit(train, validation, space.defaults(info.space), context)

@@ -46,8 +46,9 @@ def verify(
     """
     from harness import registry
     from harness.api.benchmarks import reference
-    from harness.execution.rerun import TOLERANCE, choose
+    from harness.execution.rerun import choose
     from harness.leaderboard.rules import is_stale
+    from harness.protocol import RERUN_TOLERANCE
     from harness.records.provenance import processor
 
     if not 0 < cells < 1_000_000:
@@ -81,7 +82,7 @@ def verify(
     unable = sum(not v.rerun for v in verdicts)
     if not differing and not unable:
         near = sum(not v.exact for v in verdicts)
-        rest = f", {near} of them within {TOLERANCE} of macro-F1" if near else ", to the last digit"
+        rest = f", {near} of them within {RERUN_TOLERANCE} of macro-F1" if near else ", to the last digit"
         console.print(f"Today's code gives the stored result of all {len(verdicts)} cells{rest}.")
     if differing:
         console.print(f"Today's code does not give the stored result of {differing} of {len(verdicts)} cells.")

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
+from harness.protocol import STOP_FACTOR, WALL_FACTOR
 from harness.records.schema import CellInfo
 from harness.storage.shared_steps import SharedSteps
 
 Sampler = Literal["random", "tpe"]
 Pruner = Literal["none", "median", "hyperband"]
-WALL_FACTOR = 10  # a cell is ended from outside after this many times its seconds
-STOP_FACTOR = 1.5  # a trial that does not heed ``should_stop`` is ended when the cell has spent this many times them
-_EARLY = 0.97  # of the above: what an exception needs to come through
+_EARLY = 0.97  # of STOP_FACTOR: the trial is interrupted a little before the system would kill the process
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from harness.execution.budget import STOP_FACTOR, Spent
+from harness.execution.budget import Spent
 from harness.execution.cell import Task
 from harness.execution.events import Event, Failed, Finished, Started, TrialStarted
 from harness.execution.worker import work
+from harness.protocol import STOP_FACTOR
 from harness.records.schema import FailureKind
 
 _LAST_WORDS = 5.0  # seconds a process may take to end after its final message

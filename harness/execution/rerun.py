@@ -12,11 +12,11 @@ from harness.execution.budget import Budget
 from harness.execution.cell import Cell, missing_for
 from harness.execution.plan import choose_scenarios
 from harness.method import ANSWER_TIMEOUT, MethodInfo, MethodRef, Precision
+from harness.protocol import RERUN_TOLERANCE
 from harness.records.schema import CellInfo, PerturbationOptions, Record, Result
 from harness.scenario import Sizes
 from harness.scenarios.perturbed import NO_EXTRAS, Extras, extended
 
-TOLERANCE = 0.02  # of macro-F1, between processor models, sets of pins, or where a time limit bound
 _SINCE_3 = {"units", "counts", "confidence", "flips", "perturbations", "occlusion"}  # what older schemas kept less of
 _SHOWN = 3  # differing figures that a verdict names
 
@@ -139,7 +139,7 @@ def compare(stored: Record, today: Record) -> Verdict:
     """Returns whether a rerun gave the stored result.
 
     To the last digit on one processor model and one set of pins where no time limit bound; else macro-F1 of every
-    environment may differ by `TOLERANCE`.
+    environment may differ by `RERUN_TOLERANCE`.
     """
 
     def verdict(same: bool, text: str, exact: bool = False) -> Verdict:
@@ -153,7 +153,7 @@ def compare(stored: Record, today: Record) -> Verdict:
         return verdict(True, "identical", exact=True)
     lenient = ", ".join(_circumstances(stored, today))
     if lenient and not (far := _far(stored.result, today.result)):
-        return verdict(True, f"macro-F1 within {TOLERANCE} ({lenient})")
+        return verdict(True, f"macro-F1 within {RERUN_TOLERANCE} ({lenient})")
     if lenient:
         differing = far
     shown = "; ".join(f"{_words(place)} {_short(old)} → {_short(new)}" for place, old, new in differing[:_SHOWN])
@@ -197,7 +197,7 @@ def _far(stored: Result, today: Result) -> list[Difference]:
     return [
         (place, old.get(place, _ABSENT), new.get(place, _ABSENT))
         for place in dict.fromkeys((*old, *new))
-        if place not in old or place not in new or abs(old[place] - new[place]) > TOLERANCE
+        if place not in old or place not in new or abs(old[place] - new[place]) > RERUN_TOLERANCE
     ]
 
 

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from harness import hashing, registry, seeds
 from harness.data.corpus import Corpus
-from harness.data.taxonomy import threat_class
 from harness.errors import UserError
 from harness.evaluation import metrics
 from harness.evaluation.counts import count, metrics_of
@@ -72,10 +71,9 @@ def _keep(task: RunTask, predictor: Predictor, method: Method, context: Context)
 
 
 def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Callable[[int, float], None]) -> Context:
-    return Context(
+    return Context.of(
+        classes,
         seed=seeds.integer(task.cell.seed, "init"),
-        classes=tuple(threat_class(name) for name in classes),
-        device="cpu",
         precision=cast(Precision, task.cell.precision),
         should_stop=ledger.exhausted,
         report=report,

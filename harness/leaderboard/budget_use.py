@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from harness.execution.budget import STOP_FACTOR
 from harness.leaderboard.build import Setting, setting_of
+from harness.protocol import STOP_FACTOR
 from harness.records.schema import CellInfo, LimitedBy, Record, TrialState
 from harness.scenarios.input_views import AT
 

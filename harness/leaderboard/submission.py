@@ -7,11 +7,10 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.evaluation import counts
-from harness.execution.budget import STOP_FACTOR
 from harness.execution.rerun import NotRebuilt, method_of
 from harness.leaderboard.budget_use import findings as unequal_budgets
 from harness.leaderboard.build import asked_otherwise, setting_of
-from harness.protocol import PRESETS, PROTOCOL_VERSION
+from harness.protocol import PRESETS, PROTOCOL_VERSION, STOP_FACTOR
 from harness.records.consistency import disagreements
 from harness.records.schema import Record, Result
 from harness.records.store import MODEL, Store, read

@@ -9,7 +9,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness import hashing
-from harness.data.taxonomy import threat_class
 from harness.errors import UserError
 from harness.method import Context, Method, MethodInfo, Precision, Predictor
 from harness.storage.shared_steps import Arrays, SharedSteps
@@ -103,9 +102,9 @@ def restore(
     saved, here = (f"version {one.version} of {name}" for one, name in ((manifest, manifest.method), (info, info.name)))
     if saved != here:
         raise UserError(f"{folder} was saved by {saved}, and here is {here}; run the cell again with --save-models.")
-    context = Context(
+    context = Context.of(
+        manifest.classes,
         seed=manifest.seed,
-        classes=tuple(threat_class(name) for name in manifest.classes),
         device=manifest.device,
         precision=manifest.precision,
         shared=shared or SharedSteps(),

@@ -10,7 +10,6 @@ from harness.scenario import Environment, EnvironmentSpec, Rendered, Rows, Scena
 from harness.scenarios.perturbed import base_of
 
 AT = "@"  # between a scenario's name and a view's
-LEARNER = "tfidf-logreg"  # the method that probes by default; any other may be named with SCENARIO@VIEW
 
 
 def viewed(spec: ScenarioSpec, view: str) -> ScenarioSpec:

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from harness import hashing, space
 from harness.data.payloads import Payloads
-from harness.data.taxonomy import threat_class
 from harness.errors import raised
 from harness.evaluation import metrics
 from harness.execution.budget import forget_peak, peak_megabytes
@@ -64,10 +63,9 @@ class Subject:
         self, classes: tuple[str, ...] = toy.CLASSES, should_stop: Callable[[], bool] = lambda: False
     ) -> Context:
         """Returns what a cell would hand to a fit."""
-        return Context(
+        return Context.of(
+            classes,
             seed=SEED,
-            classes=tuple(threat_class(name) for name in classes),
-            device="cpu",
             precision=native_precision(),
             shared=self.shared,
             should_stop=should_stop,

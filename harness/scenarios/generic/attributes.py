@@ -7,11 +7,10 @@ import numpy.typing as npt
 
 from harness.data.corpus import CUE, Corpus
 from harness.errors import UserError
+from harness.protocol import FEWEST_ATTRIBUTE_UNITS
 from harness.scenario import Rows
-from harness.scenarios import splits
 from harness.scenarios.splits import Mask
 
-FEWEST_UNITS = 2 * splits.FOLDS  # of a class, on either side of the attribute
 _HEADERS = r"\A(?:[^\r\n]+\r?\n)+"
 # Regular expressions (RE2) over bytes; a payload that is no HTTP request has none of these.
 _PATTERNS = {
@@ -104,13 +103,13 @@ def choose(corpus: Corpus, unit: Rows) -> Choice:
     found = candidates(corpus)
     enough, room = {}, {}
     for name, has in found.items():
-        enough[name] = _units_by_side(has, labels, unit, classes).min(axis=0) >= FEWEST_UNITS
+        enough[name] = _units_by_side(has, labels, unit, classes).min(axis=0) >= FEWEST_ATTRIBUTE_UNITS
         room[name] = int(_by_side(has, labels, classes).min(axis=0)[enough[name]].sum())
     name = max(found, key=lambda name: (enough[name].sum(), room[name]))
     if 2 * enough[name].sum() < max(classes, 4):
         raise UserError(
-            f"it needs an attribute with {FEWEST_UNITS} units on both sides in half of the classes (at least two), and "
-            f"the best, '{name}', has them in {enough[name].sum()} of {classes}."
+            f"it needs an attribute with {FEWEST_ATTRIBUTE_UNITS} units on both sides in half of the classes (at least "
+            f"two), and the best, '{name}', has them in {enough[name].sum()} of {classes}."
         )
     without, having = _by_side(found[name], labels, classes)
     share = having / np.maximum(without + having, 1)

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.data.corpus import GROUP, Corpus, CorpusMeta
 from harness.errors import UserError
+from harness.protocol import AGREEING, FOLDS, IMBALANCE, WINDOWS
 from harness.scenario import Environment, EnvironmentSpec, Rows, Scenario, ScenarioSpec, Sizes, StoredRows
 from harness.scenarios import splits
 from harness.scenarios.generic import draws
@@ -23,8 +24,8 @@ _TEMPORAL = ScenarioSpec("temporal", "temporal", "training ends before a date, t
 _WINDOWS = ScenarioSpec(
     "temporal-windows",
     "temporal",
-    f"as temporal, with the tests in {splits.WINDOWS} windows of time that hold as many rows of the corpus each",
-    {"id": _PLAIN, **{f"test.{window + 1}": _SHIFTED for window in range(splits.WINDOWS)}},
+    f"as temporal, with the tests in {WINDOWS} windows of time that hold as many rows of the corpus each",
+    {"id": _PLAIN, **{f"test.{window + 1}": _SHIFTED for window in range(WINDOWS)}},
     quick=False,
 )
 _BY_SOURCE = ScenarioSpec(
@@ -35,16 +36,16 @@ _BY_SOURCE = ScenarioSpec(
     quick=False,
 )
 _NATURAL = ScenarioSpec(
-    f"natural-{draws.AGREEING}",
+    f"natural-{AGREEING}",
     "spurious-correlation",
-    f"rows drawn so that an attribute of the request goes with the class in {draws.AGREEING}% of training",
+    f"rows drawn so that an attribute of the request goes with the class in {AGREEING}% of training",
     {name: _SHIFTED if name == "flip" else _PLAIN for name in draws.ENVIRONMENTS},
     quick=False,
 )
 _LONG_TAIL = ScenarioSpec(
     "long-tail",
     "class-imbalance",
-    f"class frequencies fall to one {draws.IMBALANCE:.0f}th in training; the test has those of the corpus",
+    f"class frequencies fall to one {IMBALANCE:.0f}th in training; the test has those of the corpus",
     _ONE_TEST,
     quick=False,
 )
@@ -250,6 +251,6 @@ def _shape(generic: Generic, folds: Folds) -> str:
 
 
 def _few(folds: Folds) -> tuple[str, ...]:
-    if folds.count == splits.FOLDS:
+    if folds.count == FOLDS:
         return ()
     return (f"all rows form {folds.count} units only, so that seeds from {folds.count} on test them again",)

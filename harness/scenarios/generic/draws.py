@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.data.corpus import Corpus
+from harness.protocol import AGREEING, IMBALANCE
 from harness.scenario import Rows, Sizes
 from harness.scenarios import splits
 from harness.scenarios.generic.attributes import Choice, choose
 from harness.scenarios.splits import Folds, Parts
 
-IMBALANCE = 100.0  # rows of the most frequent class over those of the rarest one, in `long-tail`
-AGREEING = 90  # rows in percent that have the attribute of their class in training, in `natural-90`
 ENVIRONMENTS = {"id": AGREEING, "flip": 100 - AGREEING, "balanced": 50}  # the same in its environments
 
 

@@ -7,14 +7,14 @@ all cores after the cut-off, and those by source). Cores are never on both sides
 """
 
 from harness.data.linking import components, link
-from harness.protocol import FOLDS, VALIDATION_SHARE
+from harness.protocol import FOLDS, TEMPORAL_SHARE, UNSEEN_FOLDS, VALIDATION_SHARE, WINDOWS
 from harness.scenarios.splits.correlation import Resampled, correlated
 from harness.scenarios.splits.folds import Folds, Mask, Parts, make_folds
 from harness.scenarios.splits.sources import cross_source, leave_one_source_out, testable_sources
 from harness.scenarios.splits.tail import long_tail
-from harness.scenarios.splits.time import TEMPORAL_SHARE, WINDOWS, cutoff, days, iso, temporal, windows
+from harness.scenarios.splits.time import cutoff, days, iso, temporal, windows
 from harness.scenarios.splits.units import disjoint, random
-from harness.scenarios.splits.unseen import UNSEEN_FOLDS, unseen_classes, zero_shot
+from harness.scenarios.splits.unseen import unseen_classes, zero_shot
 
 __all__ = [
     "FOLDS",

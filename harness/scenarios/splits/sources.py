@@ -3,11 +3,9 @@
 import numpy as np
 
 from harness.errors import UserError
-from harness.protocol import FOLDS
+from harness.protocol import FEWEST_SOURCE_UNITS
 from harness.scenario import Rows, Sizes
 from harness.scenarios.splits.folds import Folds, Mask, Parts, finish
-
-FEWEST_UNITS = 2 * FOLDS  # of a source that is tested; smaller ones are only trained on
 
 
 def testable_sources(folds: Folds, source: Rows) -> Rows:
@@ -25,10 +23,10 @@ def testable_sources(folds: Folds, source: Rows) -> Rows:
     pairs = np.unique(source[known] * (folds.unit.max() + 1) + folds.unit[known])
     units = np.bincount(pairs // (folds.unit.max() + 1), minlength=len(rows))
     order = np.argsort(-rows, kind="stable")
-    found: Rows = order[units[order] >= FEWEST_UNITS]
+    found: Rows = order[units[order] >= FEWEST_SOURCE_UNITS]
     if len(found) < 2:
         raise UserError(
-            f"it needs at least two sources of {FEWEST_UNITS} units each, and {len(found)} of "
+            f"it needs at least two sources of {FEWEST_SOURCE_UNITS} units each, and {len(found)} of "
             f"{np.count_nonzero(rows)} is that large."
         )
     return found

@@ -7,11 +7,10 @@ import numpy.typing as npt
 
 from harness.data.corpus import Corpus
 from harness.errors import UserError
+from harness.protocol import TEMPORAL_SHARE, WINDOWS
 from harness.scenario import Rows, Sizes
 from harness.scenarios.splits.folds import Folds, Parts, finish
 
-TEMPORAL_SHARE = 0.4  # most rows from the cut-off on
-WINDOWS = 4
 Days = npt.NDArray[np.float64]
 
 

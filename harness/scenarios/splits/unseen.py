@@ -2,10 +2,9 @@
 
 import numpy as np
 
+from harness.protocol import UNSEEN_FOLDS
 from harness.scenario import Sizes
 from harness.scenarios.splits.folds import Folds, Mask, Parts, finish
-
-UNSEEN_FOLDS = 3
 
 
 def unseen_classes(classes: int, seed: int) -> tuple[int, ...]:
