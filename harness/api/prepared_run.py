@@ -18,8 +18,8 @@ from harness.errors import UserError
 from harness.execution.budget import Budget, Pruner, Sampler
 from harness.execution.local_executor import LocalExecutor
 from harness.execution.plan import Plan, choose_scenarios, make_plan
-from harness.execution.progress import Course, Progress
-from harness.execution.scheduler import Tally, run_plan
+from harness.execution.progress import Progress, ProgressState
+from harness.execution.scheduler import RunOutcome, run_plan
 from harness.execution.status import published
 from harness.method import Precision
 from harness.protocol import preset as find_preset
@@ -27,7 +27,7 @@ from harness.records.predictors import loadable
 from harness.records.provenance import command_line
 from harness.records.store import Store
 from harness.scenario import Sizes
-from harness.scenarios.perturbed import Extras
+from harness.scenarios.perturbed import PerturbedOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -146,7 +146,7 @@ def prepare(options: RunOptions) -> PreparedRun:
     cluster = _cluster(options.executor, options.ray_address)
     workers = positive("--workers", options.workers, cores() if cluster is None else 0)
     precision = None if options.precision == "auto" else one_of("--precision", options.precision, Precision)
-    extras = _extras(options)
+    perturbed = _perturbed_options(options)
     plugins = tuple(str(Path(path).resolve()) for path in options.plugins)
     registry.discover(plugins)
     if options.timeout is not None:
@@ -167,7 +167,7 @@ def prepare(options: RunOptions) -> PreparedRun:
         preset.sizes if options.rows is None else Sizes(*options.rows),
         options.preset,
         store,
-        extras,
+        perturbed,
         options.save_models,
         precision,
     )
@@ -193,7 +193,7 @@ def prepare(options: RunOptions) -> PreparedRun:
     )
 
 
-def execute(prepared: PreparedRun, console: "Console", progress: bool = True) -> Tally:
+def execute(prepared: PreparedRun, console: "Console", progress: bool = True) -> RunOutcome:
     """Runs the cells of a prepared run that have no record, and writes a record for each.
 
     Ctrl-C and SIGTERM end it; finished cells keep their records, and the outcome says that it was interrupted.
@@ -212,7 +212,7 @@ def execute(prepared: PreparedRun, console: "Console", progress: bool = True) ->
     return run_cells(prepared, console, progress)
 
 
-def run_cells(prepared: PreparedRun, console: "Console", progress: bool = True) -> Tally:
+def run_cells(prepared: PreparedRun, console: "Console", progress: bool = True) -> RunOutcome:
     """Runs the cells of a prepared run in a results folder that is ready to be written; see `execute`."""
     plan, store = prepared.plan, prepared.store
     waiting = plan.waiting(prepared.retry_failed)
@@ -224,10 +224,10 @@ def run_cells(prepared: PreparedRun, console: "Console", progress: bool = True) 
         say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
         executor = RayExecutor(prepared.cluster, prepared.workers, prepared.memory, preload, say)
     cells = Counter(cell.method.name for cell in waiting)
-    course = Course(cells, len(plan.cells) - len(waiting), lambda: executor.workers)
+    state = ProgressState(cells, len(plan.cells) - len(waiting), lambda: executor.workers)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_sigterm_as_interrupt())
-        shown = stack.enter_context(Progress(console, course, silent=not progress))
+        shown = stack.enter_context(Progress(console, state, silent=not progress))
         if waiting:
             stack.enter_context(published(store.root, command_line(), shown.standing))
         return run_plan(
@@ -255,7 +255,7 @@ def _sigterm_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _extras(options: RunOptions) -> Extras:
+def _perturbed_options(options: RunOptions) -> PerturbedOptions:
     from harness.perturbations import suite
 
     suites = tuple(options.perturb)
@@ -268,7 +268,9 @@ def _extras(options: RunOptions) -> Extras:
         from harness import oracles
 
         oracles.require()
-    return Extras(suites, options.depth or Extras.depth, options.draws or Extras.draws, options.diagnostics)
+    return PerturbedOptions(
+        suites, options.depth or PerturbedOptions.depth, options.draws or PerturbedOptions.draws, options.diagnostics
+    )
 
 
 def _cluster(executor: str, address: str) -> str | None:

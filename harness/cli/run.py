@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.api.prepared_run import PreparedRun
-    from harness.execution.scheduler import Tally
+    from harness.execution.scheduler import RunOutcome
 
 
 def run(
@@ -175,12 +175,12 @@ def _announce(console: "Console", prepared: "PreparedRun") -> None:
         )
 
 
-def _report(console: "Console", tally: "Tally", results: Path) -> None:
+def _report(console: "Console", outcome: "RunOutcome", results: Path) -> None:
     from harness.leaderboard.build import boards
     from harness.leaderboard.render import terminal_lines, terminal_tables
     from harness.leaderboard.rules import RULES
 
-    for board in boards(tally.records, RULES):
+    for board in boards(outcome.records, RULES):
         for caption, table, left_out in terminal_tables(board, console.width):
             console.print(caption, markup=False, soft_wrap=True)
             console.print(table)

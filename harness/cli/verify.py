@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.data.corpus import CorpusMeta
     from harness.execution.cell import Cell
-    from harness.execution.rerun import Verdict
+    from harness.execution.rerun import RerunVerdict
     from harness.records.schema import Record
 
 
@@ -123,8 +123,8 @@ def _verdicts(
     records: "list[Record]",
     corpora: "dict[str, tuple[Benchmark, CorpusMeta]]",
     plugins: tuple[str, ...],
-) -> "list[Verdict]":
-    from harness.execution.rerun import NotRebuilt, Verdict, compare, rebuild
+) -> "list[RerunVerdict]":
+    from harness.execution.rerun import NotRebuilt, RerunVerdict, compare, rebuild
 
     cells: dict[str, Cell] = {}
     unable: dict[str, str] = {}
@@ -137,7 +137,7 @@ def _verdicts(
     return [
         compare(record, today[record.key])
         if record.key in today
-        else Verdict(record.cell, False, unable.get(record.key, "its record of today could not be written"), False)
+        else RerunVerdict(record.cell, False, unable.get(record.key, "its record of today could not be written"), False)
         for record in records
     ]
 

@@ -49,7 +49,7 @@ class OverBudget(Exception):
 
 
 @dataclass
-class TrialCost:
+class TrialUsage:
     """What one trial used; ``peak_memory_mb`` is that of the whole process while it ran."""
 
     compute_seconds: float
@@ -59,7 +59,7 @@ class TrialCost:
 
 
 @dataclass(frozen=True)
-class Spent:
+class CellUsage:
     """What a cell used, until its end or its failure.
 
     Attributes:
@@ -74,7 +74,7 @@ class Spent:
     shared_seconds: float = 0.0
     predict_seconds: float = 0.0
     peak_memory_mb: float = 0.0
-    trials: tuple[TrialCost, ...] = ()
+    trials: tuple[TrialUsage, ...] = ()
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Ledger:
     budget: Budget
     shared: SharedSteps = field(default_factory=SharedSteps)
     started: float = field(default_factory=time.process_time)
-    trials: list[TrialCost] = field(default_factory=list)
+    trials: list[TrialUsage] = field(default_factory=list)
     bound: bool = False  # whether anything was ever told that the seconds are spent
     tuned: float | None = None  # own seconds when tuning ended
     elsewhere: float = 0.0  # compute seconds of processes that the method started
@@ -116,12 +116,12 @@ class Ledger:
         """Says that tuning ended; what comes after is prediction."""
         self.tuned = self.own
 
-    def bill(self) -> Spent:
+    def bill(self) -> CellUsage:
         """Returns what was used so far."""
         own = self.own
         tuning = own if self.tuned is None else self.tuned
         peak = max([peak_megabytes(), *(trial.peak_memory_mb for trial in self.trials)])
-        return Spent(tuning, self.shared.charged, own - tuning, peak, tuple(self.trials))
+        return CellUsage(tuning, self.shared.charged, own - tuning, peak, tuple(self.trials))
 
     def exhausted(self) -> bool:
         """Whether the cell's seconds are spent; methods poll it as ``context.should_stop``."""
@@ -157,7 +157,7 @@ class Ledger:
             with self._limited():
                 yield
         finally:
-            cost = TrialCost(
+            cost = TrialUsage(
                 self.own - own, self.shared.charged - charged, time.perf_counter() - wall, peak_megabytes()
             )
             self.trials.append(cost)

@@ -8,13 +8,13 @@ from typing import Any
 from harness import registry
 from harness.benchmark import BenchmarkRef
 from harness.data.corpus import CorpusMeta
-from harness.execution.budget import Budget, Spent
+from harness.execution.budget import Budget, CellUsage
 from harness.method import MethodInfo, MethodRef, Precision
 from harness.protocol import PROTOCOL_VERSION
 from harness.records.predictions import Predicted
 from harness.records.schema import CellId, CellInfo, EnvironmentInfo, PerturbationOptions
 from harness.scenario import ScenarioSpec, Sizes
-from harness.scenarios.perturbed import NO_EXTRAS, Extras
+from harness.scenarios.perturbed import NO_PERTURBED, PerturbedOptions
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Cell:
 
     Attributes:
         benchmark: with the fingerprint of its data.
-        extras: what the run added to the scenario, whose environments hold it already.
+        perturbed: what the run added to the scenario, whose environments hold it already.
         missing: what the corpus lacks for this method, empty when the cell can run.
     """
 
@@ -36,13 +36,13 @@ class Cell:
     sizes: Sizes
     preset: str
     precision: Precision
-    extras: Extras = NO_EXTRAS
+    perturbed: PerturbedOptions = NO_PERTURBED
     missing: str = ""
 
     @cached_property
     def info(self) -> CellInfo:
         """The record's ``cell`` part."""
-        perturbed = self.extras.suites and not self.scenario.view
+        suites = self.perturbed.suites and not self.scenario.view
         return CellInfo(
             method=self.method.name,
             method_version=self.method.version,
@@ -70,7 +70,7 @@ class Cell:
             protocol=PROTOCOL_VERSION,
             adapter=self.method.adapter,
             perturbations=(
-                PerturbationOptions(depth=self.extras.depth, draws=self.extras.draws) if perturbed else None
+                PerturbationOptions(depth=self.perturbed.depth, draws=self.perturbed.draws) if suites else None
             ),
         )
 
@@ -106,7 +106,7 @@ class Task:
         label: for progress lines and messages.
         cell: what the cell is.
         benchmark: its data, with their fingerprint.
-        extras: what the run adds to the scenario.
+        perturbed: what the run adds to the scenario.
         plugins: absolute paths.
         adapter: what stands behind a method of a family.
         code: the pickled method, where a worker cannot import it by discovery.
@@ -116,7 +116,7 @@ class Task:
     label: str
     cell: CellInfo
     benchmark: BenchmarkRef
-    extras: Extras = NO_EXTRAS
+    perturbed: PerturbedOptions = NO_PERTURBED
     plugins: tuple[str, ...] = ()
     adapter: MethodRef | None = None
     code: bytes = b""
@@ -166,6 +166,6 @@ class Outcome:
     """What a worker sends home: the reproducible result as plain values (none of a preparation), and what it cost."""
 
     result: dict[str, Any] | None
-    spent: Spent
+    spent: CellUsage
     not_kept: str = ""  # why the predictor is not in the folder that the task names for it
     predicted: Predicted = field(default_factory=dict)  # none of a view, which shows no whole payload

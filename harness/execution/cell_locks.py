@@ -16,7 +16,7 @@ _ALONE = 0  # the byte that every run holds shared, and that a run which wants t
 _FIRST = 1  # cells lie from here on
 
 
-class Claims:
+class CellLocks:
     """The claims of one run in one results folder.
 
     Args:
@@ -36,11 +36,11 @@ class Claims:
         finally:
             os.close(self._handle)  # ends every claim of this process
 
-    def take(self, key: str) -> bool:
+    def acquire(self, key: str) -> bool:
         """Claims a cell; False where another run has it."""
         return self._lock(_place(key), fcntl.LOCK_EX)
 
-    def give_back(self, key: str) -> None:
+    def release(self, key: str) -> None:
         """Ends a claim."""
         fcntl.lockf(self._handle, fcntl.LOCK_UN, 1, _place(key))
 

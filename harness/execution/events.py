@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.execution.budget import Spent
+from harness.execution.budget import CellUsage
 from harness.execution.cell import Outcome, Task
 from harness.records.schema import FailureKind, Provenance
 
@@ -44,7 +44,7 @@ class Failed:
     reason: str
     detail: str
     wall_seconds: float
-    spent: Spent | None = None
+    spent: CellUsage | None = None
     where: Provenance | None = None
 
 

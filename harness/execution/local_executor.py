@@ -14,7 +14,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from harness.execution.budget import Spent
+from harness.execution.budget import CellUsage
 from harness.execution.cell import Task
 from harness.execution.events import Event, Failed, Finished, Started, TrialStarted
 from harness.execution.worker import work
@@ -129,13 +129,13 @@ class LocalExecutor:
         return Failed(cell.task, "wall-limit", reason, _tail(cell.log), cell.age, _used(cell.process))
 
 
-def _used(process: BaseProcess) -> Spent | None:
+def _used(process: BaseProcess) -> CellUsage | None:
     """Compute seconds of a process that still runs."""
     import psutil
 
     with contextlib.suppress(psutil.Error):
         times = psutil.Process(process.pid).cpu_times()
-        return Spent(times.user + times.system)
+        return CellUsage(times.user + times.system)
     return None
 
 

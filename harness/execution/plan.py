@@ -15,7 +15,7 @@ from harness.records.schema import Record
 from harness.records.store import Store
 from harness.scenario import ScenarioSpec, Sizes
 from harness.scenarios.input_views import AT, viewed
-from harness.scenarios.perturbed import NO_EXTRAS, Extras, extended
+from harness.scenarios.perturbed import NO_PERTURBED, PerturbedOptions, with_perturbed
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def make_plan(
     sizes: Sizes,
     preset: str,
     store: Store,
-    extras: Extras = NO_EXTRAS,
+    perturbed: PerturbedOptions = NO_PERTURBED,
     keep: bool = False,
     precision: Precision | None = None,
 ) -> Plan:
@@ -98,7 +98,7 @@ def make_plan(
         sizes: of each scenario's parts.
         preset: whose sizes they are.
         store: where records may be already.
-        extras: environments that every scenario gets.
+        perturbed: environments that every scenario gets.
         keep: whether predictors are wanted, of the methods that can save them; those of probes never are.
         precision: of torch methods; what this machine does best by default.
 
@@ -113,7 +113,7 @@ def make_plan(
             benchmark=reference,
             corpus=corpus,
             scenario=scenario,
-            extras=extras,
+            perturbed=perturbed,
             seed=seed,
             budget=budget,
             sizes=sizes,
@@ -121,7 +121,7 @@ def make_plan(
             precision=precision or native_precision(),
             missing=missing_for(method, corpus),
         )
-        for scenario, methods in ((extended(spec, extras), methods) for spec, methods in work)
+        for scenario, methods in ((with_perturbed(spec, perturbed), methods) for spec, methods in work)
         for seed in seeds
         for method in methods
     )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from harness.execution.cell import PrepareTask, Task
 from harness.execution.events import Event, Failed, Finished, Started, TrialStarted
-from harness.execution.scheduler import Elsewhere
-from harness.execution.status import RunningCell, Share, Standing
+from harness.execution.scheduler import FinishedElsewhere
+from harness.execution.status import MethodProgress, RunningCell, RunProgress
 from harness.safe_text import printable
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class _Running:
     trial: int = 0
 
 
-class Course:
+class ProgressState:
     """What has happened so far, told by events; each costs the same however many cells there are.
 
     Args:
@@ -75,7 +75,7 @@ class Course:
         """How many of them failed."""
         return sum(group.failed for group in self.groups.values())
 
-    def take(self, event: Event | Elsewhere) -> None:
+    def take(self, event: Event | FinishedElsewhere) -> None:
         """Takes what happened."""
         task = event.task
         place = (task.key, task.part if isinstance(task, PrepareTask) else None)
@@ -83,7 +83,7 @@ class Course:
             self.running[place] = _Running(task, time.time())
         elif isinstance(event, TrialStarted):
             self.running.setdefault(place, _Running(task, time.time())).trial = event.number + 1
-        elif isinstance(event, Elsewhere):
+        elif isinstance(event, FinishedElsewhere):
             self.groups[task.cell.method].cells -= 1
             self.cached += 1
         else:
@@ -112,10 +112,10 @@ class Course:
                 left -= min(now - cell.began, mean[cell.task.cell.method])
         return max(0.0, left) / max(1, min(self._workers(), self.cells - done))
 
-    def standing(self) -> Standing:
+    def standing(self) -> RunProgress:
         """Returns all of it in plain values."""
-        return Standing(
-            methods={n: Share(cells=g.cells, done=g.done, failed=g.failed) for n, g in self.groups.items()},
+        return RunProgress(
+            methods={n: MethodProgress(cells=g.cells, done=g.done, failed=g.failed) for n, g in self.groups.items()},
             cached=self.cached,
             running=[_plain(cell) for cell in self.running.values()],
             remaining=self.remaining(),
@@ -142,24 +142,24 @@ def _plain(cell: _Running) -> RunningCell:
 
 
 class Progress:
-    """Shows a run's course: bars by method and the cells under way in a terminal, plain lines elsewhere.
+    """Shows a run's state: bars by method and the cells under way in a terminal, plain lines elsewhere.
 
     Every failure is a line in both. Of more than `FEW` cells there is a line every `EVERY` seconds at most; what it
     passes over is in the counts, and failures stand below the board.
 
     Args:
         console: where to show it.
-        course: what to show; this keeps it up to date.
+        state: what to show; this keeps it up to date.
         silent: whether to keep it up to date without showing it.
     """
 
-    def __init__(self, console: "Console", course: Course, silent: bool = False) -> None:
+    def __init__(self, console: "Console", state: ProgressState, silent: bool = False) -> None:
         self._console = console
         self._silent = silent
-        self._course = course
+        self._state = state
         self._lock = threading.Lock()  # the terminal and the status file are drawn from threads of their own
         self._began = time.time()
-        self._said = 0.0
+        self._printed = 0.0
 
     def __enter__(self) -> "Progress":
         from rich.live import Live
@@ -174,41 +174,41 @@ class Progress:
     ) -> None:
         self._live.stop()
 
-    def standing(self) -> Standing:
+    def standing(self) -> RunProgress:
         """Returns where the run stands; any thread may ask."""
         with self._lock:
-            return self._course.standing()
+            return self._state.standing()
 
-    def on_event(self, event: Event | Elsewhere) -> None:
+    def on_event(self, event: Event | FinishedElsewhere) -> None:
         """Takes an event."""
         with self._lock:
-            self._course.take(event)
+            self._state.take(event)
         if isinstance(event, Finished | Failed):
-            self._tell(event)
+            self._log(event)
 
-    def _tell(self, event: Finished | Failed) -> None:
-        task, course = event.task, self._course
+    def _log(self, event: Finished | Failed) -> None:
+        task, state = event.task, self._state
         failed = isinstance(event, Failed) and not isinstance(task, PrepareTask)
         if self._silent or (self._console.is_terminal and not failed) or not self._due():
             return
         if isinstance(event, Failed) and failed:
-            self._say(f"failed: {task.label}: {event.reason}")
+            self._print(f"failed: {task.label}: {event.reason}")
         elif isinstance(task, PrepareTask):
-            self._say(f"shared step {task.label}: {event.wall_seconds:.1f} s")
+            self._print(f"shared step {task.label}: {event.wall_seconds:.1f} s")
         else:
-            self._say(
-                f"[{course.done}/{course.cells}] {task.label}: {event.wall_seconds:.1f} s; "
-                f"{len(course.running)} running, {course.note()}"
+            self._print(
+                f"[{state.done}/{state.cells}] {task.label}: {event.wall_seconds:.1f} s; "
+                f"{len(state.running)} running, {state.note()}"
             )
 
     def _due(self) -> bool:
         now = time.monotonic()
-        if self._course.cells > FEW and now - self._said < EVERY and self._course.done < self._course.cells:
+        if self._state.cells > FEW and now - self._printed < EVERY and self._state.done < self._state.cells:
             return False
-        self._said = now
+        self._printed = now
         return True
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def _table(self) -> "Table":
@@ -223,11 +223,11 @@ class Progress:
             table.add_row(Text(name), ProgressBar(max(1, cells), done, width=24), f"{done}/{cells}", Text(note), since)
 
         with self._lock:
-            course, now = self._course, time.time()
-            bar("cells", course.done, course.cells, course.note(), duration(now - self._began))
-            for name, group in course.groups.items():
+            state, now = self._state, time.time()
+            bar("cells", state.done, state.cells, state.note(), duration(now - self._began))
+            for name, group in state.groups.items():
                 bar(f"  {name}", group.done, group.cells, f"{group.failed} failed" if group.failed else "", "")
-                for cell in (cell for cell in course.running.values() if cell.task.cell.method == name):
+                for cell in (cell for cell in state.running.values() if cell.task.cell.method == name):
                     trial = f"trial {cell.trial} of {cell.task.cell.trials}" if cell.trial else "starting"
                     table.add_row(Text(f"    {cell.task.label}"), "", "", trial, duration(now - cell.began))
         return table

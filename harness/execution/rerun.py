@@ -15,7 +15,7 @@ from harness.method import ANSWER_TIMEOUT, MethodInfo, MethodRef, Precision
 from harness.protocol import RERUN_TOLERANCE
 from harness.records.schema import CellInfo, PerturbationOptions, Record, Result
 from harness.scenario import Sizes
-from harness.scenarios.perturbed import NO_EXTRAS, Extras, extended
+from harness.scenarios.perturbed import NO_PERTURBED, PerturbedOptions, with_perturbed
 
 _SINCE_3 = {"units", "counts", "confidence", "flips", "perturbations", "occlusion"}  # what older schemas kept less of
 _SHOWN = 3  # differing figures that a verdict names
@@ -26,7 +26,7 @@ class NotRebuilt(Exception):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RerunVerdict:
     """What became of a cell's rerun.
 
     Attributes:
@@ -71,20 +71,20 @@ def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta) -> Cell:
     method = method_of(info)
     try:
         (spec,) = choose_scenarios(benchmark, [info.scenario], quick=False)
-        extras = NO_EXTRAS if spec.view else _extras(info)
+        perturbed = NO_PERTURBED if spec.view else _perturbed_options(info)
     except UserError as error:
         raise NotRebuilt(str(error)) from error
     cell = Cell(
         method=method,
         benchmark=benchmark.pinned(),
         corpus=corpus,
-        scenario=extended(spec, extras),
+        scenario=with_perturbed(spec, perturbed),
         seed=info.seed,
         budget=Budget.of(info),
         sizes=Sizes(*info.sizes),
         preset=info.preset,
         precision=cast(Precision, info.precision),
-        extras=extras,
+        perturbed=perturbed,
         missing=missing_for(method, corpus),
     )
     if cell.key != record.key:
@@ -113,7 +113,7 @@ def method_of(info: CellInfo) -> MethodInfo:
         raise NotRebuilt(str(error)) from error
 
 
-def _extras(info: CellInfo) -> Extras:
+def _perturbed_options(info: CellInfo) -> PerturbedOptions:
     """Returns what the run added.
 
     Raises:
@@ -122,8 +122,10 @@ def _extras(info: CellInfo) -> Extras:
     suites = tuple(sorted(e.subject for e in info.environments.values() if e.kind == "perturbed"))
     if suites and info.perturbations is None:
         raise NotRebuilt("its record is of an older schema, without depth and draws of its perturbations")
-    made = info.perturbations or PerturbationOptions(depth=NO_EXTRAS.depth, draws=NO_EXTRAS.draws)
-    return Extras(suites, made.depth, made.draws, any(e.kind == "excised" for e in info.environments.values()))
+    made = info.perturbations or PerturbationOptions(depth=NO_PERTURBED.depth, draws=NO_PERTURBED.draws)
+    return PerturbedOptions(
+        suites, made.depth, made.draws, any(e.kind == "excised" for e in info.environments.values())
+    )
 
 
 def _moved(stored: CellInfo, today: CellInfo) -> Iterator[str]:
@@ -135,15 +137,15 @@ def _moved(stored: CellInfo, today: CellInfo) -> Iterator[str]:
     yield from parts or ["its search space, its record's schema or the record itself was changed"]
 
 
-def compare(stored: Record, today: Record) -> Verdict:
+def compare(stored: Record, today: Record) -> RerunVerdict:
     """Returns whether a rerun gave the stored result.
 
     To the last digit on one processor model and one set of pins where no time limit bound; else macro-F1 of every
     environment may differ by `RERUN_TOLERANCE`.
     """
 
-    def verdict(same: bool, text: str, exact: bool = False) -> Verdict:
-        return Verdict(stored.cell, same, text, exact=exact)
+    def verdict(same: bool, text: str, exact: bool = False) -> RerunVerdict:
+        return RerunVerdict(stored.cell, same, text, exact=exact)
 
     if stored.result is None or today.result is None:
         return verdict(False, f"fails today: {today.failure.reason if today.failure else 'no result'}")
@@ -161,8 +163,8 @@ def compare(stored: Record, today: Record) -> Verdict:
     return verdict(False, f"differs: {shown}{more}" + (f" ({lenient})" if lenient else ""))
 
 
-Place = tuple[str, ...]
-Difference = tuple[Place, Any, Any]
+FieldPath = tuple[str, ...]
+Difference = tuple[FieldPath, Any, Any]
 _ABSENT = object()
 
 
@@ -173,7 +175,7 @@ def _figures(result: Result, without: set[str]) -> dict[str, Any]:
     return {name: plain[name] for name in (*first, *(name for name in plain if name not in first))}
 
 
-def _differences(old: Any, new: Any, place: Place = ()) -> list[Difference]:
+def _differences(old: Any, new: Any, place: FieldPath = ()) -> list[Difference]:
     """Lists where two plain values differ, and how."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         pairs = [(key, old.get(key, _ABSENT), new.get(key, _ABSENT)) for key in dict.fromkeys((*old, *new))]
@@ -216,7 +218,7 @@ def _circumstances(stored: Record, today: Record) -> Iterator[str]:
         yield "a time limit bound"
 
 
-def _words(place: Place) -> str:
+def _words(place: FieldPath) -> str:
     return "/".join(place)
 
 

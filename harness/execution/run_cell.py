@@ -24,8 +24,8 @@ from harness.records.schema import PerturbationCounts, Result
 from harness.scenario import Environment, Scenario, Sizes
 from harness.scenarios import training_data, training_texts
 from harness.scenarios.input_views import show_part, viewed
-from harness.scenarios.perturbed import NO_EXTRAS, Additions, additions
-from harness.scenarios.training_data import handed
+from harness.scenarios.perturbed import NO_PERTURBED, PerturbedEnvironments, perturbed_environments
+from harness.scenarios.training_data import training_and_validation
 
 
 def run_cell(
@@ -112,18 +112,18 @@ def _open(task: Task) -> tuple[Corpus, Scenario]:
     return corpus, show_part(scenario, viewed(spec, task.cell.view)) if task.cell.view else scenario
 
 
-def _additions(task: Task, corpus: Corpus, scenario: Scenario, only: str | None = None) -> Additions:
-    extras = NO_EXTRAS if task.cell.view else task.extras
-    return additions(scenario, extras, corpus, task.cell.seed, only)
+def _additions(task: Task, corpus: Corpus, scenario: Scenario, only: str | None = None) -> PerturbedEnvironments:
+    perturbed = NO_PERTURBED if task.cell.view else task.perturbed
+    return perturbed_environments(scenario, perturbed, corpus, task.cell.seed, only)
 
 
 def _tuning_data(task: Task, tags: frozenset[Tag]) -> _TuningData:
     corpus, scenario = _open(task)
-    train, validation = handed(corpus, scenario, tags)
+    train, validation = training_and_validation(corpus, scenario, tags)
     groups = validation.labels if validation.groups is None else validation.groups
-    notes = (*scenario.notes, *(training_data.notes(scenario, train) if "groups" in tags else ()))
+    notes = (*scenario.notes, *(training_data.group_notes(scenario, train) if "groups" in tags else ()))
     if "text" in tags and task.benchmark.text is not None:
-        notes += (f"{task.cell.scenario}, seed {task.cell.seed}: {training_texts.tally(corpus, scenario)}",)
+        notes += (f"{task.cell.scenario}, seed {task.cell.seed}: {training_texts.withheld_note(corpus, scenario)}",)
     return _TuningData(train, validation, groups.copy(), corpus.classes, notes)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.execution import budget as budgets
 from harness.execution import status
+from harness.execution.budget import CellUsage, TrialUsage
 from harness.execution.cell import Cell, PrepareTask, RunTask, Task
-from harness.execution.cell_locks import Claims
+from harness.execution.cell_locks import CellLocks
 from harness.execution.events import Event, Executor, Failed, Finished
 from harness.execution.plan import Plan, keepable
 from harness.method import MethodInfo
@@ -23,14 +23,14 @@ from harness.records.store import Store
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class FinishedElsewhere:
     """Another run on the folder has made the record of a cell of the plan."""
 
     task: Task
 
 
 @dataclass
-class Tally:
+class RunOutcome:
     """What became of a plan's cells."""
 
     records: list[Record] = field(default_factory=list)
@@ -52,25 +52,25 @@ def run_plan(
     keep: bool,
     plugins: tuple[str, ...],
     command: str,
-    on_event: Callable[[Event | Elsewhere], None],
-) -> Tally:
+    on_event: Callable[[Event | FinishedElsewhere], None],
+) -> RunOutcome:
     """Runs what has no record, writes a record per cell, and returns every cell's record.
 
     Cells that another run on the same folder is at are left to it, and taken up if it ends without a record. Ctrl-C and
     SIGTERM kill the running cells and return what there is; finished cells keep their records.
     """
     waiting = {cell.key: cell for cell in plan.waiting(retry_failed)}
-    tally = Tally([r for key, r in plan.cached.items() if key not in waiting])
-    tally.records += [_not_applicable(cell, command) for cell in plan.cells if cell.missing]
+    outcome = RunOutcome([r for key, r in plan.cached.items() if key not in waiting])
+    outcome.records += [_not_applicable(cell, command) for cell in plan.cells if cell.missing]
     if not waiting:
-        return tally
-    claims = Claims(store.root)
-    with claims.open() as alone:
+        return outcome
+    locks = CellLocks(store.root)
+    with locks.open() as alone:
         if alone:
             store.sweep()
             status.sweep(store.root)
         stale = {key: r.provenance.created for key, r in plan.cached.items()}
-        run = _Run(store, claims, tally, stale, command, on_event, keep)
+        run = _Run(store, locks, outcome, stale, command, on_event, keep)
         try:
             left = list(waiting.values())
             while left:
@@ -78,8 +78,8 @@ def run_plan(
                 if left:
                     time.sleep(_POLL)
         except KeyboardInterrupt:
-            tally.interrupted = True
-    return tally
+            outcome.interrupted = True
+    return outcome
 
 
 _POLL = 0.5  # seconds between looks at cells that another run is at
@@ -90,11 +90,11 @@ class _Run:
     """One run's way through its cells."""
 
     store: Store
-    claims: Claims
-    tally: Tally
+    locks: CellLocks
+    outcome: RunOutcome
     stale: Mapping[str, str]  # when the records were made that are to be replaced
     command: str
-    on_event: Callable[[Event | Elsewhere], None]
+    on_event: Callable[[Event | FinishedElsewhere], None]
     keep: bool  # the predictors of methods that can save them
 
     def through(self, cells: list[Cell], executor: Executor, plugins: tuple[str, ...]) -> list[Cell]:
@@ -122,9 +122,9 @@ class _Run:
                 self.store.put_predictions(cell.id, _predictions(cell, event))
                 self.store.put(record)
             except OSError as error:
-                self.tally.unwritten.append(f"{cell.label}: {error.strerror}")
-            self.tally.records.append(record)
-            self.claims.give_back(cell.key)
+                self.outcome.unwritten.append(f"{cell.label}: {error.strerror}")
+            self.outcome.records.append(record)
+            self.locks.release(cell.key)
 
     def _take_model(self, cell: Cell, task: RunTask, event: Finished | Failed) -> None:
         """Puts the predictor of a done cell in its place, before its record says that the cell is done."""
@@ -133,7 +133,7 @@ class _Run:
         else:
             shutil.rmtree(task.model, ignore_errors=True)
         if isinstance(event, Finished) and event.outcome.not_kept:
-            self.tally.unkept.append(f"{cell.label}: {event.outcome.not_kept}")
+            self.outcome.unkept.append(f"{cell.label}: {event.outcome.not_kept}")
 
     def _task(self, cell: Cell, plugins: tuple[str, ...]) -> RunTask:
         keep = self.keep and keepable(cell)
@@ -163,17 +163,17 @@ class _Run:
 
     def _claim(self, cell: Cell, others: list[Cell]) -> bool:
         """Claims a cell unless another run has it, or has finished it since the plan was made."""
-        if not self.claims.take(cell.key):
+        if not self.locks.acquire(cell.key):
             others.append(cell)
             return False
         record = self.store.get(cell.id)
         if record is None or record.provenance.created == self.stale.get(cell.key):
             return True
-        self.tally.records.append(record)
-        self.claims.give_back(cell.key)
+        self.outcome.records.append(record)
+        self.locks.release(cell.key)
         if self.keep and keepable(cell) and not self.store.has_model(record):
-            self.tally.unkept.append(f"{cell.label}: another run made its record, and kept no predictor; run again")
-        self.on_event(Elsewhere(self._task(cell, ())))
+            self.outcome.unkept.append(f"{cell.label}: another run made its record, and kept no predictor; run again")
+        self.on_event(FinishedElsewhere(self._task(cell, ())))
         return False
 
 
@@ -188,7 +188,7 @@ def _common(cell: Cell, plugins: tuple[str, ...]) -> dict[str, Any]:
         "key": cell.key,
         "cell": cell.info,
         "benchmark": cell.benchmark,
-        "extras": cell.extras,
+        "perturbed": cell.perturbed,
         "plugins": plugins,
         "adapter": None if cell.method.in_memory else cell.method.ref,
         "code": _pickled(cell.method),
@@ -222,7 +222,7 @@ def _predictions(cell: Cell, event: Finished | Failed) -> bytes | None:
 
 def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
     if isinstance(event, Finished):
-        spent: budgets.Spent | None = event.outcome.spent
+        spent: CellUsage | None = event.outcome.spent
         result, failure = Result.model_validate(event.outcome.result), None
     else:
         spent = event.spent
@@ -240,7 +240,7 @@ def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
     )
 
 
-def _costs(spent: budgets.Spent | None) -> dict[str, Any]:
+def _costs(spent: CellUsage | None) -> dict[str, Any]:
     """What a provenance tells of costs; a process that died took its bill along."""
     if spent is None:
         return {}
@@ -253,7 +253,7 @@ def _costs(spent: budgets.Spent | None) -> dict[str, Any]:
     }
 
 
-def _rounded(cost: budgets.TrialCost) -> TrialCost:
+def _rounded(cost: TrialUsage) -> TrialCost:
     return TrialCost(**{name: round(value, 3) for name, value in asdict(cost).items()})
 
 

@@ -41,7 +41,7 @@ class RunningCell(_Plain):
     began: float = Field(description="seconds since 1970")
 
 
-class Share(_Plain):
+class MethodProgress(_Plain):
     """The cells of one method that are a run's own to do; ``done`` counts failed ones as well."""
 
     cells: int
@@ -49,13 +49,13 @@ class Share(_Plain):
     failed: int
 
 
-class Standing(_Plain):
+class RunProgress(_Plain):
     """Where a run stands.
 
     ``cached`` counts the cells whose records others made, before the run or beside it.
     """
 
-    methods: dict[str, Share]
+    methods: dict[str, MethodProgress]
     cached: int
     running: list[RunningCell]
     remaining: float | None = Field(description="seconds left; None before any cell has ended")
@@ -72,7 +72,7 @@ class RunStatus(_Plain):
     host: str
     command: str
     written: float
-    standing: Standing
+    standing: RunProgress
 
     def state(self, now: float) -> State:
         """Returns whether the run lives; of one on another host only how long ago it wrote can tell."""
@@ -98,7 +98,7 @@ def _path(root: Path) -> Path:
 
 
 @contextlib.contextmanager
-def published(root: Path, command: str, look: Callable[[], Standing]) -> Iterator[None]:
+def published(root: Path, command: str, look: Callable[[], RunProgress]) -> Iterator[None]:
     """Keeps this run's file in a results folder until the end: whole at any moment, written once a second at most.
 
     Args:

@@ -16,7 +16,7 @@ from harness.leaderboard.rows import make_row, scoring_records
 from harness.protocol import FALLBACK
 from harness.records.schema import Record
 from harness.scenarios.input_views import AT
-from harness.scenarios.perturbed import own
+from harness.scenarios.perturbed import own_environments
 
 
 class Setting(NamedTuple):
@@ -92,7 +92,7 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
     columns = tuple(
         (name, env)
         for name in sorted(scenarios)
-        for env in sorted(own(scenarios[name].environments), key=lambda env: (env != "id", env))
+        for env in sorted(own_environments(scenarios[name].environments), key=lambda env: (env != "id", env))
     )
     shown = shown_names(fresh)
     by_method: dict[str, list[Record]] = defaultdict(list)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from harness.leaderboard.model import Place
 from harness.records.schema import Record
-from harness.scenarios.perturbed import own
+from harness.scenarios.perturbed import own_environments
 
 
 def place_of(record: Record) -> Place:
@@ -38,7 +38,10 @@ def superseded(records: Sequence[Record], is_stale: Callable[[Record], bool]) ->
 def _versions(record: Record) -> dict[tuple[str, str, str], int]:
     """By benchmark, scenario and environment; the scenario itself has no environment's name."""
     cell = record.cell
-    versions = {"": cell.scenario_version, **{name: cell.environments[name].version for name in own(cell.environments)}}
+    versions = {
+        "": cell.scenario_version,
+        **{name: cell.environments[name].version for name in own_environments(cell.environments)},
+    }
     return {(cell.benchmark, cell.scenario, name): version for name, version in versions.items()}
 
 

@@ -8,7 +8,7 @@ from harness.leaderboard.model import Column, Place, Row, Spent, track_of
 from harness.leaderboard.record_selection import place_of
 from harness.protocol import FOLDS
 from harness.records.schema import Record
-from harness.scenarios.perturbed import own
+from harness.scenarios.perturbed import own_environments
 from harness.statistics.curves import expected_best
 from harness.statistics.intervals import t_interval
 
@@ -144,7 +144,7 @@ def _mean_figures(records: Sequence[Record], more: Sequence[Record]) -> dict[Col
     there: set[tuple[Place, str]] = set()
     for number, record in enumerate((*records, *more)):
         metrics = record.result.metrics if record.result else {}
-        known = own(record.cell.environments) if number >= len(records) else ()
+        known = own_environments(record.cell.environments) if number >= len(records) else ()
         for env, figures in metrics.items():
             if env in known or (place_of(record), env) in there:
                 continue

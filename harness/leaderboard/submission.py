@@ -14,7 +14,7 @@ from harness.protocol import PRESETS, PROTOCOL_VERSION, STOP_FACTOR
 from harness.records.consistency import disagreements
 from harness.records.schema import Record, Result
 from harness.records.store import MODEL, Store, read
-from harness.scenarios.perturbed import own
+from harness.scenarios.perturbed import own_environments
 
 Truth = dict[tuple[str, str, int], int]  # environment, unit and class of test rows, and how many
 
@@ -169,7 +169,7 @@ def _other_rows(records: Sequence[tuple[str, Record]], official: Iterable[Record
 
 def _shared(truth: Truth) -> Truth:
     """Without what only some runs add to a scenario."""
-    kept = set(own({env for env, _, _ in truth}))
+    kept = set(own_environments({env for env, _, _ in truth}))
     return {key: rows for key, rows in truth.items() if key[0] in kept}
 
 

@@ -7,7 +7,7 @@ from harness.errors import UserError
 from harness.evaluation import counts
 from harness.records.schema import Record
 from harness.safe_text import printable
-from harness.scenarios.perturbed import own
+from harness.scenarios.perturbed import own_environments
 
 
 def confusion(records: Sequence[Record], names: Mapping[str, str], methods: Sequence[str]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def confusion(records: Sequence[Record], names: Mapping[str, str], methods: Sequ
 
 def _own_first(environment: str) -> tuple[bool, str]:
     """A scenario's own environments come before those derived from them."""
-    return not own([environment.partition("/")[2]]), environment
+    return not own_environments([environment.partition("/")[2]]), environment
 
 
 def _matrix(record: Record, env: str) -> Any:

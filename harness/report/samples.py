@@ -14,7 +14,7 @@ from harness.report.corpora import Kept, Opened, has_predictions, kept
 from harness.report.occlusion import Falls, Occluded, occluded
 from harness.report.payloads import LEVELS, Shown, shown
 from harness.scenario import NEUTRAL, Environment, Rendered, Rows, Scenario, Sizes
-from harness.scenarios.perturbed import base_of, own
+from harness.scenarios.perturbed import base_of, own_environments
 
 MOST = 12  # payloads, spread over the classes
 Cell = tuple[str, int]  # scenario and seed
@@ -217,7 +217,9 @@ def _in_words(falls: Falls) -> str:
 def _in_order(environments: Mapping[str, Environment], base: str) -> list[tuple[str, Environment]]:
     """A scenario's own environments, those first that the others are to be compared with."""
     first = (base, NEUTRAL, "id", "absent", "novel")
-    names = sorted(own(environments), key=lambda name: (first.index(name) if name in first else len(first), name))
+    names = sorted(
+        own_environments(environments), key=lambda name: (first.index(name) if name in first else len(first), name)
+    )
     return [(name, environments[name]) for name in names]
 
 

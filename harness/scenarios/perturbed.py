@@ -32,7 +32,7 @@ PERTURBED = "perturbed."  # prefix of an environment's name, before the suite's
 
 
 @dataclass(frozen=True)
-class Extras:
+class PerturbedOptions:
     """What a run adds to every scenario.
 
     Attributes:
@@ -61,15 +61,15 @@ class Extras:
         return added
 
 
-NO_EXTRAS = Extras()
+NO_PERTURBED = PerturbedOptions()
 
 
-def extended(spec: ScenarioSpec, extras: Extras) -> ScenarioSpec:
+def with_perturbed(spec: ScenarioSpec, options: PerturbedOptions) -> ScenarioSpec:
     """Returns the spec of a scenario with what a run adds; a view of a scenario gets nothing."""
-    return spec if spec.view else replace(spec, environments={**spec.environments, **extras.specs})
+    return spec if spec.view else replace(spec, environments={**spec.environments, **options.specs})
 
 
-def own(environments: Iterable[str]) -> list[str]:
+def own_environments(environments: Iterable[str]) -> list[str]:
     """Returns the names of environments that are a scenario's own, not derived."""
     return [name for name in environments if name not in (EXCISED, ATTACK_ONLY) and not name.startswith(PERTURBED)]
 
@@ -91,7 +91,7 @@ class _Stored:
 
 
 @dataclass
-class Additions:
+class PerturbedEnvironments:
     """The derived environments of one scenario, and the counts of their perturbations.
 
     Attributes:
@@ -103,18 +103,20 @@ class Additions:
     tallies: dict[str, Tally] = field(default_factory=dict)
 
 
-def additions(scenario: Scenario, extras: Extras, corpus: Corpus, seed: int, only: str | None = None) -> Additions:
+def perturbed_environments(
+    scenario: Scenario, options: PerturbedOptions, corpus: Corpus, seed: int, only: str | None = None
+) -> PerturbedEnvironments:
     """Makes the derived environments of a scenario.
 
     Args:
         scenario: as its benchmark drew it.
-        extras: what to add.
+        options: what to add.
         corpus: of the scenario.
         seed: the cell's seed.
         only: the one environment that is wanted; None for all.
     """
-    out = Additions()
-    wanted = [name for name in extras.specs if only in (None, name)]
+    out = PerturbedEnvironments()
+    wanted = [name for name in options.specs if only in (None, name)]
     if not wanted:
         return out
     base = base_of(scenario.spec)
@@ -123,7 +125,7 @@ def additions(scenario: Scenario, extras: Extras, corpus: Corpus, seed: int, onl
     for name in wanted:
         tally = out.tallies[name] = Tally()
         if name.startswith(PERTURBED):
-            chosen = _perturbed(messages, name.removeprefix(PERTURBED), extras, number, tally)
+            chosen = _perturbed(messages, name.removeprefix(PERTURBED), options, number, tally)
         else:
             chosen = [_reduced(messages, excised if name == EXCISED else attack_only, tally)]
         kept = np.array([all(draw[i] is not None for draw in chosen) for i in range(len(messages))], dtype=bool)
@@ -145,12 +147,12 @@ def _messages(corpus: Corpus, environment: Environment) -> list[Message]:
 
 
 def _perturbed(
-    messages: Sequence[Message], name: str, extras: Extras, seed: int, tally: Tally
+    messages: Sequence[Message], name: str, options: PerturbedOptions, seed: int, tally: Tally
 ) -> list[list[Message | None]]:
     chosen = find_suite(name)
     return [
-        [perturb(message, chosen, extras.depth, seed, copy, tally) for message in messages]
-        for copy in range(extras.draws)
+        [perturb(message, chosen, options.depth, seed, copy, tally) for message in messages]
+        for copy in range(options.draws)
     ]
 
 

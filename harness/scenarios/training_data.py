@@ -13,7 +13,7 @@ from harness.scenarios import training_texts
 Codes = dict[str, Rows]
 
 
-def told(
+def with_groups(
     scenario: Scenario, parts: tuple[TrainingData, TrainingData], rendered: Sequence[Rendered]
 ) -> tuple[TrainingData, TrainingData]:
     """Returns training and validation data with groups, environments and cues.
@@ -41,7 +41,7 @@ def told(
     return train, validation
 
 
-def notes(scenario: Scenario, train: TrainingData) -> tuple[str, ...]:
+def group_notes(scenario: Scenario, train: TrainingData) -> tuple[str, ...]:
     """Returns one sentence each on what the groups are, and on the training environments where there is one only."""
     name = scenario.spec.name
     said = (
@@ -80,7 +80,9 @@ def _numbered(parts: list[Rows]) -> list[Rows]:
     return [part.astype(np.int64) for part in np.split(numbers, [len(parts[0])])]
 
 
-def handed(corpus: Corpus, scenario: Scenario, tags: frozenset[Tag]) -> tuple[TrainingData, TrainingData]:
+def training_and_validation(
+    corpus: Corpus, scenario: Scenario, tags: frozenset[Tag]
+) -> tuple[TrainingData, TrainingData]:
     """Copies what a method with these tags may see of training and validation; nothing refers back to the corpus."""
     parts = (scenario.train, scenario.validation)
     rendered = [part.rendered(corpus) for part in parts]
@@ -93,8 +95,10 @@ def handed(corpus: Corpus, scenario: Scenario, tags: frozenset[Tag]) -> tuple[Tr
         for part, shown in zip(parts, rendered, strict=True)
     )
     if "text" in tags:
-        train = replace(train, descriptions=training_texts.for_training(corpus, scenario))
-        validation = replace(validation, descriptions=training_texts.of_rows(corpus, scenario.validation.rows))
+        train = replace(train, descriptions=training_texts.training_descriptions(corpus, scenario))
+        validation = replace(
+            validation, descriptions=training_texts.descriptions_of_rows(corpus, scenario.validation.rows)
+        )
     if "groups" in tags:
-        train, validation = told(scenario, (train, validation), rendered)
+        train, validation = with_groups(scenario, (train, validation), rendered)
     return train, validation

@@ -18,15 +18,15 @@ _WORDS = {"cve": "CVE"}
 _EPOCH = datetime.date(1970, 1, 1)
 
 
-def of_rows(corpus: Corpus, rows: npt.NDArray[np.int64]) -> Descriptions:
+def descriptions_of_rows(corpus: Corpus, rows: npt.NDArray[np.int64]) -> Descriptions:
     """Returns the distinct texts that rows refer to."""
     return _collect(corpus, rows, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
-def for_training(corpus: Corpus, scenario: Scenario) -> Descriptions:
+def training_descriptions(corpus: Corpus, scenario: Scenario) -> Descriptions:
     """Returns the texts of the training rows, then those without a payload that training may use."""
     if not corpus.descriptions.num_rows:
-        return of_rows(corpus, scenario.train.rows)
+        return descriptions_of_rows(corpus, scenario.train.rows)
     codes = _classes(corpus)
     free = _without_payload(corpus, codes)
     for mask in _withheld(corpus, scenario, codes).values():
@@ -35,7 +35,7 @@ def for_training(corpus: Corpus, scenario: Scenario) -> Descriptions:
     return _collect(corpus, scenario.train.rows, extra, codes[extra])
 
 
-def tally(corpus: Corpus, scenario: Scenario) -> str:
+def withheld_note(corpus: Corpus, scenario: Scenario) -> str:
     """Returns how many texts without a payload training is handed, and how many not, with the first reason of each."""
     codes = _classes(corpus)
     left = _without_payload(corpus, codes)

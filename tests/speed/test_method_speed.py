@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from harness import BenchmarkRef, Sizes, TrainingData, registry, space
 from harness.scenarios import training_texts
-from harness.scenarios.training_data import handed
+from harness.scenarios.training_data import training_and_validation
 from tests.tools import golden
 
 registry.discover()
@@ -43,11 +43,11 @@ def test_payloads_per_second(name: str, benchmark: BenchmarkFixture, tmp_path: P
         for rows in (scenario.train.rows, scenario.validation.rows, scenario.environments["id"].rows)
     )
     if "text" in info.tags:
-        texts = training_texts.for_training(corpus, scenario)
+        texts = training_texts.training_descriptions(corpus, scenario)
         train = TrainingData(train.payloads, train.labels, texts)
     elif info.tags:  # groups and spans are those of planted cues, which lengthen the payloads
         planted = next(spec for spec in benchmark_.scenarios() if spec.name == "planted-80")
-        train, validation = handed(corpus, benchmark_.build(corpus, planted, 0, SIZES), info.tags)
+        train, validation = training_and_validation(corpus, benchmark_.build(corpus, planted, 0, SIZES), info.tags)
     counted = [0, 0]
 
     def count(examples: int, steps: int) -> None:

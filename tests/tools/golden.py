@@ -18,7 +18,7 @@ from harness.evaluation.metrics import confusion, macro_f1
 from harness.method import MethodInfo, Tag
 from harness.records import provenance
 from harness.scenarios import training_texts
-from harness.scenarios.training_data import handed
+from harness.scenarios.training_data import training_and_validation
 from harness.storage.shared_steps import SharedSteps
 
 FILE = Path(__file__).parent / "golden.json"
@@ -37,11 +37,11 @@ def tiny(tags: frozenset[Tag] = TEXT) -> tuple[TrainingData, TrainingData, Train
     name = "planted-80" if tags & {"groups", "span"} else "iid"
     spec = next(spec for spec in benchmark.scenarios() if spec.name == name)
     scenario = benchmark.build(corpus, spec, 0, SIZES)
-    train, validation = handed(corpus, scenario, tags)
+    train, validation = training_and_validation(corpus, scenario, tags)
     if train.descriptions is not None:
         train = replace(train, descriptions=_few(train.descriptions))
     test = scenario.environments["id"]
-    given = training_texts.of_rows(corpus, test.rows) if "text" in tags else None
+    given = training_texts.descriptions_of_rows(corpus, test.rows) if "text" in tags else None
     return train, validation, TrainingData(test.render(corpus), corpus.labels[test.rows], given), corpus.classes
 
 

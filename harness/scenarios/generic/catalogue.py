@@ -71,7 +71,7 @@ class Generic:
     """
 
     spec: ScenarioSpec
-    draw: Callable[[Corpus, Folds, Sizes], draws.Draw]
+    draw: Callable[[Corpus, Folds, Sizes], draws.RowDraw]
     links: tuple[str, ...]
     needs: tuple[str, ...] = ()
     strata: Callable[[Corpus, tuple[str, ...]], Sequence[Rows]] | None = None
@@ -177,23 +177,23 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
         drawn = _draw(generic, corpus, folds, sizes)
     except UserError as error:
         raise UserError(f"scenario {spec.name}: {error}") from error
-    told = Told.of(corpus, drawn)
+    known = GroupsAndSources.of(corpus, drawn)
     return Scenario(
         spec=spec,
-        train=told.environment(drawn.train),
-        validation=told.environment(drawn.validation),
+        train=known.environment(drawn.train),
+        validation=known.environment(drawn.validation),
         environments={name: Environment(StoredRows(drawn.environments[name])) for name in spec.environments},
         unit=folds.unit,
         notes=tuple(f"{spec.name}: {note}" for note in (*drawn.notes, *_few(folds))),
         apart=() if generic.spec.shift == "none" else generic.links,
         until=None if drawn.until is None else int(drawn.until),
         unseen=drawn.unseen,
-        grouped_by=told.by,
+        grouped_by=known.by,
     )
 
 
 @dataclass(frozen=True)
-class Told:
+class GroupsAndSources:
     """What a corpus offers for groups and sources, by corpus row.
 
     Attributes:
@@ -207,7 +207,7 @@ class Told:
     sources: Rows | None
 
     @classmethod
-    def of(cls, corpus: Corpus, drawn: draws.Draw) -> "Told":
+    def of(cls, corpus: Corpus, drawn: draws.RowDraw) -> "GroupsAndSources":
         """The attribute is the one that the draw chose, else the value of a mapped cue that tells most."""
         chosen = drawn.chosen
         attribute = mapped(corpus) if chosen is None else (chosen.name, chosen.has)
@@ -230,7 +230,7 @@ def _folds(generic: Generic, corpus: Corpus, seed: int) -> Folds:
     return splits.make_folds(corpus, generic.links, seed, strata)
 
 
-def _draw(generic: Generic, corpus: Corpus, folds: Folds, sizes: Sizes) -> draws.Draw:
+def _draw(generic: Generic, corpus: Corpus, folds: Folds, sizes: Sizes) -> draws.RowDraw:
     drawn = generic.draw(corpus, folds, sizes)
     for part, rows in {"train": drawn.train, "validation": drawn.validation, **drawn.environments}.items():
         if not len(rows):

@@ -16,7 +16,7 @@ ENVIRONMENTS = {"id": AGREEING, "flip": 100 - AGREEING, "balanced": 50}  # the s
 
 
 @dataclass(frozen=True)
-class Draw:
+class RowDraw:
     """The rows of one seed's draw, and what it has to say; ``chosen`` is the attribute that was made to correlate."""
 
     train: Rows
@@ -28,23 +28,23 @@ class Draw:
     chosen: Choice | None = None
 
 
-def random(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+def random(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `splits.random`."""
     parts = splits.random(folds, sizes)
-    return Draw(parts.train, parts.validation, {"id": parts.id})
+    return RowDraw(parts.train, parts.validation, {"id": parts.id})
 
 
-def disjoint(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+def disjoint(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `splits.disjoint`."""
     return _plain(splits.disjoint(folds, sizes))
 
 
-def long_tail(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+def long_tail(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `splits.long_tail`."""
     return _plain(splits.long_tail(folds, IMBALANCE, sizes))
 
 
-def temporal(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+def temporal(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `splits.temporal`."""
     date = splits.days(corpus)
     begin = splits.cutoff(date)
@@ -53,7 +53,7 @@ def temporal(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
     return replace(_plain(splits.temporal(folds, date, begin, sizes), note), until=begin)
 
 
-def temporal_windows(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+def temporal_windows(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `splits.temporal` and `splits.windows`."""
     date = splits.days(corpus)
     begin = splits.cutoff(date)
@@ -63,17 +63,17 @@ def temporal_windows(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
     begins = [splits.iso(date[window == w].min()) for w in range(splits.WINDOWS)]
     undated = int(np.isnan(date).sum())
     note = f"windows begin at {', '.join(begins)}; {undated} rows without a date take no part"
-    return Draw(parts.train, parts.validation, {"id": parts.id, **tests}, (note,), until=begin)
+    return RowDraw(parts.train, parts.validation, {"id": parts.id, **tests}, (note,), until=begin)
 
 
-def zero_shot(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+def zero_shot(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `splits.zero_shot`."""
     parts, unseen = splits.zero_shot(folds, sizes)
     note = f"seed {folds.seed} trains on no row of {_named(corpus, unseen)}"
-    return Draw(parts.train, parts.validation, {"seen": parts.id, "unseen": parts.test}, (note,), unseen=unseen)
+    return RowDraw(parts.train, parts.validation, {"seen": parts.id, "unseen": parts.test}, (note,), unseen=unseen)
 
 
-def leave_one_source_out(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+def leave_one_source_out(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `splits.leave_one_source_out`."""
     codes, values = corpus.codes("source")
     order = splits.testable_sources(folds, codes)
@@ -85,15 +85,15 @@ def leave_one_source_out(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
     return _plain(splits.leave_one_source_out(folds, codes, sizes), note)
 
 
-def natural(corpus: Corpus, folds: Folds, sizes: Sizes) -> Draw:
+def natural(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `attributes.choose` and `splits.correlated`."""
     choice = choose(corpus, folds.unit)
     agrees = choice.agrees(folds.labels)
     drawn = splits.correlated(folds, agrees, AGREEING, ENVIRONMENTS, sizes)
-    notes = [_told(corpus, choice)]
+    notes = [_choice_note(corpus, choice)]
     if drawn.dropped:
         notes.append(f"seed {folds.seed} tests no row of {_named(corpus, drawn.dropped)}: one side has none to test")
-    return Draw(drawn.train, drawn.validation, drawn.environments, tuple(notes), chosen=choice)
+    return RowDraw(drawn.train, drawn.validation, drawn.environments, tuple(notes), chosen=choice)
 
 
 def by_window(corpus: Corpus, links: tuple[str, ...]) -> Sequence[Rows]:
@@ -108,11 +108,11 @@ def by_attribute(corpus: Corpus, links: tuple[str, ...]) -> Sequence[Rows]:
     return (corpus.labels * 2 + choose(corpus, unit).has,)
 
 
-def _plain(parts: Parts, *notes: str) -> Draw:
-    return Draw(parts.train, parts.validation, {"id": parts.id, "test": parts.test}, notes)
+def _plain(parts: Parts, *notes: str) -> RowDraw:
+    return RowDraw(parts.train, parts.validation, {"id": parts.id, "test": parts.test}, notes)
 
 
-def _told(corpus: Corpus, choice: Choice) -> str:
+def _choice_note(corpus: Corpus, choice: Choice) -> str:
     told = (
         f"'{choice.name}' is to go with {_named(corpus, choice.leaning)}, its absence with "
         f"{_named(corpus, choice.opposed)}"

@@ -8,7 +8,7 @@ all cores after the cut-off, and those by source). Cores are never on both sides
 
 from harness.data.linking import components, link
 from harness.protocol import FOLDS, TEMPORAL_SHARE, UNSEEN_FOLDS, VALIDATION_SHARE, WINDOWS
-from harness.scenarios.splits.correlation import Resampled, correlated
+from harness.scenarios.splits.correlation import ResampledRows, correlated
 from harness.scenarios.splits.folds import Folds, Mask, Parts, make_folds
 from harness.scenarios.splits.sources import cross_source, leave_one_source_out, testable_sources
 from harness.scenarios.splits.tail import long_tail
@@ -25,7 +25,7 @@ __all__ = [
     "Folds",
     "Mask",
     "Parts",
-    "Resampled",
+    "ResampledRows",
     "components",
     "correlated",
     "cross_source",

@@ -13,7 +13,7 @@ from harness.scenarios.splits.units import random
 
 
 @dataclass(frozen=True)
-class Resampled:
+class ResampledRows:
     """Row ids of a resampled split, and of each environment; ``dropped`` are classes that no environment holds."""
 
     train: Rows
@@ -28,7 +28,7 @@ def correlated(
     train: int,
     environments: Mapping[str, int],
     sizes: Sizes,
-) -> Resampled:
+) -> ResampledRows:
     """Draws rows of `random` so that the attribute agrees with the class as often as wanted, in every class.
 
     Nothing is drawn twice: a class shrinks to what its scarcer side allows. All environments have the same number of
@@ -47,7 +47,7 @@ def correlated(
     draw = _Resampler(folds.labels, agrees, rng)
     tested = draw(parts.test, list(environments.values()), sizes.test)
     there = np.unique(folds.labels[parts.test])
-    return Resampled(
+    return ResampledRows(
         train=draw(parts.train, [train], sizes.train)[0],
         validation=draw(parts.validation, [train], sizes.validation)[0],
         environments=dict(zip(environments, tested, strict=True)),

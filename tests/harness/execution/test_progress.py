@@ -8,14 +8,14 @@ import pytest
 from rich.console import Console
 
 from harness.execution import progress
-from harness.execution.budget import Spent
+from harness.execution.budget import CellUsage
 from harness.execution.cell import Outcome, Task
 from harness.execution.events import Failed, Finished, Started, TrialStarted
-from harness.execution.progress import Course, Progress, duration
-from harness.execution.scheduler import Elsewhere
+from harness.execution.progress import Progress, ProgressState, duration
+from harness.execution.scheduler import FinishedElsewhere
 from tests.harness.execution.tasks import prepare_task, run_task
 
-OUTCOME = Outcome({}, Spent(0.0))
+OUTCOME = Outcome({}, CellUsage(0.0))
 
 
 def task(method: str, seed: int, part: str | None = None) -> Task:
@@ -34,9 +34,9 @@ def shown(out: Console) -> str:
 @pytest.mark.parametrize("terminal", [True, False])
 def test_10_000_cells_cost_less_than_two_seconds_and_few_lines(terminal: bool) -> None:
     out = console(terminal)
-    course = Course(dict.fromkeys("abcdefghij", 1000), 5, lambda: 8)
+    state = ProgressState(dict.fromkeys("abcdefghij", 1000), 5, lambda: 8)
     began = time.process_time()
-    with Progress(out, course) as shows:
+    with Progress(out, state) as shows:
         for seed in range(1000):
             for method in "abcdefghij":
                 one = task(method, seed)
@@ -47,7 +47,7 @@ def test_10_000_cells_cost_less_than_two_seconds_and_few_lines(terminal: bool) -
                 shows.on_event(Failed(one, "died", "gone", "", 1.0) if failed else Finished(one, OUTCOME, 1.0))
     spent = time.process_time() - began
     assert spent < 2, spent
-    assert (course.done, course.failed, course.cells, course.running) == (10_000, 500, 10_000, {})
+    assert (state.done, state.failed, state.cells, state.running) == (10_000, 500, 10_000, {})
     if not terminal:
         lines = shown(out).splitlines()
         assert len(lines) <= 2 + spent / progress.EVERY * 4
@@ -56,7 +56,7 @@ def test_10_000_cells_cost_less_than_two_seconds_and_few_lines(terminal: bool) -
 
 def test_few_cells_have_a_line_each_and_so_have_failures_and_shared_steps() -> None:
     out = console(terminal=False)
-    with Progress(out, Course({"a": 2, "b": 1}, 0, lambda: 1)) as shows:
+    with Progress(out, ProgressState({"a": 2, "b": 1}, 0, lambda: 1)) as shows:
         shared = task("a", 0, "train")
         shows.on_event(Started(shared))
         shows.on_event(Finished(shared, OUTCOME, 3.0))
@@ -75,7 +75,7 @@ def test_few_cells_have_a_line_each_and_so_have_failures_and_shared_steps() -> N
 
 def test_a_terminal_shows_methods_and_only_the_cells_under_way() -> None:
     out = console(terminal=True)
-    with Progress(out, Course({"fast": 2, "slow": 4}, 1, lambda: 2)) as shows:
+    with Progress(out, ProgressState({"fast": 2, "slow": 4}, 1, lambda: 2)) as shows:
         for one in (task("fast", 0), task("slow", 0)):
             shows.on_event(Started(one))
         shows.on_event(TrialStarted(task("slow", 0), 1))
@@ -91,31 +91,31 @@ def test_a_terminal_shows_methods_and_only_the_cells_under_way() -> None:
 
 
 def test_what_is_left_follows_what_cells_of_each_method_have_cost() -> None:
-    course = Course({"fast": 10, "slow": 10, "unseen": 10}, 0, lambda: 2)
-    assert course.remaining() is None
+    state = ProgressState({"fast": 10, "slow": 10, "unseen": 10}, 0, lambda: 2)
+    assert state.remaining() is None
     for seed in range(2):
         for method, seconds in (("fast", 1.0), ("slow", 100.0)):
-            course.take(Started(task(method, seed)))
-            course.take(Finished(task(method, seed), OUTCOME, seconds))
+            state.take(Started(task(method, seed)))
+            state.take(Finished(task(method, seed), OUTCOME, seconds))
     expected = (8 * 1.0 + 8 * 100.0 + 10 * 50.5) / 2
-    assert course.remaining() == pytest.approx(expected)
-    course.take(Started(task("slow", 9)))
-    course.running["slow-9", None].began -= 60
-    assert course.remaining() == pytest.approx(expected - 60 / 2, abs=0.5)
-    course.running["slow-9", None].began -= 6000
-    assert course.remaining() == pytest.approx(expected - 100 / 2)
+    assert state.remaining() == pytest.approx(expected)
+    state.take(Started(task("slow", 9)))
+    state.running["slow-9", None].began -= 60
+    assert state.remaining() == pytest.approx(expected - 60 / 2, abs=0.5)
+    state.running["slow-9", None].began -= 6000
+    assert state.remaining() == pytest.approx(expected - 100 / 2)
 
 
 def test_the_last_cell_is_not_shared_between_workers() -> None:
-    course = Course({"a": 2}, 0, lambda: 8)
-    course.take(Finished(task("a", 0), OUTCOME, 30.0))
-    assert course.remaining() == pytest.approx(30.0)
+    state = ProgressState({"a": 2}, 0, lambda: 8)
+    state.take(Finished(task("a", 0), OUTCOME, 30.0))
+    assert state.remaining() == pytest.approx(30.0)
 
 
 def test_a_cell_that_another_run_finished_is_no_longer_to_do() -> None:
-    course = Course({"a": 2}, 3, lambda: 1)
-    course.take(Elsewhere(task("a", 0)))
-    assert (course.cells, course.cached, course.done) == (1, 4, 0)
+    state = ProgressState({"a": 2}, 3, lambda: 1)
+    state.take(FinishedElsewhere(task("a", 0)))
+    assert (state.cells, state.cached, state.done) == (1, 4, 0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.execution.status import RunStatus, Standing, runs
+from harness.execution.status import RunProgress, RunStatus, runs
 from harness.records.provenance import host
 from tests.conftest import Shell
 
@@ -98,7 +98,7 @@ def test_a_run_does_not_sweep_the_file_of_one_that_lives(shell: Shell, arguments
 
 
 def status(**changes: object) -> RunStatus:
-    standing = Standing(methods={}, cached=0, running=[], remaining=None)
+    standing = RunProgress(methods={}, cached=0, running=[], remaining=None)
     plain = {"pid": 1, "born": 0.0, "host": "elsewhere", "command": "harness run", "written": 1000.0}
     return RunStatus.model_validate({**plain, "standing": standing, **changes})
 

@@ -11,7 +11,7 @@ from harness.perturbations.excision import excised
 from harness.perturbations.message import Message
 from harness.scenario import ATTACK_ONLY, EXCISED
 from harness.scenarios.input_views import viewed
-from harness.scenarios.perturbed import Extras, additions, base_of, extended
+from harness.scenarios.perturbed import PerturbedOptions, base_of, perturbed_environments, with_perturbed
 from tests.conftest import Shell
 
 SPEC = ScenarioSpec("s", "none", "", {"id": EnvironmentSpec(), "test": EnvironmentSpec(shifted=True)})
@@ -42,7 +42,7 @@ def scenario(rows: list[int]) -> Scenario:
 @pytest.mark.parametrize("spans", [True, False])
 def test_excised_and_attack_alone_hold_the_rows_whose_attack_has_a_place(spans: bool) -> None:
     tiny = corpus(spans)
-    out = additions(scenario([6, 3, 2, 5]), Extras(diagnostics=True), tiny, seed=0)
+    out = perturbed_environments(scenario([6, 3, 2, 5]), PerturbedOptions(diagnostics=True), tiny, seed=0)
     assert out.environments[EXCISED].rows.tolist() == [6, 2, 5]
     assert out.environments[EXCISED].base == "test"
     assert out.tallies[EXCISED].left_out == {"no place": 1}
@@ -61,14 +61,14 @@ def test_an_excised_payload_shares_no_run_with_its_attack() -> None:
 
 
 def test_an_environment_without_rows_is_not_there_and_is_counted() -> None:
-    out = additions(scenario([3]), Extras(diagnostics=True), corpus(True), seed=0)
+    out = perturbed_environments(scenario([3]), PerturbedOptions(diagnostics=True), corpus(True), seed=0)
     assert out.environments == {}
     assert out.tallies[EXCISED].left_out == {"no place": 1}
 
 
 def test_the_version_of_a_perturbed_environment_stands_for_depth_and_draws() -> None:
     versions = {
-        extended(SPEC, Extras(("carrier",), depth, draws)).environments["perturbed.carrier"].version
+        with_perturbed(SPEC, PerturbedOptions(("carrier",), depth, draws)).environments["perturbed.carrier"].version
         for depth in (1, 2)
         for draws in (1, 2)
     }

@@ -15,7 +15,7 @@ from harness.execution.tuning import tune
 from harness.method import TAGS
 from harness.scenarios import training_data
 from harness.scenarios.generic import catalogue
-from harness.scenarios.training_data import handed
+from harness.scenarios.training_data import training_and_validation
 from harness.space import Categorical
 from tests.conftest import Shell
 from tests.harness.scenarios.test_generic import requests
@@ -37,7 +37,7 @@ def drawn(corpus: Corpus, name: str) -> Scenario:
 
 def test_planted_groups_are_the_class_and_whether_the_collector_agrees(corpus: Corpus) -> None:
     scenario = drawn(corpus, "planted-80")
-    train, validation = handed(corpus, scenario, frozenset({"groups"}))
+    train, validation = training_and_validation(corpus, scenario, frozenset({"groups"}))
     for part in (train, validation):
         assert np.array_equal(part.groups // 2, part.labels)
         assert part.groups.base is None
@@ -50,29 +50,29 @@ def test_planted_groups_are_the_class_and_whether_the_collector_agrees(corpus: C
     host = np.bincount(train.cues["host"][train.groups == 0])
     assert host.max() > 0.8 * host.sum()
     assert (train.cues["host"][train.groups == 1] == host.argmax()).mean() < 0.3
-    assert training_data.notes(scenario, train) == (
+    assert training_data.group_notes(scenario, train) == (
         "planted-80: groups are the class and whether the collector agrees with it",
     )
 
 
 def test_a_scenario_without_groups_or_sources_tells_classes_and_one_environment_and_says_so(corpus: Corpus) -> None:
     scenario = drawn(corpus, "iid")
-    train, _ = handed(corpus, scenario, frozenset({"groups"}))
+    train, _ = training_and_validation(corpus, scenario, frozenset({"groups"}))
     assert np.array_equal(train.groups, train.labels)
     assert not train.environments.any()
-    groups, environments = training_data.notes(scenario, train)
+    groups, environments = training_data.group_notes(scenario, train)
     assert "no groups" in groups
     assert "one source" in environments
     full = drawn(corpus, "planted-100")
-    train, _ = handed(corpus, full, frozenset({"groups"}))
+    train, _ = training_and_validation(corpus, full, frozenset({"groups"}))
     assert not train.environments.any()
     assert (train.groups % 2 == 0).all()
-    assert len(training_data.notes(full, train)) == 2
+    assert len(training_data.group_notes(full, train)) == 2
 
 
 @pytest.mark.parametrize("tags", [c for n in range(4) for c in itertools.combinations(TAGS, n)], ids="-".join)
 def test_a_method_is_handed_what_its_tags_say_and_nothing_else(corpus: Corpus, tags: tuple[str, ...]) -> None:
-    for part in handed(corpus, drawn(corpus, "planted-95"), frozenset(tags)):
+    for part in training_and_validation(corpus, drawn(corpus, "planted-95"), frozenset(tags)):
         assert (part.descriptions is not None) == ("text" in tags)
         assert (part.spans is not None) == ("span" in tags)
         for told in (part.groups, part.environments, part.cues):
@@ -82,7 +82,7 @@ def test_a_method_is_handed_what_its_tags_say_and_nothing_else(corpus: Corpus, t
 def generic(corpus: Corpus, name: str) -> tuple[Scenario, TrainingData, TrainingData]:
     spec = next(s for s in catalogue.scenarios(corpus.meta) if s.name == name)
     scenario = catalogue.build(corpus, spec, 0, Sizes())
-    return scenario, *handed(corpus, scenario, frozenset({"groups"}))
+    return scenario, *training_and_validation(corpus, scenario, frozenset({"groups"}))
 
 
 def test_real_groups_are_the_class_and_a_mapped_cue_or_the_attribute_of_natural_90() -> None:

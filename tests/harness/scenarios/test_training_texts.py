@@ -37,13 +37,13 @@ def values(corpus: Corpus, scenario: Scenario, column: str) -> set[object]:
 
 
 def without_payload(corpus: Corpus, scenario: Scenario) -> tuple[str, ...]:
-    given = training_texts.for_training(corpus, scenario)
+    given = training_texts.training_descriptions(corpus, scenario)
     return given.texts[int(given.of_row.max()) + 1 :]
 
 
 def test_training_is_handed_the_texts_of_its_rows_and_those_without_a_payload(corpus: Corpus) -> None:
     scenario = drawn(corpus, "cve-disjoint")
-    given = training_texts.for_training(corpus, scenario)
+    given = training_texts.training_descriptions(corpus, scenario)
     texts = corpus.descriptions.column("text").to_pylist()
     for row, text in zip(scenario.train.rows[:50].tolist(), given.of_row[:50].tolist(), strict=True):
         assert given.texts[text] == texts[corpus.text_of_row[row]]
@@ -57,7 +57,7 @@ def test_training_is_handed_the_texts_of_its_rows_and_those_without_a_payload(co
 @pytest.mark.parametrize("seed", [0, 4])
 def test_texts_share_no_cve_with_validation_or_tests(corpus: Corpus, name: str, seed: int) -> None:
     scenario = drawn(corpus, name, seed)
-    texts = training_texts.for_training(corpus, scenario).texts
+    texts = training_texts.training_descriptions(corpus, scenario).texts
     known = set(corpus.table.column("cve").take(scenario.train.rows).to_pylist())
     assert not (set(facts(corpus, texts, "cve")) - known) & values(corpus, scenario, "cve")
 
@@ -85,7 +85,7 @@ def test_before_a_date_no_text_of_later_days_is_known(corpus: Corpus) -> None:
 def test_unseen_classes_have_neither_row_nor_text(corpus: Corpus) -> None:
     for seed in range(3):
         scenario = drawn(corpus, "zero-shot", seed)
-        given = training_texts.for_training(corpus, scenario)
+        given = training_texts.training_descriptions(corpus, scenario)
         assert set(scenario.unseen) == set(range(seed, 11, 3))
         assert not np.isin(given.labels, scenario.unseen).any()
         for part in (scenario.train, scenario.validation, scenario.environments["seen"]):
