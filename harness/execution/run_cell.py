@@ -43,7 +43,9 @@ def run_cell(
         report: called with whatever the method reports.
     """
     registry.discover(task.plugins)
-    method = method_of(task).factory()
+    info = method_of(task)
+    method = info.factory()
+    method.info = info  # a class that was sent pickled has no record of its own in this process
     if isinstance(task, PrepareTask):
         _prepare(task, method, ledger)
         return Outcome(None, ledger.bill())
