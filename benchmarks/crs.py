@@ -43,7 +43,7 @@ class CoreRuleSet(sources.SourceBenchmark):
     version = 1
     columns = ("sample", "payload", "label", "source", "group.rule")
 
-    def read(self, tree: sources.Tree, tally: sources.Tally) -> Iterator[sources.Row]:
+    def read(self, tree: sources.Tree, tally: sources.SourceTally) -> Iterator[sources.Row]:
         """See `SourceBenchmark.read`."""
         seen: set[str] = set()
         for file in tree.files((".yaml", ".yml"), _LARGEST, tally):

@@ -24,7 +24,7 @@ class CveText(sources.TextSource):
 
     version = 1
 
-    def read(self, tree: sources.Tree, tally: sources.Tally) -> Iterator[sources.Row]:
+    def read(self, tree: sources.Tree, tally: sources.SourceTally) -> Iterator[sources.Row]:
         """See `SourceBenchmark.read`."""
         seen: set[str] = set()
         for file in tree.files((".json",), _LARGEST, tally):

@@ -24,7 +24,7 @@ class Loader:
             if field != "group":
                 name, cast = field_types.CASTS.get(field, (field, field_types.text))
                 self._fields[name] = (column, cast)
-        self._tally = sources.Tally()
+        self._tally = sources.SourceTally()
         self._broken: list[str] = []
         self._total = 0
 

@@ -34,7 +34,7 @@ class Read:
     problem: str = ""
 
 
-def rows(path: Path, wanted: Collection[str], tally: sources.Tally) -> Iterator[Read]:
+def rows(path: Path, wanted: Collection[str], tally: sources.SourceTally) -> Iterator[Read]:
     """Yields the rows of a file or a folder, and checks that every column is there.
 
     Args:
@@ -67,7 +67,7 @@ def is_raw(path: Path) -> bool:
     return path.is_dir() or re.search(r"\.(?:zip|tar|tgz|tar\.\w+)$", path.name.lower()) is not None
 
 
-def _reader(path: Path) -> Callable[[Path, Collection[str], sources.Tally], Iterator[Read]]:
+def _reader(path: Path) -> Callable[[Path, Collection[str], sources.SourceTally], Iterator[Read]]:
     if is_raw(path):
         return _raw
     ending = PurePosixPath(path.name.lower().removesuffix(".gz")).suffix
@@ -78,7 +78,7 @@ def _open(path: Path) -> IO[bytes]:
     return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
-def _json_lines(path: Path, wanted: Collection[str], tally: sources.Tally) -> Iterator[Read]:
+def _json_lines(path: Path, wanted: Collection[str], tally: sources.SourceTally) -> Iterator[Read]:
     with _open(path) as stream:
         for number, line in enumerate(_lines(stream), start=1):
             place = f"line {number}"
@@ -109,7 +109,7 @@ def _parsed(place: str, line: bytes) -> Read:
     return Read(place, row)
 
 
-def _separated(path: Path, wanted: Collection[str], tally: sources.Tally) -> Iterator[Read]:
+def _separated(path: Path, wanted: Collection[str], tally: sources.SourceTally) -> Iterator[Read]:
     """Rows of CSV, or of TSV by its name; cells are bytes, so that a payload is what the file holds."""
     csv.field_size_limit(_LONGEST_LINE)
     tabs = ".tsv" in path.name.lower()
@@ -139,7 +139,7 @@ def _separated(path: Path, wanted: Collection[str], tally: sources.Tally) -> Ite
                 yield Read(f"line {reader.line_num}", None, problem)
 
 
-def _parquet(path: Path, wanted: Collection[str], tally: sources.Tally) -> Iterator[Read]:
+def _parquet(path: Path, wanted: Collection[str], tally: sources.SourceTally) -> Iterator[Read]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -157,7 +157,7 @@ def _parquet(path: Path, wanted: Collection[str], tally: sources.Tally) -> Itera
         raise UserError(f"{path} is no Parquet file ({error}).") from error
 
 
-def _raw(path: Path, wanted: Collection[str], tally: sources.Tally) -> Iterator[Read]:
+def _raw(path: Path, wanted: Collection[str], tally: sources.SourceTally) -> Iterator[Read]:
     """A row for each file of a folder or an archive; the name of the folder that holds it tells its label."""
     for file in sources.Tree(path).files(("",), LONGEST, tally):
         place = PurePosixPath(file.path)

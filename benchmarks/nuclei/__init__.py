@@ -35,7 +35,7 @@ class Nuclei(sources.SourceBenchmark):
         "group.template",
     )
 
-    def read(self, tree: sources.Tree, tally: sources.Tally) -> Iterator[sources.Row]:
+    def read(self, tree: sources.Tree, tally: sources.SourceTally) -> Iterator[sources.Row]:
         """See `SourceBenchmark.read`."""
         added = sources.origin.first_commits(self.root)
         ids: set[str] = set()
@@ -53,7 +53,7 @@ class Nuclei(sources.SourceBenchmark):
                 yield {**facts, "sample": f"{template.id}#{number}", "payload": payload}
 
 
-def _attacks(template: Template, tally: sources.Tally, path: str) -> Iterator[tuple[int, bytes]]:
+def _attacks(template: Template, tally: sources.SourceTally, path: str) -> Iterator[tuple[int, bytes]]:
     """Yields number and bytes of each request that is an attack; the others are counted."""
     found = steps(template, tally.skip)
     for step, role in zip(found, roles(found), strict=True):

@@ -15,7 +15,7 @@ _CREDENTIALS = re.compile(r"\{\{\s*(?:username|password)\s*\}\}")
 _ANNOTATION = re.compile(r"(?:@[\w-]+:?[^\n]*\n)+")
 _LENGTH_KNOWN = ("content-length", "transfer-encoding")
 
-Skip = Callable[..., None]  # see `Tally.skip`
+Skip = Callable[..., None]  # see `SourceTally.skip`
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ _SPECIAL = "*?[]{},~$`!^"  # characters that mean more where they are not quoted
 _HOLE = "\N{OBJECT REPLACEMENT CHARACTER}"
 _SUBSTITUTIONS = ("commandsubstitution", "processsubstitution")
 
-Tree = tuple[object, ...]
+SyntaxTree = tuple[object, ...]
 
 
 class Line(NamedTuple):
@@ -35,7 +35,7 @@ class Line(NamedTuple):
     commands: int
     known: int
     substitutions: int
-    tree: Tree
+    tree: SyntaxTree
 
 
 class _Unread(Exception):
@@ -110,7 +110,7 @@ def _name(word: str) -> str:
     return next((command for command in sorted(COMMANDS) if fnmatchcase(command, name)), "")
 
 
-def _children(nodes: list[Any], line: str) -> Tree:
+def _children(nodes: list[Any], line: str) -> SyntaxTree:
     """The trees of sibling nodes; a word counts as the fields that it is split into."""
     out: list[object] = []
     for node in nodes:
@@ -118,7 +118,7 @@ def _children(nodes: list[Any], line: str) -> Tree:
     return tuple(out)
 
 
-def _tree(node: Any, line: str) -> Tree:
+def _tree(node: Any, line: str) -> SyntaxTree:
     if node.kind == "assignment":  # its value is not split
         return ("assignment", line[slice(*node.pos)])
     out: list[object] = [node.kind]
@@ -132,10 +132,10 @@ def _tree(node: Any, line: str) -> Tree:
     return tuple(out)
 
 
-def _fields(node: Any, line: str) -> list[Tree]:
+def _fields(node: Any, line: str) -> list[SyntaxTree]:
     """The fields of a word: text without its quotes, quoted special characters marked, and its substitutions."""
     holes = {part.pos[0]: part for part in node.parts if part.kind in _SUBSTITUTIONS}
-    fields: list[Tree] = []
+    fields: list[SyntaxTree] = []
     current: list[str] | None = None
     inner: list[object] = []
     at, end = node.pos

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from harness.oracles.sql_tree import DIALECTS, Query, Tree, form, only_mysql, parse, shape
+from harness.oracles.sql_tree import DIALECTS, Query, SyntaxTree, form, only_mysql, parse, shape
 
 _QUOTED = (
     "SELECT a FROM t WHERE b = '{}'", "SELECT a FROM t WHERE (b = '{}')", "SELECT a FROM t WHERE ((b = '{}'))",
@@ -34,7 +34,7 @@ class _Place(NamedTuple):
     escaped: bool
     rest: str
     mysql: bool
-    made: Tree
+    made: SyntaxTree
 
 
 def injects(fragments: Iterable[str], context: str) -> bool:

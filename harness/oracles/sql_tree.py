@@ -26,7 +26,7 @@ _TOGETHER = frozenset(
     "VARIANCE VAR_POP VAR_SAMP".split()
 )
 
-Tree = tuple[object, ...]
+SyntaxTree = tuple[object, ...]
 
 
 class Query(NamedTuple):
@@ -154,7 +154,7 @@ def only_mysql(query: Query) -> bool:
     return False
 
 
-def form(query: Query, mysql: bool) -> Tree:
+def form(query: Query, mysql: bool) -> SyntaxTree:
     """Returns what is equal in two spellings of a query.
 
     Comments that hold a quote or a parenthesis count, as they may be code where the fragment lands elsewhere.
@@ -182,7 +182,7 @@ def _spellings(query: Query) -> Iterator[str]:
 _WORDS = frozenset(("Anonymous", "Var"))  # functions and keywords, whose case is insignificant
 
 
-def _node(node: Any, mysql: bool, textual: bool = False) -> Tree:
+def _node(node: Any, mysql: bool, textual: bool = False) -> SyntaxTree:
     """A node as plain values; ``textual``: where MySQL reads a hexadecimal literal as the string of its bytes."""
     kind, args = type(node).__name__, node.args
     if kind == "Literal":
@@ -209,7 +209,7 @@ def _value(value: Any, mysql: bool, textual: bool) -> object:
     return value
 
 
-def _number(text: str) -> Tree:
+def _number(text: str) -> SyntaxTree:
     if not re.fullmatch(r"\d+(?:\.\d*)?|\.\d+", text):
         return ("number", text.casefold())
     return ("decimal" if "." in text else "integer", Decimal(text).normalize())
@@ -227,7 +227,7 @@ def _textual(kind: str, node: Any, name: str) -> bool:
 _TURNED = {"EQ": "EQ", "NEQ": "NEQ", "GT": "LT", "GTE": "LTE"}
 
 
-def _folded(kind: str, form: Tree, mysql: bool) -> Tree:
+def _folded(kind: str, form: SyntaxTree, mysql: bool) -> SyntaxTree:
     """A node's form: pieces of a string as one, LIKE without a pattern as equality, comparisons one way round."""
     args: dict[str, Any] = dict(form[1:])  # type: ignore[arg-type]
     parts = args.get("expressions") if mysql and kind == "Concat" else None

@@ -38,7 +38,7 @@ class Perturbation(ABC):
         """Returns the changed message, or None where there is nothing to change in this one."""
 
     @abstractmethod
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """The oracle: whether the class is kept, told by other code than that of `rewrite`."""
 
     def applies(self, message: Message) -> bool:
@@ -65,7 +65,7 @@ class Respelling(Perturbation):
     def rewrite(self, message: Message, rng: random.Random) -> Message | None:
         """Respells every slot of the attack that can be."""
         edits = [edit for slot in message.slots if (edit := self._edit(message, slot, rng))]
-        return message.edited(edits) if edits else None
+        return message.with_edits(edits) if edits else None
 
     def _edit(self, message: Message, slot: Slot, rng: random.Random) -> Edit | None:
         raw = message.payload[slice(*slot.span)]
@@ -76,7 +76,7 @@ class Respelling(Perturbation):
         written = encode(slot.place, changed, raw)
         return None if written is None else Edit(*slot.span, written)
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """Every slot that was respelled reads alike."""
         if [slot.place for slot in before.slots] != [slot.place for slot in after.slots]:
             return False

@@ -63,7 +63,7 @@ class Host(Perturbation):
         """Replaces a plain host name; a target in absolute form is left alone, as it names the host too."""
         request = message.request
         fields = list(request.fields(b"host"))
-        if len(fields) != 1 or message.hits(*fields[0].line) or request.path[0] != request.target[0]:
+        if len(fields) != 1 or message.overlaps_attack(*fields[0].line) or request.path[0] != request.target[0]:
             return None
         if not (message.located or _names_a_host(message, fields[0].value)):
             return None
@@ -72,9 +72,9 @@ class Host(Perturbation):
             host = f"{rng.choice(_NETS)}.{rng.randint(1, 254)}"
         else:
             host = f"{rng.choice(_WORDS)}{rng.choice(('', '-', '.'))}{rng.choice(_WORDS)}.{rng.choice(_ZONES)}"
-        return message.edited([Edit(*fields[0].value, (host + port).encode())])
+        return message.with_edits([Edit(*fields[0].value, (host + port).encode())])
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """The Host line alone changed, to a reserved host."""
         changed = _changed(before, after)
         return changed is not None and changed[0] == b"host" and _RESERVED.fullmatch(changed[1]) is not None
@@ -113,13 +113,13 @@ class Client(Perturbation):
         agent = _CLIENTS[drawn].format(*version).encode()
         if header is None:
             return _with_field(message, b"User-Agent: " + agent, rng)
-        if message.hits(*header.line) or not (message.located or _KNOWN_CLIENT.fullmatch(old)):
+        if message.overlaps_attack(*header.line) or not (message.located or _KNOWN_CLIENT.fullmatch(old)):
             return None
         if _family(agent) == _family(old):
             agent = _CLIENTS[drawn - 1].format(*version).encode()
-        return message.edited([Edit(*header.value, agent)])
+        return message.with_edits([Edit(*header.value, agent)])
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """The User-Agent's line alone changed, to a well-known client."""
         changed = _changed(before, after)
         return changed is not None and changed[0] == b"user-agent" and _KNOWN_CLIENT.fullmatch(changed[1]) is not None
@@ -136,7 +136,7 @@ def _with_field(message: Message, line: bytes, rng: random.Random) -> Message | 
     if request.version[0] == request.version[1] or not request.payload.endswith(b"\n", 0, request.head[1]):
         return None
     at = rng.choice([*(header.line[0] for header in request.headers[1:]), request.head[1]])
-    return None if message.hits(at, at) else message.edited([Edit(at, at, line + request.line_end)])
+    return None if message.overlaps_attack(at, at) else message.with_edits([Edit(at, at, line + request.line_end)])
 
 
 class PathPrefix(Perturbation):
@@ -150,13 +150,13 @@ class PathPrefix(Perturbation):
         start, end = message.request.path
         lead = _SEGMENT.match(message.payload, start, end)
         ordinary = message.located or _ORDINARY.fullmatch(message.payload, start, end)
-        if lead is None or message.hits(*lead.span()) or not ordinary:
+        if lead is None or message.overlaps_attack(*lead.span()) or not ordinary:
             return None
         prefix = f"/{rng.choice(_PREFIXES)}{rng.choice(('', '', rng.randint(2, 9)))}".encode()
         swap = message.located and lead.end() < end - 1 and rng.random() < 0.5
-        return message.edited([Edit(start, lead.end() if swap else start, prefix)])
+        return message.with_edits([Edit(start, lead.end() if swap else start, prefix)])
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """The path but for its first segment, and all else, stayed."""
         old, new = before.request.path, after.request.path
         was, now = before.payload[slice(*old)].split(b"/"), after.payload[slice(*new)].split(b"/")
@@ -183,9 +183,9 @@ class Padding(Perturbation):
             return None
         start, end = message.request.target if part == "query" else message.request.body
         mark = b"?" if part == "query" and b"?" not in message.payload[start:end] else b"&"
-        return None if message.hits(end, end) else message.edited([Edit(end, end, mark + pair)])
+        return None if message.overlaps_attack(end, end) else message.with_edits([Edit(end, end, mark + pair)])
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """One parameter or one field was added, and all else stayed."""
         for old, new in (before.request.target, after.request.target), (before.request.body, after.request.body):
             was, now = before.payload[slice(*old)], after.payload[slice(*new)]

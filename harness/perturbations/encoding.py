@@ -9,7 +9,7 @@ from harness.data.http_request import Place, Request, Span
 from harness.oracles import encoding as oracle
 from harness.perturbations.base import Perturbation
 from harness.perturbations.codec import decode, splits_escape
-from harness.perturbations.message import Edit, Message, New
+from harness.perturbations.message import Edit, Insertion, Message
 
 T = TypeVar("T")
 _DIGITS = b"0123456789ABCDEFabcdef"
@@ -60,9 +60,9 @@ class PercentEncoding(Perturbation):
             raw = message.payload[start:end]
             if place in _ENCODABLE and (place != "cookie" or b"%" in raw):
                 edits.append(Edit(start, end, _respelled(raw, place, rng)))
-        return message.edited(edits) if edits else None
+        return message.with_edits(edits) if edits else None
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """A strict decoder reads the same bytes, reserved characters that matter stayed, and all else too."""
         return (
             len(before.spans) == len(after.spans)
@@ -119,17 +119,17 @@ class HeaderCase(Perturbation):
         if not headers:
             return None
         drawn = rng.randrange(len(_MANNERS))
-        attacked = message.hits(headers[0].line[0], headers[-1].line[1])
+        attacked = message.overlaps_attack(headers[0].line[0], headers[-1].line[1])
         for manner in (_MANNERS[drawn], _MANNERS[drawn - 1]):
             payload = bytearray(message.payload)
             for _, (start, end), _ in headers:
-                if not attacked or not message.hits(start, end):
+                if not attacked or not message.overlaps_attack(start, end):
                     payload[start:end] = manner(message.payload[start:end])
             if payload != message.payload:
                 break
         return replace(message, payload=bytes(payload))
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """Every line but for the case of its name, and all else, stayed."""
         (old, body), (new, same) = oracle.head_and_body(before.payload), oracle.head_and_body(after.payload)
         return (
@@ -162,18 +162,18 @@ class ChunkedBody(Perturbation):
         """Cuts the body into up to eight chunks of random sizes."""
         request, (start, end) = message.request, message.request.body
         lines = [field.line for field in request.lengths]
-        if start == end or len(lines) != 1 or not request.sized or request.coded or message.hits(*lines[0]):
+        if start == end or len(lines) != 1 or not request.sized or request.coded or message.overlaps_attack(*lines[0]):
             return None
         if request.text(request.version) != b"HTTP/1.1" or _lone_feeds(request):
             return None
         cuts = sorted(rng.sample(range(start + 1, end), rng.randrange(min(8, end - start))))
         hexed = rng.choice((b"%x\r\n", b"%X\r\n"))
-        pieces: list[Span | New] = [(0, lines[0][0]), New(_CHUNKED + b"\n"), (lines[0][1], start)]
+        pieces: list[Span | Insertion] = [(0, lines[0][0]), Insertion(_CHUNKED + b"\n"), (lines[0][1], start)]
         for first, last in zip([start, *cuts], [*cuts, end], strict=True):
-            pieces += (New(hexed % (last - first)), (first, last), New(b"\r\n"))
-        return message.assembled([*pieces, New(b"0\r\n\r\n")])
+            pieces += (Insertion(hexed % (last - first)), (first, last), Insertion(b"\r\n"))
+        return message.from_pieces([*pieces, Insertion(b"0\r\n\r\n")])
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """A strict reader joins the same body; the head but for its framing, and the attack, stayed."""
         (old, body), (new, chunks) = oracle.head_and_body(before.payload), oracle.head_and_body(after.payload)
         framed = [line for line in new if oracle.field_name(line) == b"transfer-encoding"]
@@ -207,13 +207,13 @@ class JsonEscape(Perturbation):
             return None
         edits = []
         for string in strings:
-            for start, end in message.within(*string):
+            for start, end in message.attack_within(*string):
                 raw = message.payload[start:end]
                 if (start, end) == string or _whole_escapes(message.payload, string[0], start, raw):
                     edits.append(Edit(start, end, _escaped(raw, rng)))
-        return message.edited(edits) if edits else None
+        return message.with_edits(edits) if edits else None
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """A parser reads the same value, members in the same order; all else stayed."""
         old, new = before.request.body, after.request.body
         return oracle.same_json(

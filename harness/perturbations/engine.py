@@ -12,7 +12,7 @@ REDRAWS = 4  # further draws after one that the oracle rejects
 
 
 @dataclass
-class Tally:
+class PerturbationTally:
     """What became of the draws of each perturbation, and of the rows.
 
     Attributes:
@@ -45,7 +45,9 @@ _STREAM = (
 )  # the one of this process: begun anew for every draw, as making one takes longer than to draw from it
 
 
-def attempt(perturbation: Perturbation, message: Message, seed: int, copy: int, tally: Tally) -> Message | None:
+def attempt(
+    perturbation: Perturbation, message: Message, seed: int, copy: int, tally: PerturbationTally
+) -> Message | None:
     """Draws one perturbation until its oracle agrees, at most `REDRAWS` times more; None where none held.
 
     Args:
@@ -62,7 +64,7 @@ def attempt(perturbation: Perturbation, message: Message, seed: int, copy: int, 
         if after is None or after.payload == message.payload:
             tally.no_ops[name] += 1
             return None
-        if (perturbation.touches_attack or _untouched(message, after)) and perturbation.holds(message, after):
+        if (perturbation.touches_attack or _untouched(message, after)) and perturbation.keeps_class(message, after):
             tally.kept[name] += 1
             return after
         tally.rejected[name] += 1
@@ -76,7 +78,7 @@ def _untouched(before: Message, after: Message) -> bool:
 
 
 def perturb(
-    message: Message, suite: Sequence[Perturbation], depth: int, seed: int, copy: int, tally: Tally
+    message: Message, suite: Sequence[Perturbation], depth: int, seed: int, copy: int, tally: PerturbationTally
 ) -> Message | None:
     """Returns the message after up to ``depth`` perturbations of a suite, in random order; None where none held.
 

@@ -20,7 +20,7 @@ class Edit(NamedTuple):
     data: bytes
 
 
-class New(NamedTuple):
+class Insertion(NamedTuple):
     """Bytes that a rewrite adds; ``attack`` says whether they belong to the attack."""
 
     data: bytes
@@ -95,11 +95,11 @@ class Message:
         """The bytes of the attack, one range after the other with a zero byte between."""
         return b"\0".join(self.ranges)
 
-    def hits(self, start: int, end: int) -> bool:
+    def overlaps_attack(self, start: int, end: int) -> bool:
         """Whether a change of these bytes (an insertion where start and end are equal) meets the attack."""
         return any(a < end and start < b for a, b in self._meeting(start, end))
 
-    def within(self, start: int, end: int) -> list[Span]:
+    def attack_within(self, start: int, end: int) -> list[Span]:
         """The parts of the attack that lie in a range."""
         shared = ((max(a, start), min(b, end)) for a, b in self._meeting(start, end))
         return [(a, b) for a, b in shared if a < b]
@@ -148,7 +148,7 @@ class Message:
         whole = span == self.request.body or self.request.content_type.endswith(b"xml")
         return "raw" if whole and not self.request.coded else "other"
 
-    def edited(self, edits: Iterable[Edit]) -> "Message":
+    def with_edits(self, edits: Iterable[Edit]) -> "Message":
         """Returns the message with disjoint edits made; an edit within the attack resizes it.
 
         A Content-Length that was right before (RFC 9110, 8.6) is right afterwards.
@@ -156,24 +156,24 @@ class Message:
         ordered = sorted(edits)
         if ordered and ordered[-1].start >= self.request.body[0] and (lengths := self._length(ordered)):
             ordered = sorted([*ordered, *lengths])
-        pieces: list[Span | New] = []
+        pieces: list[Span | Insertion] = []
         at = 0
         for start, end, data in ordered:
             inside = False
             for a, b in self._meeting(start, end):
                 inside |= a <= start and end <= b and (start < end or a < start < b)
-            pieces += ((at, start), New(data, inside))
+            pieces += ((at, start), Insertion(data, inside))
             at = end
         pieces.append((at, len(self.payload)))
-        return self.assembled(pieces)
+        return self.from_pieces(pieces)
 
-    def assembled(self, pieces: Iterable[Span | New]) -> "Message":
+    def from_pieces(self, pieces: Iterable[Span | Insertion]) -> "Message":
         """Returns the message made of pieces: spans of these bytes, in any order, and new bytes."""
         payload, at = self.payload, 0
         parts: list[bytes] = []
         spans: list[Span] = []
         for piece in pieces:
-            if isinstance(piece, New):
+            if isinstance(piece, Insertion):
                 part, attacks = piece
                 marked: Sequence[Span] = ((0, len(part)),) if attacks else ()
                 first, last = 0, len(part)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from harness.data.http_request import Span
 from harness.oracles import encoding as oracle
 from harness.perturbations.base import Perturbation
-from harness.perturbations.message import Message, New
+from harness.perturbations.message import Insertion, Message
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{\]},]', re.S)
 
@@ -28,7 +28,7 @@ class HeaderOrder(Perturbation):
         names = [request.text(header.name).lower() for header in request.headers]
         return _reordered(message, [header.line for header in request.headers], names, rng)
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """The lines of each name, in their order, the request line and the body stayed."""
         (old, body), (new, same) = oracle.head_and_body(before.payload), oracle.head_and_body(after.payload)
         kept = (old[0], body) == (new[0], same)
@@ -50,7 +50,7 @@ class JsonOrder(Perturbation):
             return None
         return _reordered(message, _members(message.payload, request.body), [name for name, _ in value], rng)
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """A parser reads the same members, in the same order where names are equal; all else stayed."""
         old, new = before.request.body, after.request.body
         return oracle.same_json(
@@ -70,7 +70,7 @@ class MultipartOrder(Perturbation):
         names = [oracle.part_name(part) for part in parts or ()]
         return _reordered(message, message.request.parts, names, rng) if parts else None
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """A strict reader finds the same parts, in the same order where names are equal; all else stayed."""
         old, new = whole_parts(before), whole_parts(after)
         if old is None or new is None or sorted(old, key=oracle.part_name) != sorted(new, key=oracle.part_name):
@@ -120,10 +120,10 @@ def _reordered(
     if order == sorted(order):
         order = _stable([*order[1:], order[0]], names)
     gaps = list(zip([0, *edges[1::2]], [*edges[::2], len(message.payload)], strict=True))
-    pieces: list[Span | New] = [gaps[0]]
+    pieces: list[Span | Insertion] = [gaps[0]]
     for index, gap in zip(order, gaps[1:], strict=True):
         pieces += (parts[index], gap)
-    return message.assembled(pieces)
+    return message.from_pieces(pieces)
 
 
 def _stable(order: Sequence[int], names: Sequence[bytes | str]) -> list[int]:

@@ -9,7 +9,7 @@ from harness.data.http_request import Parameter, Place, Span
 from harness.oracles import encoding as oracle
 from harness.perturbations.base import Perturbation
 from harness.perturbations.codec import decode, encode, splits_escape
-from harness.perturbations.message import Edit, Message, New
+from harness.perturbations.message import Edit, Insertion, Message
 from harness.perturbations.order import whole_parts
 
 _NAMES = (
@@ -52,13 +52,13 @@ class ParameterRename(Perturbation):
             if other not in message.payload and other not in renamed.values():
                 renamed[name] = other
         edits = [Edit(*span, other) for name, other in renamed.items() for span in spans[name]]
-        return message.edited(edits) if edits else None
+        return message.with_edits(edits) if edits else None
 
     def _may_change(self, message: Message, parameter: Parameter) -> bool:
         known = message.located or parameter.place != "json"
-        return known and parameter.place in _RENAMED and not message.hits(*parameter.name)
+        return known and parameter.place in _RENAMED and not message.overlaps_attack(*parameter.name)
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """The same values stand in the same places, different names are different still, and all else stayed."""
         old, new = before.request.parameters, after.request.parameters
         read = [
@@ -96,7 +96,7 @@ class BodyFormat(Perturbation):
         """Writes names and values, one for one, in one of the two other formats."""
         request, old = message.request, message.request.content_type
         header, pairs = request.typed, _pairs(message)
-        if header is None or pairs is None or message.hits(*header.line):
+        if header is None or pairs is None or message.overlaps_attack(*header.line):
             return None
         ascii_only = all(piece.text.isascii() for _, pieces in pairs for piece in pieces)
         kinds = [kind for kind in _PLACE if kind != old and (ascii_only or b"application/json" not in (kind, old))]
@@ -110,9 +110,9 @@ class BodyFormat(Perturbation):
             edits += [Edit(*piece.span, encode(_PLACE[kind], piece.text) or b"") for piece in pieces if piece.text]
             at = pieces[-1].span[1]
         edits.append(Edit(at, request.body[1], _closing(kind, boundary)))
-        return message.edited(edits)
+        return message.with_edits(edits)
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """Strict readers find the same names and values in both, and the same attack in them; all else stayed."""
         old, new = before.request, after.request
         first, second = old.typed, new.typed
@@ -148,7 +148,7 @@ def _pairs(message: Message) -> list[tuple[str, list[Piece]]] | None:
         parts = whole_parts(message)
         plain = parts is not None and all(_FIELD.match(part) for part in parts)
     edges = [request.body[0], *(edge for p in found for edge in p.value), request.body[1]]
-    if not plain or any(message.hits(*between) for between in zip(edges[::2], edges[1::2], strict=True)):
+    if not plain or any(message.overlaps_attack(*between) for between in zip(edges[::2], edges[1::2], strict=True)):
         return None
     pairs = [(request.text(p.name).decode(), list(_pieces(message, p))) for p in found]
     return None if any(piece.text == _BROKEN for _, pieces in pairs for piece in pieces) else pairs
@@ -160,7 +160,7 @@ _BROKEN = "\N{REPLACEMENT CHARACTER}"
 def _pieces(message: Message, parameter: Parameter) -> Iterator[Piece]:
     """The value, cut where the attack begins and ends."""
     start, end = parameter.value
-    edges = sorted({start, end, *(edge for span in message.within(start, end) for edge in span)})
+    edges = sorted({start, end, *(edge for span in message.attack_within(start, end) for edge in span)})
     for first, last in zip(edges, edges[1:] or edges, strict=False):
         cut = splits_escape(parameter.place, message.payload, start, first)
         text = None if cut else decode(parameter.place, message.payload[first:last])
@@ -195,13 +195,13 @@ class Method(Perturbation):
         cuts = ((at, at) for at in (request.query[1], request.head[1], start))
         fixed = [request.method, (request.path[1], request.query[0]), *cuts, *(field.line for field in framing)]
         whole = request.version[0] < request.version[1] and request.head[1] < start
-        if request.coded or not whole or any(message.hits(*span) for span in fixed):
+        if request.coded or not whole or any(message.overlaps_attack(*span) for span in fixed):
             return None
-        pieces: list[Span | New]
+        pieces: list[Span | Insertion]
         if method == b"GET" and b"=" in query and b"#" not in query and start == end and not framing:
             told = b"Content-Type: %b\r\nContent-Length: %d\r\n" % (_FORM, len(query))
-            pieces = [New(b"POST"), (request.method[1], request.path[1]), (request.query[1], request.head[1])]
-            return message.assembled([*pieces, New(told), (request.head[1], start), request.query])
+            pieces = [Insertion(b"POST"), (request.method[1], request.path[1]), (request.query[1], request.head[1])]
+            return message.from_pieces([*pieces, Insertion(told), (request.head[1], start), request.query])
         known = method == b"POST" and request.content_type == _FORM and request.sized and len(framing) == 2
         if (
             not known
@@ -210,14 +210,14 @@ class Method(Perturbation):
             or not _SENDABLE.fullmatch(request.text((start, end)))
         ):
             return None
-        pieces = [New(b"GET"), (request.method[1], request.path[1]), New(b"?"), (start, end)]
+        pieces = [Insertion(b"GET"), (request.method[1], request.path[1]), Insertion(b"?"), (start, end)]
         at = request.path[1]
         for line in sorted(field.line for field in framing):
             pieces.append((at, line[0]))
             at = line[1]
-        return message.assembled([*pieces, (at, start)])
+        return message.from_pieces([*pieces, (at, start)])
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         """The same pairs, byte for byte, are in the other part; the path and all other fields stayed."""
         sent = [_sent(message) for message in (before, after)]
         methods = {message.payload.partition(b" ")[0] for message in (before, after)}

@@ -13,7 +13,7 @@ from harness import hashing, seeds
 from harness.data.corpus import Corpus
 from harness.data.payloads import Payloads
 from harness.perturbations import suite as find_suite
-from harness.perturbations.engine import Tally, perturb, versions
+from harness.perturbations.engine import PerturbationTally, perturb, versions
 from harness.perturbations.excision import attack_only, excised
 from harness.perturbations.message import Message
 from harness.scenario import (
@@ -100,7 +100,7 @@ class PerturbedEnvironments:
     """
 
     environments: dict[str, Environment] = field(default_factory=dict)
-    tallies: dict[str, Tally] = field(default_factory=dict)
+    tallies: dict[str, PerturbationTally] = field(default_factory=dict)
 
 
 def perturbed_environments(
@@ -123,7 +123,7 @@ def perturbed_environments(
     messages = _messages(corpus, scenario.environments[base])
     number = seeds.integer(seed, "split", (4,))
     for name in wanted:
-        tally = out.tallies[name] = Tally()
+        tally = out.tallies[name] = PerturbationTally()
         if name.startswith(PERTURBED):
             chosen = _perturbed(messages, name.removeprefix(PERTURBED), options, number, tally)
         else:
@@ -147,7 +147,7 @@ def _messages(corpus: Corpus, environment: Environment) -> list[Message]:
 
 
 def _perturbed(
-    messages: Sequence[Message], name: str, options: PerturbedOptions, seed: int, tally: Tally
+    messages: Sequence[Message], name: str, options: PerturbedOptions, seed: int, tally: PerturbationTally
 ) -> list[list[Message | None]]:
     chosen = find_suite(name)
     return [
@@ -156,7 +156,9 @@ def _perturbed(
     ]
 
 
-def _reduced(messages: Sequence[Message], show: Callable[[Message], bytes], tally: Tally) -> list[Message | None]:
+def _reduced(
+    messages: Sequence[Message], show: Callable[[Message], bytes], tally: PerturbationTally
+) -> list[Message | None]:
     """Shows a part of each payload; one without an attack (nor parameters) is left out."""
     out: list[Message | None] = []
     for message in messages:

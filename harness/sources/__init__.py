@@ -8,7 +8,7 @@ from harness.sources import origin, safe_yaml
 from harness.sources.benchmark import Row, SourceBenchmark, TextSource
 from harness.sources.builder import Builder, text_corpus, with_origin
 from harness.sources.export import export, mapping_of
-from harness.sources.tally import LeftOut, Tally
+from harness.sources.tally import LeftOut, SourceTally
 from harness.sources.tree import SourceFile, Tree, fingerprint
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "Row",
     "SourceBenchmark",
     "SourceFile",
-    "Tally",
+    "SourceTally",
     "TextSource",
     "Tree",
     "export",

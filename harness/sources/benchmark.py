@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.scenarios.generic import GenericBenchmark
 from harness.sources import origin
 from harness.sources.builder import Builder, text_corpus, with_origin
-from harness.sources.tally import Tally, sentence
+from harness.sources.tally import SourceTally, sentence
 from harness.sources.tree import Tree, fingerprint
 
 Row = Mapping[str, Any]
@@ -40,12 +40,12 @@ class SourceBenchmark(GenericBenchmark):
             raise UserError(f"{ref}: --map and --where belong to files:PATH; {ref.name} knows its own columns.")
 
     @abstractmethod
-    def read(self, tree: Tree, tally: Tally) -> Iterator[Row]:
+    def read(self, tree: Tree, tally: SourceTally) -> Iterator[Row]:
         """Yields the rows of a source; whatever it leaves out is counted."""
 
     def load(self) -> Corpus:
         """See `GenericBenchmark.load`."""
-        tree, tally = Tree(self.root), Tally()
+        tree, tally = Tree(self.root), SourceTally()
         rows = sorted(self.read(tree, tally), key=lambda row: str(row[self.order]))
         left_out = tally.left_out()
         if not rows:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 LeftOut = tuple[str, int, str]  # the reason, how often it was met, and the first place
 
 
-class Tally:
+class SourceTally:
     """Counts what is left out; the first place of each reason is kept, so that it can be looked up."""
 
     def __init__(self) -> None:

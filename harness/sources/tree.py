@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from harness import hashing
 from harness.errors import UserError
-from harness.sources.tally import Tally
+from harness.sources.tally import SourceTally
 
 MOST_FILES = 2_000_000
 MOST_BYTES = 64 * 2**30  # of all files together, unpacked
@@ -50,7 +50,7 @@ class Tree:
         self.commit = ""
         self.licence = ""
 
-    def files(self, suffixes: tuple[str, ...], largest: int, tally: Tally) -> Iterator[SourceFile]:
+    def files(self, suffixes: tuple[str, ...], largest: int, tally: SourceTally) -> Iterator[SourceFile]:
         """Yields the files with one of the suffixes; what ends in ``.gz`` behind one is unpacked.
 
         Args:
@@ -81,7 +81,7 @@ class Tree:
                 elif _is_one_of(name, suffixes):
                     yield SourceFile(path, data)
 
-    def _entries(self, suffixes: tuple[str, ...], tally: Tally) -> Iterator[Entry]:
+    def _entries(self, suffixes: tuple[str, ...], tally: SourceTally) -> Iterator[Entry]:
         if self.root.is_dir():
             return _of_folder(self.root, tally)
         if zipfile.is_zipfile(self.root):
@@ -92,7 +92,7 @@ class Tree:
             raise EOFError(f"it is no tar or zip archive, and no {' or '.join(suffixes)} file")
         return iter([(self.root.name, self.root.stat().st_size, partial(_head, self.root))])
 
-    def _of_tar(self, tally: Tally) -> Iterator[Entry]:
+    def _of_tar(self, tally: SourceTally) -> Iterator[Entry]:
         with tarfile.open(self.root) as archive:
             while (member := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # else it keeps all of them
@@ -140,7 +140,7 @@ def _check_end(archive: tarfile.TarFile) -> None:
             raise EOFError("its end is missing")
 
 
-def _of_folder(root: Path, tally: Tally) -> Iterator[Entry]:
+def _of_folder(root: Path, tally: SourceTally) -> Iterator[Entry]:
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if name != ".git")
         for name in sorted(names):

@@ -17,7 +17,7 @@ from harness.benchmarks.nuclei.template import parse
 
 from harness import BenchmarkRef, Corpus, registry
 from harness.data import taxonomy
-from harness.sources import Tally, Tree, safe_yaml
+from harness.sources import SourceTally, Tree, safe_yaml
 from tests.conftest import SHARED, Shell
 from tests.harness.sources.archives import folder, tar
 from tests.harness.sources.test_safe_yaml import laughs
@@ -189,7 +189,7 @@ def test_unknown_expressions_are_named_and_hostile_ones_end(text: str, named: st
 
 def test_unknown_expressions_stay_where_a_template_says_so() -> None:
     http = "  - path: ['{{BaseURL}}/?q={{7*7}}&r={{nosuch}}']\n    skip-variables-check: true\n"
-    (step,) = steps(parse(safe_yaml.load(template(http))), Tally().skip)
+    (step,) = steps(parse(safe_yaml.load(template(http))), SourceTally().skip)
     assert step.payload.startswith(b"GET /?q=49&r={{nosuch}} HTTP/1.1")
 
 
@@ -197,7 +197,7 @@ def test_random_values_are_those_of_the_template() -> None:
     http = "  - path: ['{{BaseURL}}/{{rand_text_alpha(4)}}/{{randstr}}/{{rand_text_alpha(4)}}']\n"
 
     def path(id: str) -> list[bytes]:
-        (step,) = steps(parse(safe_yaml.load(template(http, id))), Tally().skip)
+        (step,) = steps(parse(safe_yaml.load(template(http, id))), SourceTally().skip)
         return step.payload.split(b" ")[1].split(b"/")[1:]
 
     assert path("CVE-2021-0001") == path("CVE-2021-0001") != path("CVE-2021-0002")
@@ -208,7 +208,7 @@ def test_alternative_attacks_all_count_and_a_tag_stands_in_for_a_cwe() -> None:
     http = "  - path: ['{{BaseURL}}/../../etc/passwd', '{{BaseURL}}/x/....//etc/passwd', '{{BaseURL}}/readme.txt']\n"
     parsed = parse(safe_yaml.load(template(http, cwe="NVD-CWE-noinfo", tag="lfi")))
     assert parsed.label == "path-traversal"
-    assert roles(steps(parsed, Tally().skip)) == ["attack", "attack", "plain GET"]
+    assert roles(steps(parsed, SourceTally().skip)) == ["attack", "attack", "plain GET"]
 
 
 def test_the_same_templates_read_elsewhere_agree() -> None:
@@ -219,7 +219,7 @@ def test_the_same_templates_read_elsewhere_agree() -> None:
         rows = [json.loads(line) for line in stream]
     other = {(row["source_path"].rpartition("/")[2], row["step"]): row for row in rows}
     seen = Counter[str]()
-    tally = Tally()
+    tally = SourceTally()
     for file in Tree(archive).files((".yaml",), 2**20, tally):
         try:
             parsed = parse(safe_yaml.load(file.data))

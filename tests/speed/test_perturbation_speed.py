@@ -14,14 +14,14 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from harness.perturbations import perturbations
 from harness.perturbations.base import Perturbation
 from harness.perturbations.carrier import Host
-from harness.perturbations.engine import Tally, attempt
+from harness.perturbations.engine import PerturbationTally, attempt
 from harness.perturbations.message import Message
 from tests.harness.perturbations.rows import messages
 
 ROUNDS = 5
 
 
-def changed(perturbation: Perturbation, found: list[Message], tally: Tally) -> list[Message]:
+def changed(perturbation: Perturbation, found: list[Message], tally: PerturbationTally) -> list[Message]:
     """The messages that the perturbation changes."""
     return [m for m in found if perturbation.applies(m) and attempt(perturbation, m, 0, 0, tally) is not None]
 
@@ -54,14 +54,16 @@ def through_h11(message: Message) -> bytes:
 @pytest.mark.parametrize(("tier", "per_class", "least"), [("A", 30, 0.4), ("B", 6, 0.01), ("C", 30, 0.4)])
 def test_payloads_per_second_of_a_tier(tier: str, per_class: int, least: float, benchmark: BenchmarkFixture) -> None:
     """To parse, draw, rewrite, check and count, averaged over the perturbations on payloads that they change."""
-    tally, rows = Tally(), messages(per_class)
+    tally, rows = PerturbationTally(), messages(per_class)
     suite = [p for p in perturbations() if p.tier == tier]
     takes = {}
     for perturbation in suite:
         found = changed(perturbation, rows, tally)
-        takes[perturbation.name] = seconds(lambda m, p=perturbation: attempt(p, m, 0, 0, Tally()), found)
+        takes[perturbation.name] = seconds(lambda m, p=perturbation: attempt(p, m, 0, 0, PerturbationTally()), found)
     mean, alternative = sum(takes.values()) / len(takes), seconds(through_h11, rows)
-    benchmark.pedantic(lambda: [attempt(p, m, 0, 0, Tally()) for p in suite for m in rows if p.applies(m)], rounds=1)
+    benchmark.pedantic(
+        lambda: [attempt(p, m, 0, 0, PerturbationTally()) for p in suite for m in rows if p.applies(m)], rounds=1
+    )
     benchmark.extra_info["payloads per second"] = round(1 / mean)
     print(f"\ntier {tier}: {1 / mean:,.0f} payloads/s; another Host by h11, unchecked: {1 / alternative:,.0f}/s")
     for name, took in takes.items():
@@ -70,9 +72,9 @@ def test_payloads_per_second_of_a_tier(tier: str, per_class: int, least: float, 
 
 
 def test_another_host_is_drawn_and_checked_faster_than_h11_rewrites_it(benchmark: BenchmarkFixture) -> None:
-    found = changed(Host(), messages(60), Tally())
-    ratio = seconds(through_h11, found) / seconds(lambda m: attempt(Host(), m, 0, 0, Tally()), found)
-    benchmark.pedantic(lambda: [attempt(Host(), m, 0, 0, Tally()) for m in found], rounds=1)
+    found = changed(Host(), messages(60), PerturbationTally())
+    ratio = seconds(through_h11, found) / seconds(lambda m: attempt(Host(), m, 0, 0, PerturbationTally()), found)
+    benchmark.pedantic(lambda: [attempt(Host(), m, 0, 0, PerturbationTally()) for m in found], rounds=1)
     benchmark.extra_info["times faster than h11"] = round(ratio, 2)
     print(f"\nhost: {ratio:.1f} times faster than parse, change and write by h11, which checks nothing")
     assert ratio >= 1.2

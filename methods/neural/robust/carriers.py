@@ -138,7 +138,7 @@ def _copies(message: Message, donors: Iterable[Message]) -> Iterator[bytes]:
 def _transplanted(message: Message, carrier: Message) -> bytes:
     """Returns the carrier with the message's attack in the place of its own."""
     pairs = zip(carrier.spans, message.ranges, strict=True)
-    return carrier.edited(Edit(start, end, attack) for (start, end), attack in pairs).payload
+    return carrier.with_edits(Edit(start, end, attack) for (start, end), attack in pairs).payload
 
 
 def _dressed(message: Message, donor: Message) -> bytes:
@@ -152,7 +152,7 @@ def _dressed(message: Message, donor: Message) -> bytes:
     if not lines or not own:
         return message.payload
     edits = [Edit(start, end, b"") for _, (start, end) in own[1:]]
-    return message.edited([Edit(*own[0][1], b"".join(line + request.line_end for line in lines)), *edits]).payload
+    return message.with_edits([Edit(*own[0][1], b"".join(line + request.line_end for line in lines)), *edits]).payload
 
 
 def _free(message: Message) -> list[tuple[bytes, tuple[int, int]]]:

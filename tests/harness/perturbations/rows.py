@@ -7,7 +7,7 @@ from harness.benchmarks.synthetic.corpus import render_sample, samples
 from harness.benchmarks.synthetic.rendering import CueValues
 
 from harness.perturbations.base import Perturbation
-from harness.perturbations.engine import Tally, attempt
+from harness.perturbations.engine import PerturbationTally, attempt
 from harness.perturbations.message import Message
 
 CUES = CueValues(host="site.example", client="curl/8.{n}.0", prefix="/home", token="xxxxxxxxxx", order="HADU")
@@ -30,7 +30,7 @@ def messages(per_class: int) -> list[Message]:
     return [Message.of(*row) for row in rows(per_class)]
 
 
-def perturbed(perturbation: Perturbation, per_class: int, tally: Tally) -> list[tuple[Message, Message]]:
+def perturbed(perturbation: Perturbation, per_class: int, tally: PerturbationTally) -> list[tuple[Message, Message]]:
     """The messages that a perturbation applies to and changed, with what it made of them."""
     out = []
     for message in messages(per_class):

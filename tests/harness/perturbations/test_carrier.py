@@ -8,7 +8,7 @@ import pytest
 
 from harness.perturbations.base import Perturbation
 from harness.perturbations.carrier import PERTURBATIONS, Client, Host, Padding, PathPrefix
-from harness.perturbations.engine import Tally
+from harness.perturbations.engine import PerturbationTally
 from harness.perturbations.message import Message
 from harness.perturbations.parameters import PERTURBATIONS as PARAMETERS
 from tests.harness.perturbations.rows import perturbed, request
@@ -20,7 +20,7 @@ PLAIN = "GET /a/b?q=1' HTTP/1.1\nHost: h.example\nUser-Agent: curl/8.1.0\n\n"
 
 @pytest.mark.parametrize("perturbation", [*PERTURBATIONS, *PARAMETERS], ids=lambda p: p.name)
 def test_a_carrier_changes_around_the_same_attack(perturbation: Perturbation) -> None:
-    tally = Tally()
+    tally = PerturbationTally()
     assert perturbation.tier == "C"
     made = perturbed(perturbation, 30, tally)
     assert len(made) > 60
@@ -159,13 +159,15 @@ def test_oracles_refuse_a_change_elsewhere() -> None:
     for perturbation in PERTURBATIONS:
         for after in draws(perturbation, before, 10):
             for old, new in ((b"GET ", b"PUT "), (b"q=1", b"q=2"), (b"HTTP/1.1\r\n", b"HTTP/1.1\r\nX: 1\r\n")):
-                assert not perturbation.holds(before, replace(after, payload=after.payload.replace(old, new))), old
-            assert not perturbation.holds(before, replace(after, payload=after.payload + b"x"))
+                assert not perturbation.keeps_class(before, replace(after, payload=after.payload.replace(old, new))), (
+                    old
+                )
+            assert not perturbation.keeps_class(before, replace(after, payload=after.payload + b"x"))
 
 
 def test_hosts_and_clients_of_no_one_we_know_are_refused() -> None:
     before = request(PLAIN, "1'")
     real = Message.of("s", before.payload.replace(b"h.example", b"example.dev"), "sqli", [10, 12])
-    assert not Host().holds(before, real)
+    assert not Host().keeps_class(before, real)
     odd = Message.of("s", before.payload.replace(b"curl/8.1.0", b"x' or 1"), "sqli", [10, 12])
-    assert not Client().holds(before, odd)
+    assert not Client().keeps_class(before, odd)

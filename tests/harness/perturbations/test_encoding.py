@@ -11,7 +11,7 @@ import pytest
 from harness.oracles import encoding as oracle
 from harness.perturbations.base import Perturbation
 from harness.perturbations.encoding import PERTURBATIONS, ChunkedBody, HeaderCase, JsonEscape, PercentEncoding
-from harness.perturbations.engine import Tally
+from harness.perturbations.engine import PerturbationTally
 from harness.perturbations.message import Message
 from harness.perturbations.order import PERTURBATIONS as ORDERS
 from harness.perturbations.stream import Stream
@@ -24,13 +24,13 @@ def draws(perturbation: Perturbation, message: Message, count: int = 40) -> list
     """The different messages that draws of other seeds make."""
     made = [perturbation.rewrite(message, Stream().begin("sample", perturbation.name, seed)) for seed in range(count)]
     kept = {after.payload: after for after in made if after is not None and after.payload != message.payload}
-    assert all(perturbation.holds(message, after) for after in kept.values())
+    assert all(perturbation.keeps_class(message, after) for after in kept.values())
     return list(kept.values())
 
 
 @pytest.mark.parametrize("perturbation", [*PERTURBATIONS, *ORDERS], ids=lambda p: p.name)
 def test_no_draw_of_tier_a_is_rejected(perturbation: Perturbation) -> None:
-    tally = Tally()
+    tally = PerturbationTally()
     assert perturbation.tier == "A"
     assert len(perturbed(perturbation, PER_CLASS, tally)) > PER_CLASS // 2
     assert tally.rejected.total() == 0
@@ -51,13 +51,13 @@ def sent(payload: bytes) -> tuple[bytes, bytes, list[tuple[bytes, bytes]], bytes
 
 
 def test_another_library_reads_the_same_request_whatever_the_case_of_names() -> None:
-    for before, after in perturbed(HeaderCase(), 10, Tally()):
+    for before, after in perturbed(HeaderCase(), 10, PerturbationTally()):
         assert sent(before.payload) == sent(after.payload)
 
 
 def test_another_library_joins_the_chunks_to_the_same_body() -> None:
     split = 0
-    for before, after in perturbed(ChunkedBody(), 10, Tally()):
+    for before, after in perturbed(ChunkedBody(), 10, PerturbationTally()):
         (method, target, fields, content), changed = sent(before.payload), sent(after.payload)
         assert (method, target, content) == (changed[0], changed[1], changed[3])
         assert [field for field in fields if field[0] != b"content-length"] == [
@@ -68,7 +68,7 @@ def test_another_library_joins_the_chunks_to_the_same_body() -> None:
 
 
 def test_the_pairs_of_a_query_or_form_are_read_alike_however_they_are_encoded() -> None:
-    for before, after in perturbed(PercentEncoding(), 20, Tally()):
+    for before, after in perturbed(PercentEncoding(), 20, PerturbationTally()):
         pairs = [
             [
                 parse_qsl(m.request.text(part).decode("latin-1"), True, encoding="latin-1")
@@ -81,7 +81,7 @@ def test_the_pairs_of_a_query_or_form_are_read_alike_however_they_are_encoded() 
 
 
 def test_json_escapes_are_read_alike() -> None:
-    for before, after in perturbed(JsonEscape(), 30, Tally()):
+    for before, after in perturbed(JsonEscape(), 30, PerturbationTally()):
         assert json.loads(before.request.text(before.request.body)) == json.loads(
             after.request.text(after.request.body)
         )
@@ -146,7 +146,7 @@ def test_the_oracle_refuses_a_change_of_the_attack_or_elsewhere(old: bytes, new:
     before = request("GET /?q=%27+or HTTP/1.1\nHost: h\n\n", "%27+or")
     payload = before.payload.replace(old, new)
     after = Message.of("sample", payload, "sql-injection", [8, 14 + len(payload) - len(before.payload)])
-    assert not PercentEncoding().holds(before, after)
+    assert not PercentEncoding().keeps_class(before, after)
 
 
 def test_header_case_leaves_a_name_alone_that_is_the_attack() -> None:
@@ -157,7 +157,7 @@ def test_header_case_leaves_a_name_alone_that_is_the_attack() -> None:
 def test_the_oracle_of_header_case_refuses_a_changed_value() -> None:
     before = request("GET / HTTP/1.1\nHost: h\n\nb", "b")
     for old, new in ((b": h", b": H"), (b"GET", b"get"), (b"\r\n\r\nb", b"\r\n\r\nB")):
-        assert not HeaderCase().holds(before, replace(before, payload=before.payload.replace(old, new)))
+        assert not HeaderCase().keeps_class(before, replace(before, payload=before.payload.replace(old, new)))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from harness.perturbations.base import Perturbation
 from harness.perturbations.carrier import Host, PathPrefix
 from harness.perturbations.encoding import HeaderCase, JsonEscape
-from harness.perturbations.engine import REDRAWS, Tally, attempt, perturb, versions
-from harness.perturbations.message import Edit, Message, New
+from harness.perturbations.engine import REDRAWS, PerturbationTally, attempt, perturb, versions
+from harness.perturbations.message import Edit, Insertion, Message
 from harness.perturbations.stream import Stream
 from tests.harness.perturbations.rows import request
 
@@ -24,9 +24,9 @@ class Draft(Perturbation):
     agrees = True
 
     def rewrite(self, message: Message, rng: random.Random) -> Message | None:
-        return message.edited([Edit(5, 5, b"%d" % rng.randrange(10))])
+        return message.with_edits([Edit(5, 5, b"%d" % rng.randrange(10))])
 
-    def holds(self, before: Message, after: Message) -> bool:
+    def keeps_class(self, before: Message, after: Message) -> bool:
         return self.agrees
 
 
@@ -34,14 +34,14 @@ class Idle(Draft):
     name = "idle"
 
     def rewrite(self, message: Message, rng: random.Random) -> Message | None:
-        return message.edited([])
+        return message.with_edits([])
 
 
 class Hitting(Draft):
     name = "hitting"
 
     def rewrite(self, message: Message, rng: random.Random) -> Message | None:
-        return message.edited([Edit(9, 10, b"x")])
+        return message.with_edits([Edit(9, 10, b"x")])
 
 
 class Refused(Draft):
@@ -49,12 +49,12 @@ class Refused(Draft):
     agrees = False
 
 
-def counts(tally: Tally, name: str) -> list[int]:
+def counts(tally: PerturbationTally, name: str) -> list[int]:
     return [tally.plain()[name][what] for what in ("draws", "no_ops", "rejected", "kept")]
 
 
 def test_a_kept_draw_a_change_that_is_none_and_draws_that_are_refused() -> None:
-    tally = Tally()
+    tally = PerturbationTally()
     message = request(TEXT, "attack")
     after = attempt(Draft(), message, 0, 0, tally)
     assert after is not None
@@ -67,7 +67,7 @@ def test_a_kept_draw_a_change_that_is_none_and_draws_that_are_refused() -> None:
 
 
 def test_no_perturbation_touches_the_attack_but_those_that_say_so() -> None:
-    tally = Tally()
+    tally = PerturbationTally()
     assert attempt(Hitting(), request(TEXT, "attack"), 0, 0, tally) is None
     assert tally.rejected["hitting"] == 1 + REDRAWS
     Hitting.touches_attack = True
@@ -78,7 +78,7 @@ def test_no_perturbation_touches_the_attack_but_those_that_say_so() -> None:
 
 
 def test_where_the_place_is_not_known_the_values_of_parameters_are_protected() -> None:
-    assert attempt(Hitting(), request(TEXT), 0, 0, Tally()) is None
+    assert attempt(Hitting(), request(TEXT), 0, 0, PerturbationTally()) is None
     assert not Draft().applies(request("GET /%27 HTTP/1.1\n\n"))
     assert not Draft().applies(Message.of("s", b"GET /?q=1 HTTP/1.1\r\n\r\n", "sql-injection", []))
 
@@ -95,7 +95,7 @@ def test_where_the_place_is_not_known_the_values_of_parameters_are_protected() -
 def test_a_row_that_is_left_out_is_counted_with_its_reason(
     message: Message, suite: list[Perturbation], reason: str
 ) -> None:
-    tally = Tally()
+    tally = PerturbationTally()
     assert perturb(message, suite, 3, 0, 0, tally) is None
     assert tally.left_out == Counter({reason: 1})
 
@@ -103,7 +103,7 @@ def test_a_row_that_is_left_out_is_counted_with_its_reason(
 def test_depth_is_the_most_that_one_row_suffers() -> None:
     suite = [Draft(), Host(), PathPrefix(), HeaderCase()]
     for depth in (1, 2, 4):
-        tally = Tally()
+        tally = PerturbationTally()
         assert perturb(request(TEXT, "attack"), suite, depth, 0, 0, tally) is not None
         assert tally.kept.total() == depth
         assert not tally.left_out
@@ -112,7 +112,7 @@ def test_depth_is_the_most_that_one_row_suffers() -> None:
 def test_the_order_of_a_suite_is_drawn() -> None:
     first = Counter[str]()
     for copy in range(60):
-        tally = Tally()
+        tally = PerturbationTally()
         perturb(request(TEXT, "attack"), [Draft(), Host(), HeaderCase()], 1, 0, copy, tally)
         first += tally.kept
     assert set(first) == {"draft", "host", "header-case"}
@@ -163,10 +163,10 @@ def test_spans_that_touch_are_one_and_empty_ones_none() -> None:
 def test_an_insertion_at_the_edge_of_the_attack_is_not_of_it() -> None:
     message = Message.of("s", b"0123456789", "x", [3, 6])
     for at, attack in ((3, b"345"), (6, b"345"), (4, b"3+45")):
-        assert message.edited([Edit(at, at, b"+")]).attack == attack
-    assert message.edited([Edit(2, 4, b"+")]).attack == b"45"
-    assert message.edited([Edit(3, 6, b"+-")]).attack == b"+-"
-    moved = message.assembled([(5, 10), New(b"!", attack=True), (0, 5)])
+        assert message.with_edits([Edit(at, at, b"+")]).attack == attack
+    assert message.with_edits([Edit(2, 4, b"+")]).attack == b"45"
+    assert message.with_edits([Edit(3, 6, b"+-")]).attack == b"+-"
+    moved = message.from_pieces([(5, 10), Insertion(b"!", attack=True), (0, 5)])
     assert (moved.payload, moved.ranges) == (b"56789!01234", [b"5", b"!", b"34"])
 
 

@@ -5,14 +5,14 @@ from collections import Counter
 
 import pytest
 
-from harness.perturbations.engine import Tally
+from harness.perturbations.engine import PerturbationTally
 from harness.perturbations.order import HeaderOrder, JsonOrder, MultipartOrder
 from tests.harness.perturbations.rows import perturbed, request
 from tests.harness.perturbations.test_encoding import draws, sent
 
 
 def test_another_library_reads_the_same_fields_and_those_of_one_name_in_their_order() -> None:
-    for before, after in perturbed(HeaderOrder(), 10, Tally()):
+    for before, after in perturbed(HeaderOrder(), 10, PerturbationTally()):
         old, new = sent(before.payload), sent(after.payload)
         assert (old[:2], old[3]) == (new[:2], new[3])
         assert Counter(old[2]) == Counter(new[2])

@@ -15,8 +15,8 @@ from harness.data.http_request import Request
 from harness.data.taxonomy import ANCHORS
 from harness.perturbations.base import Perturbation
 from harness.perturbations.codec import decode
-from harness.perturbations.engine import Tally, attempt, perturb
-from harness.perturbations.message import Edit, Message, New
+from harness.perturbations.engine import PerturbationTally, attempt, perturb
+from harness.perturbations.message import Edit, Insertion, Message
 from tests.conftest import ROOT
 from tests.harness.data.test_http_request import HOSTILE
 from tests.harness.perturbations.rows import messages, rows
@@ -112,9 +112,9 @@ def test_a_request_is_its_line_its_fields_an_empty_line_and_its_body(payload: by
 def test_pieces_in_their_order_are_the_message(message: Message, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(message.payload)), max_size=8)))
     edges = [0, *cuts, len(message.payload)]
-    assert message.assembled(list(pairwise(edges))) == message
-    assert message.edited([Edit(at, at, b"") for at in set(cuts)]) == message
-    assert message.assembled([New(b"x"), *pairwise(edges)]).ranges == message.ranges
+    assert message.from_pieces(list(pairwise(edges))) == message
+    assert message.with_edits([Edit(at, at, b"") for at in set(cuts)]) == message
+    assert message.from_pieces([Insertion(b"x"), *pairwise(edges)]).ranges == message.ranges
 
 
 @given(any_message(), st.data())
@@ -123,10 +123,10 @@ def test_edits_outside_of_the_attack_leave_it_and_those_within_resize_it(message
     at, size = data.draw(st.integers(0, len(message.payload))), data.draw(st.integers(0, 5))
     end = min(len(message.payload), at + size)
     for field in message.request.fields(b"content-length"):
-        if message.hits(*field.line) or (at < field.line[1] and end > field.line[0]):
+        if message.overlaps_attack(*field.line) or (at < field.line[1] and end > field.line[0]):
             return
-    after = message.edited([Edit(at, end, b"12345678")])
-    if not message.hits(at, end):
+    after = message.with_edits([Edit(at, end, b"12345678")])
+    if not message.overlaps_attack(at, end):
         assert after.ranges == message.ranges
     elif any(a <= at and end <= b for a, b in message.spans):
         assert sum(map(len, after.ranges)) == sum(map(len, message.ranges)) + 8 - (end - at)
@@ -138,7 +138,7 @@ def test_no_payload_makes_a_perturbation_fail(message: Message, seed: int) -> No
     for perturbation in every():
         if not perturbation.applies(message):
             continue
-        tally = Tally()
+        tally = PerturbationTally()
         after = attempt(perturbation, message, seed, 0, tally)
         assert not message.request.malformed
         assert after is None or after.payload != message.payload, "a change that is none"
@@ -153,11 +153,11 @@ def test_no_payload_makes_a_perturbation_fail(message: Message, seed: int) -> No
 @given(any_message(), st.integers(0, 3))
 @settings(SLOW_START, max_examples=400 * MORE)
 def test_tiers_a_and_c_hold_by_construction(message: Message, seed: int) -> None:
-    if any(message.hits(*field.line) for field in message.request.fields(b"content-length")):
+    if any(message.overlaps_attack(*field.line) for field in message.request.fields(b"content-length")):
         return  # then a change of the body changes the attack: the oracles refuse
     for perturbation in every():
         if perturbation.tier != "B" and perturbation.applies(message):
-            tally = Tally()
+            tally = PerturbationTally()
             attempt(perturbation, message, seed, 0, tally)
             assert not tally.rejected, perturbation.name
 
@@ -175,7 +175,7 @@ def seconds(kind: str, size: int) -> float:
     began = time.process_time()
     for perturbation in every():
         if perturbation.tier != "B" and perturbation.applies(message):
-            attempt(perturbation, message, 0, 0, Tally())
+            attempt(perturbation, message, 0, 0, PerturbationTally())
     return time.process_time() - began
 
 
@@ -184,7 +184,7 @@ def seconds(kind: str, size: int) -> float:
 def test_what_is_no_request_comes_out_unchanged(payload: bytes) -> None:
     message = Message.of("sample", payload, "sql-injection", [0, len(payload)])
     if message.request.malformed:
-        tally = Tally()
+        tally = PerturbationTally()
         assert perturb(message, every(), 3, 0, 0, tally) is None
         assert tally.draws.total() == 0
         assert tally.left_out == {"no place": 1}
@@ -200,19 +200,19 @@ def test_what_a_carrier_or_an_encoding_changes_decodes_to_the_same_attack() -> N
         for perturbation in every():
             if perturbation.tier == "B" or perturbation.name == "chunked-body" or not perturbation.applies(message):
                 continue
-            after = attempt(perturbation, message, 0, 0, Tally())
+            after = attempt(perturbation, message, 0, 0, PerturbationTally())
             assert after is None or read(after) == read(message), perturbation.name
 
 
 DIGEST = """
 import hashlib
 from harness.perturbations import perturbations
-from harness.perturbations.engine import Tally, perturb
+from harness.perturbations.engine import PerturbationTally, perturb
 from tests.harness.perturbations.rows import messages
 digest = hashlib.sha256()
 for copy in range(2):
     for message in messages(6):
-        after = perturb(message, perturbations(), 3, 1, copy, Tally())
+        after = perturb(message, perturbations(), 3, 1, copy, PerturbationTally())
         digest.update(b"-" if after is None else after.payload + repr(after.spans).encode())
 print(digest.hexdigest())
 """
@@ -235,7 +235,7 @@ def test_the_same_draw_gives_the_same_bytes_in_any_process() -> None:
 
 def test_other_seeds_and_copies_give_other_bytes() -> None:
     def drawn(seed: int, copy: int) -> list[bytes | None]:
-        made = [perturb(message, every(), 1, seed, copy, Tally()) for message in messages(4)]
+        made = [perturb(message, every(), 1, seed, copy, PerturbationTally()) for message in messages(4)]
         return [None if after is None else after.payload for after in made]
 
     first = drawn(0, 0)

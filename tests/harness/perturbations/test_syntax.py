@@ -16,7 +16,7 @@ from harness.perturbations import paths as path_respellings
 from harness.perturbations import shell as shell_respellings
 from harness.perturbations import sql as sql_respellings
 from harness.perturbations.base import Perturbation, Respelling
-from harness.perturbations.engine import REDRAWS, Tally, attempt
+from harness.perturbations.engine import REDRAWS, PerturbationTally, attempt
 from harness.perturbations.message import Message
 from tests.conftest import ROOT
 from tests.harness.perturbations.rows import messages, perturbed, request
@@ -40,7 +40,7 @@ def of_class(name: str) -> list[Message]:
 def test_most_draws_that_change_something_are_kept(
     perturbation: Perturbation, label: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tally, found = Tally(), [message for message in of_class(label) if perturbation.applies(message)]
+    tally, found = PerturbationTally(), [message for message in of_class(label) if perturbation.applies(message)]
     began = time.process_time()
     kept = [after for message in found if (after := attempt(perturbation, message, 0, 0, tally)) is not None]
     rate = len(found) / (time.process_time() - began)
@@ -110,7 +110,7 @@ def digest() -> str:
 
     found = hashlib.sha256()
     for perturbation in SYNTAX:
-        for _, after in perturbed(perturbation, 4, Tally()):
+        for _, after in perturbed(perturbation, 4, PerturbationTally()):
             found.update(after.payload)
     return found.hexdigest()
 
@@ -182,7 +182,7 @@ def test_planted_faults_are_refused_every_time(fault: str) -> None:
         def same(self, before: str, after: str) -> bool:
             return oracle(before, after)
 
-    tally = Tally()
+    tally = PerturbationTally()
     kept = [after.attack for message in of_class(label) if (after := attempt(Broken(), message, 0, 0, tally))]
     assert kept == []
     assert tally.rejected["broken"] == tally.draws["broken"] - tally.no_ops["broken"] >= 2 * (1 + REDRAWS)
@@ -201,6 +201,6 @@ def test_the_same_fault_is_kept_where_no_oracle_looks() -> None:
             return True
 
     message = request("GET /?q=1%20or%201--%20 HTTP/1.1\nHost: h.example\n\n", "1%20or%201--%20")
-    after = attempt(Unchecked(), message, 0, 0, Tally())
+    after = attempt(Unchecked(), message, 0, 0, PerturbationTally())
     assert after is not None
     assert after.attack == b"1%20or%201--"

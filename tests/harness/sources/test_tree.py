@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import UserError
-from harness.sources import Tally, Tree, origin
+from harness.sources import SourceTally, Tree, origin
 from tests.harness.sources.archives import folder, tar, zipped
 
 FILES = {
@@ -22,8 +22,8 @@ FILES = {
 WANTED = [("top/a.json", b'{"a": 1}'), ("top/b/c.json", b"\x00\xff"), ("top/b/d.json.gz", b"unpacked")]
 
 
-def read(root: Path, largest: int = 100) -> tuple[list[tuple[str, bytes]], Tree, Tally]:
-    tree, tally = Tree(root), Tally()
+def read(root: Path, largest: int = 100) -> tuple[list[tuple[str, bytes]], Tree, SourceTally]:
+    tree, tally = Tree(root), SourceTally()
     return [(file.path, file.data) for file in tree.files((".json",), largest, tally)], tree, tally
 
 
