@@ -1,7 +1,8 @@
-"""Oracles: parsers that tell whether a text is an attack, and whether two texts are the same one.
+"""Oracles: parsers that decide whether a text is an attack, and whether two texts are the same attack.
 
-Each module holds one grammar and the contexts that an attack may land in. None of them shares code with what writes
-attacks anew (`harness.perturbations`), so that neither repeats the other's mistakes. Nothing is fetched or executed.
+Each module holds one grammar and the contexts into which an attack may be inserted. None of them shares code with the
+module that changes attacks (`harness.perturbations`), so that neither repeats the other's mistakes. Nothing is fetched
+or executed.
 """
 
 import importlib.util
@@ -18,11 +19,11 @@ def require() -> None:
     """Checks that the parsers are installed, without loading them.
 
     Raises:
-        UserError: some are not.
+        UserError: at least one is missing.
     """
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
-            f"perturbations of the tier B are checked by parsers, and {' and '.join(missing)} "
+            f"Tier B perturbations are checked by parsers, but {' and '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} not installed: pip install -e '.[oracles]' in the checkout."
         )

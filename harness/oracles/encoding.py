@@ -1,6 +1,6 @@
-"""Strict readers of encodings, and comparisons of requests byte by byte: what tells that a change kept what it should.
+"""Strict readers of encodings and byte-by-byte comparisons of requests, which check what a perturbation left unchanged.
 
-Nothing here is shared with the code that writes: no reader uses `data.http_request` or the codec of perturbations.
+Nothing here is shared with the code that changes requests: no reader uses `data.http_request` or `perturbations.codec`.
 """
 
 import json
@@ -12,12 +12,12 @@ Span = tuple[int, int]
 Pairs = list[tuple[str, str]]
 
 
-def _refused(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
+def _reject_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")  # NaN and Infinity, which Python accepts
 
 
 _JSON = json.JSONDecoder(
-    object_pairs_hook=tuple, parse_int=str.encode, parse_float=str.encode, parse_constant=_refused
+    object_pairs_hook=tuple, parse_int=str.encode, parse_float=str.encode, parse_constant=_reject_constant
 )  # fmt: skip
 
 _BLANK = re.compile(rb"\n\r?\n")
@@ -30,11 +30,11 @@ _FIELD_HEAD = re.compile(rb'\r\ncontent-disposition: form-data; name="([^"\r\n]*
 
 
 def percent_decoded(raw: bytes, plus: bool) -> bytes | None:
-    """Returns the bytes that percent-encoded ones stand for (RFC 3986, 2.1), None where the encoding is broken.
+    """Returns the percent-decoded bytes (RFC 3986, 2.1), or None if the encoding is invalid.
 
     Args:
         raw: the encoded bytes.
-        plus: whether ``+`` stands for a space, as in a form.
+        plus: whether ``+`` means a space, as in a form.
     """
     if _BROKEN.search(raw):
         return None
@@ -42,7 +42,7 @@ def percent_decoded(raw: bytes, plus: bool) -> bytes | None:
 
 
 def chunks_joined(body: bytes) -> bytes | None:
-    """Returns the content of a chunked body (RFC 9112, 7.1), None unless it is one, without extensions and trailers."""
+    """Returns the content of a chunked body (RFC 9112, 7.1); None if it is not one or has extensions or trailers."""
     parts, at = [], 0
     while (size := _CHUNK.match(body, at)) is not None:
         at = size.end() + int(size[1], 16)
@@ -56,9 +56,9 @@ def chunks_joined(body: bytes) -> bytes | None:
 
 
 def json_read(body: bytes) -> object:
-    """Returns the value of a JSON text (RFC 8259), None where it is none.
+    """Returns the value of a JSON text (RFC 8259), or None if it is not valid JSON.
 
-    Objects are tuples of pairs in their order; numbers are bytes, as they are spelled.
+    Objects become tuples of pairs in their order; numbers become bytes, so that different spellings differ.
     """
     try:
         return _JSON.decode(body.decode())
@@ -67,7 +67,7 @@ def json_read(body: bytes) -> object:
 
 
 def same_json(before: bytes, after: bytes, moved: bool) -> bool:
-    """Whether two JSON texts are equal; top-level members of different names may have ``moved``."""
+    """Whether two JSON texts have the same value; with ``moved``, top-level members of different names may move."""
     one, other = json_read(before), json_read(after)
     if moved and isinstance(one, tuple) and isinstance(other, tuple):
         one, other = sorted(one, key=_name), sorted(other, key=_name)
@@ -89,8 +89,8 @@ def fields_read(kind: bytes, body: bytes) -> Pairs | None:
         body: the content.
 
     Returns:
-        Names and values in their order, a character for each byte (of JSON, for each code point); None where the body
-        is not strictly of that kind.
+        Names and values in their order, one character per byte (in JSON, per code point); None if the body is not
+        strictly of that kind.
     """
     media = kind.partition(b";")[0].strip().lower()
     if media == b"application/x-www-form-urlencoded":
@@ -120,7 +120,7 @@ def _form(body: bytes) -> Pairs | None:
 
 
 def parts_read(kind: bytes, body: bytes) -> list[bytes] | None:
-    """Returns what stands between the delimiters of a multipart body, None unless it is closed (RFC 2046, 5.1.1).
+    """Returns the parts between the delimiters of a multipart body; None unless it is closed (RFC 2046, 5.1.1).
 
     Args:
         kind: the value of Content-Type.
@@ -136,13 +136,13 @@ def parts_read(kind: bytes, body: bytes) -> list[bytes] | None:
 
 
 def part_name(part: bytes) -> bytes:
-    """Returns the name that a part of a multipart form has, empty where it has none (RFC 7578, 4.2)."""
+    """Returns the name of a part of a multipart form; empty if it has none (RFC 7578, 4.2)."""
     name = _PART_NAME.search(part.partition(b"\r\n\r\n")[0])
     return name[1] if name else b""
 
 
 def head_and_body(payload: bytes) -> tuple[list[bytes], bytes]:
-    """Returns the lines before the first empty one, without their line feeds, and what follows it."""
+    """Returns the lines before the first empty line, without their line feeds, and the body after it."""
     blank = _BLANK.search(payload)
     if blank is None:
         return payload.split(b"\n"), b""
@@ -150,33 +150,33 @@ def head_and_body(payload: bytes) -> tuple[list[bytes], bytes]:
 
 
 def field_name(line: bytes) -> bytes:
-    """Returns the name of a header's line in lower case."""
+    """Returns the field name of a header line in lower case."""
     return line.partition(b":")[0].strip().lower()
 
 
-def same_elsewhere(before: bytes, cut: Sequence[Span], after: bytes, replaced: Sequence[Span]) -> bool:
-    """Whether two payloads are equal but for the given ranges, one for one, and a Content-Length that stays right.
+def same_elsewhere(before: bytes, old_spans: Sequence[Span], after: bytes, new_spans: Sequence[Span]) -> bool:
+    """Whether two payloads are equal outside of the given ranges; a correct Content-Length may change to a correct one.
 
     Args:
         before, after: the payloads.
-        cut, replaced: ascending ranges of each.
+        old_spans, new_spans: ascending ranges of each, the same number.
     """
-    if length := _lengths(before):
-        if (told := _lengths(after)) is None:
+    if old_lengths := _lengths(before):
+        if (new_lengths := _lengths(after)) is None:
             return False
-        cut, replaced = sorted([*cut, *length]), sorted([*replaced, *told])
-    return _between(before, cut) == _between(after, replaced)
+        old_spans, new_spans = sorted([*old_spans, *old_lengths]), sorted([*new_spans, *new_lengths])
+    return _outside(before, old_spans) == _outside(after, new_spans)
 
 
 def _lengths(payload: bytes) -> list[Span] | None:
-    """Where the values of Content-Length stand (maybe nowhere); None where one is wrong."""
+    """Returns the spans of the values of Content-Length, perhaps none; None if one is wrong."""
     blank = _BLANK.search(payload)
     start = blank.end() if blank else len(payload)
-    found = [field.span(1) for field in _LENGTH.finditer(payload, 0, start)]
+    spans = [field.span(1) for field in _LENGTH.finditer(payload, 0, start)]
     size = b"%d" % (len(payload) - start)
-    return found if all(payload[first:last] == size for first, last in found) else None
+    return spans if all(payload[first:last] == size for first, last in spans) else None
 
 
-def _between(payload: bytes, spans: Sequence[Span]) -> list[bytes]:
+def _outside(payload: bytes, spans: Sequence[Span]) -> list[bytes]:
     edges = [0, *(edge for span in spans for edge in span), len(payload)]
     return [payload[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]

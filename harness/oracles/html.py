@@ -1,4 +1,4 @@
-"""HTML by Lexbor: the nodes of a page that run script, and whether two texts make the same page of it.
+"""HTML parsed by Lexbor: counts the nodes of a page that run script, and decides whether two texts make the same page.
 
 Lexbor builds the tree of the HTML standard (https://html.spec.whatwg.org/#parsing), as browsers do.
 """
@@ -18,27 +18,27 @@ CONTEXTS = (
     "<title>{}</title>", '<a href="{}">x</a>', "<!-- {} -->", "<style>{}</style>", '<script>v = "{}"</script>',
     "<select><option>{}</option></select>", "<{}>", '<iframe src="{}">', "<body class='{}'>",
 )  # fmt: skip
-# What a site may do before it echoes a text: nothing, undo an encoding, or escape it, which stops no URL.
+# What a site may do to a text before it echoes it: nothing, decode it, or escape it, which does not stop a URL.
 _WRITERS: tuple[Callable[[str], str], ...] = (str, html.unescape, unquote, html.escape)
-_IN_JSON = re.compile(r"\s*<!-- wp:")  # the blocks of an editor: their markup stands in JSON, which is not read here
+_IN_JSON = re.compile(r"\s*<!-- wp:")  # blocks of an editor, whose markup is inside JSON, which is not parsed here
 _URI = re.compile(r"(?i)(?:javascript:|data:(?:text/html|image/svg|,|text/javascript|application/(?:x-)?javascript))")
 _LINKS = frozenset("action background data formaction from href poster src to values xlink:href".split())
-_END = "the end"  # of a page; it is lost, with the tag before, where that tag is never closed
+_END = "the end"  # text at the end of a page: it is missing from the tree if the tag before it is never closed
 _CLOSING = re.compile(r"</([A-Za-z][^\s/>]*)[^>]*>")
-_DOCUMENT = re.compile(r"\s*<\?xml|\s*<svg[^>]*\sxmlns=")  # what is sent as a file and read by an XML parser
+_DOCUMENT = re.compile(r"\s*<\?xml|\s*<svg[^>]*\sxmlns=")  # a file that an XML parser reads
 
 Node = tuple[object, ...]
 
 
 class Page(NamedTuple):
-    """How many nodes run script, and the tree: (parent, tag, attributes or text) of every node in their order."""
+    """Number of nodes that run script, and the tree: (parent, tag, attributes or text) of every node in order."""
 
     scripts: int
     tree: tuple[Node, ...]
 
 
-class _Place(NamedTuple):
-    """How a site writes the text, where it lands, and what the page is then."""
+class _Injection(NamedTuple):
+    """How a site writes a text, the context it inserts it into, and the resulting page."""
 
     write: Callable[[str], str]
     context: str
@@ -51,17 +51,17 @@ def scripts(page: str) -> int:
 
 
 def injects(text: str, context: str) -> bool:
-    """Whether a text makes a node that runs script in a context (a page with ``{}`` in it)."""
+    """Whether a text, inserted into a context (a page with ``{}``), adds a node that runs script."""
     return scripts(context.format(text)) > _benign(context)
 
 
 def same(before: str, after: str) -> bool:
-    """Whether both make the same page, in the first context in which the one before runs script.
+    """Whether both texts make the same page, in the first context in which ``before`` runs script.
 
-    They have to close the same elements too, as the tag that leaves one context counts for nothing in another.
+    Both must also close the same elements: a closing tag that leaves one context has no effect in another.
     """
-    place = _place(before)
-    if place is None or read(place.context.format(place.write(after)) + _END) != place.page:
+    injection = _injection(before)
+    if injection is None or read(injection.context.format(injection.write(after)) + _END) != injection.page:
         return False
     if _closed(before) != _closed(after):
         return False
@@ -73,14 +73,15 @@ def _closed(text: str) -> list[str]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _place(text: str) -> _Place | None:
+def _injection(text: str) -> _Injection | None:
+    """Returns the first combination of writer and context in which a text runs script, or None."""
     if _IN_JSON.match(text):
         return None
     for write in _WRITERS:
         for context in CONTEXTS:
             page = read(context.format(write(text)) + _END)
             if page.scripts > _benign(context) and _END in str(page.tree[-3:]):
-                return _Place(write, context, page)
+                return _Injection(write, context, page)
     return None
 
 
@@ -90,10 +91,11 @@ def _benign(context: str) -> int:
 
 
 def read(page: str) -> Page:
-    """Returns what Lexbor reads in a page.
+    """Returns a page as Lexbor parses it.
 
-    Names of elements and attributes come in lower case, character references resolved; URLs of attributes lose what
-    browsers strip of them, and their scheme's case (https://url.spec.whatwg.org/#concept-basic-url-parser).
+    Names of elements and attributes are in lower case and character references are resolved. From URLs in attributes,
+    characters that browsers strip are removed, and the scheme is in lower case
+    (https://url.spec.whatwg.org/#concept-basic-url-parser).
     """
     from selectolax.lexbor import LexborHTMLParser
 
@@ -113,7 +115,7 @@ def read(page: str) -> Page:
 
 
 def _runs(node: Any, attributes: dict[str, str]) -> int:
-    """How often an element runs balanced script."""
+    """Returns how many balanced scripts an element runs."""
     count = 0
     if node.tag == "script" and "src" not in attributes and "json" not in attributes.get("type", ""):
         text = node.text() or ""

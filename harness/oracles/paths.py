@@ -1,4 +1,4 @@
-"""Paths: whether one leaves its root, and whether two lead to the same place, by posixpath and ntpath."""
+"""Paths by posixpath and ntpath: decides whether a path leaves its root, and whether two paths are equivalent."""
 
 import functools
 import ntpath
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import unquote
 
-ROUNDS = 3  # percent-decodings that a chain of servers may make
+ROUNDS = 3  # maximum number of percent-decodings in a chain of servers
 _TOP = (
     r"(?:bin|dev|etc|home|lib|mnt|opt|proc|root|srv|tmp|usr|var|C|windows|users|program files(?: \(x86\))?|programdata)"
 )
 _ABSOLUTE = re.compile(
     rf"(?i)/+(?:\./)*{_TOP}(?:/|$)|[a-z]:/|//[\w?.-]+/\S|~/\w|(?:file|php|data|zip|phar|jar|compress\.\w+|glob|expect):\S"
 )
-_BYPASSES: tuple[Callable[[str], str], ...] = (  # what a filter takes out of a path
+_BYPASSES: tuple[Callable[[str], str], ...] = (  # filters: what each of them removes from a path
     lambda path: path,
     lambda path: path.replace("../", ""),
     lambda path: path.replace("//", ""),
@@ -28,7 +28,7 @@ _HEAD = re.compile(r"(?is)((?:.*resource=)?(?:([a-z][a-z\d+.-]+):(?://[^/\\]*)?)
 
 
 def decodings(text: str, rounds: int = ROUNDS) -> list[str]:
-    """Returns the text, and what up to ``rounds`` percent-decodings make of it."""
+    """Returns the text and the distinct results of up to ``rounds`` percent-decodings."""
     out = [text]
     for _ in range(rounds):
         out.append(_decoded(out[-1]))
@@ -40,26 +40,27 @@ def _decoded(text: str) -> str:
 
 
 def escapes(value: str) -> bool:
-    """Whether a value, decoded up to three times and past the usual filters, leaves the root or is absolute.
+    """Whether a value, decoded up to three times and passed through the usual filters, leaves the root or is absolute.
 
-    A path into WEB-INF or META-INF behind a matrix parameter counts: servers keep these from clients, inside the root.
+    A path into WEB-INF or META-INF after a matrix parameter counts too: servers deny these to clients, although they
+    are inside the root.
     """
     return _way(value) is not None
 
 
 def same(before: str, after: str) -> bool:
-    """Whether both lead out of the root on the same way, over the same steps, to the same place.
+    """Whether both paths leave the root in the same way, over the same steps, to the same place.
 
-    What an archive's or a stream's wrapper makes of its path is not known here, and not the same therefore.
+    Paths of archive or stream wrappers are never the same, since it is not known here how a wrapper reads its path.
     """
     way = _way(before)
     if way is None or (route := _route(before, way)) is None:
         return False
-    return _escapes(_seen(after, way), _BYPASSES[way.bypass]) and _route(after, way) == route
+    return _escapes(_decode_for(after, way), _BYPASSES[way.bypass]) and _route(after, way) == route
 
 
 class _Way(NamedTuple):
-    """How a value escapes: after how many decodings, past which filter, and whether backslashes separate its steps."""
+    """How a value leaves the root: number of decodings, index of the filter, and whether it is a Windows path."""
 
     decodings: int
     bypass: int
@@ -67,7 +68,7 @@ class _Way(NamedTuple):
 
 
 class _Route(NamedTuple):
-    """Where a path leads: scheme and authority, place, steps but for empty ones and ``.``, and what follows it."""
+    """Where a path leads: scheme and authority, resolved path, steps without empty ones and ``.``, and what follows."""
 
     head: str
     place: str
@@ -92,7 +93,7 @@ def _escapes(path: str, undo: Callable[[str], str]) -> bool:
 
 
 def _depth(path: str) -> int:
-    """The least depth that a relative path reaches; the root is zero."""
+    """Returns the lowest depth that a relative path reaches; the root is zero."""
     depth = least = 0
     for part in path.split("/"):
         depth += -1 if part == ".." else part not in ("", ".")
@@ -100,7 +101,7 @@ def _depth(path: str) -> int:
     return least
 
 
-def _seen(value: str, way: _Way) -> str:
+def _decode_for(value: str, way: _Way) -> str:
     for _ in range(way.decodings):
         value = _decoded(value)
     return value.replace("\\", "/").split("\x00")[0]

@@ -1,4 +1,4 @@
-"""What balances, and what acts, in a language of C's kind: a check by tokens, as no grammar fits them all."""
+"""Checks code in a C-like language by tokens, since no grammar fits all: whether it balances, and whether it acts."""
 
 import re
 
@@ -13,7 +13,7 @@ _JUXTAPOSED = re.compile(rf"""(?:""|'')[ \t]*[\w"']|[\w)]{_KEYWORDS}[ \t]*(?:""|
 
 
 def skeleton(code: str, comments: str = COMMENTS) -> str | None:
-    """Returns code with its strings emptied and comments gone, or None if a quote or a bracket is unbalanced."""
+    """Returns code with empty strings and without comments, or None if a quote or a bracket is unbalanced."""
     string = r'"(?:\\.|[^"\\\n])*"' + r"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`"
     bare = re.sub(rf"({string})|{comments}", lambda m: m[1][0] * 2 if m[1] else " ", code, flags=re.S)
     stack: list[str] = []
@@ -26,11 +26,17 @@ def skeleton(code: str, comments: str = COMMENTS) -> str | None:
 
 
 def acts(place: str, code: str, comments: str = COMMENTS) -> bool:
-    """Whether code put into a place of a program leaves it balanced and calls, assigns or throws there."""
-    filled, benign = (skeleton(place.format(text) + "\n", comments) for text in (code, "x"))
-    return filled is not None and len(_ACTS.findall(filled)) > len(_ACTS.findall(benign or ""))
+    """Whether a program with the code inserted is balanced, and the code calls, assigns or throws something.
+
+    Args:
+        place: a program with ``{}`` in it.
+        code: the code to insert.
+        comments: a regular expression of comments.
+    """
+    program, benign = (skeleton(place.format(text) + "\n", comments) for text in (code, "x"))
+    return program is not None and len(_ACTS.findall(program)) > len(_ACTS.findall(benign or ""))
 
 
 def javascript(place: str, code: str) -> bool:
-    """Whether code acts in a place of a script and puts no two operands side by side, as prose does."""
+    """Whether code acts in a place of a script, without adjacent operands, which only prose has."""
     return acts(place, code) and not _JUXTAPOSED.search(skeleton(place.format(code) + "\n") or "")

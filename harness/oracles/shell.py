@@ -1,6 +1,6 @@
-"""Shell command lines by bashlex: what they run, and whether two of them run the same.
+"""Shell command lines by bashlex: decides which commands they run, and whether two of them run the same commands.
 
-bashlex is a port of GNU bash's own parser. Quotes are removed and fields split here as POSIX demands
+bashlex is a port of GNU bash's own parser. Quotes are removed and fields split here as POSIX specifies
 (https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html, 2.6.5 and 2.6.7).
 """
 
@@ -14,15 +14,15 @@ COMMANDS = frozenset(
     "cat cd cmd curl echo env expr false git hostname id ls ping nslookup printf python3 rem reload sh sleep touch "
     "true type uname unset wget whoami ver".split()
 )
-# Where another language runs the command, or its shell is that of Windows: no bash reads it.
+# Not read by bash: another language runs the command, or the shell is that of Windows.
 CALL = re.compile(r"\b(?:system|exec|popen|ProcessBuilder|passthru)\b[^(]{0,20}\(|-be \$\{run\{|\{if:=.*`", re.I)
 _WINDOWS = re.compile(r"%[a-z]\w*%|\b[a-z]:\\|\bcmd(?:\.exe)?\s+/c\b|[&|]\s*(?:rem|type|ver)\b", re.I)
-_LISTS = re.compile(r"\$\([^()]*\)")  # bashlex reads neither && nor || in these, nor $(<file)
-_OPEN = re.compile(r"\$\{(?![^}\s'\"`;|&<>]*\})")  # on which bashlex never ends
+_LISTS = re.compile(r"\$\([^()]*\)")  # bashlex cannot read && and || in these, nor $(<file)
+_OPEN = re.compile(r"\$\{(?![^}\s'\"`;|&<>]*\})")  # an open expansion, on which bashlex loops forever
 _IFS = re.compile(r"\$(?:\{IFS\}|IFS(?!\w))")
-_COMMENT = re.compile(r"(?:^|[\s;&|()`])#[^\n]*")  # or what is one elsewhere
+_COMMENT = re.compile(r"(?:^|[\s;&|()`])#[^\n]*")  # a comment, or one in another context
 _UNSET = re.compile(r"\$[1-9@]")  # positional parameters of a command line have no value
-_SPECIAL = "*?[]{},~$`!^"  # characters that mean more where they are not quoted
+_SPECIAL = "*?[]{},~$`!^"  # characters with a special meaning if they are not quoted
 _HOLE = "\N{OBJECT REPLACEMENT CHARACTER}"
 _SUBSTITUTIONS = ("commandsubstitution", "processsubstitution")
 
@@ -30,7 +30,7 @@ SyntaxTree = tuple[object, ...]
 
 
 class Line(NamedTuple):
-    """A command line: how many commands it has, how many of them are known, substitutions, and its syntax tree."""
+    """A command line: number of commands, of known commands and of substitutions, and its syntax tree."""
 
     commands: int
     known: int
@@ -38,14 +38,14 @@ class Line(NamedTuple):
     tree: SyntaxTree
 
 
-class _Unread(Exception):
-    """A word holds what is not understood here."""
+class _Unsupported(Exception):
+    """A word holds syntax that is not supported here."""
 
 
 def runs(line: str, least: int) -> bool:
-    """Whether bash would run at least ``least`` commands, or substitute one, and knows one of them."""
-    read = parse(line)
-    return read is not None and _suffices(read, least)
+    """Whether bash would run at least ``least`` commands or a substitution, and at least one known command."""
+    parsed = parse(line)
+    return parsed is not None and _suffices(parsed, least)
 
 
 def _suffices(line: Line, least: int) -> bool:
@@ -53,16 +53,17 @@ def _suffices(line: Line, least: int) -> bool:
 
 
 def same(before: str, after: str) -> bool:
-    """Whether both run the same in the first context in which the one before runs a known command of its own."""
-    place = _place(before)
-    if place is None:
+    """Whether both texts run the same, in the first context in which ``before`` runs a known command of its own."""
+    injection = _injection(before)
+    if injection is None:
         return False
-    context, line = place
+    context, line = injection
     return _COMMENT.findall(before) == _COMMENT.findall(after) and parse(context.format(after)) == line
 
 
 @functools.lru_cache(maxsize=4096)
-def _place(text: str) -> tuple[str, Line] | None:
+def _injection(text: str) -> tuple[str, Line] | None:
+    """Returns the first context in which a text runs a command, and the whole line, or None."""
     if CALL.search(text) or _WINDOWS.search(text):
         return None
     for context, least in (("{}", 1), *((context, 2) for context in CONTEXTS)):
@@ -73,7 +74,7 @@ def _place(text: str) -> tuple[str, Line] | None:
 
 
 def parse(line: str) -> Line | None:
-    """Returns what bash reads in a command line, or None where bashlex cannot read it."""
+    """Returns a command line as bash parses it, or None if bashlex cannot parse it."""
     import bashlex
 
     if _OPEN.search(line):
@@ -82,7 +83,7 @@ def parse(line: str) -> Line | None:
     line = line.replace("$(<", "$(cat <")
     try:
         nodes = bashlex.parse(line)
-    # What bashlex raises on input that it does not know.
+    # These are what bashlex raises on unsupported input.
     except (bashlex.errors.ParsingError, NotImplementedError, AttributeError, TypeError, IndexError):
         return None
     names: list[str] = []
@@ -98,20 +99,20 @@ def parse(line: str) -> Line | None:
         queue += [node.command] if hasattr(node, "command") else []
     try:
         tree = _children(nodes, line)
-    except _Unread:
+    except _Unsupported:
         tree = ()
     return Line(len(names), sum(map(bool, names)), substitutions, tree)
 
 
 def _name(word: str) -> str:
-    """The known command that a word's expansion begins with, or nothing."""
+    """Returns the known command that a word expands to, or an empty string."""
     word = re.sub(r"\$(?:\{x\}|@)", "", word.removeprefix("{"))  # unset; a brace expansion
     name = re.split(r"[$,\s<>;|&]", word)[0].rsplit("/", 1)[-1].removesuffix(".exe")
     return next((command for command in sorted(COMMANDS) if fnmatchcase(command, name)), "")
 
 
 def _children(nodes: list[Any], line: str) -> SyntaxTree:
-    """The trees of sibling nodes; a word counts as the fields that it is split into."""
+    """Returns the trees of sibling nodes, with the fields that a word is split into instead of the word."""
     out: list[object] = []
     for node in nodes:
         out += _fields(node, line) if node.kind == "word" else [_tree(node, line)]
@@ -119,7 +120,7 @@ def _children(nodes: list[Any], line: str) -> SyntaxTree:
 
 
 def _tree(node: Any, line: str) -> SyntaxTree:
-    if node.kind == "assignment":  # its value is not split
+    if node.kind == "assignment":  # the shell does not split its value
         return ("assignment", line[slice(*node.pos)])
     out: list[object] = [node.kind]
     for name, value in sorted(vars(node).items()):
@@ -133,7 +134,7 @@ def _tree(node: Any, line: str) -> SyntaxTree:
 
 
 def _fields(node: Any, line: str) -> list[SyntaxTree]:
-    """The fields of a word: text without its quotes, quoted special characters marked, and its substitutions."""
+    """Returns the fields of a word: text without quotes, with quoted special characters marked, and substitutions."""
     holes = {part.pos[0]: part for part in node.parts if part.kind in _SUBSTITUTIONS}
     fields: list[SyntaxTree] = []
     current: list[str] | None = None
@@ -170,7 +171,7 @@ def _fields(node: Any, line: str) -> list[SyntaxTree]:
             quote, at = character, at + 1
             add("", True)
         elif not quote and two in ("$'", '$"'):
-            raise _Unread
+            raise _Unsupported
         elif not quote and (ifs := _IFS.match(line, at, end)):
             close()
             at = ifs.end()

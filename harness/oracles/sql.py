@@ -1,4 +1,4 @@
-"""SQL by sqlglot: whether a fragment changes the query it lands in, and whether two fragments make the same of it."""
+"""SQL by sqlglot: decides whether a fragment changes the query it is inserted into, and whether two do so equally."""
 
 import functools
 import re
@@ -21,24 +21,25 @@ CONTEXTS = {
 }
 _EVERY = tuple(dict.fromkeys(template for templates in CONTEXTS.values() for template in templates))
 _PLAIN = ("", "x", "1", "-1", "t.x", "x DESC", "x ASC", "x, y", "1, 2", "1-1-1", "x = y", "'x'", '{"a": 1}')
-# A comment takes the rest of the query out: so it must then, or the fragment is another one.
+# A comment at the end of a fragment hides the rest of the query. To check that it still does, a rest is appended that
+# does not parse in any query.
 _COMMENT = re.compile(r"(?:--|#)[^\n]*\Z")
-_REST = ")'\"("  # a rest that parses in no query
+_REST = ")'\"("
 
 
-class _Place(NamedTuple):
-    """Where a fragment lands, and what the query is then."""
+class _Injection(NamedTuple):
+    """The query that a fragment is inserted into, and the normalized syntax tree of the result."""
 
     template: str
     dialect: str
     escaped: bool
     rest: str
     mysql: bool
-    made: SyntaxTree
+    tree: SyntaxTree
 
 
 def injects(fragments: Iterable[str], context: str) -> bool:
-    """Whether a fragment parses in a query of the context, in one dialect, and changes its tree's shape."""
+    """Whether a fragment parses in a query of the context, in any dialect, and changes the shape of its tree."""
     fragments = tuple(fragments)
     return any(
         _changes(template, dialect, fragment)
@@ -49,40 +50,42 @@ def injects(fragments: Iterable[str], context: str) -> bool:
 
 
 def same(before: str, after: str) -> bool:
-    """Whether both make the same query, in the first context and dialect in which the one before changes it.
+    """Whether both make the same query, in the first context and dialect in which ``before`` changes it.
 
-    Comments and the case of words other than names do not count, numbers count by value. What only MySQL reads alike
-    (``||`` and OR, ``&&`` and AND, strings in double quotes, in pieces or in hexadecimal) counts as alike only where
-    the text works in no other database.
+    Comments and the case of words other than names are ignored; numbers are compared by value. Spellings that are
+    equal only in MySQL (``||`` and OR, ``&&`` and AND, strings in double quotes, in pieces or in hexadecimal) are
+    equal here only if the text does not work in any other database.
     """
-    place = _place(before)
-    if place is None:
+    injection = _injection(before)
+    if injection is None:
         return False
-    query = parse(place.template.format(_written(after, place.escaped) + place.rest), place.dialect)
-    return query is not None and form(query, place.mysql) == place.made
+    fragment = _escape_backslashes(after, injection.escaped) + injection.rest
+    query = parse(injection.template.format(fragment), injection.dialect)
+    return query is not None and form(query, injection.mysql) == injection.tree
 
 
 @functools.lru_cache(maxsize=4096)
-def _place(fragment: str) -> _Place | None:
-    if fragment.lstrip()[:1] in ("[", "{"):  # JSON, which sqlglot would read as a literal of some dialect
+def _injection(fragment: str) -> _Injection | None:
+    """Returns the first query and dialect in which a fragment changes the shape of the tree, or None."""
+    if fragment.lstrip()[:1] in ("[", "{"):  # JSON, which sqlglot would read as a literal in some dialects
         return None
     rest = _REST if _COMMENT.search(fragment) else ""
     for dialect in DIALECTS:
         for template in _EVERY:
             for escaped in (False, True) if "\\" in fragment else (False,):
-                if query := _changes(template, dialect, _written(fragment, escaped) + rest):
+                if query := _changes(template, dialect, _escape_backslashes(fragment, escaped) + rest):
                     mysql = dialect == "mysql" and only_mysql(query)
-                    return _Place(template, dialect, escaped, rest, mysql, form(query, mysql))
+                    return _Injection(template, dialect, escaped, rest, mysql, form(query, mysql))
     return None
 
 
-def _written(fragment: str, escaped: bool) -> str:
-    """The fragment as it reaches the query, which some products make sure of by escaping backslashes."""
+def _escape_backslashes(fragment: str, escaped: bool) -> str:
+    """Returns the fragment as it reaches the query; some products escape backslashes before."""
     return fragment.replace("\\", "\\\\") if escaped else fragment
 
 
 def _changes(template: str, dialect: str, fragment: str) -> Query | None:
-    """The query that a fragment makes of a template, where it parses in another shape than ordinary values give."""
+    """Returns the query with the fragment inserted; None unless it parses to a shape that no ordinary value gives."""
     query = parse(template.format(fragment), dialect)
     return query if query is not None and shape(query) not in _benign(template, dialect) else None
 

@@ -1,7 +1,7 @@
-"""SQL read by sqlglot: a query's syntax trees, their shape, and the form in which two spellings of a query are equal.
+"""SQL parsed by sqlglot: syntax trees, their shape, and a normal form in which two spellings of a query are equal.
 
-sqlglot is lenient. What it lets stand where no database does is an error here: a parenthesis that is never closed (it
-closes those of CAST and the like itself), a list without an item, an alias in a condition, ASC or DESC as a name, an
+sqlglot is lenient. What it accepts but no database does is an error here: a parenthesis that is never closed (sqlglot
+closes those of CAST and similar itself), a list without an item, an alias in a condition, ASC or DESC as a name, an
 unknown command.
 """
 
@@ -30,7 +30,7 @@ SyntaxTree = tuple[object, ...]
 
 
 class Query(NamedTuple):
-    """A query that parsed: its text, tokens and trees (of sqlglot), and the comments between the tokens."""
+    """A parsed query: its text, sqlglot's tokens and trees, and the comments between the tokens."""
 
     text: str
     tokens: list[Any]
@@ -39,7 +39,7 @@ class Query(NamedTuple):
 
 
 def shape(query: Query) -> tuple[str, ...]:
-    """Returns the kinds of a query's syntax nodes, in their order."""
+    """Returns the kinds of a query's syntax nodes in order."""
     return tuple(type(node).__name__ for tree in query.trees for node in tree.walk())
 
 
@@ -48,11 +48,11 @@ def _dialects() -> dict[str, Any]:
     import sqlglot
     from sqlglot.dialects.mysql import MySQL
 
-    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of every statement that it does not know
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns about every statement that it does not support
 
     class StrictMySQL(MySQL):
         class Tokenizer(MySQL.Tokenizer):
-            # In MySQL two dashes begin a comment only before white space; elsewhere they are two minus signs.
+            # In MySQL two dashes begin a comment only before white space; otherwise they are two minus signs.
             COMMENTS = [*(f"--{space}" for space in " \t\n\r\f\v"), "#", ("/*", "*/")]
 
     others = {name: sqlglot.Dialect.get_or_raise(name or None) for name in DIALECTS[1:]}
@@ -60,7 +60,7 @@ def _dialects() -> dict[str, Any]:
 
 
 def parse(query: str, dialect: str) -> Query | None:
-    """Returns a query's syntax in one of `DIALECTS`, or None where it does not parse."""
+    """Returns a query parsed in one of `DIALECTS`, or None if it does not parse."""
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
@@ -73,7 +73,7 @@ def parse(query: str, dialect: str) -> Query | None:
         if _broken(tokens, dialect == "mysql") or any("\xa0" in gap or "\x85" in gap for gap in gaps):
             return None
         comments = _COMMENT.findall("\n".join(filter(str.strip, gaps)))
-        if "/*" in text:  # sqlglot takes no comment within ORDER BY and the like
+        if "/*" in text:  # sqlglot does not accept a comment within ORDER BY and similar
             words = (text[token.start : token.end + 1] for token in tokens)
             text = "".join(f"{' ' if gap else ''}{word}" for gap, word in zip(gaps, words, strict=False))
             tokens = reader.tokenize(text)
@@ -86,9 +86,9 @@ def parse(query: str, dialect: str) -> Query | None:
 
 
 def _broken(tokens: list[Any], mysql: bool) -> bool:
-    """Whether a parenthesis is not closed in its statement, a list lacks an item, or a NOT its IS.
+    """Whether a parenthesis is not closed in its statement, a list lacks an item, or NOT NULL lacks its IS.
 
-    In MySQL also whether a name that is a function only right before its parenthesis stands apart from it.
+    In MySQL also whether there is a space between a parenthesis and a name that is a function only without one.
     """
     from sqlglot import TokenType as Kind
 
@@ -108,7 +108,7 @@ def _broken(tokens: list[Any], mysql: bool) -> bool:
 
 
 def _gaps(text: str, tokens: list[Any]) -> Iterator[str]:
-    """What lies before each token, and after the last: white space and comments."""
+    """Yields the text before each token and after the last one: white space and comments."""
     end = 0
     for token in tokens:
         yield text[end : token.start]
@@ -117,7 +117,7 @@ def _gaps(text: str, tokens: list[Any]) -> Iterator[str]:
 
 
 def _sound(tree: Any) -> bool:
-    """Whether a tree holds nothing that no database takes, and is not too deep to be compared."""
+    """Whether a tree holds nothing that every database rejects, and is not too deep to compare."""
     from sqlglot import exp
 
     depths: dict[int, int] = {}
@@ -143,7 +143,7 @@ _MYSQL_WORDS = frozenset(("rlike", "div", "xor", "&&"))
 
 
 def only_mysql(query: Query) -> bool:
-    """Whether a query calls what MySQL alone has, or has an operator or a comment that MySQL alone reads so."""
+    """Whether a query has a function, an operator or a comment that only MySQL supports."""
     if any(comment.startswith("#") for comment in query.comments):
         return True
     for token, following in itertools.zip_longest(query.tokens, query.tokens[1:]):
@@ -155,13 +155,14 @@ def only_mysql(query: Query) -> bool:
 
 
 def form(query: Query, mysql: bool) -> SyntaxTree:
-    """Returns what is equal in two spellings of a query.
+    """Returns the normal form of a query, which is equal for equivalent spellings.
 
-    Comments that hold a quote or a parenthesis count, as they may be code where the fragment lands elsewhere.
+    It includes comments that hold a quote or a parenthesis, since these may be code in another context.
 
     Args:
         query: the query.
-        mysql: whether it is MySQL's alone; else ``||``, ``&&``, DISTINCT and the quotes of strings count as they are.
+        mysql: whether only MySQL can read it; otherwise the spellings of ``||``, ``&&``, DISTINCT and the quotes of
+            strings are part of the form.
     """
     trees = tuple(_node(tree, mysql) for tree in query.trees)
     code = tuple(comment for comment in query.comments if re.search(r"['\"`()]", comment))
@@ -169,7 +170,7 @@ def form(query: Query, mysql: bool) -> SyntaxTree:
 
 
 def _spellings(query: Query) -> Iterator[str]:
-    """How strings are quoted (all of those with an escape), and ``||``, ``&&`` and DISTINCT."""
+    """Yields the opening quote of each string (the whole string if it has an escape), ``||``, ``&&`` and DISTINCT."""
     from sqlglot import TokenType
 
     kinds = (TokenType.STRING, TokenType.HEX_STRING, TokenType.DPIPE, TokenType.DAMP, TokenType.DISTINCT)
@@ -179,11 +180,11 @@ def _spellings(query: Query) -> Iterator[str]:
             yield raw if "\\" in raw else raw[0].lower()
 
 
-_WORDS = frozenset(("Anonymous", "Var"))  # functions and keywords, whose case is insignificant
+_WORDS = frozenset(("Anonymous", "Var"))  # functions and keywords, which are case-insensitive
 
 
 def _node(node: Any, mysql: bool, textual: bool = False) -> SyntaxTree:
-    """A node as plain values; ``textual``: where MySQL reads a hexadecimal literal as the string of its bytes."""
+    """Returns a node as plain values; with ``textual``, MySQL reads a hexadecimal literal here as a string of bytes."""
     kind, args = type(node).__name__, node.args
     if kind == "Literal":
         return ("string", args["this"]) if args["is_string"] else _number(args["this"])
@@ -198,7 +199,7 @@ def _node(node: Any, mysql: bool, textual: bool = False) -> SyntaxTree:
         if value is not None and value is not False and value != []:
             word = kind in _WORDS and isinstance(value, str)
             out.append((name, value.casefold() if word else _value(value, mysql, _textual(kind, node, name))))
-    return _folded(kind, tuple(out), mysql)
+    return _fold(kind, tuple(out), mysql)
 
 
 def _value(value: Any, mysql: bool, textual: bool) -> object:
@@ -216,7 +217,7 @@ def _number(text: str) -> SyntaxTree:
 
 
 def _textual(kind: str, node: Any, name: str) -> bool:
-    """Whether an argument of a node is read as a string by MySQL, whatever is given."""
+    """Whether MySQL reads this argument of a node as a string, whatever its literal."""
     if kind == "Select":
         return name == "expressions"
     if kind == "Anonymous":
@@ -224,11 +225,11 @@ def _textual(kind: str, node: Any, name: str) -> bool:
     return kind in ("Concat", "Length", "MD5", "Lower", "Upper")
 
 
-_TURNED = {"EQ": "EQ", "NEQ": "NEQ", "GT": "LT", "GTE": "LTE"}
+_MIRROR = {"EQ": "EQ", "NEQ": "NEQ", "GT": "LT", "GTE": "LTE"}
 
 
-def _folded(kind: str, form: SyntaxTree, mysql: bool) -> SyntaxTree:
-    """A node's form: pieces of a string as one, LIKE without a pattern as equality, comparisons one way round."""
+def _fold(kind: str, form: SyntaxTree, mysql: bool) -> SyntaxTree:
+    """Joins the pieces of a string, turns LIKE without a wildcard into equality, and orders operands of comparisons."""
     args: dict[str, Any] = dict(form[1:])  # type: ignore[arg-type]
     parts = args.get("expressions") if mysql and kind == "Concat" else None
     if parts and all(part[0] == "string" for part in parts):
@@ -240,4 +241,4 @@ def _folded(kind: str, form: SyntaxTree, mysql: bool) -> SyntaxTree:
         kind = kind if re.search(r"\s$", left[1]) else "EQ"
     if kind in ("GT", "GTE") or (kind in ("EQ", "NEQ") and repr(left) > repr(right)):
         left, right = right, left
-    return (_TURNED.get(kind, kind), left, right) if kind in (*_TURNED, "LT", "LTE") else form
+    return (_MIRROR.get(kind, kind), left, right) if kind in (*_MIRROR, "LT", "LTE") else form

@@ -1,7 +1,7 @@
-"""XML by expat: external entities, and whether two documents are the same one. Nothing is fetched.
+"""XML by expat: lists external entities, and decides whether two documents are the same. Nothing is fetched.
 
-What is compared are the events of expat, a canonical form in the sense of C14N (https://www.w3.org/TR/xml-c14n11/)
-which holds the document type and its declarations too.
+The events of expat are compared, a canonical form similar to C14N (https://www.w3.org/TR/xml-c14n11/) that also holds
+the document type and its declarations.
 """
 
 import functools
@@ -12,38 +12,38 @@ Event = tuple[object, ...]
 
 
 def external(text: str) -> tuple[list[str], str | None]:
-    """Returns the external and entity references of a document, and why it is not well-formed, or None."""
+    """Returns the external and entity references of a document, and the reason why it is not well-formed, or None."""
     from xml.parsers import expat
 
-    found: list[str] = []
+    references: list[str] = []
     parser = _parser(" ")
 
     def doctype(name: str, system: str | None, public: str | None, subset: int) -> None:
-        found.extend(filter(None, [system]))
+        references.extend(filter(None, [system]))
 
     def entity(name: str, parameter: bool, value: str | None, *_: Any) -> None:
         if f"{'%' if parameter else '&'}{name};" in text:
-            found.append(name)
+            references.append(name)
 
     def instruction(target: str, data: str) -> None:
         if target == "xml-stylesheet" and "href=" in data:
-            found.append(data)
+            references.append(data)
 
     def element(name: str, attributes: dict[str, str]) -> None:
         if name.endswith("XInclude include") or any("schemaLocation" in attribute for attribute in attributes):
-            found.append(name)
+            references.append(name)
 
     parser.StartDoctypeDeclHandler, parser.EntityDeclHandler = doctype, entity
     parser.ProcessingInstructionHandler, parser.StartElementHandler = instruction, element
     try:
         parser.Parse(text.encode("latin-1"), True)
-    except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two of an unknown encoding
-        return found, f"not well-formed XML: {error}"
-    return found, None
+    except (expat.ExpatError, LookupError, ValueError) as error:  # an unknown encoding raises the latter two
+        return references, f"not well-formed XML: {error}"
+    return references, None
 
 
 def same(before: str, after: str) -> bool:
-    """Whether both are the same document, and have external references or entities in use."""
+    """Whether both are the same document, with at least one external reference or entity in use."""
     form, uses = canonical(before), _uses(before)
     return form is not None and uses > 0 and canonical(after) == form and _uses(after) == uses
 
@@ -55,10 +55,10 @@ def _uses(text: str) -> int:
 
 @functools.lru_cache(maxsize=4096)
 def canonical(text: str) -> tuple[Event, ...] | None:
-    """Returns the events of a document, or None where it is not well-formed.
+    """Returns the events of a document, or None if it is not well-formed.
 
-    Attributes come sorted, adjacent text (CDATA sections too) as one, references to entities as such. Where nothing
-    outside of the document can refer to its entities by name, they are told by the order of their declaration.
+    Attributes are sorted, adjacent text (CDATA sections too) is joined, and references to entities are kept. If nothing
+    outside of the document can refer to its entities by name, numbers in order of declaration replace the names.
     """
     from xml.parsers import expat
 
@@ -68,7 +68,7 @@ def canonical(text: str) -> tuple[Event, ...] | None:
         setattr(parser, handler, getattr(events, handler))
     try:
         parser.Parse(text.encode("latin-1"), True)
-    except (expat.ExpatError, LookupError, ValueError):  # the latter two of an unknown encoding
+    except (expat.ExpatError, LookupError, ValueError):  # an unknown encoding raises the latter two
         return None
     return events.finish()
 
@@ -78,18 +78,18 @@ def _parser(separator: str | None = None) -> Any:
 
     parser = expat.ParserCreate(namespace_separator=separator)
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_ALWAYS)
-    parser.ExternalEntityRefHandler = lambda *_: 1  # skipped, never fetched
+    parser.ExternalEntityRefHandler = lambda *_: 1  # skips the entity, which is never fetched
     return parser
 
 
 class _Events:
-    """Collects what expat tells; methods are named as its handlers."""
+    """Collects the events of expat; methods have the names of its handlers."""
 
     def __init__(self) -> None:
         self._events: list[Event] = []
         self._text: list[str] = []
         self._entities: list[tuple[bool, str]] = []
-        self._named = False  # whether something outside may name an entity
+        self._external_names = False  # whether something outside of the document may refer to an entity by name
 
     def _add(self, *event: object) -> None:
         if self._text:
@@ -98,22 +98,22 @@ class _Events:
         self._events.append(event)
 
     def finish(self) -> tuple[Event, ...]:
-        """Returns what was read, with a document's own entities numbered where nothing outside can name them."""
+        """Returns the events, with numbers for the entities' names if nothing outside can refer to them."""
         self._add("end of document")
-        if self._named:
+        if self._external_names:
             return tuple(self._events)
         order = {key: number for number, key in enumerate(dict.fromkeys(self._entities))}
         plain = re.compile(r"([&%])([^\s;&%]+);")
 
         def number(match: re.Match[str]) -> str:
-            known = order.get((match[1] == "%", match[2]))
-            return match[0] if known is None else f"{match[1]}\0{known};"
+            position = order.get((match[1] == "%", match[2]))
+            return match[0] if position is None else f"{match[1]}\0{position};"
 
         def rename(event: Event) -> Event:
             if event[0] == "entity":
                 value = event[3]
-                renamed = plain.sub(number, value) if isinstance(value, str) else value
-                return ("entity", event[1], order[(bool(event[1]), str(event[2]))], renamed, *event[4:])
+                new_value = plain.sub(number, value) if isinstance(value, str) else value
+                return ("entity", event[1], order[(bool(event[1]), str(event[2]))], new_value, *event[4:])
             if event[0] == "reference":
                 return ("reference", plain.sub(number, str(event[1])))
             return event
@@ -124,7 +124,7 @@ class _Events:
         self._add("declaration", version, encoding, standalone)
 
     def StartDoctypeDeclHandler(self, name: str, system: str | None, public: str | None, _: int) -> None:  # noqa: N802
-        self._named |= system is not None
+        self._external_names |= system is not None
         self._add("doctype", name, system, public)
 
     def EntityDeclHandler(  # noqa: N802
@@ -137,7 +137,7 @@ class _Events:
         public: str | None,
         notation: str | None,
     ) -> None:
-        self._named |= bool(parameter) and system is not None
+        self._external_names |= bool(parameter) and system is not None
         self._entities.append((bool(parameter), name))
         self._add("entity", parameter, name, value, system, public, notation)
 
@@ -174,7 +174,7 @@ class _Events:
         self._add("comment", data)
 
     def ProcessingInstructionHandler(self, target: str, data: str) -> None:  # noqa: N802
-        """Pseudo-attributes of a style sheet's instruction are told apart (https://www.w3.org/TR/xml-stylesheet/)."""
+        """Adds an instruction; splits a style sheet's into pseudo-attributes (https://www.w3.org/TR/xml-stylesheet/)."""
         pairs = re.findall(r"\s*([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", data)
         if target == "xml-stylesheet" and re.fullmatch(r"(?:\s*[\w-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))+\s*", data):
             self._add("instruction", target, tuple(sorted((name, a or b) for name, a, b in pairs)))

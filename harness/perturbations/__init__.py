@@ -1,4 +1,4 @@
-"""Perturbations: payload to payload, the threat class kept, proven by an oracle. Suites by name."""
+"""Perturbations: changes of a payload that keep its threat class, each checked by an oracle; and suites of them."""
 
 import functools
 
@@ -15,7 +15,7 @@ SUITES: dict[str, frozenset[Tier]] = {
 
 @functools.cache
 def perturbations() -> tuple[Perturbation, ...]:
-    """Returns every perturbation, in a fixed order."""
+    """Returns all perturbations in a fixed order."""
     from harness.perturbations import carrier, encoding, markup, order, parameters, paths, shell, sql
 
     modules = (carrier, encoding, markup, order, parameters, paths, shell, sql)
@@ -23,11 +23,11 @@ def perturbations() -> tuple[Perturbation, ...]:
 
 
 def suite(name: str) -> tuple[Perturbation, ...]:
-    """Returns the perturbations of a suite.
+    """Returns the perturbations of a suite, a key of `SUITES`.
 
     Raises:
-        UserError: there is no such suite.
+        UserError: the suite does not exist.
     """
     if name not in SUITES:
-        raise UserError(f"the perturbation suite {name} is unknown; {nearest(name, list(SUITES))}")
+        raise UserError(f"the perturbation suite {name} does not exist; {nearest(name, list(SUITES))}")
     return tuple(p for p in perturbations() if p.tier in SUITES[name])

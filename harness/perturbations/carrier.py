@@ -1,7 +1,7 @@
 """Tier C: another host, client, path prefix, or benign padding around the same attack.
 
-Where the attack's place is not known, it may be in any header or in the path: then only what can hold no attack is
-replaced (a plain host name, a well-known client, an ordinary path), and additions stand apart from what is there.
+If the location of the attack is unknown, it may be in any header or in the path. Then only values that cannot hold an
+attack are replaced (a plain host name, a well-known client, an ordinary path), and additions do not touch what exists.
 """
 
 import random
@@ -53,14 +53,14 @@ _PAIR = re.compile(rb"[?&]?[a-z_]+=\w+")
 
 
 class Host(Perturbation):
-    """Another Host of names (RFC 2606) and addresses (RFC 5737) that are nobody's."""
+    """Replaces the Host by a reserved name (RFC 2606) or a documentation address (RFC 5737)."""
 
     name = "host"
     tier = "C"
     needs_place = False
 
     def rewrite(self, message: Message, rng: random.Random) -> Message | None:
-        """Replaces a plain host name; a target in absolute form is left alone, as it names the host too."""
+        """Replaces a plain host name; a request with a target in absolute form, which names the host too, stays."""
         request = message.request
         fields = list(request.fields(b"host"))
         if len(fields) != 1 or message.overlaps_attack(*fields[0].line) or request.path[0] != request.target[0]:
@@ -75,31 +75,33 @@ class Host(Perturbation):
         return message.with_edits([Edit(*fields[0].value, (host + port).encode())])
 
     def keeps_class(self, before: Message, after: Message) -> bool:
-        """The Host line alone changed, to a reserved host."""
-        changed = _changed(before, after)
-        return changed is not None and changed[0] == b"host" and _RESERVED.fullmatch(changed[1]) is not None
+        """Whether only the Host line differs, and now names a reserved host."""
+        field = _changed_field(before, after)
+        return field is not None and field[0] == b"host" and _RESERVED.fullmatch(field[1]) is not None
 
 
 def _names_a_host(message: Message, value: Span) -> bool:
-    """Whether a value is a host's name and no more, and no attack of the class consists of one."""
+    """Whether a value is only a host name, and no attack of the class can consist of a host name alone."""
     may_be_attack = not message.classes or message.classes & _REQUESTERS
     return not may_be_attack and _HOST.fullmatch(message.payload, *value) is not None
 
 
-def _changed(before: Message, after: Message) -> tuple[bytes, bytes] | None:
-    """The (lower-case) name and the new value of the one header field that was changed or added, None unless it is."""
-    (old, body), (new, same) = oracle.head_and_body(before.payload), oracle.head_and_body(after.payload)
+def _changed_field(before: Message, after: Message) -> tuple[bytes, bytes] | None:
+    """Returns (lower-case name, new value) of the only header field that differs or is new; None for other changes."""
+    (old, old_body), (new, new_body) = oracle.head_and_body(before.payload), oracle.head_and_body(after.payload)
     at = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), len(old))
-    added = len(new) - len(old)
-    if body != same or not 0 < at < len(new) or added not in (0, 1) or old[at + 1 - added :] != new[at + 1 :]:
+    additions = len(new) - len(old)
+    if old_body != new_body or not 0 < at < len(new) or additions not in (0, 1):
+        return None
+    if old[at + 1 - additions :] != new[at + 1 :]:
         return None
     name = oracle.field_name(new[at])
-    fitting = name not in map(oracle.field_name, old) if added else name == oracle.field_name(old[at])
-    return (name, new[at].partition(b":")[2].strip()) if fitting else None
+    valid = name not in map(oracle.field_name, old) if additions else name == oracle.field_name(old[at])
+    return (name, new[at].partition(b":")[2].strip()) if valid else None
 
 
 class Client(Perturbation):
-    """Another User-Agent, of another family, with a version; added where there is none."""
+    """Replaces the User-Agent by one of another family with a version, or adds one if there is none."""
 
     name = "client"
     tier = "C"
@@ -109,29 +111,29 @@ class Client(Perturbation):
         """Replaces the field's value, or adds the field."""
         header = message.request.header(b"user-agent")
         old = message.request.text(header.value) if header else b""
-        drawn, version = rng.randrange(len(_CLIENTS)), (rng.randint(10, 39), rng.randrange(100))
-        agent = _CLIENTS[drawn].format(*version).encode()
+        index, version = rng.randrange(len(_CLIENTS)), (rng.randint(10, 39), rng.randrange(100))
+        agent = _CLIENTS[index].format(*version).encode()
         if header is None:
             return _with_field(message, b"User-Agent: " + agent, rng)
         if message.overlaps_attack(*header.line) or not (message.located or _KNOWN_CLIENT.fullmatch(old)):
             return None
         if _family(agent) == _family(old):
-            agent = _CLIENTS[drawn - 1].format(*version).encode()
+            agent = _CLIENTS[index - 1].format(*version).encode()
         return message.with_edits([Edit(*header.value, agent)])
 
     def keeps_class(self, before: Message, after: Message) -> bool:
-        """The User-Agent's line alone changed, to a well-known client."""
-        changed = _changed(before, after)
-        return changed is not None and changed[0] == b"user-agent" and _KNOWN_CLIENT.fullmatch(changed[1]) is not None
+        """Whether only the User-Agent line differs, and now names a well-known client."""
+        field = _changed_field(before, after)
+        return field is not None and field[0] == b"user-agent" and _KNOWN_CLIENT.fullmatch(field[1]) is not None
 
 
 def _family(agent: bytes) -> bytes:
-    """What a client calls itself: browsers by their last product's name, others by their first."""
+    """Returns a client's product name: the last one of a User-Agent, which for a browser is not ``Mozilla``."""
     return agent.rpartition(b" ")[2].partition(b"/")[0]
 
 
 def _with_field(message: Message, line: bytes, rng: random.Random) -> Message | None:
-    """Adds a header field somewhere after the first one; None where there can be no further line."""
+    """Adds a header field at a random position after the first one; None if the request can take no further line."""
     request = message.request
     if request.version[0] == request.version[1] or not request.payload.endswith(b"\n", 0, request.head[1]):
         return None
@@ -140,13 +142,13 @@ def _with_field(message: Message, line: bytes, rng: random.Random) -> Message | 
 
 
 class PathPrefix(Perturbation):
-    """Another or one more leading segment of the path."""
+    """Replaces the first segment of the path, or adds one before it."""
 
     name = "path-prefix"
     tier = "C"
 
     def rewrite(self, message: Message, rng: random.Random) -> Message | None:
-        """Adds a segment before an ordinary one, or swaps that where others follow and it is known to be no attack."""
+        """Adds a segment before an ordinary one, or replaces it if the attack is known to be elsewhere."""
         start, end = message.request.path
         lead = _SEGMENT.match(message.payload, start, end)
         ordinary = message.located or _ORDINARY.fullmatch(message.payload, start, end)
@@ -157,27 +159,27 @@ class PathPrefix(Perturbation):
         return message.with_edits([Edit(start, lead.end() if swap else start, prefix)])
 
     def keeps_class(self, before: Message, after: Message) -> bool:
-        """The path but for its first segment, and all else, stayed."""
+        """Whether only the first segment of the path differs."""
         old, new = before.request.path, after.request.path
-        was, now = before.payload[slice(*old)].split(b"/"), after.payload[slice(*new)].split(b"/")
-        kept = now[2:] in (was[1:], was[2:]) and now[0] == b"" and now[1].isalnum()
-        return kept and oracle.same_elsewhere(before.payload, [old], after.payload, [new])
+        old_path, new_path = before.payload[slice(*old)].split(b"/"), after.payload[slice(*new)].split(b"/")
+        same_rest = new_path[2:] in (old_path[1:], old_path[2:]) and new_path[0] == b"" and new_path[1].isalnum()
+        return same_rest and oracle.same_elsewhere(before.payload, [old], after.payload, [new])
 
 
 class Padding(Perturbation):
-    """One benign parameter or header field more."""
+    """Adds one benign parameter or header field."""
 
     name = "padding"
     tier = "C"
     needs_place = False
 
     def rewrite(self, message: Message, rng: random.Random) -> Message | None:
-        """Appends a parameter to the query or the form, or adds a field, of a name that is not there yet."""
+        """Appends a parameter to the query or the form, or adds a header field; its name must not exist yet."""
         part = rng.choice((None, *_parts(message)))
         if part is None:
             line = rng.choice(_FIELDS).format(rng.randint(1, 7), rng.getrandbits(24))
-            known = message.request.header(line.partition(":")[0].lower().encode()) is not None
-            return None if known else _with_field(message, line.encode(), rng)
+            exists = message.request.header(line.partition(":")[0].lower().encode()) is not None
+            return None if exists else _with_field(message, line.encode(), rng)
         pair = rng.choice(_PAIRS).format(rng.getrandbits(24)).encode()
         if pair.partition(b"=")[0] + b"=" in message.payload:
             return None
@@ -186,23 +188,23 @@ class Padding(Perturbation):
         return None if message.overlaps_attack(end, end) else message.with_edits([Edit(end, end, mark + pair)])
 
     def keeps_class(self, before: Message, after: Message) -> bool:
-        """One parameter or one field was added, and all else stayed."""
+        """Whether the messages differ in one more parameter or header field only."""
         for old, new in (before.request.target, after.request.target), (before.request.body, after.request.body):
-            was, now = before.payload[slice(*old)], after.payload[slice(*new)]
-            if was != now:
-                added = now.startswith(was) and _PAIR.fullmatch(now[len(was) :]) is not None
-                return added and oracle.same_elsewhere(before.payload, [old], after.payload, [new])
-        changed = _changed(before, after)
-        return changed is not None and len(after.request.headers) == len(before.request.headers) + 1
+            old_part, new_part = before.payload[slice(*old)], after.payload[slice(*new)]
+            if old_part != new_part:
+                one_pair = new_part.startswith(old_part) and _PAIR.fullmatch(new_part[len(old_part) :]) is not None
+                return one_pair and oracle.same_elsewhere(before.payload, [old], after.payload, [new])
+        field = _changed_field(before, after)
+        return field is not None and len(after.request.headers) == len(before.request.headers) + 1
 
 
 def _parts(message: Message) -> Sequence[str]:
-    """The parts of a request that take a further parameter: a query or form of pairs, a path that ends."""
+    """Returns which parts accept one more parameter: ``query`` (or a path without one), ``form``."""
     request = message.request
     target, query, body = request.text(request.target), request.text(request.query), request.text(request.body)
-    open_ = request.path[0] < request.path[1] and target[request.path[0] - request.target[0]] == 47
+    has_path = request.path[0] < request.path[1] and target[request.path[0] - request.target[0]] == 47  # a slash
     parts = []
-    if open_ and b"#" not in target and (b"=" in query or b"?" not in target):
+    if has_path and b"#" not in target and (b"=" in query or b"?" not in target):
         parts.append("query")
     if request.content_type == b"application/x-www-form-urlencoded" and not request.coded and b"=" in body:
         parts.append("form")

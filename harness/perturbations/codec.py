@@ -1,6 +1,6 @@
-"""How a place of a request encodes a value: strict decoding, and encoding in the manner of the original.
+"""Decodes and encodes values as their place in a request does: strict decoding, encoding in the style of the original.
 
-Text stands for bytes: one character, one byte (latin-1).
+Text stands for bytes: one character per byte (latin-1).
 """
 
 import json
@@ -23,10 +23,10 @@ _TOLERATED = '<>"{}[]|\\^`='
 
 
 def decode(place: Place, raw: bytes) -> str | None:
-    """Returns the text that a place's bytes stand for, or None where they break its encoding.
+    """Returns the decoded text of a value, or None if its bytes are not valid in the place's encoding.
 
     Percent-encoding as in RFC 3986, with ``+`` for a space in queries and forms; JSON strings as in RFC 8259; XML
-    text with the five named and any numeric entities; other places hold bytes as they are.
+    text with the five named and any numeric entities; other places do not encode.
     """
     if place in _PERCENT:
         if _BROKEN.search(raw):
@@ -49,7 +49,7 @@ def _json(raw: bytes) -> str | None:
 
 
 def _latin(text: str) -> str | None:
-    """The text, or None where a character is more than a byte."""
+    """Returns the text, or None if a character does not fit in one byte."""
     return text if text.isascii() or max(map(ord, text)) < 256 else None
 
 
@@ -57,12 +57,13 @@ def _character(match: re.Match[str]) -> str:
     if match[3]:
         return _NAMED[match[3]]
     code = int(match[1], 16) if match[1] else int(match[2])
-    known = code in (9, 10, 13) or 32 <= code < 128  # others are no XML, and beyond ASCII the body's charset decides
-    return chr(code) if known else "\N{REPLACEMENT CHARACTER}"
+    # Other codes below 128 are not allowed in XML; above 127 the bytes depend on the body's charset.
+    decodable = code in (9, 10, 13) or 32 <= code < 128
+    return chr(code) if decodable else "\N{REPLACEMENT CHARACTER}"
 
 
 def splits_escape(place: Place, payload: bytes, start: int, at: int) -> bool:
-    """Whether what stands from ``at`` on, within a value that starts at ``start``, may begin inside an escape."""
+    """Whether offset ``at``, in a value that starts at offset ``start``, may lie inside an escape sequence."""
     if place in _PERCENT:
         return payload.rfind(b"%", max(start, at - 2), at) >= 0
     if place == "json":
@@ -78,19 +79,19 @@ def _spelled_like(encoded: bytes, place: Place, like: bytes) -> bytes:
 
 
 def encode(place: Place, text: str, like: bytes = b"") -> bytes | None:
-    """Returns the bytes that stand for a text in a place, or None where the place cannot hold it.
+    """Returns the encoded bytes of a text for a place, or None if the place cannot hold it.
 
     Args:
-        place: where it will stand.
+        place: where the value is inserted.
         text: characters up to U+00FF.
-        like: the value it replaces: characters that are unescaped there stay so, as does the spelling of a space and
-            the case of hex digits.
+        like: the value that is replaced. Its style is kept: characters that are not escaped there, the spelling of a
+            space and the case of hex digits.
     """
     if place == "other":
         return None
     if place in _PERCENT:
-        kept = "".join(c for c in _LITERAL + _TOLERATED if c.encode() in like) if like else ""
-        safe = kept.replace("=", "") if place == "cookie" else kept
+        literals = "".join(c for c in _LITERAL + _TOLERATED if c.encode() in like) if like else ""
+        safe = literals.replace("=", "") if place == "cookie" else literals
         return _spelled_like(quote_from_bytes(text.encode("latin-1"), safe=safe).encode(), place, like)
     if place == "json":
         return json.dumps(text)[1:-1].encode()

@@ -1,4 +1,4 @@
-"""Draws perturbations of a suite for a message, has each checked by its oracle, and counts what came of it."""
+"""Applies random perturbations of a suite to a message, checks each with its oracle, and counts the outcomes."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,17 +8,17 @@ from harness.perturbations.base import Perturbation
 from harness.perturbations.message import Message
 from harness.perturbations.stream import Stream
 
-REDRAWS = 4  # further draws after one that the oracle rejects
+REDRAWS = 4  # further attempts after a draw that the oracle rejects
 
 
 @dataclass
 class PerturbationTally:
-    """What became of the draws of each perturbation, and of the rows.
+    """Counts of draws by perturbation, and of rows that were left out by reason.
 
     Attributes:
-        draws, no_ops, rejected, kept: by perturbation; every draw is one of the other three.
-        left_out: rows by reason: ``rejected`` (some draw was, none held), ``no place`` (the attack's place is not
-            known), ``nothing to change``.
+        draws, no_ops, rejected, kept: by perturbation; every draw is a no-op, rejected or kept.
+        left_out: rows by reason: ``rejected`` (the oracle rejected draws and kept none), ``no place`` (the location of
+            the attack is unknown), ``nothing to change``.
     """
 
     draws: Counter[str] = field(default_factory=Counter)
@@ -28,7 +28,7 @@ class PerturbationTally:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def plain(self) -> dict[str, dict[str, int]]:
-        """Returns the counts per perturbation as plain values."""
+        """Returns the counts by perturbation as plain dictionaries and integers."""
         return {
             name: {
                 "draws": self.draws[name],
@@ -40,22 +40,24 @@ class PerturbationTally:
         }
 
 
-_STREAM = (
-    Stream()
-)  # the one of this process: begun anew for every draw, as making one takes longer than to draw from it
+# One stream per process, restarted for every draw: to create a stream takes longer than to draw from it.
+_STREAM = Stream()
 
 
 def attempt(
     perturbation: Perturbation, message: Message, seed: int, copy: int, tally: PerturbationTally
 ) -> Message | None:
-    """Draws one perturbation until its oracle agrees, at most `REDRAWS` times more; None where none held.
+    """Applies one perturbation, with up to `REDRAWS` more draws if its oracle rejects the result.
 
     Args:
         perturbation: one that applies to the message.
-        message: what to change.
+        message: the message to change.
         seed: the cell's seed.
-        copy: which of several independent draws of the same message this is.
+        copy: number of this draw among several independent draws for the same message.
         tally: counts every draw.
+
+    Returns:
+        The changed message; None if there is nothing to change or the oracle rejects all draws.
     """
     name = perturbation.name
     for redraw in range(1 + REDRAWS):
@@ -64,15 +66,15 @@ def attempt(
         if after is None or after.payload == message.payload:
             tally.no_ops[name] += 1
             return None
-        if (perturbation.touches_attack or _untouched(message, after)) and perturbation.keeps_class(message, after):
+        if (perturbation.touches_attack or _same_attack(message, after)) and perturbation.keeps_class(message, after):
             tally.kept[name] += 1
             return after
         tally.rejected[name] += 1
     return None
 
 
-def _untouched(before: Message, after: Message) -> bool:
-    """Whether the attack's ranges hold the same bytes; they may have moved past each other."""
+def _same_attack(before: Message, after: Message) -> bool:
+    """Whether the attack's ranges hold the same bytes; their order may differ."""
     old, new = before.ranges, after.ranges
     return old == new or sorted(old) == sorted(new)
 
@@ -80,32 +82,35 @@ def _untouched(before: Message, after: Message) -> bool:
 def perturb(
     message: Message, suite: Sequence[Perturbation], depth: int, seed: int, copy: int, tally: PerturbationTally
 ) -> Message | None:
-    """Returns the message after up to ``depth`` perturbations of a suite, in random order; None where none held.
+    """Returns the message after up to ``depth`` random perturbations of a suite, applied one after the other.
 
     Args:
-        message: what to change.
-        suite: what to draw from, each at most once.
-        depth: most perturbations that are made one after the other.
+        message: the message to change.
+        suite: the perturbations to draw from, each at most once.
+        depth: maximum number of perturbations.
         seed: the cell's seed.
-        copy: which of several independent draws of the same message this is.
-        tally: counts every draw, and the row where it is left out.
+        copy: number of this draw among several independent draws for the same message.
+        tally: counts every draw, and the row if it is left out.
+
+    Returns:
+        The changed message; None if no perturbation changed it, with the reason counted in ``tally.left_out``.
     """
-    meant = [p for p in suite if p.classes is None or p.classes & message.classes]
-    order = [p for p in meant if p.applies(message)]
+    for_class = [p for p in suite if p.classes is None or p.classes & message.classes]
+    order = [p for p in for_class if p.applies(message)]
     _STREAM.begin(message.sample, "order", seed, copy).shuffle(order)
-    rejected = tally.rejected.total()
-    made, current = 0, message
+    rejections = tally.rejected.total()
+    changes, current = 0, message
     for perturbation in order:
         after = attempt(perturbation, current, seed, copy, tally)
         if after is not None:
-            made, current = made + 1, after
-        if made == depth:
+            changes, current = changes + 1, after
+        if changes == depth:
             break
-    if made:
+    if changes:
         return current
-    if tally.rejected.total() > rejected:
+    if tally.rejected.total() > rejections:
         tally.left_out["rejected"] += 1
-    elif meant and not order:
+    elif for_class and not order:
         tally.left_out["no place"] += 1
     else:
         tally.left_out["nothing to change"] += 1

@@ -1,4 +1,4 @@
-"""A payload without its attack, and the attack without its carrier."""
+"""Cuts the attack out of a payload (`excised`), and returns the attack without its carrier (`attack_only`)."""
 
 import base64
 import contextlib
@@ -8,25 +8,25 @@ from harness.data.payload_parts import carrier
 from harness.perturbations.codec import decode
 from harness.perturbations.message import Message
 
-RUN = 8  # bytes that a carrier may not share with its attack once that is excised
+RUN = 8  # length in bytes of a run that the carrier may not share with the attack
 
 
 def excised(message: Message) -> bytes:
-    """Returns the carrier without what it shares with the attack: a run of 8 bytes found in both is cut out too."""
+    """Returns the payload without its attack and without any run of `RUN` bytes that occurs in the attack."""
     runs = {text[at : at + RUN] for text in _readings(message) for at in range(len(text) - RUN + 1)}
     rest = carrier(message.payload, message.flat)
     at = 0
     while at + RUN <= len(rest):
         if rest[at : at + RUN] in runs:
             rest = rest[:at] + rest[at + RUN :]
-            at = max(0, at - RUN + 1)  # what now stands side by side may be a run as well
+            at = max(0, at - RUN + 1)  # the bytes that are now adjacent may form another such run
         else:
             at += 1
     return rest
 
 
 def _readings(message: Message) -> Iterator[bytes]:
-    """The attack as it stands in the payload, as its place decodes it, and that from base64 where it is such."""
+    """Yields the attack's bytes as they are in the payload, decoded as in their place, and decoded from base64."""
     for (place, _), raw in zip(message.slots, message.ranges, strict=True):
         text = (decode(place, raw) or "").encode("latin-1")
         yield from (raw, text)
@@ -35,5 +35,5 @@ def _readings(message: Message) -> Iterator[bytes]:
 
 
 def attack_only(message: Message) -> bytes:
-    """Returns the bytes of the attack, a line for each of its ranges."""
+    """Returns the bytes of the attack, one line for each of its ranges."""
     return b"\n".join(message.ranges)

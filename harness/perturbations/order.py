@@ -1,4 +1,4 @@
-"""Tier A: the order of what may stand in any order: header fields, members of an object, parts of a form."""
+"""Tier A: reorders what has no fixed order: header fields, members of a JSON object, parts of a multipart form."""
 
 import random
 import re
@@ -14,7 +14,7 @@ _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{\]},]', re.S)
 
 
 class HeaderOrder(Perturbation):
-    """Moves header fields; those of one name keep their order (RFC 9110, 5.3)."""
+    """Reorders header fields; fields of the same name keep their order (RFC 9110, 5.3)."""
 
     name = "header-order"
     tier = "A"
@@ -24,34 +24,35 @@ class HeaderOrder(Perturbation):
         """Permutes whole lines."""
         request = message.request
         if not request.payload.endswith(b"\n", 0, request.head[1]):
-            return None  # the last line has no end that could stand elsewhere
+            return None  # without a line end, the last line cannot be moved
         names = [request.text(header.name).lower() for header in request.headers]
-        return _reordered(message, [header.line for header in request.headers], names, rng)
+        return _reorder(message, [header.line for header in request.headers], names, rng)
 
     def keeps_class(self, before: Message, after: Message) -> bool:
-        """The lines of each name, in their order, the request line and the body stayed."""
-        (old, body), (new, same) = oracle.head_and_body(before.payload), oracle.head_and_body(after.payload)
-        kept = (old[0], body) == (new[0], same)
-        return kept and sorted(old[1:], key=oracle.field_name) == sorted(new[1:], key=oracle.field_name)
+        """Whether the lines of each name are the same in the same order, as are the request line and the body."""
+        (old, old_body), (new, new_body) = oracle.head_and_body(before.payload), oracle.head_and_body(after.payload)
+        same_rest = (old[0], old_body) == (new[0], new_body)
+        # A stable sort by name keeps the order of the fields that share a name.
+        return same_rest and sorted(old[1:], key=oracle.field_name) == sorted(new[1:], key=oracle.field_name)
 
 
 class JsonOrder(Perturbation):
-    """Moves members of the top-level object, which are unordered (RFC 8259, 1); equal names keep their order."""
+    """Reorders members of the top-level object, which is unordered (RFC 8259, 1); equal names keep their order."""
 
     name = "json-order"
     tier = "A"
 
     def rewrite(self, message: Message, rng: random.Random) -> Message | None:
-        """Permutes whole members; none where a name tells a deserialiser what to make of those that follow."""
+        """Permutes whole members, unless a name such as ``@type`` controls how a deserialiser reads later members."""
         request = message.request
         body = request.text(request.body)
         value = oracle.json_read(body) if request.content_type.endswith(b"json") and not request.coded else None
         if not isinstance(value, tuple) or any(name.startswith(("@", "$")) for name, _ in value):
             return None
-        return _reordered(message, _members(message.payload, request.body), [name for name, _ in value], rng)
+        return _reorder(message, _members(message.payload, request.body), [name for name, _ in value], rng)
 
     def keeps_class(self, before: Message, after: Message) -> bool:
-        """A parser reads the same members, in the same order where names are equal; all else stayed."""
+        """Whether a parser reads the same members, equal names in the same order, and everything else is the same."""
         old, new = before.request.body, after.request.body
         return oracle.same_json(
             before.payload[slice(*old)], after.payload[slice(*new)], moved=True
@@ -59,7 +60,7 @@ class JsonOrder(Perturbation):
 
 
 class MultipartOrder(Perturbation):
-    """Moves the parts of a multipart form; those of one name keep their order (RFC 7578, 5.2)."""
+    """Reorders the parts of a multipart form; parts of the same name keep their order (RFC 7578, 5.2)."""
 
     name = "multipart-order"
     tier = "A"
@@ -68,10 +69,10 @@ class MultipartOrder(Perturbation):
         """Permutes whole parts."""
         parts = whole_parts(message)
         names = [oracle.part_name(part) for part in parts or ()]
-        return _reordered(message, message.request.parts, names, rng) if parts else None
+        return _reorder(message, message.request.parts, names, rng) if parts else None
 
     def keeps_class(self, before: Message, after: Message) -> bool:
-        """A strict reader finds the same parts, in the same order where names are equal; all else stayed."""
+        """Whether a strict reader finds the same parts, equal names in the same order, and the rest is the same."""
         old, new = whole_parts(before), whole_parts(after)
         if old is None or new is None or sorted(old, key=oracle.part_name) != sorted(new, key=oracle.part_name):
             return False
@@ -79,7 +80,7 @@ class MultipartOrder(Perturbation):
 
 
 def whole_parts(message: Message) -> list[bytes] | None:
-    """Returns the parts of a multipart form, None unless strict and tolerant readers find the same ones."""
+    """Returns the parts of a multipart form; None unless a strict and a tolerant reader find the same number."""
     request = message.request
     header = request.typed
     if header is None or request.coded or request.content_type != b"multipart/form-data":
@@ -89,7 +90,7 @@ def whole_parts(message: Message) -> list[bytes] | None:
 
 
 def _members(payload: bytes, body: Span) -> list[Span]:
-    """The members of the top-level object of a valid JSON text, without white space around them."""
+    """Returns the spans of the members of a valid JSON text's top-level object, without white space around them."""
     members, depth, begin = [], 0, -1
     for token in _TOKEN.finditer(payload, *body):
         mark = payload[token.start()]
@@ -105,10 +106,10 @@ def _members(payload: bytes, body: Span) -> list[Span]:
     return members
 
 
-def _reordered(
+def _reorder(
     message: Message, parts: Sequence[Span], names: Sequence[bytes | str], rng: random.Random
 ) -> Message | None:
-    """Permutes parts of the payload, those of one name keeping their order; None where an attack lies across them."""
+    """Permutes parts of the payload; parts of one name keep their order. None if the attack crosses a part's edge."""
     if len(set(names)) < 2:
         return None
     edges = [edge for part in parts for edge in part]
@@ -116,9 +117,9 @@ def _reordered(
         return None
     order = list(range(len(parts)))
     rng.shuffle(order)
-    order = _stable(order, names)
+    order = _keep_order_within_names(order, names)
     if order == sorted(order):
-        order = _stable([*order[1:], order[0]], names)
+        order = _keep_order_within_names([*order[1:], order[0]], names)
     gaps = list(zip([0, *edges[1::2]], [*edges[::2], len(message.payload)], strict=True))
     pieces: list[Span | Insertion] = [gaps[0]]
     for index, gap in zip(order, gaps[1:], strict=True):
@@ -126,8 +127,8 @@ def _reordered(
     return message.from_pieces(pieces)
 
 
-def _stable(order: Sequence[int], names: Sequence[bytes | str]) -> list[int]:
-    """The permutation, the indices of each name in ascending order."""
+def _keep_order_within_names(order: Sequence[int], names: Sequence[bytes | str]) -> list[int]:
+    """Returns the permutation with the indices of each name in ascending order."""
     ascending: dict[bytes | str, list[int]] = {}
     for index in sorted(order, reverse=True):
         ascending.setdefault(names[index], []).append(index)

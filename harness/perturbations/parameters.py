@@ -1,4 +1,4 @@
-"""Tier C: the same parameters under other names, in another body format, or sent by another method."""
+"""Tier C: renames parameters, changes the body's format, or sends the same parameters with another method."""
 
 import random
 import re
@@ -19,24 +19,24 @@ _NAMES = (
     "search", "section", "source", "subject", "target", "term", "topic", "vendor", "word", "zone",
 )  # fmt: skip
 _PLAIN = re.compile(rb"[A-Za-z][A-Za-z0-9_-]{0,31}")
-_RENAMED: frozenset[Place] = frozenset(("query", "form", "json", "multipart", "filename", "cookie"))
+_RENAMABLE: frozenset[Place] = frozenset(("query", "form", "json", "multipart", "filename", "cookie"))
 
 _FORM, _MULTIPART = b"application/x-www-form-urlencoded", b"multipart/form-data"
 _PLACE: dict[bytes, Place] = {_FORM: "form", b"application/json": "json", _MULTIPART: "multipart"}
 _STRING = rb'[ \t\r\n]*+"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"[ \t\r\n]*+'
 _FLAT = re.compile(rb"[ \t\r\n]*+\{(?:" + _STRING + rb":" + _STRING + rb'(?:,(?=[ \t\r\n]*+")|(?=\})))++\}[ \t\r\n]*+')
 _FIELD = re.compile(rb'\r\nContent-Disposition: form-data; name="[^"\r\n]*"\r\n\r\n', re.I)
-_SENDABLE = re.compile(rb'[!"$-~]*=[!"$-~]*')  # what can move from a form into a target
+_SENDABLE = re.compile(rb'[!"$-~]*=[!"$-~]*')  # a form that can become a query as it is
 
 
 class ParameterRename(Perturbation):
-    """Other names for parameters, those of the attack and others; equal names stay equal."""
+    """Renames parameters, including the attack's; equal names stay equal."""
 
     name = "parameter-rename"
     tier = "C"
 
     def rewrite(self, message: Message, rng: random.Random) -> Message | None:
-        """Draws new names for a few plain ones; a key of JSON may be an attack whose place is not known."""
+        """Renames a few parameters with plain names; JSON keys only if the location of the attack is known."""
         request, spans, fixed = message.request, dict[bytes, set[Span]](), set()
         for parameter in request.parameters:
             name = request.text(parameter.name)
@@ -46,54 +46,54 @@ class ParameterRename(Perturbation):
                 fixed.add(name)
         names = sorted(name for name in spans if name not in fixed and _PLAIN.fullmatch(name))
         share = min(0.7, 6 / max(len(names), 1))
-        renamed: dict[bytes, bytes] = {}
+        new_names: dict[bytes, bytes] = {}
         for name in [name for name in names if rng.random() < share] or names[:1]:
-            other = f"{rng.choice(_NAMES)}{rng.choice(('', rng.randint(1, 99)))}".encode()
-            if other not in message.payload and other not in renamed.values():
-                renamed[name] = other
-        edits = [Edit(*span, other) for name, other in renamed.items() for span in spans[name]]
+            new_name = f"{rng.choice(_NAMES)}{rng.choice(('', rng.randint(1, 99)))}".encode()
+            if new_name not in message.payload and new_name not in new_names.values():
+                new_names[name] = new_name
+        edits = [Edit(*span, new_name) for name, new_name in new_names.items() for span in spans[name]]
         return message.with_edits(edits) if edits else None
 
     def _may_change(self, message: Message, parameter: Parameter) -> bool:
-        known = message.located or parameter.place != "json"
-        return known and parameter.place in _RENAMED and not message.overlaps_attack(*parameter.name)
+        safe = message.located or parameter.place != "json"  # a JSON key may be an attack of unknown location
+        return safe and parameter.place in _RENAMABLE and not message.overlaps_attack(*parameter.name)
 
     def keeps_class(self, before: Message, after: Message) -> bool:
-        """The same values stand in the same places, different names are different still, and all else stayed."""
+        """Whether places and values are the same, names map one to one, and everything else is the same."""
         old, new = before.request.parameters, after.request.parameters
-        read = [
-            [(p.place, message.request.text(p.value)) for p in found]
-            for message, found in ((before, old), (after, new))
+        values = [
+            [(p.place, message.request.text(p.value)) for p in parameters]
+            for message, parameters in ((before, old), (after, new))
         ]
         pairs = {(before.request.text(p.name), after.request.text(q.name)) for p, q in zip(old, new, strict=False)}
         one_to_one = len({a for a, _ in pairs}) == len({b for _, b in pairs}) == len(pairs)
         return (
-            read[0] == read[1]
+            values[0] == values[1]
             and one_to_one
-            and oracle.same_elsewhere(before.payload, _of(old), after.payload, _of(new))
+            and oracle.same_elsewhere(before.payload, _name_spans(old), after.payload, _name_spans(new))
         )
 
 
-def _of(parameters: tuple[Parameter, ...]) -> list[Span]:
+def _name_spans(parameters: tuple[Parameter, ...]) -> list[Span]:
     return sorted({p.name for p in parameters})
 
 
 class Piece(NamedTuple):
-    """A part of a value: where it stands, and the text it stands for."""
+    """A part of a value: its span and its decoded text."""
 
     span: Span
     text: str
 
 
 class BodyFormat(Perturbation):
-    """The same parameters as a form, as JSON or as multipart."""
+    """Sends the parameters of the body as a form, as JSON or as multipart."""
 
     name = "body-format"
     tier = "C"
-    touches_attack = True  # alone of its tier: what the attack decodes to stays, and takes the new format's encoding
+    touches_attack = True  # the only one in tier C: the decoded attack stays, but its encoding is the new format's
 
     def rewrite(self, message: Message, rng: random.Random) -> Message | None:
-        """Writes names and values, one for one, in one of the two other formats."""
+        """Writes all names and values in one of the two other formats."""
         request, old = message.request, message.request.content_type
         header, pairs = request.typed, _pairs(message)
         if header is None or pairs is None or message.overlaps_attack(*header.line):
@@ -103,8 +103,8 @@ class BodyFormat(Perturbation):
         if not kinds:
             return None
         kind, boundary = rng.choice(kinds), b"%012x" % rng.getrandbits(48)
-        told = kind + b"; boundary=" + boundary if kind == _MULTIPART else kind
-        edits, at = [Edit(*header.value, told)], request.body[0]
+        media_type = kind + b"; boundary=" + boundary if kind == _MULTIPART else kind
+        edits, at = [Edit(*header.value, media_type)], request.body[0]
         for index, (name, pieces) in enumerate(pairs):
             edits.append(Edit(at, pieces[0].span[0], _opening(kind, name, boundary, first=index == 0)))
             edits += [Edit(*piece.span, encode(_PLACE[kind], piece.text) or b"") for piece in pieces if piece.text]
@@ -113,16 +113,16 @@ class BodyFormat(Perturbation):
         return message.with_edits(edits)
 
     def keeps_class(self, before: Message, after: Message) -> bool:
-        """Strict readers find the same names and values in both, and the same attack in them; all else stayed."""
+        """Whether strict readers find the same names, values and attack, and everything else is the same."""
         old, new = before.request, after.request
         first, second = old.typed, new.typed
         if first is None or second is None:
             return False
-        read = oracle.fields_read(old.text(first.value), old.text(old.body))
-        ascii_only = all(value.isascii() for _, value in read or ())
+        fields = oracle.fields_read(old.text(first.value), old.text(old.body))
+        ascii_only = all(value.isascii() for _, value in fields or ())
         return (
-            read is not None
-            and read == oracle.fields_read(new.text(second.value), new.text(new.body))
+            fields is not None
+            and fields == oracle.fields_read(new.text(second.value), new.text(new.body))
             and (ascii_only or b"application/json" not in (old.content_type, new.content_type))
             and _attacks(before) == _attacks(after)
             and oracle.same_elsewhere(old.payload, [first.value, old.body], new.payload, [second.value, new.body])
@@ -134,41 +134,41 @@ def _attacks(message: Message) -> list[str | None]:
 
 
 def _pairs(message: Message) -> list[tuple[str, list[Piece]]] | None:
-    """Plain names and decoded values of a body that is nothing but such pairs; None where it is more."""
+    """Returns plain names and decoded values of a body that holds only such pairs; None for any other body."""
     request = message.request
     place, body = _PLACE.get(request.content_type), request.text(request.body)
-    found = request.body_parameters
-    if not found or any(p.place != place or not _PLAIN.fullmatch(request.text(p.name)) for p in found):
+    parameters = request.body_parameters
+    if not parameters or any(p.place != place or not _PLAIN.fullmatch(request.text(p.name)) for p in parameters):
         return None
     if place == "form":
-        plain = body.count(b"&") == len(found) - 1 and all(p.value[0] > p.name[1] for p in found)
+        plain = body.count(b"&") == len(parameters) - 1 and all(p.value[0] > p.name[1] for p in parameters)
     elif place == "json":
         plain = _FLAT.fullmatch(body) is not None
     else:
         parts = whole_parts(message)
         plain = parts is not None and all(_FIELD.match(part) for part in parts)
-    edges = [request.body[0], *(edge for p in found for edge in p.value), request.body[1]]
+    edges = [request.body[0], *(edge for p in parameters for edge in p.value), request.body[1]]
     if not plain or any(message.overlaps_attack(*between) for between in zip(edges[::2], edges[1::2], strict=True)):
         return None
-    pairs = [(request.text(p.name).decode(), list(_pieces(message, p))) for p in found]
-    return None if any(piece.text == _BROKEN for _, pieces in pairs for piece in pieces) else pairs
+    pairs = [(request.text(p.name).decode(), list(_pieces(message, p))) for p in parameters]
+    return None if any(piece.text == _UNDECODABLE for _, pieces in pairs for piece in pieces) else pairs
 
 
-_BROKEN = "\N{REPLACEMENT CHARACTER}"
+_UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
 
 
 def _pieces(message: Message, parameter: Parameter) -> Iterator[Piece]:
-    """The value, cut where the attack begins and ends."""
+    """Yields the value in pieces, split at the edges of the attack."""
     start, end = parameter.value
     edges = sorted({start, end, *(edge for span in message.attack_within(start, end) for edge in span)})
     for first, last in zip(edges, edges[1:] or edges, strict=False):
         cut = splits_escape(parameter.place, message.payload, start, first)
         text = None if cut else decode(parameter.place, message.payload[first:last])
-        yield Piece((first, last), _BROKEN if text is None else text)
+        yield Piece((first, last), _UNDECODABLE if text is None else text)
 
 
 def _opening(kind: bytes, name: str, boundary: bytes, first: bool) -> bytes:
-    """What stands before a value: the end of the one before it, and the name."""
+    """Returns what precedes a value: the end of the previous one, and the name."""
     if kind == _FORM:
         return (b"" if first else b"&") + name.encode() + b"="
     if kind == _MULTIPART:
@@ -182,29 +182,29 @@ def _closing(kind: bytes, boundary: bytes) -> bytes:
 
 
 class Method(Perturbation):
-    """The pairs of a query as a form, or those of a form as a query; their bytes stay, and so does the attack."""
+    """Sends the pairs of a query as a form, or those of a form as a query, with the same bytes."""
 
     name = "method"
     tier = "C"
 
     def rewrite(self, message: Message, rng: random.Random) -> Message | None:
-        """GET with a query becomes POST with a form, or the other way round."""
+        """Turns a GET with a query into a POST with a form, or the reverse."""
         request = message.request
         method, query, (start, end) = request.text(request.method), request.text(request.query), request.body
         framing = [*request.fields(b"content-type"), *request.lengths]
         cuts = ((at, at) for at in (request.query[1], request.head[1], start))
         fixed = [request.method, (request.path[1], request.query[0]), *cuts, *(field.line for field in framing)]
-        whole = request.version[0] < request.version[1] and request.head[1] < start
-        if request.coded or not whole or any(message.overlaps_attack(*span) for span in fixed):
+        complete = request.version[0] < request.version[1] and request.head[1] < start
+        if request.coded or not complete or any(message.overlaps_attack(*span) for span in fixed):
             return None
         pieces: list[Span | Insertion]
         if method == b"GET" and b"=" in query and b"#" not in query and start == end and not framing:
-            told = b"Content-Type: %b\r\nContent-Length: %d\r\n" % (_FORM, len(query))
+            lines = b"Content-Type: %b\r\nContent-Length: %d\r\n" % (_FORM, len(query))
             pieces = [Insertion(b"POST"), (request.method[1], request.path[1]), (request.query[1], request.head[1])]
-            return message.from_pieces([*pieces, Insertion(told), (request.head[1], start), request.query])
-        known = method == b"POST" and request.content_type == _FORM and request.sized and len(framing) == 2
+            return message.from_pieces([*pieces, Insertion(lines), (request.head[1], start), request.query])
+        plain_form = method == b"POST" and request.content_type == _FORM and request.sized and len(framing) == 2
         if (
-            not known
+            not plain_form
             or query
             or request.path[1] < request.target[1]
             or not _SENDABLE.fullmatch(request.text((start, end)))
@@ -218,19 +218,21 @@ class Method(Perturbation):
         return message.from_pieces([*pieces, (at, start)])
 
     def keeps_class(self, before: Message, after: Message) -> bool:
-        """The same pairs, byte for byte, are in the other part; the path and all other fields stayed."""
-        sent = [_sent(message) for message in (before, after)]
+        """Whether the same pairs, byte for byte, are in the other part, and path and all other fields are the same."""
+        contents = [_content(message) for message in (before, after)]
         methods = {message.payload.partition(b" ")[0] for message in (before, after)}
-        return sent[0] == sent[1] is not None and methods == {b"GET", b"POST"}
+        return contents[0] == contents[1] is not None and methods == {b"GET", b"POST"}
 
 
-def _sent(message: Message) -> tuple[bytes, bytes, bytes, list[bytes]] | None:
-    """Path, pairs, version and other fields of a request whose pairs are in its query or in its form, not in both."""
+def _content(message: Message) -> tuple[bytes, bytes, bytes, list[bytes]] | None:
+    """Returns path, pairs, version and other fields; None unless the pairs are in either the query or the form."""
     (line, *fields), body = oracle.head_and_body(message.payload)
     path, mark, query = line.partition(b" ")[2].rpartition(b" ")[0].partition(b"?")
-    told = {oracle.field_name(field): field.partition(b":")[2].strip() for field in fields}
-    form = told.get(b"content-type", b"").partition(b";")[0].strip().lower() == _FORM
-    if bool(mark) == bool(body) or form != bool(body) or (form and told.get(b"content-length") != b"%d" % len(body)):
+    values = {oracle.field_name(field): field.partition(b":")[2].strip() for field in fields}
+    form = values.get(b"content-type", b"").partition(b";")[0].strip().lower() == _FORM
+    if bool(mark) == bool(body) or form != bool(body):
+        return None
+    if form and values.get(b"content-length") != b"%d" % len(body):
         return None
     rest = [f for f in fields if oracle.field_name(f) not in (b"content-type", b"content-length")]
     return path, query or body, line.rpartition(b" ")[2], rest

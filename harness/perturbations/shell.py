@@ -1,8 +1,8 @@
 """Tier B: other spellings of shell commands, each checked by `harness.oracles.shell`.
 
-What reads the text here is a scanner that knows quotes, substitutions, separators and words, and no grammar. An attack
-may begin inside quotes, which it then leaves: the reading that finds the most separators outside of quotes is taken,
-unless the text begins with a known command.
+A scanner without a grammar finds quotes, substitutions, separators and words here. An attack may begin inside quotes
+and then leave them. So the text is read with and without an open quote, and the reading with the most separators
+outside of quotes is used, unless the text begins with a known command.
 """
 
 import functools
@@ -28,7 +28,7 @@ _UNQUOTED = re.compile(
 )
 _RESERVED = frozenset("case do done elif else esac fi for function if in select then time until while".split())
 _KNOWN = re.compile(r"(?:^|/)(?:cat|curl|echo|host(?:name)?|id|ls|nslookup|ping|sh|sleep|uname|wget|whoami)$")
-# No text of a POSIX shell: calls of another language, and Windows.
+# Not the text of a POSIX shell: calls in another language, and Windows.
 _FOREIGN = re.compile(r"(?i)[\w\])]\(|%\w+%|\b[a-z]:\\|\$\{\w+\{|\b(?:cmd|type|rem|ver)\b|\{if:|^\s*<")
 
 
@@ -47,7 +47,7 @@ def _of(text: str, token: _Token) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _read(text: str) -> tuple[_Token, ...]:
-    """The tokens of the best reading; none where it finds no command."""
+    """Returns the tokens of the best reading; none if it holds no command."""
     if _FOREIGN.search(text):
         return ()
     best: tuple[_Token, ...] = ()
@@ -62,8 +62,8 @@ def _read(text: str) -> tuple[_Token, ...]:
 
 
 def _scan(text: str, quote: str) -> Iterator[_Token]:
-    """Tokens outside of quotes; what is quoted, but for substitutions in double quotes, is left out."""
-    outer: list[tuple[str, str]] = []  # what ends the substitutions that are open, and the quotes around them
+    """Yields the tokens outside of quotes; of quoted text, only substitutions in double quotes."""
+    outer: list[tuple[str, str]] = []  # of each open substitution, the character that ends it and the quote around it
     at = 0
     while at < len(text):
         if quote == "'":
@@ -101,43 +101,45 @@ class _Shell(SiteRespelling):
     classes = frozenset(("command-injection",))
 
     def same(self, before: str, after: str) -> bool:
-        """By bashlex."""
+        """Compares the commands that bashlex reads."""
         return oracle.same(before, after)
 
 
 class ShellQuote(_Shell):
-    """Quotes parts of words, or nothing within them: quotes are removed before a command runs."""
+    """Quotes a character of a word, or inserts empty quotes: the shell removes quotes before it runs a command."""
 
     name = "shell-quote"
 
     def sites(self, text: str, rng: random.Random) -> Sequence[Site]:
-        """Words outside of quotes, but for those of the shell's grammar."""
-        found, before = [], ""
+        """Returns the words outside of quotes, except reserved words and the values of assignments."""
+        sites, before = [], ""
         for kind, start, end in _read(text):
-            word, assigned, before = text[start:end], before == "assignment", kind
-            if kind != "word" or len(word) < 2 or word in _RESERVED or assigned:
+            word, is_value, before = text[start:end], before == "assignment", kind
+            if kind != "word" or len(word) < 2 or word in _RESERVED or is_value:
                 continue
             cut = rng.randint(1, len(word) - 1)
-            quoted = (f"''{word[cut]}", f"'{word[cut]}'", f'"{word[cut]}"', f"\\{word[cut]}")
-            found.append(Site(start, end, [word[:cut] + one + word[cut + 1 :] for one in quoted]))
-        return found
+            spellings = (f"''{word[cut]}", f"'{word[cut]}'", f'"{word[cut]}"', f"\\{word[cut]}")
+            sites.append(Site(start, end, [word[:cut] + spelling + word[cut + 1 :] for spelling in spellings]))
+        return sites
 
 
 class ShellIfs(_Shell):
-    """Writes the space between words as a tab or as ``$IFS``, which holds it, and ``$IFS`` in other ways."""
+    """Writes the space between words as a tab or as ``$IFS``, whose value it is, and ``$IFS`` in other spellings."""
 
     name = "shell-ifs"
 
     def sites(self, text: str, rng: random.Random) -> Sequence[Site]:
-        """Spaces between the words of a command, and the places where ``$IFS`` stands for one."""
-        tokens, found = _read(text), []
+        """Returns the spaces between the words of a command, and every ``$IFS``."""
+        tokens, sites = _read(text), []
         for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
-            apart = not {before.kind, after.kind} & _NO_WORDS and not {_of(text, before), _of(text, after)} & _RESERVED
+            between_words = (
+                not {before.kind, after.kind} & _NO_WORDS and not {_of(text, before), _of(text, after)} & _RESERVED
+            )
             if token.kind == "expansion" and re.fullmatch(r"\$(?:IFS|\{IFS\})", _of(text, token)):
-                found.append(Site(token.start, token.end, self._spellings(text, token)))
-            elif token.kind == "space" and apart:
-                found.append(Site(token.start, token.end, ["\t", *self._spellings(text, token)]))
-        return found
+                sites.append(Site(token.start, token.end, self._spellings(text, token)))
+            elif token.kind == "space" and between_words:
+                sites.append(Site(token.start, token.end, ["\t", *self._spellings(text, token)]))
+        return sites
 
     @staticmethod
     def _spellings(text: str, token: _Token) -> list[str]:
