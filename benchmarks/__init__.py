@@ -1,1 +1,1 @@
-"""The registered benchmarks, one module or folder each."""
+"""Registered benchmarks, one module or package each."""

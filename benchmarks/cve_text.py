@@ -1,4 +1,4 @@
-"""``cve-text:PATH``: descriptions of CVEs with a threat class, of CVE JSON 5 records or NVD 2.0 feeds."""
+"""``cve-text:PATH``: descriptions of CVEs with a threat class, from CVE JSON 5 records or NVD 2.0 feeds."""
 
 import datetime
 import json
@@ -9,25 +9,25 @@ from typing import Any
 from harness import register_benchmark, sources, taxonomy
 
 _CPE = re.compile(r"cpe:2\.3:[aoh]:([^:]+):([^:]+):")
-_LARGEST = 1 << 30  # bytes of a file: a year's feed is one of them
+_MAX_FILE_BYTES = 1 << 30  # bytes of a file; the feed of a year is one file
 
 
 class _Skipped(Exception):
-    """A record is left out; the message is the reason."""
+    """Raised for a record that is left out; the message is the reason."""
 
 
 @register_benchmark(
     "cve-text", summary="descriptions without payloads, for --text: CVE JSON 5 records, NVD 2.0 feeds", argument="PATH"
 )
 class CveText(sources.TextSource):
-    """A description for each published CVE whose CWEs tell one threat class."""
+    """A description for each published CVE whose CWEs belong to one threat class."""
 
     version = 1
 
     def read(self, tree: sources.Tree, tally: sources.SourceTally) -> Iterator[sources.Row]:
         """See `SourceBenchmark.read`."""
         seen: set[str] = set()
-        for file in tree.files((".json",), _LARGEST, tally):
+        for file in tree.files((".json",), _MAX_FILE_BYTES, tally):
             try:
                 records = _records(json.loads(file.data))
             except _Skipped as error:
@@ -40,7 +40,7 @@ class CveText(sources.TextSource):
                 try:
                     row = _nvd_row(record) if "descriptions" in record else _json5_row(record)
                     if row["cve"] in seen:
-                        raise _Skipped("its CVE stands in an earlier one")
+                        raise _Skipped("an earlier record has the same CVE")
                 except _Skipped as error:
                     tally.skip(f"record: {error}", file.path)
                     continue
@@ -49,7 +49,7 @@ class CveText(sources.TextSource):
 
 
 def _records(document: Any) -> list[dict[str, Any]]:
-    """Returns the records of a file: one of CVE JSON 5, or those of a feed."""
+    """Returns the records of a file: a single CVE JSON 5 record, or those of an NVD feed."""
     if isinstance(document, dict) and isinstance(document.get("cveMetadata"), dict):
         return [document]
     if isinstance(document, dict) and isinstance(document.get("vulnerabilities"), list):
@@ -58,15 +58,15 @@ def _records(document: Any) -> list[dict[str, Any]]:
 
 
 def _json5_row(record: Mapping[str, Any]) -> dict[str, Any]:
-    about, containers = _map(record.get("cveMetadata")), _map(record.get("containers"))
-    if about.get("state") != "PUBLISHED":
-        raise _Skipped(f"its state is {str(about.get('state')).lower()}")
+    metadata, containers = _map(record.get("cveMetadata")), _map(record.get("containers"))
+    if metadata.get("state") != "PUBLISHED":
+        raise _Skipped(f"its state is {str(metadata.get('state')).lower()}")
     cna = _map(containers.get("cna"))
-    told = [cna, *_maps(containers.get("adp"))]
-    problems = [item for part in told for problem in _maps(part.get("problemTypes")) for item in _told(problem)]
-    affected = [item for part in told for item in _maps(part.get("affected"))]
-    vendor, product = _named(affected)
-    facts = _facts(about.get("cveId"), about.get("datePublished"), cna, problems)
+    parts = [cna, *_maps(containers.get("adp"))]
+    problems = [item for part in parts for problem in _maps(part.get("problemTypes")) for item in _weaknesses(problem)]
+    products = [item for part in parts for item in _maps(part.get("affected"))]
+    vendor, product = _vendor_and_product(products)
+    facts = _facts(metadata.get("cveId"), metadata.get("datePublished"), cna, problems)
     return {**facts, "vendor": vendor, "product": product}
 
 
@@ -74,34 +74,34 @@ def _nvd_row(record: Mapping[str, Any]) -> dict[str, Any]:
     if str(record.get("vulnStatus")).lower() == "rejected":
         raise _Skipped("its state is rejected")
     problems = [str(item.get("value")) for weakness in _maps(record.get("weaknesses")) for item in _english(weakness)]
-    vendor, product = _named(record.get("configurations"))
+    vendor, product = _vendor_and_product(record.get("configurations"))
     facts = _facts(record.get("id"), record.get("published"), record, problems)
     return {**facts, "vendor": vendor, "product": product}
 
 
-def _named(affected: Any) -> tuple[str | None, str | None]:
-    """Vendor and product as CPE names them, as collections of requests do; else what is given, spelt in that way."""
-    if (found := _CPE.search(json.dumps(affected or ""))) is not None:
-        return found[1], found[2]
-    given = affected[0] if isinstance(affected, list) and affected else {}
-    vendor, product = (re.sub(r"[^a-z0-9.-]+", "_", str(given.get(n) or "").lower()) for n in ("vendor", "product"))
+def _vendor_and_product(products: Any) -> tuple[str | None, str | None]:
+    """Returns vendor and product as their CPE names them, as collections of requests do; else in the same spelling."""
+    if (cpe := _CPE.search(json.dumps(products or ""))) is not None:
+        return cpe[1], cpe[2]
+    first = products[0] if isinstance(products, list) and products else {}
+    vendor, product = (re.sub(r"[^a-z0-9.-]+", "_", str(first.get(n) or "").lower()) for n in ("vendor", "product"))
     return tuple(None if name in ("", "n_a", "unknown") else name for name in (vendor, product))  # type: ignore[return-value]
 
 
-def _facts(cve: Any, published: Any, described: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+def _facts(cve: Any, date: Any, container: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
     if not re.fullmatch(r"CVE-\d{4}-\d{4,}", str(cve)):
         raise _Skipped("it names no CVE")
-    texts = [" ".join(str(item.get("value") or "").split()) for item in _english(described, "descriptions")]
+    texts = [" ".join(str(item.get("value") or "").split()) for item in _english(container, "descriptions")]
     if not any(texts):
         raise _Skipped("it has no English description")
     numbers = {int(number) for problem in problems for number in re.findall(r"CWE-(\d+)", problem)}
     labels = {taxonomy.CLASS_OF_CWE[number] for number in numbers if number in taxonomy.CLASS_OF_CWE}
     if len(labels) != 1:
         raise _Skipped("several threat classes" if labels else "no threat class of the taxonomy")
-    return {"cve": cve, "text": next(filter(None, texts)), "label": labels.pop(), "date": _day(published)}
+    return {"cve": cve, "text": next(filter(None, texts)), "label": labels.pop(), "date": _day(date)}
 
 
-def _told(problem: Mapping[str, Any]) -> list[str]:
+def _weaknesses(problem: Mapping[str, Any]) -> list[str]:
     return [f"{item.get('cweId', '')} {item.get('description', '')}" for item in _maps(problem.get("descriptions"))]
 
 

@@ -1,4 +1,4 @@
-"""``files:PATH``: the user's own requests, from JSONL, CSV, Parquet or a folder of raw requests."""
+"""``files:PATH``: the user's own requests from JSONL, CSV, Parquet or a folder of raw requests."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -6,13 +6,13 @@ from pathlib import Path
 
 from harness import BenchmarkRef, Corpus, GenericBenchmark, UserError, hashing, nearest, register_benchmark, sources
 
-from .field_types import CASTS, CUE
+from .field_types import CONVERTERS, CUE
 from .loader import Loader
 from .readers import is_raw
 
-VERSION = 4  # of the loader: a change makes cached corpora stale
-_MAPS = "--map, or of a target --target-map, of texts --text-map"
-_OF_RAW = {"payload": "payload", "label": "folder", "id": "path"}  # mapping of a folder where none is given
+VERSION = 4  # of the loader; increase it to invalidate cached corpora
+_MAPS = "with --map; --target-map for a target, --text-map for texts"
+_RAW_MAPPING = {"payload": "payload", "label": "folder", "id": "path"}  # default mapping of a folder of raw requests
 
 
 @register_benchmark(
@@ -21,41 +21,41 @@ _OF_RAW = {"payload": "payload", "label": "folder", "id": "path"}  # mapping of 
     argument="PATH",
 )
 class Files(GenericBenchmark):
-    """A corpus from one file or folder."""
+    """A benchmark whose corpus comes from one file or folder."""
 
     def __init__(self, ref: BenchmarkRef) -> None:
         super().__init__(ref)
         self._path = Path(ref.argument or "")
         if not self._path.exists():
-            raise UserError(f"files:{ref.argument}: there is no such file.")
+            raise UserError(f"files:{ref.argument}: no such file or folder.")
         self._mapping = dict(ref.mapping)
         if not ref.mapping and self._path.suffix == ".parquet":
             self._mapping = sources.mapping_of(self._path)
         if is_raw(self._path):
-            mapped = {_column(field) for field in ref.mapping}
-            self._mapping |= {field: column for field, column in _OF_RAW.items() if _column(field) not in mapped}
+            columns = {_column(field) for field in ref.mapping}
+            self._mapping |= {field: column for field, column in _RAW_MAPPING.items() if _column(field) not in columns}
         self._check_mapping()
 
     def _check_mapping(self) -> None:
         columns: dict[str, str] = {}
         for field in self._mapping:
-            if field not in CASTS and not CUE.fullmatch(field):
+            if field not in CONVERTERS and not CUE.fullmatch(field):
                 raise UserError(
-                    f"--map {field}=…: the field {field} is unknown; {nearest(field, [*CASTS, 'cue.NAME'])}"
+                    f"--map {field}=…: the field {field} is unknown; {nearest(field, [*CONVERTERS, 'cue.NAME'])}"
                 )
             column = _column(field)
             if column in columns:
-                raise UserError(f"--map: {columns[column]} and {field} are the same thing; map one of them.")
+                raise UserError(f"--map: {columns[column]} and {field} set the same column; map only one of them.")
             columns[column] = field
         if "description" in columns and "payload" not in columns:
             if not {"label", "cve"} & set(columns):
-                raise UserError(f"--map: {self.ref} has texts without payloads; map their label or their cve too.")
+                raise UserError(f"--map: {self.ref} has descriptions but no payloads; map label or cve too.")
         elif "payload" not in columns:
             raise UserError(f"{self.ref}: map the column of its payload ({_MAPS}), as in payload=raw,label=attack.")
 
     @property
     def name(self) -> str:
-        """``files-`` and the file's name without its endings."""
+        """``files-`` and the file's name without its extensions."""
         return "files-" + re.sub(r"[^a-z0-9._-]+", "-", self._path.name.lower().split(".")[0])
 
     @property
@@ -77,7 +77,7 @@ class Files(GenericBenchmark):
         return Loader(self._path, self._mapping, self.ref.where).corpus(self.name, self.ref.strict)
 
     def unlabelled(self, say: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
-        """See `Benchmark.unlabelled`; of the mapping, payload and id are read, so that nothing else can be wrong."""
+        """See `Benchmark.unlabelled`; only payload and id are read, so that errors in other columns do not matter."""
         mapping = {field: column for field, column in self._mapping.items() if _column(field) in ("payload", "sample")}
         return Loader(self._path, mapping, self.ref.where).requests(self.ref.strict, say)
 
@@ -87,5 +87,5 @@ class Files(GenericBenchmark):
 
 
 def _column(field: str) -> str:
-    """The corpus's column of a field that ``--map`` names."""
-    return CASTS[field][0] if field in CASTS else field
+    """Returns the corpus column of a field of ``--map``."""
+    return CONVERTERS[field][0] if field in CONVERTERS else field

@@ -1,4 +1,4 @@
-"""The rows that ``--where`` keeps, with their mapped columns cast; what cannot be used is counted and named."""
+"""Loads the rows that ``--where`` selects, with the mapped columns converted; counts and reports rows with errors."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -8,12 +8,12 @@ from harness import Corpus, UserError, sources
 
 from . import field_types, readers
 
-MOST_BROKEN = 0.01  # share of rows that is left out and counted; more is refused
-_LISTED = 20  # broken rows that are named
+MAX_ERROR_RATE = 0.01  # largest share of rows with errors that are left out; with more, the file is rejected
+_MAX_ERRORS_SHOWN = 20
 
 
 class Loader:
-    """Reads one file or folder."""
+    """Loads one file or folder."""
 
     def __init__(self, path: Path, mapping: Mapping[str, str], where: Mapping[str, tuple[str, ...]]) -> None:
         self._path = path
@@ -22,22 +22,22 @@ class Loader:
         self._fields: dict[str, tuple[str, Callable[[Any], Any]]] = {}
         for field, column in mapping.items():
             if field != "group":
-                name, cast = field_types.CASTS.get(field, (field, field_types.text))
-                self._fields[name] = (column, cast)
+                name, convert = field_types.CONVERTERS.get(field, (field, field_types.text))
+                self._fields[name] = (column, convert)
         self._tally = sources.SourceTally()
-        self._broken: list[str] = []
+        self._errors: list[str] = []
         self._total = 0
 
     def corpus(self, name: str, strict: bool) -> Corpus:
-        """Returns the corpus of the rows that can be used, with a note on those that cannot.
+        """Returns the corpus of the valid rows, with a note on the rows with errors.
 
         Raises:
-            UserError: the file cannot be read, or too many rows cannot be used; under ``strict`` any.
+            UserError: the file cannot be read, or too many rows have errors; with ``strict``, any row.
         """
         if "payload" not in self._fields:
             rows = [{"text": row["description"], **row} for row in self._rows()]
             self._check(strict)
-            made = sources.text_corpus(name, rows, self._notes())
+            corpus = sources.text_corpus(name, rows, self._notes())
         else:
             builder = sources.Builder([*{"sample": "", **self._fields}, *map(_group, self._groups)])
             labels = set()
@@ -45,27 +45,27 @@ class Loader:
                 builder.add(row)
                 labels.add(row["label"])
             self._check(strict)
-            made = builder.corpus(name, (*self._notes(), *_alike(labels)))
-        return sources.with_origin(made, self._tally.left_out())
+            corpus = builder.corpus(name, (*self._notes(), *_similar_labels(labels)))
+        return sources.with_origin(corpus, self._tally.left_out())
 
     def requests(self, strict: bool, say: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
-        """Yields sample and payload of the rows that can be used, however few; those that cannot are said at the end.
+        """Yields sample and payload of the valid rows, however few; passes a note on the others to ``say`` at the end.
 
         Raises:
-            UserError: the file cannot be read, or no row can be used; under ``strict`` there is one that cannot be.
+            UserError: the file cannot be read, or all rows have errors; with ``strict``, any row.
         """
         for row in self._rows():
             yield row["sample"], row["payload"]
-        if strict or len(self._broken) == self._total:
+        if strict or len(self._errors) == self._total:
             self._check(strict)
         for note in self._notes():
             say(note)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        """Rows that can be used; ``sample`` is the place in the file, counted from 0, where no id is mapped."""
-        wanted = {column for column, _ in self._fields.values()} | {*self._groups, *self._where}
-        for number, read in enumerate(readers.rows(self._path, wanted, self._tally)):
-            row = read.row
+        """Yields the valid rows; ``sample`` is the row's number in the file, from 0, if no id is mapped."""
+        columns = {column for column, _ in self._fields.values()} | {*self._groups, *self._where}
+        for number, raw_row in enumerate(readers.rows(self._path, columns, self._tally)):
+            row = raw_row.values
             if row is not None and any(
                 field_types.spelling(row.get(column)) not in values for column, values in self._where.items()
             ):
@@ -73,45 +73,46 @@ class Loader:
             self._total += 1
             try:
                 if row is None:
-                    raise ValueError(read.problem)
-                out = {name: cast(row.get(column)) for name, (column, cast) in self._fields.items()}
+                    raise ValueError(raw_row.problem)
+                out = {name: convert(row.get(column)) for name, (column, convert) in self._fields.items()}
                 if "payload" not in out and out["description"] is None:
                     raise ValueError("the description is missing")
                 groups = {_group(column): field_types.text(row.get(column)) for column in self._groups}
                 yield {"sample": str(number)} | out | groups
             except ValueError as error:
-                self._tally.skip("row: it cannot be used", f"{read.place}: {error}")
-                self._broken.append(f"{read.place}: {error}")
+                self._tally.skip("row: an invalid value", f"{raw_row.place}: {error}")
+                self._errors.append(f"{raw_row.place}: {error}")
 
     def _check(self, strict: bool) -> None:
         if self._total == 0:
-            raise UserError(f"{self._path}: no row is left" + (" after --where." if self._where else "."))
-        if len(self._broken) > (0 if strict else MOST_BROKEN * self._total):
-            allowed = "--strict allows none" if strict else f"up to {MOST_BROKEN:.0%} are left out and counted"
+            raise UserError(f"{self._path}: " + ("no rows match --where." if self._where else "there are no rows."))
+        if len(self._errors) > (0 if strict else MAX_ERROR_RATE * self._total):
+            limit = "--strict allows none" if strict else f"at most {MAX_ERROR_RATE:.0%} may be left out"
             raise UserError(
-                f"{self._path}: {len(self._broken)} of {self._total} rows cannot be used ({self._listed()}); {allowed}."
+                f"{self._path}: {len(self._errors)} of {self._total} rows cannot be used "
+                f"({self._error_list()}); {limit}."
             )
 
     def _notes(self) -> tuple[str, ...]:
-        if not self._broken:
+        if not self._errors:
             return ()
-        return (f"{len(self._broken)} of {self._total} rows were left out: {self._listed()}",)
+        return (f"{len(self._errors)} of {self._total} rows were left out: {self._error_list()}",)
 
-    def _listed(self) -> str:
-        more = len(self._broken) - _LISTED
-        return "; ".join(self._broken[:_LISTED]) + (f"; and {more} more" if more > 0 else "")
+    def _error_list(self) -> str:
+        more = len(self._errors) - _MAX_ERRORS_SHOWN
+        return "; ".join(self._errors[:_MAX_ERRORS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _alike(labels: set[str]) -> Iterator[str]:
-    """Yields a note on labels that are probably meant to be one."""
+def _similar_labels(labels: set[str]) -> Iterator[str]:
+    """Yields a note on each set of labels that are probably meant to be the same."""
     spellings: dict[str, list[str]] = {}
     for label in sorted(labels):
         spellings.setdefault(" ".join(label.split()).lower(), []).append(label)
-    for same in spellings.values():
-        if len(same) > 1:
-            yield f"labels that differ in case or white space alone are several classes: {', '.join(map(repr, same))}"
+    for names in spellings.values():
+        if len(names) > 1:
+            yield f"labels that differ only in case or white space are separate classes: {', '.join(map(repr, names))}"
 
 
 def _group(column: str) -> str:
-    """The corpus's column of a group; that of an exported corpus keeps its name."""
+    """Returns the corpus column of a group; a column of an exported corpus keeps its name."""
     return f"group.{column.removeprefix('group.')}"

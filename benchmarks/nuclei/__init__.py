@@ -10,7 +10,7 @@ from .requests import steps
 from .roles import ATTACK, roles
 from .template import Template, Unusable, parse
 
-_LARGEST = 2 * 2**20  # bytes of a template
+_MAX_FILE_BYTES = 2 * 2**20  # bytes of a template
 
 
 @register_benchmark("nuclei", summary="requests of nuclei-templates: a checkout or an archive of them", argument="PATH")
@@ -39,7 +39,7 @@ class Nuclei(sources.SourceBenchmark):
         """See `SourceBenchmark.read`."""
         added = sources.origin.first_commits(self.root)
         ids: set[str] = set()
-        for file in tree.files((".yaml", ".yml"), _LARGEST, tally):
+        for file in tree.files((".yaml", ".yml"), _MAX_FILE_BYTES, tally):
             try:
                 template = parse(sources.safe_yaml.load(file.data))
                 if template.id in ids:

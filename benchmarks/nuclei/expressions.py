@@ -9,10 +9,10 @@ from . import functions
 from .functions import Draw, Value
 
 HOST, OTHER_HOST, ADDRESS = "target.example", "oast.example", "192.0.2.10"
-_MOST_STEPS = 500  # replacements in one text
-_LONGEST = 20_000  # characters of an expression
-_LONGEST_TEXT = 1_000_000  # of a text whose expressions are replaced
-_DEEPEST = 20  # variables that refer to each other
+_MAX_REPLACEMENTS = 500  # replacements in one text
+_MAX_EXPRESSION_CHARACTERS = 20_000  # characters of an expression
+_MAX_TEXT_CHARACTERS = 1_000_000  # of a text whose expressions are replaced
+_MAX_DEPTH = 20  # variables that refer to each other
 _BUILT_IN = {
     "BaseURL": f"http://{HOST}",
     "RootURL": f"http://{HOST}",
@@ -68,7 +68,7 @@ class Scope:
         return self._known[name]
 
     def _find(self, name: str) -> str:
-        if name in self._variables and self._depth < _DEEPEST:
+        if name in self._variables and self._depth < _MAX_DEPTH:
             self._depth += 1
             try:
                 return self._own(name)
@@ -106,7 +106,7 @@ def resolve(text: str, scope: Scope, keep_unknown: bool = False) -> str:
     """
     text = re.sub(r"§([\w.-]+)§", r"{{\1}}", text)
     start = 0
-    for _ in range(_MOST_STEPS):
+    for _ in range(_MAX_REPLACEMENTS):
         end = text.find("}}", start)
         begin = text.rfind("{{", start, end) if end >= 0 else -1
         if end < 0:
@@ -122,7 +122,7 @@ def resolve(text: str, scope: Scope, keep_unknown: bool = False) -> str:
             start = end + 2
             continue
         text = text[:begin] + value + text[end + 2 :]
-        if len(text) > _LONGEST_TEXT:
+        if len(text) > _MAX_TEXT_CHARACTERS:
             break
     raise Unknown("a text without end")
 
@@ -135,7 +135,7 @@ def evaluate(expression: str, scope: Scope) -> Value:
     """
     if _NAME.fullmatch(expression):
         return scope.value(expression)
-    if len(expression) > _LONGEST:
+    if len(expression) > _MAX_EXPRESSION_CHARACTERS:
         raise Unknown(expression[:40])
     try:
         with warnings.catch_warnings():

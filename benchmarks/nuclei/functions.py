@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote_plus, unquote_plus
 
 Value = str | int | float
-LONGEST = 100_000  # characters of any value
+MAX_CHARACTERS = 100_000  # characters of any value
 
 
 class Draw:
@@ -25,7 +25,7 @@ class Draw:
     def text(self, length: int, alphabet: str) -> str:
         """Returns so many characters of an alphabet, others with each call."""
         self._count += 1
-        return _stretched(f"{self._name}\0{self._count}", min(length, LONGEST), alphabet)
+        return _stretched(f"{self._name}\0{self._count}", min(length, MAX_CHARACTERS), alphabet)
 
     def number(self, low: int, high: int) -> int:
         """Returns an integer from low to high."""
@@ -66,7 +66,7 @@ def _hash(name: str) -> Callable[[Value], str]:
 
 
 def _repeat(text: Value, count: Value) -> str:
-    return str(text) * min(int(count), LONGEST // max(len(str(text)), 1))
+    return str(text) * min(int(count), MAX_CHARACTERS // max(len(str(text)), 1))
 
 
 def _to_number(text: Value) -> Value:
@@ -127,8 +127,8 @@ def call(name: str, arguments: Sequence[Value], draw: Draw) -> Value:
     if name in _DRAWN:
         return _DRAWN[name](draw, *arguments)
     value = _PLAIN[name](*arguments)
-    if isinstance(value, str) and len(value) > LONGEST:
-        raise ValueError(f"{name} makes more than {LONGEST} characters")
+    if isinstance(value, str) and len(value) > MAX_CHARACTERS:
+        raise ValueError(f"{name} makes more than {MAX_CHARACTERS} characters")
     return value
 
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 DIALECTS = ("mysql", "postgres", "tsql", "sqlite", "oracle", "")
-_DEEPEST = 100
+_MAX_DEPTH = 100
 _COMMENT = re.compile(r"/\*.*?\*/|(?:--|#)[^\n]*", re.S)
 _EXECUTED = re.compile(r"/\*!\d*(.*?)\*/", re.S)
 _DELAY = re.compile(r"(?i)(?:IF\s*(\(.*\))\s*)?WAITFOR\s+DELAY\s+('[\d:]+')", re.S)
@@ -129,7 +129,7 @@ def _sound(tree: Any) -> bool:
             or (isinstance(node, exp.Ordered) and not isinstance(node.parent, exp.Order))
             or isinstance(node, exp.Command)
         )
-        if odd or depth > _DEEPEST:
+        if odd or depth > _MAX_DEPTH:
             return False
     return True
 

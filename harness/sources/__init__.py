@@ -1,7 +1,7 @@
-"""Reading public sources: folders and archives of many files, of untrusted origin, become a corpus.
+"""Builds a corpus from a public source: a folder or an archive of many files, which are untrusted.
 
-A reader derives from `SourceBenchmark` and yields rows; files, bounds, counts of what is left out, licence and commit
-are here.
+A reader derives from `SourceBenchmark` and yields rows. This package reads the files within size limits, counts what is
+left out, and finds the licence and the commit.
 """
 
 from harness.sources import origin, safe_yaml

@@ -1,4 +1,4 @@
-"""The base of benchmarks that read a public source: a folder or an archive of many files becomes rows."""
+"""Base class of benchmarks that read a public source, a folder or an archive of many files."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
@@ -12,19 +12,19 @@ from harness.errors import UserError
 from harness.scenarios.generic import GenericBenchmark
 from harness.sources import origin
 from harness.sources.builder import Builder, text_corpus, with_origin
-from harness.sources.tally import SourceTally, sentence
+from harness.sources.tally import SourceTally, describe
 from harness.sources.tree import Tree, fingerprint
 
 Row = Mapping[str, Any]
 
 
 class SourceBenchmark(GenericBenchmark):
-    """A corpus from the files of a folder or an archive; a reader derives from it and yields rows.
+    """A benchmark whose corpus comes from the files of a folder or an archive; subclasses implement `read`.
 
     Attributes:
-        version: of the reader; a change makes cached corpora stale.
-        columns: of its rows, see `Builder`.
-        order: the column, distinct in every row, that rows are sorted by, so that their files' order is none.
+        version: of the reader; increase it to invalidate cached corpora.
+        columns: columns of its rows, see `Builder`.
+        order: the column that rows are sorted by, distinct in every row, so that the order of the files has no effect.
     """
 
     version: ClassVar[int] = 1
@@ -35,13 +35,13 @@ class SourceBenchmark(GenericBenchmark):
         super().__init__(ref)
         self.root = Path(ref.argument or "")
         if not self.root.exists():
-            raise UserError(f"{ref}: there is no such file or folder.")
+            raise UserError(f"{ref}: no such file or folder.")
         if ref.mapping or ref.where:
-            raise UserError(f"{ref}: --map and --where belong to files:PATH; {ref.name} knows its own columns.")
+            raise UserError(f"{ref}: --map and --where apply to files:PATH only; {ref.name} defines its own columns.")
 
     @abstractmethod
     def read(self, tree: Tree, tally: SourceTally) -> Iterator[Row]:
-        """Yields the rows of a source; whatever it leaves out is counted."""
+        """Yields the rows of a source, and counts in ``tally`` what it leaves out."""
 
     def load(self) -> Corpus:
         """See `GenericBenchmark.load`."""
@@ -49,14 +49,14 @@ class SourceBenchmark(GenericBenchmark):
         rows = sorted(self.read(tree, tally), key=lambda row: str(row[self.order]))
         left_out = tally.left_out()
         if not rows:
-            why = sentence(left_out) or "it holds no such file"
-            raise UserError(f"{self.ref}: nothing in it can be used ({why}).")
-        corpus = self.build_corpus(rows, (f"left out: {sentence(left_out)}",) if left_out else ())
-        known = {
+            reason = describe(left_out) or "no file of this format"
+            raise UserError(f"{self.ref} has no usable rows ({reason}).")
+        corpus = self.build_corpus(rows, (f"left out: {describe(left_out)}",) if left_out else ())
+        facts = {
             "licence": tree.licence and origin.licence(tree.licence),
             "commit": tree.commit or origin.commit(self.root),
         }
-        return with_origin(corpus, left_out, {name: value for name, value in known.items() if value})
+        return with_origin(corpus, left_out, {name: value for name, value in facts.items() if value})
 
     def build_corpus(self, rows: list[Row], notes: tuple[str, ...]) -> Corpus:
         """Returns the corpus of the rows."""
@@ -71,7 +71,7 @@ class SourceBenchmark(GenericBenchmark):
         return hashing.of_json([self.ref.name, self.version, fingerprint(self.root)])
 
     def source(self) -> Path | None:
-        """See `Benchmark.source`; a folder must lie where every machine sees it."""
+        """See `Benchmark.source`; a folder must be on storage that every machine can read."""
         return self.root if self.root.is_file() else None
 
     def remedy(self, column: str) -> str:
@@ -80,7 +80,7 @@ class SourceBenchmark(GenericBenchmark):
 
 
 class TextSource(SourceBenchmark):
-    """A corpus of descriptions without payloads; see `text_corpus` for its rows."""
+    """A benchmark with descriptions and no payloads; see `text_corpus` for its rows."""
 
     columns = ()
     order = "cve"

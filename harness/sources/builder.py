@@ -1,36 +1,33 @@
-"""Rows, one at a time, become a corpus."""
+"""Builds a corpus from rows that are added one at a time."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.data.corpus import Corpus, payload_fields
 from harness.data.payloads import PayloadWriter
 from harness.sources.tally import LeftOut
 
-if TYPE_CHECKING:
-    pass
-
 TEXT_COLUMNS = ("text", "label", "cve", "date", "vendor", "product")  # of a corpus without payloads
-BATCH_ROWS = 8192  # held as Python objects before they become Arrow's
+BATCH_ROWS = 8192  # rows that are collected as Python objects before they are converted to Arrow
 
 
 class Builder:
-    """Collects rows: payloads on disk, all other columns in Arrow batches, so that memory holds those alone."""
+    """Collects rows with payloads on disk and all other columns in Arrow batches, to keep payloads out of memory."""
 
     def __init__(self, columns: Iterable[str]) -> None:
-        """Makes a builder without rows.
+        """Initializes a builder without rows.
 
         Args:
-            columns: that each row has; of `payload_fields`, ``group.*``, ``cue.*``, any other text, and
-                ``description``, whose distinct texts become the description table.
+            columns: names of the rows' columns: those of `payload_fields`, ``group.*``, ``cue.*``, any other text
+                column, and ``description``, whose distinct texts become the description table.
         """
         import pyarrow as pa
 
         fields = payload_fields()
         names = [{"description": "description_id"}.get(name, name) for name in columns]
-        self._described = "description_id" in names
+        self._has_descriptions = "description_id" in names
         self._schema = pa.schema({name: fields.get(name, pa.string()) for name in names if name != "payload"})
         self._payloads = PayloadWriter()
         self._texts: dict[str, str] = {}
@@ -41,24 +38,24 @@ class Builder:
         return len(self._payloads)
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Adds a row; a column that it lacks is null."""
+        """Adds a row; missing columns are null."""
         text = row.get("description")
-        if self._described and text:
-            place = hashlib.sha256(text.encode()).hexdigest()[:16]
-            self._texts[place] = text
-            row = {**row, "description_id": place}
+        if self._has_descriptions and text:
+            description_id = hashlib.sha256(text.encode()).hexdigest()[:16]
+            self._texts[description_id] = text
+            row = {**row, "description_id": description_id}
         self._payloads.append(row["payload"])
         self._rows.append({name: row.get(name) for name in self._schema.names})
         if len(self._rows) == BATCH_ROWS:
             self._flush()
 
     def corpus(self, name: str, notes: tuple[str, ...] = ()) -> Corpus:
-        """Returns the corpus of the rows; see `Corpus.create` for its errors."""
+        """Returns the corpus of all rows; see `Corpus.create` for errors."""
         import pyarrow as pa
 
         self._flush()
         descriptions = None
-        if self._described:
+        if self._has_descriptions:
             descriptions = pa.table(
                 {
                     "description_id": pa.array(list(self._texts), pa.string()),
@@ -81,8 +78,8 @@ def text_corpus(name: str, rows: Iterable[Mapping[str, Any]], notes: tuple[str, 
     """Returns a corpus of descriptions without payloads.
 
     Args:
-        name: of the corpus.
-        rows: ``text`` and, where known (None elsewhere), ``label``, ``cve``, ``date``, ``vendor`` and ``product``.
+        name: name of the corpus.
+        rows: each with ``text`` and ``label``, ``cve``, ``date``, ``vendor`` and ``product``, None if unknown.
         notes: see `CorpusMeta`.
     """
     import pyarrow as pa
@@ -92,10 +89,11 @@ def text_corpus(name: str, rows: Iterable[Mapping[str, Any]], notes: tuple[str, 
     columns = {column: [row.get(column) for row in rows] for column in TEXT_COLUMNS}
     arrays = {column: pa.array(values, fields.get(column, pa.string())) for column, values in columns.items()}
     names = [row.get("cve") or hashlib.sha256(row["text"].encode()).hexdigest()[:16] for row in rows]
-    none = pa.table({column: pa.array([], fields[column]) for column in ("sample", "payload", "label")})
-    return Corpus.create(name, none, pa.table({"description_id": pa.array(names, pa.string()), **arrays}), notes)
+    no_payloads = pa.table({column: pa.array([], fields[column]) for column in ("sample", "payload", "label")})
+    descriptions = pa.table({"description_id": pa.array(names, pa.string()), **arrays})
+    return Corpus.create(name, no_payloads, descriptions, notes)
 
 
 def with_origin(corpus: Corpus, left_out: tuple[LeftOut, ...], origin: Mapping[str, str] | None = None) -> Corpus:
-    """Returns the corpus with what its source holds beside its rows, and where that comes from; see `CorpusMeta`."""
+    """Returns the corpus with the counts of what was left out and the origin of its source; see `CorpusMeta`."""
     return replace(corpus, meta=replace(corpus.meta, left_out=left_out, origin=dict(origin or {})))

@@ -1,10 +1,10 @@
-"""Where a source comes from: licence, commit, and when its files were first committed."""
+"""Origin of a source: its licence, its commit, and the dates on which its files were first committed."""
 
 import datetime
 import subprocess
 from pathlib import Path
 
-_LICENCES = {  # words of a licence's text that no other one of these has
+_LICENCES = {  # a phrase that occurs in the text of this licence only
     "permission is hereby granted, free of charge, to any person obtaining a copy": "MIT",
     "apache license": "Apache-2.0",
     "cc0 1.0 universal": "CC0-1.0",
@@ -16,21 +16,21 @@ _STAMP = "commit "
 
 
 def licence(text: str) -> str:
-    """Returns the name of the licence that a text is, its first line where it is none of the common ones."""
+    """Returns the SPDX name of a common licence from its text; the first line of any other licence."""
     words = " ".join(text.lower().split())
-    known = next((name for phrase, name in _LICENCES.items() if phrase in words), None)
-    return known or next((line.strip() for line in text.splitlines() if line.strip()), "unknown")
+    name = next((name for phrase, name in _LICENCES.items() if phrase in words), None)
+    return name or next((line.strip() for line in text.splitlines() if line.strip()), "unknown")
 
 
 def commit(root: Path) -> str:
-    """Returns the commit that a checkout is at; empty where the folder is none."""
+    """Returns the current commit of a checkout; empty if the folder is not one."""
     return _git(root, "rev-parse", "HEAD").strip()
 
 
 def first_commits(root: Path) -> dict[str, datetime.date]:
-    """Returns the day on which each file of a checkout was first committed, by its path within the folder.
+    """Returns the date of the first commit of each file of a checkout, by its path within the folder.
 
-    Empty where there is no history, or only the last part of it.
+    Empty without a history, or if the checkout is shallow.
     """
     if _git(root, "rev-parse", "--is-shallow-repository").strip() != "false":
         return {}
@@ -41,12 +41,12 @@ def first_commits(root: Path) -> dict[str, datetime.date]:
         if part.startswith(_STAMP):
             day = datetime.date.fromisoformat(part.removeprefix(_STAMP))
         elif part:
-            out[part] = day  # from the newest to the oldest, so that the first one stays
+            out[part] = day  # the log goes from the newest to the oldest commit, so the oldest one remains
     return out
 
 
 def _git(root: Path, *arguments: str) -> str:
-    """Returns what a git command prints in a checkout's own folder; empty where it is none, or there is no git."""
+    """Returns the output of a git command in a checkout; empty if the folder is not a checkout or git is missing."""
     if not (root / ".git").exists():
         return ""
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", str(root), *arguments]

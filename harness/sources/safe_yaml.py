@@ -1,8 +1,8 @@
-"""YAML of untrusted origin.
+"""Loads YAML of untrusted origin within limits.
 
-A safe loader builds no objects, and yet a few hundred bytes can make it use all memory (aliases of aliases) or end the
-process (brackets so deep that the composer's recursion meets the end of its stack). So a document's events, which come
-in bounded memory, are counted first.
+A safe loader builds no objects, but a few hundred bytes can still make it use all memory (aliases of aliases) or crash
+the process (brackets nested so deep that the composer's recursion overflows the stack). So the events of a document,
+which are parsed in bounded memory, are counted first.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import yaml
 
-MOST_NODES = 200_000  # with every alias spelt out
-MOST_DEPTH = 64
+MAX_NODES = 200_000  # with every alias expanded
+MAX_DEPTH = 64
 
 
 def load(data: bytes) -> Any:
-    """Returns a document's value.
+    """Returns the value of a document.
 
     Raises:
-        ValueError: it is no YAML, holds several documents, or is larger or deeper than the bounds.
+        ValueError: it is not valid YAML, has several documents, or exceeds the limits of size or depth.
     """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one where PyYAML was built with it
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader if PyYAML was built with it
     try:
         _check(data, loader)
         return yaml.load(data, Loader=loader)
@@ -35,22 +35,22 @@ def load(data: bytes) -> Any:
 def _check(data: bytes, loader: "type[yaml.SafeLoader]") -> None:
     import yaml
 
-    sizes: dict[str, int] = {}  # nodes below each anchor, itself included
-    nodes, opened = 0, []
+    sizes: dict[str, int] = {}  # for each anchor, the number of nodes below it, including itself
+    nodes, open_collections = 0, []
     for event in yaml.parse(data, Loader=loader):
         if isinstance(event, yaml.AliasEvent):
-            nodes += sizes.get(event.anchor, MOST_NODES)  # one that holds itself has no end
+            nodes += sizes.get(event.anchor, MAX_NODES)  # an anchor without a size contains itself: infinite
         elif isinstance(event, yaml.NodeEvent):
             nodes += 1
             if isinstance(event, yaml.CollectionStartEvent):
-                opened.append((event.anchor, nodes))
+                open_collections.append((event.anchor, nodes))
             elif event.anchor:
                 sizes[event.anchor] = 1
         elif isinstance(event, yaml.CollectionEndEvent):
-            anchor, before = opened.pop()
+            anchor, before = open_collections.pop()
             if anchor:
                 sizes[anchor] = nodes - before + 1
-        if nodes > MOST_NODES:
-            raise ValueError(f"aliases spell out more than {MOST_NODES} values")
-        if len(opened) > MOST_DEPTH:
-            raise ValueError(f"nested deeper than {MOST_DEPTH}")
+        if nodes > MAX_NODES:
+            raise ValueError(f"aliases expand to more than {MAX_NODES} values")
+        if len(open_collections) > MAX_DEPTH:
+            raise ValueError(f"nested deeper than {MAX_DEPTH}")

@@ -1,7 +1,8 @@
-"""The files of a source: of a folder or of an archive, read one by one and never written anywhere.
+"""Reads the files of a source, a folder or an archive, one by one; nothing is written to disk.
 
-Sources are untrusted. An archive is read in memory, member by member; one whose members lead out of its folder is
-refused, and sizes and counts are bounded, so that no archive unpacks to more than a machine can read.
+Sources are untrusted. An archive is read in memory, member by member. An archive with a member whose path points
+outside of it is rejected. The number and size of files are limited, so that no archive expands to more than a machine
+can read.
 """
 
 import os
@@ -18,14 +19,14 @@ from harness import hashing
 from harness.errors import UserError
 from harness.sources.tally import SourceTally
 
-MOST_FILES = 2_000_000
-MOST_BYTES = 64 * 2**30  # of all files together, unpacked
+MAX_FILES = 2_000_000
+MAX_BYTES = 64 * 2**30  # total size of all files, unpacked
 LINK = "a link, not a file"
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
 _LICENCE_NAMES = ("licence", "license", "copying")
-_LICENCE_BYTES = 64 * 2**10  # that are looked at
+_LICENCE_BYTES = 64 * 2**10  # bytes of a licence file that are read
 
-Entry = tuple[str, int, Callable[[int], bytes]]  # path, bytes, and what reads at most so many of them
+Entry = tuple[str, int, Callable[[int], bytes]]  # path, size in bytes, and a function that reads at most n bytes
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class Tree:
     """A folder, an archive (tar, also compressed, or zip) or a single file.
 
     Attributes:
-        root: where it lies.
-        commit: which an archive names, as those of ``git archive`` do; known once the files were read.
-        licence: the text of the first licence file; known once the files were read.
+        root: its path.
+        commit: the commit that an archive of ``git archive`` names; set once the files were read.
+        licence: the text of the first licence file; set once the files were read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -51,27 +52,27 @@ class Tree:
         self.licence = ""
 
     def files(self, suffixes: tuple[str, ...], largest: int, tally: SourceTally) -> Iterator[SourceFile]:
-        """Yields the files with one of the suffixes; what ends in ``.gz`` behind one is unpacked.
+        """Yields the files with one of the suffixes; files with ``.gz`` after the suffix are unpacked.
 
         Args:
             suffixes: with their dot, in lower case.
-            largest: most bytes of a file.
-            tally: counts larger files, and links, which are left out.
+            largest: maximum size of a file in bytes.
+            tally: counts larger files, links and inner archives, which are left out.
 
         Raises:
-            UserError: the source cannot be read, leads out of its folder, or is larger than the bounds.
+            UserError: the source cannot be read, has a member outside of its folder, or exceeds the limits.
         """
         count = total = 0
         with _readable(self.root):
             for path, size, read in self._entries(suffixes, tally):
                 count, total = count + 1, total + size
-                if count > MOST_FILES or total > MOST_BYTES:
-                    raise UserError(f"{self.root} holds more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB.")
+                if count > MAX_FILES or total > MAX_BYTES:
+                    raise UserError(f"{self.root} exceeds the limit of {MAX_FILES} files or {MAX_BYTES >> 30} GiB.")
                 name = PurePosixPath(path).name.lower()
                 is_licence = name.partition(".")[0] in _LICENCE_NAMES and not self.licence
                 if not is_licence and not _is_one_of(name, suffixes):
                     if name.endswith(_ARCHIVES):
-                        tally.skip("an archive within; unpack it first", path)
+                        tally.skip("an archive inside the source; unpack it first", path)
                     continue
                 data = _unpacked(name, read(largest + 1), largest + 1)
                 if is_licence:
@@ -89,18 +90,18 @@ class Tree:
         if tarfile.is_tarfile(self.root):
             return self._of_tar(tally)
         if not _is_one_of(self.root.name, suffixes):
-            raise EOFError(f"it is no tar or zip archive, and no {' or '.join(suffixes)} file")
+            raise EOFError(f"it is neither a tar or zip archive nor a {' or '.join(suffixes)} file")
         return iter([(self.root.name, self.root.stat().st_size, partial(_head, self.root))])
 
     def _of_tar(self, tally: SourceTally) -> Iterator[Entry]:
         with tarfile.open(self.root) as archive:
             while (member := archive.next()) is not None:
-                archive.members = []  # type: ignore[attr-defined]  # else it keeps all of them
+                archive.members = []  # type: ignore[attr-defined]  # tarfile would keep all of them in memory
                 self.commit = self.commit or archive.pax_headers.get("comment", "")
                 try:
                     tarfile.data_filter(member, str(self.root.parent))
                 except tarfile.FilterError as error:
-                    raise _escape(self.root, member.name) from error
+                    raise _outside(self.root, member.name) from error
                 stream = archive.extractfile(member) if member.isreg() else None
                 if stream is not None:
                     yield member.name, member.size, stream.read
@@ -114,7 +115,7 @@ def _is_one_of(name: str, suffixes: tuple[str, ...]) -> bool:
 
 
 def fingerprint(root: Path) -> str:
-    """Returns a hash of a file's bytes; of a folder the names, sizes and times of its files count."""
+    """Returns a hash of a file's bytes, or of the names, sizes and modification times of a folder's files."""
     if root.is_file():
         return hashing.of_file(root)
     files = sorted(path for path in root.rglob("*") if path.is_file() and ".git" not in path.parts)
@@ -124,15 +125,15 @@ def fingerprint(root: Path) -> str:
 
 @contextmanager
 def _readable(root: Path) -> Iterator[None]:
-    """Says in one sentence that a source is damaged."""
+    """Turns the errors of a damaged source into a `UserError`."""
     try:
         yield
     except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
-        raise UserError(f"{root} cannot be read, it is cut short or damaged: {error}.") from error
+        raise UserError(f"{root} cannot be read; it may be truncated or damaged: {error}.") from error
 
 
 def _check_end(archive: tarfile.TarFile) -> None:
-    """Raises EOFError where an archive lacks its last block, which tarfile does not miss."""
+    """Raises EOFError if an archive lacks its last block, which tarfile does not check."""
     stream = archive.fileobj
     if stream is not None:
         stream.seek(archive.offset)
@@ -145,18 +146,18 @@ def _of_folder(root: Path, tally: SourceTally) -> Iterator[Entry]:
         folders[:] = sorted(name for name in folders if name != ".git")
         for name in sorted(names):
             path = Path(folder, name)
-            place = path.relative_to(root).as_posix()
+            name_in_root = path.relative_to(root).as_posix()
             if path.is_symlink() or not path.is_file():
-                tally.skip(LINK, place)
+                tally.skip(LINK, name_in_root)
             else:
-                yield place, path.stat().st_size, partial(_head, path)
+                yield name_in_root, path.stat().st_size, partial(_head, path)
 
 
 def _of_zip(root: Path) -> Iterator[Entry]:
     with zipfile.ZipFile(root) as archive:
         for info in archive.infolist():
             if PurePosixPath(info.filename).is_absolute() or ".." in PurePosixPath(info.filename).parts:
-                raise _escape(root, info.filename)
+                raise _outside(root, info.filename)
             if not info.is_dir():
                 yield info.filename, info.file_size, partial(_head_of_member, archive, info)
 
@@ -172,15 +173,15 @@ def _head_of_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) 
 
 
 def _unpacked(name: str, data: bytes, most: int) -> bytes:
-    """Returns at most so many bytes of a file's content."""
+    """Returns at most ``most`` bytes of a file's content."""
     if not name.endswith(".gz"):
         return data
     unpacker = zlib.decompressobj(wbits=31)
     content = unpacker.decompress(data, most)
     if len(content) < most and not unpacker.eof:
-        raise EOFError(f"{name} ends before its content does")
+        raise EOFError(f"{name} is truncated")
     return content
 
 
-def _escape(root: Path, member: str) -> UserError:
-    return UserError(f"{root}: its member {member!r} leads out of the archive's folder; such an archive is not read.")
+def _outside(root: Path, member: str) -> UserError:
+    return UserError(f"{root}: the member {member!r} points outside of the archive; such archives are rejected.")

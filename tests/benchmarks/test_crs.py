@@ -1,4 +1,4 @@
-"""Regression tests of the Core Rule Set: positives by family, negatives as benign, the rest counted."""
+"""Regression tests of the Core Rule Set: positives by family, negatives as benign, all others counted."""
 
 import base64
 from pathlib import Path
@@ -35,7 +35,7 @@ def build(root: Path) -> Corpus:
     return registry.open_benchmark(BenchmarkRef("crs", str(root))).corpus()
 
 
-def test_requests_are_spelt_out_with_class_rule_and_author(tmp_path: Path, cache: Path) -> None:
+def test_requests_have_class_rule_and_author(tmp_path: Path, cache: Path) -> None:
     raw = base64.b64encode(b"GET /\x00 HTTP/1.0\n\n").decode()
     old = '  - test_title: 942100-9\n    stages:\n      - stage:\n          input: {uri: "/?old"}\n'
     old += "          output: {log_contains: 'id \"942100\"'}\n"
@@ -62,7 +62,7 @@ def test_requests_are_spelt_out_with_class_rule_and_author(tmp_path: Path, cache
     assert corpus.meta.left_out == ()
 
 
-def test_what_is_no_request_of_a_class_is_counted(tmp_path: Path, cache: Path) -> None:
+def test_requests_without_a_class_are_counted(tmp_path: Path, cache: Path) -> None:
     files = {
         "942100.yaml": rule(942100, case(1, POSITIVE), case(2, NEGATIVE), case(2, NEGATIVE), case(3, "status: 400")),
         "951190.yaml": rule(951190, case(1, "log: {expect_ids: [951190]}")),
@@ -73,13 +73,13 @@ def test_what_is_no_request_of_a_class_is_counted(tmp_path: Path, cache: Path) -
     }
     left_out = {reason: count for reason, count, _ in build(folder(tmp_path, files)).meta.left_out}
     assert left_out == {
-        "request: its number stands in an earlier test": 1,
-        "request: it expects no rule, and excludes none": 1,
-        "request: its rule reads responses": 1,
-        "request: its rule is of no known family": 1,
-        "request: its rules are of several families": 1,
-        "request: its encoded_request is no base64": 1,
-        "file: no regression tests": 1,
+        "request: an earlier test has the same number": 1,
+        "request: it neither expects nor excludes a rule": 1,
+        "request: its rule inspects responses": 1,
+        "request: its rule belongs to no known family": 1,
+        "request: its rules belong to several families": 1,
+        "request: its encoded_request is not base64": 1,
+        "file: not a file of regression tests": 1,
     }
 
 
@@ -92,4 +92,4 @@ def test_the_public_tests_load(cache: Path) -> None:
     assert meta.classes["command-injection"] == 39
     assert meta.classes["benign"] == 34
     assert meta.origin["licence"] == "Apache-2.0"
-    assert [(reason, count) for reason, count, _ in meta.left_out] == [("request: its rule reads responses", 1)]
+    assert [(reason, count) for reason, count, _ in meta.left_out] == [("request: its rule inspects responses", 1)]

@@ -83,13 +83,13 @@ def test_both_formats_become_descriptions_and_the_rest_is_counted(tmp_path: Path
         "record: no threat class of the taxonomy": 1,
         "record: its state is rejected": 2,
         "record: it has no English description": 1,
-        "record: its CVE stands in an earlier one": 1,
+        "record: an earlier record has the same CVE": 1,
         "file: neither CVE JSON 5 nor an NVD 2.0 feed": 1,
         "file: not readable as JSON": 1,
     }
 
 
-def test_nothing_runs_on_texts_alone(tmp_path: Path, shell: Shell) -> None:
+def test_descriptions_alone_cannot_be_run_or_audited(tmp_path: Path, shell: Shell) -> None:
     files = {f"{i}.json": json5(f"CVE-2024-000{i}", f"CWE-{cwe}") for i, cwe in enumerate((79, 89))}
     root = folder(tmp_path / "cves", files)
     assert "2 descriptions" in shell("data", "build", "cve-text", "--from", root).stdout

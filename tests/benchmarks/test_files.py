@@ -1,4 +1,4 @@
-"""The user's own files: every format gives the same bytes, and what cannot be used is said in one sentence."""
+"""The user's own files: every format gives the same bytes, and errors are one sentence."""
 
 import base64
 import csv
@@ -91,8 +91,8 @@ def test_folders_and_archives_of_requests_need_no_mapping(tmp_path: Path) -> Non
 
 
 def test_labels_map_to_threat_classes(tmp_path: Path) -> None:
-    told = ["CWE-89", "SQL Injection", ["CWE-707", "CWE-79"], "xss", "path_traversal", "homemade", "CWE-89 CWE-79"]
-    path = write_lines(tmp_path / "x.jsonl", [{"raw": str(i), "kind": kind} for i, kind in enumerate(told)])
+    labels = ["CWE-89", "SQL Injection", ["CWE-707", "CWE-79"], "xss", "path_traversal", "homemade", "CWE-89 CWE-79"]
+    path = write_lines(tmp_path / "x.jsonl", [{"raw": str(i), "kind": kind} for i, kind in enumerate(labels)])
     corpus = load(path, {"payload": "raw", "label.taxonomy": "kind"})
     assert corpus.table.column("label").to_pylist() == [
         "sql-injection",
@@ -127,7 +127,7 @@ def test_one_row_in_a_hundred_may_be_broken_and_is_named(tmp_path: Path, shell: 
     corpus = load(path)
     assert len(corpus) == 198
     assert corpus.meta.notes[0].startswith("2 of 200 rows were left out: line 51: the payload is missing")
-    assert "line 199: no JSON" in corpus.meta.notes[0]
+    assert "line 199: not JSON" in corpus.meta.notes[0]
     arguments = ("data", "build", "files", "--from", path, "--map", "payload=raw,label=kind")
     done = shell(*arguments)
     assert done.returncode == 0, done.stderr
@@ -158,20 +158,20 @@ BAD = {
     ("name", "mapping", "complaint"),
     [
         ("empty.csv", {}, "is empty"),
-        ("header.csv", {}, "holds no row"),
-        ("cells.csv", {}, "line 2: 3 cells, and the header has 2"),
-        ("quote.csv", {}, "line 2: no CSV"),
-        ("coded.jsonl", {"payload.base64": "raw", "label": "kind"}, "the payload is no base64"),
-        ("odd.jsonl", {"payload.hex": "raw", "label": "kind"}, "the payload is no hexadecimal text"),
-        ("deep.jsonl", {}, "line 1: no JSON"),
-        ("latin.csv", {}, "is no UTF-8"),
+        ("header.csv", {}, "has no rows"),
+        ("cells.csv", {}, "line 2: 3 cells, but the header has 2"),
+        ("quote.csv", {}, "line 2: not CSV"),
+        ("coded.jsonl", {"payload.base64": "raw", "label": "kind"}, "the payload is not base64"),
+        ("odd.jsonl", {"payload.hex": "raw", "label": "kind"}, "the payload is not hexadecimal"),
+        ("deep.jsonl", {}, "line 1: not JSON"),
+        ("latin.csv", {}, "is not UTF-8"),
         ("dates.jsonl", {**MAP, "date": "day"}, "the date '2024-02-30' is neither a year nor ISO 8601"),
         ("twice.jsonl", {**MAP, "id": "day"}, "sample ids must be unique, and some repeat, as '7'"),
         ("one.jsonl", {}, "at least two classes are needed, and 1 is there"),
         ("none.jsonl", {}, "the label is missing"),
         ("cut.jsonl.gz", {}, "cannot be read"),
-        ("one.jsonl", {**MAP, "payload.hex": "raw"}, "payload and payload.hex are the same thing"),
-        ("one.jsonl", {"description": "raw"}, "map their label or their cve too"),
+        ("one.jsonl", {**MAP, "payload.hex": "raw"}, "payload and payload.hex set the same column"),
+        ("one.jsonl", {"description": "raw"}, "map label or cve too"),
         ("one.jsonl", {**MAP, "vendor": "vendr"}, "has no column vendr"),
     ],
 )
@@ -199,19 +199,19 @@ def test_info_counts_each_description_once_per_class(tmp_path: Path, shell: Shel
 
 
 def test_folders_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no row"):
+    with pytest.raises(UserError, match="has no rows"):
         load(folder(tmp_path / "empty", {"a/.x": b"1"}), {})
     with pytest.raises(UserError, match=r"rows cannot be used \(1\.txt: the label is missing"):
         load(folder(tmp_path / "flat", {"1.txt": b"1"}), {})
-    with pytest.raises(UserError, match="leads out of the archive's folder"):
+    with pytest.raises(UserError, match="points outside of the archive"):
         load(zipped(tmp_path / "x.zip", {"../a/1.txt": b"1"}), {})
 
 
 def test_a_huge_payload_is_refused_and_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(field_types, "LONGEST", 2**20)
-    monkeypatch.setattr("benchmarks.files.readers._LONGEST_LINE", 2**22)
+    monkeypatch.setattr(field_types, "MAX_PAYLOAD_BYTES", 2**20)
+    monkeypatch.setattr("benchmarks.files.readers._MAX_LINE_BYTES", 2**22)
     path = tmp_path / "x.jsonl"
-    for length, complaint in ((2**21, "the payload has 2 MiB, and at most 1"), (2**23, "longer than 4 MiB")):
+    for length, complaint in ((2**21, "the payload has 2 MiB; the limit is 1 MiB"), (2**23, "longer than 4 MiB")):
         write_lines(path, [{"raw": "a", "kind": "a"}, {"raw": "x" * length, "kind": "b"}])
         with pytest.raises(UserError, match=f"line 2: .*{complaint}"):
             load(path)

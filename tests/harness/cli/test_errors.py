@@ -25,7 +25,7 @@ def check(shell: Shell, arguments: tuple[object, ...], complaint: str) -> None:
         (("--bench", "files"), "files:PATH"),
         (("--bench", "sinthetic"), "did you mean synthetic"),
         (("--bench", "synthetic:x"), "takes no argument"),
-        (("--bench", "synthetic", "--map", "label=x"), "belong to files"),
+        (("--bench", "synthetic", "--map", "label=x"), "apply to files:PATH only"),
         (("--scenario", "idd"), "did you mean iid"),
         (("--trials", 0), "--trials 0"),
         (("--seconds", -1), "--seconds -1"),
@@ -64,20 +64,20 @@ def test_bad_files(shell: Shell, requests_file: Path) -> None:
     columns = ("--map", "payload=raw,label=class")
     for name, content, complaint in (
         ("empty.jsonl", b"", "is empty"),
-        ("broken.jsonl", b'{"raw": "x", "class": "a"}\n{"raw":\n', "line 2: no JSON"),
-        ("list.jsonl", b"[1]\n", "a JSON object is needed"),
-        ("blank.jsonl", b"\n\n", "holds no row"),
-        ("half.jsonl", b'{"raw": "x", "class": "a\\ud800"}\n', "half a surrogate pair"),
+        ("broken.jsonl", b'{"raw": "x", "class": "a"}\n{"raw":\n', "line 2: not JSON"),
+        ("list.jsonl", b"[1]\n", "expected a JSON object"),
+        ("blank.jsonl", b"\n\n", "has no rows"),
+        ("half.jsonl", b'{"raw": "x", "class": "a\\ud800"}\n', "a lone surrogate"),
         ("cut.jsonl.gz", b"\x1f\x8b\x08\x00", "cannot be read"),
-        ("no.parquet", b"PAR1", "no Parquet file"),
+        ("no.parquet", b"PAR1", "is not a Parquet file"),
         ("one.jsonl", b'{"raw": "x", "class": "a"}\n', "at least two classes"),
         ("twice.csv", b"raw,class,class\nx,a,b\n", "has several columns named class"),
-        ("semicolons.csv", b"raw;class\nx;a\n", "its header has semicolons and no comma"),
+        ("semicolons.csv", b"raw;class\nx;a\n", "its header has semicolons but no commas"),
     ):
         path = shell.folder / name
         path.write_bytes(content)
         check(shell, ("--bench", f"files:{path}", *columns), complaint)
-    check(shell, ("--bench", f"files:{requests_file}", *columns, "--where", "class=none"), "no row is left")
+    check(shell, ("--bench", f"files:{requests_file}", *columns, "--where", "class=none"), "no rows match --where")
     check(shell, ("--bench", f"files:{requests_file}", *columns, "--where", "class"), "COLUMN=VALUE")
     check(shell, ("--bench", f"files:{requests_file}", *columns, "--scenario", "temporal"), "it needs dates")
 

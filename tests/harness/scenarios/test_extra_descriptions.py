@@ -89,7 +89,7 @@ def test_the_key_depends_on_the_texts(shell: Shell, mapped: tuple[str, ...]) -> 
     for wrong, complaint in (
         (("--text", "files:nosuch"), "no such file"),
         (("--text-map", "label=k"), "belongs to --text"),
-        (("--text", f"files:{path}", "--text-map", "description=d"), "map their label or their cve"),
+        (("--text", f"files:{path}", "--text-map", "description=d"), "map label or cve too"),
     ):
         done = shell(*arguments, *wrong)
         assert done.returncode == 2

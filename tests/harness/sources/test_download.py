@@ -1,4 +1,4 @@
-"""Downloads from a real server: whole, cut off, resumed, forged, and without a network."""
+"""Downloads from a real server: complete, interrupted, resumed, forged, and without a network."""
 
 import hashlib
 import threading
@@ -16,12 +16,12 @@ from tests.harness.sources.archives import zipped
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one body; the first answers end after so many bytes."""
+    """Serves one body; each of the first responses ends after the next number of bytes in ``cuts``."""
 
     def __init__(self, body: bytes, cuts: list[int], ranges: bool = True) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.body, self.cuts, self.ranges = body, cuts, ranges
-        self.asked: list[str | None] = []
+        self.requests: list[str | None] = []
 
     @property
     def url(self) -> str:
@@ -32,14 +32,14 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        wanted = self.headers["Range"]
-        self.server.asked.append(wanted)
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.server.ranges else 0
+        range_header = self.headers["Range"]
+        self.server.requests.append(range_header)
+        start = int(range_header.removeprefix("bytes=").rstrip("-")) if range_header and self.server.ranges else 0
         rest = self.server.body[start:]
-        if wanted and self.server.ranges and not rest:
+        if range_header and self.server.ranges and not rest:
             self.send_error(416)
             return
-        self.send_response(206 if wanted and self.server.ranges else 200)
+        self.send_response(206 if range_header and self.server.ranges else 200)
         self.send_header("Content-Length", str(len(rest)))
         self.end_headers()
         self.wfile.write(rest[: self.server.cuts.pop(0)] if self.server.cuts else rest)
@@ -66,24 +66,24 @@ def digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def test_a_download_goes_on_where_it_was_cut_off(serve, cache: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_interrupted_download_is_resumed(serve, cache: Path) -> None:  # type: ignore[no-untyped-def]
     body = bytes(range(256)) * 9000
     server = serve(body, 1_000_000, 500_000)
-    for have in (1_000_000, 1_500_000):
-        with pytest.raises(UserError, match=f"{have} bytes are there, and the same command goes on"):
+    for size in (1_000_000, 1_500_000):
+        with pytest.raises(UserError, match=f"{size} bytes are stored, and the same command resumes"):
             download(server.url, digest(body))
     path = download(server.url, digest(body).upper())
     assert path.read_bytes() == body
     assert path.name == "some-file.zip"
-    assert server.asked == [None, "bytes=1000000-", "bytes=1500000-"]
+    assert server.requests == [None, "bytes=1000000-", "bytes=1500000-"]
     assert download(server.url, digest(body)) == path
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
 
 
 def test_a_server_without_ranges_sends_all_again(serve, cache: Path) -> None:  # type: ignore[no-untyped-def]
     body = b"ab" * 400_000
     server = serve(body, 300_000, ranges=False)
-    with pytest.raises(UserError, match="300000 bytes are there"):
+    with pytest.raises(UserError, match="300000 bytes are stored"):
         download(server.url, digest(body))
     assert download(server.url, digest(body)).read_bytes() == body
 
@@ -94,13 +94,13 @@ def test_another_checksum_is_refused_and_nothing_stays(serve, cache: Path) -> No
     for _ in range(2):
         with pytest.raises(UserError, match=f"has the checksum {digest(b'forged')}, not {wrong}"):
             download(server.url, wrong)
-    assert server.asked == [None, None]
+    assert server.requests == [None, None]
 
 
 def test_no_network_is_one_sentence(cache: Path) -> None:
-    with pytest.raises(UserError, match=r"cannot be downloaded .*Without a network, name a file that you have"):
+    with pytest.raises(UserError, match=r"cannot be downloaded .*Without a network, use a local file"):
         download("http://127.0.0.1:9/x.zip", "0" * 64)
-    with pytest.raises(UserError, match="pinned by its checksum"):
+    with pytest.raises(UserError, match="must be pinned by its checksum"):
         download("http://127.0.0.1:9/x.zip", "")
 
 

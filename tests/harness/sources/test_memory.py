@@ -1,4 +1,4 @@
-"""Large files load in memory that does not hold their payloads."""
+"""Large files load without their payloads in memory."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 MEGABYTE = 2**20
-# Loads a file; prints its rows, the sampled peak of private memory, and that of all memory with what is mapped (MB).
+# Loads a file; prints the number of rows, the sampled peak of private memory, and the peak with mapped memory (MB).
 PROGRAM = """
 import json, resource, sys, threading, time
 from harness import BenchmarkRef, registry
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="private memory 
 
 
 def load(path: Path, megabytes: int, payload: int, environment: dict[str, str]) -> tuple[int, int, int]:
-    """Writes a JSONL of a size, of payloads of so many bytes, and loads it in a process of its own."""
+    """Writes a JSONL file of the given size and payload length, and loads it in a process of its own."""
     filler = "".join(chr(33 + i * i % 90) for i in range(payload)).replace('"', "q").replace("\\", "b")
     rows = megabytes * MEGABYTE // (payload + 50)
     with path.open("w", encoding="utf-8") as stream:

@@ -1,4 +1,4 @@
-"""YAML that means harm is refused before it is built; other YAML is what it is."""
+"""Hostile YAML is rejected before any object is built; other YAML loads."""
 
 import pytest
 
@@ -20,8 +20,8 @@ def test_plain_documents_and_few_aliases_load() -> None:
 @pytest.mark.parametrize(
     ("document", "complaint"),
     [
-        (laughs(12), "aliases spell out"),
-        (b"a: &a {<<: *a}", "aliases spell out"),
+        (laughs(12), "aliases expand to"),
+        (b"a: &a {<<: *a}", "aliases expand to"),
         (b"[" * 100_000, "nested deeper"),
         (b"- " * 50_000 + b"x", "nested deeper"),
         (b"{a: " * 20_000, "nested deeper"),

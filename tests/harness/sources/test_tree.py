@@ -1,4 +1,4 @@
-"""Files of folders and archives: the same from either, and nothing hostile gets through."""
+"""Files of folders and archives: both give the same files, and hostile archives are rejected."""
 
 import gzip
 import io
@@ -19,7 +19,7 @@ FILES = {
     "top/LICENSE.md": b"MIT License\n\nPermission is hereby granted, free of charge, to any person obtaining a copy",
     "top/other.txt": b"no",
 }
-WANTED = [("top/a.json", b'{"a": 1}'), ("top/b/c.json", b"\x00\xff"), ("top/b/d.json.gz", b"unpacked")]
+EXPECTED = [("top/a.json", b'{"a": 1}'), ("top/b/c.json", b"\x00\xff"), ("top/b/d.json.gz", b"unpacked")]
 
 
 def read(root: Path, largest: int = 100) -> tuple[list[tuple[str, bytes]], Tree, SourceTally]:
@@ -32,7 +32,7 @@ def test_a_folder_and_every_archive_hold_the_same_files(tmp_path: Path) -> None:
     roots += [tar(tmp_path / name, FILES, commit="c0ffee") for name in ("a.tar", "a.tar.gz", "a.tar.xz")]
     for root in roots:
         files, tree, tally = read(root)
-        assert sorted(files) == WANTED
+        assert sorted(files) == EXPECTED
         assert origin.licence(tree.licence) == "MIT"
         assert tree.commit == ("c0ffee" if ".tar" in root.name else "")
         assert tally.left_out() == ()
@@ -50,17 +50,17 @@ def test_large_files_and_links_are_counted(tmp_path: Path) -> None:
         {"a.json": bytes(101), "b.json": bytes(100), "c.json.gz": gzip.compress(bytes(10**6)), "inner.zip": b""},
     )
     (root / "d.json").symlink_to(root / "b.json")
-    found, _, tally = read(root)
-    assert [path for path, _ in found] == ["b.json"]
+    files, _, tally = read(root)
+    assert [path for path, _ in files] == ["b.json"]
     assert sum(count for _, count, _ in tally.left_out()) == 4
-    assert ("an archive within; unpack it first", 1, "inner.zip") in tally.left_out()
+    assert ("an archive inside the source; unpack it first", 1, "inner.zip") in tally.left_out()
     assert ("a link, not a file", 1, "d.json") in tally.left_out()
 
 
 @pytest.mark.parametrize("name", ["../out.json", "a/../../out.json"])
 def test_an_archive_that_leads_out_of_its_folder_is_refused(tmp_path: Path, name: str) -> None:
     for root in (tar(tmp_path / "a.tar.gz", {name: b"x"}), zipped(tmp_path / "a.zip", {name: b"x"})):
-        with pytest.raises(UserError, match=r"leads out of the archive's folder"):
+        with pytest.raises(UserError, match=r"points outside of the archive"):
             read(root)
 
 
@@ -70,7 +70,7 @@ def test_a_link_out_of_an_archive_is_refused(tmp_path: Path) -> None:
         link = tarfile.TarInfo("a.json")
         link.type, link.linkname = tarfile.SYMTYPE, "../../secret"
         archive.addfile(link)
-    with pytest.raises(UserError, match=r"leads out of the archive's folder"):
+    with pytest.raises(UserError, match=r"points outside of the archive"):
         read(path)
 
 
@@ -79,17 +79,17 @@ def test_an_archive_cut_short_is_one_sentence(tmp_path: Path) -> None:
     for root in (tar(tmp_path / "a.tar.gz", files), tar(tmp_path / "a.tar", files), zipped(tmp_path / "a.zip", files)):
         whole = root.read_bytes()
         root.write_bytes(whole[: len(whole) // 2 + 100])
-        with pytest.raises(UserError, match="cannot be read, it is cut short or damaged"):
+        with pytest.raises(UserError, match="cannot be read; it may be truncated or damaged"):
             read(root, 10**4)
     alone = tmp_path / "x.json.gz"
     alone.write_bytes(gzip.compress(b"{}" * 50)[:-9])
-    with pytest.raises(UserError, match="cut short"):
+    with pytest.raises(UserError, match="is truncated"):
         read(alone)
 
 
 def test_too_many_bytes_are_refused_before_they_are_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.sources.tree.MOST_BYTES", 1000)
-    with pytest.raises(UserError, match="holds more than"):
+    monkeypatch.setattr("harness.sources.tree.MAX_BYTES", 1000)
+    with pytest.raises(UserError, match="exceeds the limit"):
         read(zipped(tmp_path / "a.zip", {f"{i}.json": bytes(400) for i in range(3)}))
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
@@ -97,11 +97,11 @@ def test_too_many_bytes_are_refused_before_they_are_unpacked(tmp_path: Path, mon
         member.size = 2**20
         archive.addfile(member, io.BytesIO(bytes(member.size)))
     (tmp_path / "b.tar.gz").write_bytes(stream.getvalue())
-    with pytest.raises(UserError, match="holds more than"):
+    with pytest.raises(UserError, match="exceeds the limit"):
         read(tmp_path / "b.tar.gz")
 
 
-def test_a_checkout_tells_its_commit_and_when_files_came(tmp_path: Path) -> None:
+def test_a_checkout_has_a_commit_and_dates_of_first_commits(tmp_path: Path) -> None:
     def git(*arguments: str, date: str = "2021-05-06T12:00:00Z") -> str:
         command = ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", "-C", str(tmp_path), *arguments]
         environment = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date, "PATH": "/usr/bin:/bin"}
