@@ -1,4 +1,4 @@
-"""``nuclei:PATH``: the HTTP requests of a checkout, or an archive, of nuclei-templates."""
+"""``nuclei:PATH``: HTTP requests of nuclei-templates, from a checkout or an archive."""
 
 import datetime
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _MAX_FILE_BYTES = 2 * 2**20  # bytes of a template
 
 @register_benchmark("nuclei", summary="requests of nuclei-templates: a checkout or an archive of them", argument="PATH")
 class Nuclei(sources.SourceBenchmark):
-    """A row for each request that is an attack; ``source`` is the template's first author."""
+    """A row for each request that attacks; ``source`` is the template's first author."""
 
     version = 1
     columns = (
@@ -43,7 +43,7 @@ class Nuclei(sources.SourceBenchmark):
             try:
                 template = parse(sources.safe_yaml.load(file.data))
                 if template.id in ids:
-                    raise Unusable("template: its id stands in an earlier file")
+                    raise Unusable("template: an earlier file has the same id")
             except (Unusable, ValueError) as error:
                 tally.skip(str(error) if isinstance(error, Unusable) else f"file: {error}", file.path)
                 continue
@@ -54,9 +54,9 @@ class Nuclei(sources.SourceBenchmark):
 
 
 def _attacks(template: Template, tally: sources.SourceTally, path: str) -> Iterator[tuple[int, bytes]]:
-    """Yields number and bytes of each request that is an attack; the others are counted."""
-    found = steps(template, tally.skip)
-    for step, role in zip(found, roles(found), strict=True):
+    """Yields number and bytes of each request that attacks; counts the other requests."""
+    requests = steps(template, tally.skip)
+    for step, role in zip(requests, roles(requests), strict=True):
         if role == ATTACK:
             yield step.number, step.payload
         else:
@@ -64,7 +64,7 @@ def _attacks(template: Template, tally: sources.SourceTally, path: str) -> Itera
 
 
 def _facts(template: Template, added: datetime.date | None) -> dict[str, Any]:
-    """The columns that all requests of a template share; its CVE's year stands for the date."""
+    """Returns the columns that all requests of a template share; the date is the first day of the CVE's year."""
     return {
         "label": template.label,
         "cve": template.cve,

@@ -1,4 +1,4 @@
-"""``{{…}}``: variables and helper functions become inert values; what is unknown is named, never guessed."""
+"""Replaces ``{{…}}`` expressions by inert values; an unknown variable or function is an error, never a guess."""
 
 import ast
 import re
@@ -6,13 +6,13 @@ import warnings
 from collections.abc import Callable, Mapping
 
 from . import functions
-from .functions import Draw, Value
+from .functions import TemplateRandom, Value
 
 HOST, OTHER_HOST, ADDRESS = "target.example", "oast.example", "192.0.2.10"
-_MAX_REPLACEMENTS = 500  # replacements in one text
-_MAX_EXPRESSION_CHARACTERS = 20_000  # characters of an expression
-_MAX_TEXT_CHARACTERS = 1_000_000  # of a text whose expressions are replaced
-_MAX_DEPTH = 20  # variables that refer to each other
+_MAX_REPLACEMENTS = 500  # in one text
+_MAX_EXPRESSION_CHARACTERS = 20_000
+_MAX_TEXT_CHARACTERS = 1_000_000  # after replacement
+_MAX_DEPTH = 20  # of variables that refer to each other
 _BUILT_IN = {
     "BaseURL": f"http://{HOST}",
     "RootURL": f"http://{HOST}",
@@ -25,7 +25,7 @@ _BUILT_IN = {
     "Path": "",
     "File": "",
     "ip": ADDRESS,
-    "username": "user",  # given on the command line, as is the password
+    "username": "user",  # the scanner takes username and password from its command line
     "password": "secret",
 }
 _OTHER_HOST = re.compile(r"interactsh[-_](?:url|server)(?:_\d+)?")
@@ -34,59 +34,60 @@ _NAME = re.compile(r"[A-Za-z_][\w.-]*")
 
 
 class Unknown(Exception):
-    """An expression has no value here; its text is the message."""
+    """Raised for an expression without a known value; the message is its text."""
 
 
 class Scope:
-    """What the names of one template stand for."""
+    """The values of the names in one template."""
 
-    def __init__(self, template: str, variables: Mapping[str, object], extracted: frozenset[str]) -> None:
-        """Makes the scope of a template.
+    def __init__(self, template: str, variables: Mapping[str, object], response_names: frozenset[str]) -> None:
+        """Initializes the scope of a template.
 
         Args:
-            template: its id, which decides what random values become.
-            variables: its own definitions, which may hold expressions.
-            extracted: names whose values a scan would read from earlier responses; they become tokens.
+            template: its id, which determines the random values.
+            variables: its own definitions, which may contain expressions.
+            response_names: names whose values a scan would read from earlier responses; they become tokens.
         """
-        self.draw = Draw(template)
+        self.random = TemplateRandom(template)
         self.payloads: dict[str, str] = {}
         self._variables = variables
-        self._extracted = extracted
-        self._known: dict[str, str] = {}
+        self._response_names = response_names
+        self._values: dict[str, str] = {}
         self._depth = 0
 
     def value(self, name: str) -> str:
-        """Returns what a name stands for.
+        """Returns the value of a name.
 
         Raises:
-            Unknown: nothing says so.
+            Unknown: the name has no value.
         """
         if name in self.payloads:
             return self.payloads[name]
-        if name not in self._known:
-            self._known[name] = self._find(name)
-        return self._known[name]
+        if name not in self._values:
+            self._values[name] = self._find(name)
+        return self._values[name]
 
     def _find(self, name: str) -> str:
         if name in self._variables and self._depth < _MAX_DEPTH:
             self._depth += 1
             try:
-                return self._own(name)
+                return self._resolve_variable(name)
             finally:
                 self._depth -= 1
-        if name in self._extracted:
-            return self.draw.token(name, 10)
+        if name in self._response_names:
+            return self.random.token(name, 10)
         if name in _BUILT_IN:
             return _BUILT_IN[name]
         if _OTHER_HOST.fullmatch(name):
             return OTHER_HOST
         if _RANDSTR.fullmatch(name):
-            return self.draw.token(name, 27)
+            return self.random.token(name, 27)
         raise Unknown(name)
 
-    def _own(self, name: str) -> str:
+    def _resolve_variable(self, name: str) -> str:
+        # Inside its own definition, a variable's name refers to an outer value, as in ``{{Hostname}}``.
         variables, self._variables = self._variables, {n: v for n, v in self._variables.items() if n != name}
-        try:  # its own name inside its definition is the one from outside
+        try:
             return resolve(str(variables[name]), self)
         finally:
             self._variables = variables
@@ -96,13 +97,13 @@ def resolve(text: str, scope: Scope, keep_unknown: bool = False) -> str:
     """Returns the text with every expression replaced by its value, innermost first.
 
     Args:
-        text: of a template.
-        scope: of the template.
-        keep_unknown: leave expressions without a value as they are, as a scan does where a template says
+        text: a text of a template.
+        scope: the scope of the template.
+        keep_unknown: leave expressions without a value unchanged, as a scan does if a template sets
             ``skip-variables-check``.
 
     Raises:
-        Unknown: an expression has no value.
+        Unknown: an expression has no value, or the text grows beyond the limits.
     """
     text = re.sub(r"§([\w.-]+)§", r"{{\1}}", text)
     start = 0
@@ -124,14 +125,14 @@ def resolve(text: str, scope: Scope, keep_unknown: bool = False) -> str:
         text = text[:begin] + value + text[end + 2 :]
         if len(text) > _MAX_TEXT_CHARACTERS:
             break
-    raise Unknown("a text without end")
+    raise Unknown("an expansion without end")
 
 
 def evaluate(expression: str, scope: Scope) -> Value:
     """Returns the value of one expression: a name, a literal, a call, or a sum, difference or product of these.
 
     Raises:
-        Unknown: it is none of these, or a name or function in it is unknown.
+        Unknown: it is another kind of expression, or contains an unknown name or function.
     """
     if _NAME.fullmatch(expression):
         return scope.value(expression)
@@ -139,7 +140,7 @@ def evaluate(expression: str, scope: Scope) -> Value:
         raise Unknown(expression[:40])
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # escapes that only Go's strings know
+            warnings.simplefilter("ignore")  # Python warns about escapes that exist only in Go's strings
             tree = ast.parse(_OTHER_HOST.sub(lambda match: match[0].replace("-", "_"), expression), mode="eval")
         return _value(tree.body, scope)
     except (SyntaxError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
@@ -154,7 +155,7 @@ def _value(node: ast.expr, scope: Scope) -> Value:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
         arguments = [_value(argument, scope) for argument in node.args]
         try:
-            return functions.call(node.func.id, arguments, scope.draw)
+            return functions.call(node.func.id, arguments, scope.random)
         except KeyError:
             raise Unknown(f"{node.func.id}()") from None
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:

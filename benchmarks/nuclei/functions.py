@@ -1,6 +1,6 @@
-"""The helper functions of the template language that have one inert meaning; see projectdiscovery's "Helper Functions".
+"""Helper functions of the template language that have one inert value; see projectdiscovery's "Helper Functions".
 
-Text may hold any bytes: those that are no UTF-8 are lone surrogates (PEP 383), as everywhere in this package.
+Text may hold any bytes: in this package, bytes that are not UTF-8 are lone surrogates (PEP 383).
 """
 
 import base64
@@ -12,33 +12,34 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote_plus, unquote_plus
 
 Value = str | int | float
-MAX_CHARACTERS = 100_000  # characters of any value
+MAX_CHARACTERS = 100_000  # of any value
 
 
-class Draw:
-    """Deterministic stand-ins for what a template draws at random: letters and numbers that its own name decides."""
+class TemplateRandom:
+    """Deterministic replacements for the random values of a template, which depend on its id only."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._count = 0
 
     def text(self, length: int, alphabet: str) -> str:
-        """Returns so many characters of an alphabet, others with each call."""
+        """Returns ``length`` characters of an alphabet, different ones in each call."""
         self._count += 1
-        return _stretched(f"{self._name}\0{self._count}", min(length, MAX_CHARACTERS), alphabet)
+        return _hash_text(f"{self._name}\0{self._count}", min(length, MAX_CHARACTERS), alphabet)
 
     def number(self, low: int, high: int) -> int:
-        """Returns an integer from low to high."""
+        """Returns an integer from low to high, both included, a different one in each call."""
         self._count += 1
         seed = hashlib.sha256(f"{self._name}\0{self._count}".encode()).digest()
         return low + int.from_bytes(seed[:8]) % (max(high - low, 0) + 1)
 
     def token(self, key: str, length: int) -> str:
-        """Returns lower-case letters and digits, the same ones for the same key."""
-        return _stretched(f"{self._name}\0{key}", length, string.ascii_lowercase + string.digits)
+        """Returns ``length`` lower-case letters and digits, the same ones for the same key."""
+        return _hash_text(f"{self._name}\0{key}", length, string.ascii_lowercase + string.digits)
 
 
-def _stretched(seed: str, length: int, alphabet: str) -> str:
+def _hash_text(seed: str, length: int, alphabet: str) -> str:
+    """Returns ``length`` characters of an alphabet that depend on the seed only."""
     stream = hashlib.shake_256(seed.encode("utf-8", "surrogateescape")).digest(length)
     return "".join(alphabet[byte % len(alphabet)] for byte in stream)
 
@@ -49,7 +50,7 @@ def to_bytes(text: Value) -> bytes:
 
 
 def to_text(data: bytes) -> str:
-    """Returns a text that holds the bytes."""
+    """Returns the text that represents the bytes."""
     return data.decode("utf-8", "surrogateescape")
 
 
@@ -117,40 +118,40 @@ _PLAIN: dict[str, Callable[..., Value]] = {
 }
 
 
-def call(name: str, arguments: Sequence[Value], draw: Draw) -> Value:
-    """Returns what a helper function makes of its arguments.
+def call(name: str, arguments: Sequence[Value], random: TemplateRandom) -> Value:
+    """Returns the result of a helper function.
 
     Raises:
-        KeyError: there is no such function here.
-        ValueError, TypeError, OverflowError: it does not take these arguments.
+        KeyError: the function is not supported.
+        ValueError, TypeError, OverflowError: it does not accept these arguments.
     """
-    if name in _DRAWN:
-        return _DRAWN[name](draw, *arguments)
+    if name in _RANDOM:
+        return _RANDOM[name](random, *arguments)
     value = _PLAIN[name](*arguments)
     if isinstance(value, str) and len(value) > MAX_CHARACTERS:
-        raise ValueError(f"{name} makes more than {MAX_CHARACTERS} characters")
+        raise ValueError(f"{name} returns more than {MAX_CHARACTERS} characters")
     return value
 
 
-def _drawn(alphabet: str) -> Callable[..., Value]:
-    def draw_text(draw: Draw, length: Value = 8, *others: Value) -> str:
-        kept = "".join(c for c in alphabet if not (others and c in str(others[0]))) or alphabet
-        return draw.text(int(length), kept)
+def _random_text(alphabet: str) -> Callable[..., Value]:
+    def random_text(random: TemplateRandom, length: Value = 8, *bad_characters: Value) -> str:
+        characters = "".join(c for c in alphabet if not (bad_characters and c in str(bad_characters[0]))) or alphabet
+        return random.text(int(length), characters)
 
-    return draw_text
-
-
-def _rand_base(draw: Draw, length: Value, alphabet: Value = "") -> str:
-    return draw.text(int(length), str(alphabet) or string.ascii_letters + string.digits)
+    return random_text
 
 
-_DRAWN: dict[str, Callable[..., Value]] = {
+def _rand_base(random: TemplateRandom, length: Value, alphabet: Value = "") -> str:
+    return random.text(int(length), str(alphabet) or string.ascii_letters + string.digits)
+
+
+_RANDOM: dict[str, Callable[..., Value]] = {
     "rand_base": _rand_base,
-    "rand_char": lambda draw, alphabet="": _rand_base(draw, 1, alphabet),
-    "rand_int": lambda draw, low=0, high=2**31 - 1: draw.number(int(low), int(high)),
-    "rand_ip": lambda draw, *ranges: "192.0.2.10",
-    "rand_text_alpha": _drawn(string.ascii_letters),
-    "rand_text_alphanumeric": _drawn(string.ascii_letters + string.digits),
-    "rand_text_numeric": _drawn(string.digits),
-    "randstr": lambda draw: draw.text(27, string.ascii_letters + string.digits),
+    "rand_char": lambda random, alphabet="": _rand_base(random, 1, alphabet),
+    "rand_int": lambda random, low=0, high=2**31 - 1: random.number(int(low), int(high)),
+    "rand_ip": lambda random, *ranges: "192.0.2.10",
+    "rand_text_alpha": _random_text(string.ascii_letters),
+    "rand_text_alphanumeric": _random_text(string.ascii_letters + string.digits),
+    "rand_text_numeric": _random_text(string.digits),
+    "randstr": lambda random: random.text(27, string.ascii_letters + string.digits),
 }

@@ -1,4 +1,4 @@
-"""The requests of a template as bytes: raw ones as they are written, path-style ones spelt out."""
+"""Renders the requests of a template to bytes, from raw text or from method, path, headers and body."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ _OWN_ORIGIN = re.compile(rf"https?://{re.escape(HOST)}(?::\d+)?(?=[/?#]|\Z)")
 _ORIGIN = re.compile(r"https?://([^/?#\s]+)")
 _CREDENTIALS = re.compile(r"\{\{\s*(?:username|password)\s*\}\}")
 _ANNOTATION = re.compile(r"(?:@[\w-]+:?[^\n]*\n)+")
-_LENGTH_KNOWN = ("content-length", "transfer-encoding")
+_FRAMING_HEADERS = ("content-length", "transfer-encoding")
 
 Skip = Callable[..., None]  # see `SourceTally.skip`
 
@@ -25,8 +25,8 @@ class Step:
     Attributes:
         number: from 0.
         payload: its bytes.
-        alone: whether the template has no other one.
-        signs_in: whether it sends the user's name or password.
+        alone: whether it is the template's only request.
+        signs_in: whether it sends the username or the password.
     """
 
     number: int
@@ -36,71 +36,71 @@ class Step:
 
 
 @dataclass(frozen=True)
-class _Written:
-    """A request before its expressions are replaced: of a raw one the whole text, else its parts."""
+class _RequestSource:
+    """A request before its expressions are replaced: the whole text of a raw request, or else its path."""
 
     raw: str = ""
     path: str = ""
 
 
 def steps(template: Template, skip: Skip) -> list[Step]:
-    """Returns the requests of a template in their order; those that cannot be made are counted."""
-    scope = Scope(template.id, template.variables, template.extracted())
+    """Returns the requests of a template in order; passes those that cannot be rendered to ``skip``."""
+    scope = Scope(template.id, template.variables, template.response_names())
     out = []
-    all_written = list(_written(template, skip))
-    for number, (block, written) in enumerate(all_written):
+    request_sources = list(_request_sources(template, skip))
+    for number, (block, source) in enumerate(request_sources):
         where = f"{template.id}, request {number}"
         try:
             scope.payloads = _first_values(block)
-            payload, signs_in = _request(block, written, scope)
-            out.append(Step(number, payload, len(all_written) == 1, signs_in))
+            payload, signs_in = _request(block, source, scope)
+            out.append(Step(number, payload, len(request_sources) == 1, signs_in))
         except Unknown as error:
             skip(f"request: unknown variable {error}", where)
         except UnicodeEncodeError:
-            skip("request: text that no encoding has", where)
+            skip("request: text that cannot be encoded", where)
         except ValueError as error:
             skip(f"request: {error}", where)
     return out
 
 
-def _written(template: Template, skip: Skip) -> Iterator[tuple[Mapping[str, Any], _Written]]:
+def _request_sources(template: Template, skip: Skip) -> Iterator[tuple[Mapping[str, Any], _RequestSource]]:
     for block in template.blocks:
         raws, paths = (_list(block.get(name)) for name in ("raw", "path"))
         if not raws and not paths:
-            skip("block: no request of its own", template.id)
+            skip("block: neither raw nor path", template.id)
         payloads = block.get("payloads")
         for values in payloads.values() if isinstance(payloads, dict) else ():
             if len(_list(values)) > 1:
                 skip("payload value: only the first of each list is used", template.id, len(values) - 1)
-        yield from ((block, _Written(raw=text)) for text in raws)
-        yield from ((block, _Written(path=text)) for text in paths)
+        yield from ((block, _RequestSource(raw=text)) for text in raws)
+        yield from ((block, _RequestSource(path=text)) for text in paths)
 
 
 def _first_values(block: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the first value of each payload list; a list in a file of its own has none here."""
+    """Returns the first value of each payload list; lists in separate files are not read."""
     payloads = block.get("payloads")
     lists = payloads.items() if isinstance(payloads, dict) else ()
     return {str(name): str(values[0]) for name, values in lists if isinstance(values, list) and values}
 
 
-def _request(block: Mapping[str, Any], written: _Written, scope: Scope) -> tuple[bytes, bool]:
-    """Returns the bytes of a request, and whether it sends the user's name or password."""
+def _request(block: Mapping[str, Any], source: _RequestSource, scope: Scope) -> tuple[bytes, bool]:
+    """Returns the bytes of a request, and whether it sends the username or the password."""
 
-    def filled(text: object) -> str:
+    def fill(text: object) -> str:
         return resolve(str(text), scope, keep_unknown=bool(block.get("skip-variables-check")))
 
-    if written.raw:
-        text = written.raw
-        head, body = _of_raw(filled(_ANNOTATION.sub("", text.lstrip(), count=1)))
+    if source.raw:
+        text = source.raw
+        head, body = _from_raw(fill(_ANNOTATION.sub("", text.lstrip(), count=1)))
     else:
-        text = f"{written.path} {block.get('body', '')}"
-        head, body = _of_path(block, filled(written.path), filled)
-    if body and not block.get("unsafe") and not _sized(head):
+        text = f"{source.path} {block.get('body', '')}"
+        head, body = _from_path(block, fill(source.path), fill)
+    if body and not block.get("unsafe") and not _has_framing(head):
         head.append(f"Content-Length: {len(to_bytes(body))}")
     return to_bytes("\r\n".join([*head, "", body])), bool(_CREDENTIALS.search(text))
 
 
-def _of_raw(text: str) -> tuple[list[str], str]:
+def _from_raw(text: str) -> tuple[list[str], str]:
     """Splits a raw request into the lines of its head and its body."""
     lines = text.lstrip().split("\n")
     blank = next((at for at, line in enumerate(lines) if not line.strip("\r")), len(lines))
@@ -114,27 +114,27 @@ def _of_raw(text: str) -> tuple[list[str], str]:
     return head, "\n".join(lines[blank + 1 :]).rstrip("\r\n")
 
 
-def _of_path(block: Mapping[str, Any], url: str, filled: Callable[[object], str]) -> tuple[list[str], str]:
-    """Spells out a request that is given as method, address, headers and body."""
-    headers = block.get("headers")
-    given = {str(name): filled(value) for name, value in (headers if isinstance(headers, dict) else {}).items()}
+def _from_path(block: Mapping[str, Any], url: str, fill: Callable[[object], str]) -> tuple[list[str], str]:
+    """Returns head and body of a request that is described by method, address, headers and body."""
+    fields = block.get("headers")
+    headers = {str(name): fill(value) for name, value in (fields if isinstance(fields, dict) else {}).items()}
     origin = _ORIGIN.match(url)
-    host = {} if any(name.lower() == "host" for name in given) else {"Host": origin[1] if origin else HOST}
+    host = {} if any(name.lower() == "host" for name in headers) else {"Host": origin[1] if origin else HOST}
     target = url[origin.end() :] if origin else url
     if not target.startswith(("/", "*")):
         target = f"/{target}"
     line = f"{block.get('method') or 'GET'} {target} HTTP/1.1"
-    return [line, *(f"{name}: {value}" for name, value in (host | given).items())], filled(block.get("body") or "")
+    return [line, *(f"{name}: {value}" for name, value in (host | headers).items())], fill(block.get("body") or "")
 
 
 def _own_target(target: str) -> str:
-    """A target in absolute form that names the tested host becomes the path alone."""
+    """Returns the path of a target in absolute form that names the tested host; other targets do not change."""
     path = _OWN_ORIGIN.sub("", target, count=1)
     return path if path.startswith("/") else f"/{path}" if path != target else target
 
 
-def _sized(head: list[str]) -> bool:
-    return any(line.partition(":")[0].strip().lower() in _LENGTH_KNOWN for line in head[1:])
+def _has_framing(head: list[str]) -> bool:
+    return any(line.partition(":")[0].strip().lower() in _FRAMING_HEADERS for line in head[1:])
 
 
 def _list(value: object) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which steps of a template are attacks, and which only help: sign in, look up, set up."""
+"""Decides which requests of a template attack and which only prepare: sign-in, plain GET, set-up."""
 
 import re
 from urllib.parse import unquote_to_bytes
@@ -7,12 +7,12 @@ from harness import http_request
 
 from .requests import Step
 
-ATTACK, LOGIN, LOOK, SET_UP = "attack", "login", "plain GET", "set-up"
+ATTACK, LOGIN, PLAIN_GET, SET_UP = "attack", "login", "plain GET", "set-up"
 _PLAIN_HEADERS = frozenset(
     b"host user-agent accept accept-encoding accept-language content-type content-length connection cookie referer "
     b"origin authorization x-requested-with upgrade-insecure-requests cache-control".split()
 )
-# What no request needs that only looks or sets up; percent-encoding is undone before.
+# Patterns that occur in attacks and not in preparing requests; they are matched after percent-decoding.
 _SIGNS = re.compile(
     rb"""\.\.+[/\\;] | /etc/ | win\.ini | /proc/ | web-inf | web\.config
     | < \s* [a-z!/?%&] | javascript: | (?:alert|prompt|confirm|eval|system|exec|passthru|phpinfo) \s* [(`]
@@ -24,32 +24,33 @@ _SIGNS = re.compile(
     | rO0AB | \xac\xed | O:\d+:" | filename= .* \.(?:php|jsp|aspx?|phtml|war|jar|svg|html?)\w* | \x00""",
     re.I | re.X | re.S,
 )
-_ROUNDS = 3  # of decoding
+_ROUNDS = 3  # of percent-decoding
 
 
 def roles(steps: list[Step]) -> list[str]:
-    """Returns each step's role.
+    """Returns the role of each step.
 
-    Of several steps, those that show an attack are attacks, and all others help. Where none shows one, those are
-    attacks that are neither a sign-in nor a plain GET. A template's only request is its attack.
+    Of several steps, those with an attack pattern are attacks, and all others prepare. If none has one, the steps that
+    are neither a sign-in nor a plain GET are attacks. A template's only request is its attack.
     """
-    found = [ATTACK if step.alone else _role(step) for step in steps]
-    return [SET_UP if role == "" and ATTACK in found else role or ATTACK for role in found]
+    candidates = [ATTACK if step.alone else _role(step) for step in steps]
+    return [SET_UP if role == "" and ATTACK in candidates else role or ATTACK for role in candidates]
 
 
 def _role(step: Step) -> str:
-    parsed = http_request.Request(step.payload)
-    odd = b"\n".join(
-        parsed.text(header.value)
-        for header in parsed.headers
-        if parsed.text(header.name).lower() not in _PLAIN_HEADERS or _SIGNS.search(parsed.text(header.value))
+    """Returns the role of a step by itself; empty if it depends on the other steps."""
+    request = http_request.Request(step.payload)
+    headers = b"\n".join(
+        request.text(header.value)
+        for header in request.headers
+        if request.text(header.name).lower() not in _PLAIN_HEADERS or _SIGNS.search(request.text(header.value))
     )
-    shown = b"\n".join([parsed.text(parsed.target), parsed.text(parsed.body), odd])
+    text = b"\n".join([request.text(request.target), request.text(request.body), headers])
     for _ in range(_ROUNDS):
-        shown = unquote_to_bytes(shown)
-    if parsed.malformed or _SIGNS.search(shown):
+        text = unquote_to_bytes(text)
+    if request.malformed or _SIGNS.search(text):
         return ATTACK
     if step.signs_in:
         return LOGIN
-    reads = parsed.text(parsed.method) in (b"GET", b"HEAD", b"OPTIONS")
-    return LOOK if reads and parsed.query[0] == parsed.query[1] and not parsed.text(parsed.body) else ""
+    reads = request.text(request.method) in (b"GET", b"HEAD", b"OPTIONS")
+    return PLAIN_GET if reads and request.query[0] == request.query[1] and not request.text(request.body) else ""

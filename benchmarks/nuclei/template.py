@@ -1,4 +1,4 @@
-"""What a template says of its vulnerability, and its HTTP requests as they are written."""
+"""Parses a template: the facts of its vulnerability, and its blocks of HTTP requests."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ _OTHER_PROTOCOLS = ("dns", "tcp", "network", "ssl", "file", "headless", "javascr
 
 
 class Unusable(Exception):
-    """A template gives no request with a threat class; the message is the reason."""
+    """Raised for a template without requests of a threat class; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Template:
     """One template.
 
     Attributes:
-        id: its own name for itself.
+        id: its id.
         label: the threat class.
-        cve, cwe, description, vendor, product, author, severity: None where it does not say.
+        cve, cwe, description, vendor, product, author, severity: None if it does not have one.
         variables: its own definitions.
-        blocks: of requests.
+        blocks: its blocks of requests.
     """
 
     id: str
@@ -38,20 +38,20 @@ class Template:
     variables: Mapping[str, object]
     blocks: tuple[Mapping[str, Any], ...]
 
-    def extracted(self) -> frozenset[str]:
+    def response_names(self) -> frozenset[str]:
         """Returns the names that its extractors give to parts of responses."""
-        found = (item.get("name") for block in self.blocks for item in _maps(block.get("extractors")))
-        return frozenset(str(name) for name in found if name)
+        names = (item.get("name") for block in self.blocks for item in _maps(block.get("extractors")))
+        return frozenset(str(name) for name in names if name)
 
 
 def parse(document: Any) -> Template:
-    """Reads a template from its YAML value.
+    """Returns the template of a YAML value.
 
     Raises:
-        Unusable: it is no template, makes no HTTP request, or has no threat class.
+        Unusable: it is not a template, makes no HTTP request, or has no threat class.
     """
     if not isinstance(document, dict) or not isinstance(document.get("info"), dict) or not document.get("id"):
-        raise Unusable("file: no template")
+        raise Unusable("file: not a template")
     info: dict[str, Any] = document["info"]
     blocks = tuple(_maps(document.get("http") or document.get("requests")))
     if not blocks:
@@ -78,14 +78,14 @@ def parse(document: Any) -> Template:
 
 
 def _label(cwes: list[int], tags: list[str]) -> str:
-    for told in (
+    for classes in (
         {taxonomy.CLASS_OF_CWE[cwe] for cwe in cwes if cwe in taxonomy.CLASS_OF_CWE},
-        {name for tag in tags if (name := taxonomy.class_named(tag)) is not None},  # where its CWE tells none
+        {name for tag in tags if (name := taxonomy.class_named(tag)) is not None},  # if no CWE has a class
     ):
-        if len(told) > 1:
+        if len(classes) > 1:
             raise Unusable("template: several threat classes")
-        if told:
-            return told.pop()
+        if classes:
+            return classes.pop()
     raise Unusable("template: no threat class of the taxonomy")
 
 
@@ -98,7 +98,7 @@ def _maps(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _words(value: Any) -> list[str]:
-    """A list, or a text whose items are parted by commas."""
+    """Returns the items of a list, or of a text separated by commas."""
     parts = value if isinstance(value, list) else str(value or "").split(",")
     return [word for part in parts if (word := str(part).strip())]
 

@@ -1,4 +1,4 @@
-"""nuclei-templates: what a template says becomes rows, and what it does not say is counted."""
+"""nuclei-templates: attacks become rows with the facts of their template, and all else is counted by reason."""
 
 import datetime
 import gzip
@@ -72,8 +72,8 @@ def test_templates_become_rows_with_all_that_they_say(tmp_path: Path, cache: Pat
         "http/b.yaml": template(PATH, "CVE-2020-0002", "CWE-918,NVD-CWE-Other"),
         "LICENSE.md": b"MIT License Permission is hereby granted, free of charge, to any person obtaining a copy",
     }
-    built = build(folder(tmp_path / "folder", files))
-    first, second = built.table.drop(["cluster"]).to_pylist()
+    corpus = build(folder(tmp_path / "folder", files))
+    first, second = corpus.table.drop(["cluster"]).to_pylist()
     assert first == {
         "sample": "CVE-2020-0002#0",
         "payload": b"POST /fetch HTTP/1.1\r\nHost: target.example\r\nX-Forwarded-For: oast.example\r\n"
@@ -94,12 +94,12 @@ def test_templates_become_rows_with_all_that_they_say(tmp_path: Path, cache: Pat
     assert second["sample"] == "CVE-2021-0001#1"
     assert second["payload"].startswith(b"GET /item?id=1'+union+select+md5(999)--&n=")
     assert b"{{" not in second["payload"]
-    assert built.descriptions.column("text").to_pylist() == ["A parameter of Some Product is not checked."]
-    assert built.meta.left_out == (("helper step: login", 1, "http/a.yaml, request 0"),)
-    assert built.meta.origin == {"licence": "MIT"}
-    packed = build(tar(tmp_path / "a.tar.gz", {f"top/{name}": data for name, data in files.items()}, "c0ffee"))
-    assert packed.meta.hash == built.meta.hash
-    assert packed.meta.origin == {"licence": "MIT", "commit": "c0ffee"}
+    assert corpus.descriptions.column("text").to_pylist() == ["A parameter of Some Product is not checked."]
+    assert corpus.meta.left_out == (("helper step: login", 1, "http/a.yaml, request 0"),)
+    assert corpus.meta.origin == {"licence": "MIT"}
+    archive = build(tar(tmp_path / "a.tar.gz", {f"top/{name}": data for name, data in files.items()}, "c0ffee"))
+    assert archive.meta.hash == corpus.meta.hash
+    assert archive.meta.origin == {"licence": "MIT", "commit": "c0ffee"}
 
 
 def test_whatever_is_left_out_has_a_reason(tmp_path: Path, shell: Shell) -> None:
@@ -119,20 +119,20 @@ def test_whatever_is_left_out_has_a_reason(tmp_path: Path, shell: Shell) -> None
     done = shell("data", "build", "nuclei", "--from", folder(tmp_path / "t", files))
     assert done.returncode == 0, done.stderr
     table = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
-    counted = {cells[0]: cells[1] for cells in table if len(cells) == 3}
+    counts = {cells[0]: cells[1] for cells in table if len(cells) == 3}
     for reason in (
-        "template: its id stands in an earlier file",
+        "template: an earlier file has the same id",
         "template: no threat class of the taxonomy",
         "template: several threat classes",
         "template: no HTTP (dns)",
         "request: unknown variable secret_name",
-        "block: no request of its own",
-        "file: no template",
+        "block: neither raw nor path",
+        "file: not a template",
         "file: not readable as YAML",
-        "file: aliases spell out more than 200000 values",
+        "file: aliases expand to more than 200000 values",
         "helper step: login",
     ):
-        assert counted[reason] == "1"
+        assert counts[reason] == "1"
     assert f"use it as nuclei:{tmp_path / 't'}" in done.stdout
 
 
