@@ -1,4 +1,4 @@
-"""``synthetic``: attacks on real public CVEs, rendered into short HTTP requests with planted, controlled cues."""
+"""``synthetic``: attacks on real public CVEs, rendered into short HTTP requests with planted cues."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from harness import (
 
 from .scenarios import SPECS, build
 
-VERSION = 1  # of cards and renderer together; a change makes cached corpora stale
+VERSION = 1  # of cards and renderer together; increase it to invalidate cached corpora
 _FOLDER = Path(__file__).parent
 
 
@@ -29,14 +29,14 @@ _FOLDER = Path(__file__).parent
     "synthetic", summary="11 threat classes, real CVEs, seven planted cues (host, client, proof token …)"
 )
 class Synthetic(Benchmark):
-    """The embedded default benchmark."""
+    """The built-in default benchmark."""
 
     licence = "MIT"
 
     def __init__(self, ref: BenchmarkRef) -> None:
         super().__init__(ref)
         if ref.mapping or ref.where:
-            raise UserError("--map and --where belong to files:PATH; the benchmark synthetic takes neither.")
+            raise UserError("--map and --where apply to files:PATH only, not to the benchmark synthetic.")
         files = sorted([*_FOLDER.glob("*.py"), *_FOLDER.glob("cards/**/*.jsonl")])
         sources = [*files, Path(str(near_duplicates.__file__))]
         self._fingerprint = hashing.of_json(["synthetic", VERSION, [hashing.of_file(path) for path in sources]])

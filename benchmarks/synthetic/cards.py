@@ -1,4 +1,4 @@
-"""The cards: facts of real public CVEs, our descriptions of them, and their attack cores, as data files."""
+"""Loads the cards from their data files: facts of real public CVEs, descriptions in our words, and attack cores."""
 
 import functools
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 FOLDER = Path(__file__).parent / "cards"
-PROOF = "{proof}"  # the slot that every core has for the literal a tester leaves
+PROOF = "{proof}"  # placeholder in every core for the proof token, the literal that a tester leaves
 
 Form = Literal["value", "document", "file"]
 
@@ -18,12 +18,12 @@ class Core:
     """One attack, before any transport encoding.
 
     Attributes:
-        technique: slug, shared within a class.
-        form: ``value`` fits any parameter; ``document`` is an XML document; ``file`` an upload.
-        text: characters stand for bytes (latin-1); holds `PROOF` once, unless the file name does.
+        technique: slug, shared by cores of the class.
+        form: ``value`` fits any parameter; ``document`` is an XML document; ``file`` is an upload.
+        text: one character per byte (latin-1); contains `PROOF` once, unless the file name does.
         filename: of an upload.
-        encoding: ``base64`` where the product expects it so.
-        context: where a SQL fragment lands in its query, where told.
+        encoding: ``base64`` if the product expects it.
+        context: the position of a SQL fragment in its query, if the card states it.
     """
 
     technique: str
@@ -34,17 +34,17 @@ class Core:
     context: str | None = None
 
     def raw(self, proof: str) -> bytes:
-        """Returns the attack's bytes with the proof filled in, before the product's own encoding."""
+        """Returns the attack's bytes with the proof token, before the product's own encoding."""
         return self.text.replace(PROOF, proof).encode("latin-1")
 
     def raw_filename(self, proof: str) -> bytes:
-        """Returns the upload's file name with the proof filled in."""
+        """Returns the upload's file name with the proof token."""
         return (self.filename or "").replace(PROOF, proof).encode("latin-1")
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where the attack goes; ``invented`` where the facts name no such endpoint."""
+    """The endpoint that is attacked; ``invented`` if the facts do not name one."""
 
     method: str
     path: str
@@ -67,7 +67,7 @@ class Text:
 
     @property
     def date(self) -> str:
-        """ISO date of publication; the CVE's year where the day is unknown."""
+        """ISO date of publication; the first of January of the CVE's year if the day is unknown."""
         return self.published or f"{self.year}-01-01"
 
 
@@ -81,7 +81,7 @@ class Card(Text):
 
 @functools.cache
 def load() -> tuple[Card, ...]:
-    """Returns every card, ordered by class and then as in its file."""
+    """Returns all cards, ordered by class and then as in their file."""
     return tuple(
         Card(**facts, endpoint=Endpoint(**row["endpoint"]), cores=tuple(Core(**core) for core in row["cores"]))
         for facts, row in _rows(FOLDER)
@@ -90,7 +90,7 @@ def load() -> tuple[Card, ...]:
 
 @functools.cache
 def load_texts() -> tuple[Text, ...]:
-    """Returns the CVEs that have a description only."""
+    """Returns the CVEs that have a description and no attacks."""
     return tuple(Text(**facts) for facts, _ in _rows(FOLDER / "texts"))
 
 
@@ -100,5 +100,5 @@ def _rows(folder: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         for line in path.read_text(encoding="utf-8").split("\n"):
             if line:
                 row = json.loads(line)
-                shared = {name: row[name] for name in ("cve", "vendor", "product", "year", "published", "description")}
-                yield {**shared, "cwe": tuple(row["cwe"]), "threat_class": path.stem}, row
+                facts = {name: row[name] for name in ("cve", "vendor", "product", "year", "published", "description")}
+                yield {**facts, "cwe": tuple(row["cwe"]), "threat_class": path.stem}, row

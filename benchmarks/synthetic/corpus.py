@@ -1,4 +1,4 @@
-"""The corpus of base rows: every core rendered several times, without cues."""
+"""Builds the corpus of base rows: every core rendered several times, without cues."""
 
 import datetime
 from typing import cast
@@ -12,7 +12,7 @@ PER_CLASS = 1000
 
 
 def samples(threat_class: str) -> list[tuple[str, cards.Card, int]]:
-    """Returns the base rows of a class as (sample id, card, core number), taking its cores in turn."""
+    """Returns the base rows of a class as (sample id, card, core number), cycling through its cores."""
     cores = [
         (card, number)
         for card in cards.load()
@@ -27,7 +27,7 @@ def samples(threat_class: str) -> list[tuple[str, cards.Card, int]]:
 
 
 def render_sample(sample: str, cues: CueValues) -> Rendering:
-    """Renders one base row under the given cues."""
+    """Renders one base row with the given cues."""
     cve, number, _ = sample.split("/")
     card = _by_cve()[cve]
     return render(sample, card.cores[int(number)], card.endpoint, cues)
@@ -69,8 +69,8 @@ def build_corpus() -> Corpus:
                     "span": [edge for span in rendering.spans for edge in span],
                 }
             )
-    near = near_duplicates.clusters(cast(bytes, row["payload"]) for row in rows)
-    for row, cluster in zip(rows, near, strict=True):
+    clusters = near_duplicates.clusters(cast(bytes, row["payload"]) for row in rows)
+    for row, cluster in zip(rows, clusters, strict=True):
         row["cluster"] = None if cluster < 0 else str(cluster)
     table = pa.Table.from_pylist(rows)
     texts = [*cards.load(), *cards.load_texts()]

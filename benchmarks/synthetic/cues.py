@@ -1,8 +1,8 @@
-"""Planted cues: their values, the latent collector that ties them to the class, and their environments.
+"""Planted cues: their values, the latent collector that correlates them with the class, and their environments.
 
-A latent collector z equals the class y with probability rho, else it is uniform over the classes. Each cue copies z
-with probability 0.9, else it is uniform over class values and neutral values. Independent cues would be redundant:
-together they would give the class away at any rho. The map from values to classes is redrawn for every seed.
+A latent collector z equals the class y with probability rho, otherwise it is uniform over the classes. Each cue copies
+z with probability 0.9, otherwise it is uniform over class values and neutral values. Independent cues would be
+redundant: together they would reveal the class at any rho. The map from values to classes is drawn again per seed.
 """
 
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-COPY = 0.9  # probability that a cue shows the collector
-REMOVED = -1  # code of "no such cue"
+COPY = 0.9  # probability that a cue copies the collector
+REMOVED = -1  # code of an absent cue
 
 Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Cue:
-    """One attribute and its values: one per class, held-out ones, and neutral ones."""
+    """One cue and its values: one per class, held-out ones, and neutral ones."""
 
     name: str
     by_class: tuple[str, ...]
@@ -106,7 +106,7 @@ CUES: dict[str, Cue] = {
             ("velvet12", "walnut64", "yonder27"),
             ("zephyr05", "basalt19", "cobalt58"),
         ),
-        # The format of a session token: x a hex digit, X an upper-case one, n a digit, a a letter; the rest is literal.
+        # Format of a session token: x is a hex digit, X an upper-case hex digit, n a digit, a a letter; others literal.
         Cue(
             "token",
             (
@@ -143,7 +143,7 @@ CUES: dict[str, Cue] = {
             ("bulk=eeeee", "seq=333333", "w=_______"),
             ("rnd=555555", "nop=ooooo", "x1=222222"),
         ),
-        # The order of four headers, by initials: H Host, U User-Agent, A Accept, D DNT.
+        # Order of four headers by their initials: Host, User-Agent, Accept, DNT.
         Cue(
             "order",
             ("HUAD", "UHAD", "AHUD", "DHUA", "HAUD", "HDUA", "UAHD", "ADHU", "DUHA", "HUDA", "UDAH"),
@@ -156,13 +156,13 @@ CUES: dict[str, Cue] = {
 
 @dataclass(frozen=True)
 class Assignment:
-    """Which value each row shows of each cue, as codes; `REMOVED` for none.
+    """The value of each cue in each row, as codes; `REMOVED` if the cue is absent.
 
     Attributes:
-        codes: per cue int64 (n,).
-        collector: int64 (n,), the latent collector; -1 where it does not apply.
-        target: int64 (n,), the class that the cues point to in ``flip`` environments; -1 elsewhere.
-        source: int64 (n,), which training source each row is of; None where there is one.
+        codes: by cue, int64 (n,).
+        collector: int64 (n,), the latent collector; -1 if there is none.
+        target: int64 (n,), the class that the cues point to in ``flip`` environments; -1 in others.
+        source: int64 (n,), the training source of each row; None if there is only one.
     """
 
     codes: Mapping[str, Codes]
@@ -172,11 +172,11 @@ class Assignment:
 
 
 class CueModel:
-    """The cue maps of one seed and the draws from them.
+    """The maps from classes to cue values of one seed, and draws from them.
 
     Args:
-        classes: number of classes, at most the number of values per cue.
-        rng: redraws the map from values to classes.
+        classes: number of classes, at most the number of class values per cue.
+        rng: draws the maps.
     """
 
     def __init__(self, classes: int, rng: np.random.Generator) -> None:
@@ -184,7 +184,7 @@ class CueModel:
         self._map = {name: rng.permutation(len(cue.by_class))[:classes] for name, cue in CUES.items()}
 
     def training(self, labels: Codes, rho: npt.NDArray[np.float64] | float, rng: np.random.Generator) -> Assignment:
-        """Draws correlated cues; ``rho`` may differ by row (the training sources)."""
+        """Draws cues that are correlated with the labels; ``rho`` may differ by row (by training source)."""
         n = len(labels)
         collector = np.where(rng.random(n) < rho, labels, rng.integers(self._classes, size=n))
         codes = {}
@@ -194,21 +194,21 @@ class CueModel:
         return Assignment(codes, collector, np.full(n, -1))
 
     def neutral(self, n: int, rng: np.random.Generator) -> Assignment:
-        """Draws values that occur equally in all classes."""
+        """Draws neutral values, which are equally frequent in all classes."""
         return _plain({name: rng.choice(cue.neutral_codes, size=n) for name, cue in CUES.items()}, n)
 
     def novel(self, n: int, rng: np.random.Generator) -> Assignment:
-        """Draws values that never occur in training."""
+        """Draws held-out values, which never occur in training."""
         return _plain({name: rng.choice(cue.held_out_codes, size=n) for name, cue in CUES.items()}, n)
 
     def absent(self, n: int) -> Assignment:
         """Removes every cue."""
         return _plain({name: np.full(n, REMOVED) for name in CUES}, n)
 
-    def flip(self, labels: Codes, flipped: tuple[str, ...], base: Assignment, rng: np.random.Generator) -> Assignment:
-        """Points the named cues to one wrong class per row and leaves the others as in ``base`` (neutral)."""
+    def flip(self, labels: Codes, cues: tuple[str, ...], base: Assignment, rng: np.random.Generator) -> Assignment:
+        """Points the named cues to one wrong class per row; the others keep their values in ``base`` (neutral)."""
         target = (labels + rng.integers(1, self._classes, size=len(labels))) % self._classes
-        codes = {name: self._map[name][target] if name in flipped else base.codes[name] for name in CUES}
+        codes = {name: self._map[name][target] if name in cues else base.codes[name] for name in CUES}
         return Assignment(codes, np.full(len(labels), -1), target)
 
 

@@ -1,7 +1,7 @@
-"""Renders a core into an HTTP/1.1 request (RFC 9112), with its cues and the exact bytes of its attack.
+"""Renders a core into an HTTP/1.1 request (RFC 9112) with cues, and returns the exact byte ranges of its attack.
 
-Everything but the cues is drawn from the sample's own random stream, so that two renderings of a sample under other
-cues differ in the cues alone. The slot is drawn without a look at the class.
+Everything but the cues is drawn from the sample's own random stream, so that two renderings of a sample with different
+cues differ in the cues alone. The slot is drawn independently of the class.
 """
 
 import base64
@@ -16,8 +16,8 @@ from .cards import Core, Endpoint
 
 Slot = Literal["query", "form", "json", "cookie", "header", "field", "xml", "upload", "raw"]
 
-# Chances of the slots, by form. Values are not kept from bodies, nor documents and uploads from parameters, so that a
-# body's format says little about the class.
+# Weights of the slots by form. Values may go into bodies, and documents and uploads into parameters, so that the format
+# of a body reveals little about the class.
 _SLOTS: dict[str, tuple[tuple[Slot, ...], tuple[float, ...]]] = {
     "value": (("query", "form", "json", "cookie", "header", "field", "xml", "upload"), (34, 18, 13, 5, 5, 9, 7, 9)),
     "document": (("raw", "query", "form", "json", "field", "upload"), (12, 18, 22, 22, 10, 16)),
@@ -32,9 +32,9 @@ _COMPANIONS = (
     ("submit", "Send"), ("year", "2023"), ("category", "7"), ("status", "open"), ("theme", "light"), ("name", "guest"),
     ("title", "Monthly"), ("note", "ok"),
 )  # fmt: skip
-# In a part of the renderings the attacked parameter has another, ordinary name: real names give some classes away.
+# In a share of the renderings the attacked parameter gets another, ordinary name: real names reveal some classes.
 _PARAMETERS = ("id", "q", "data", "value", "item", "ref", "key", "content", "field", "input", "text", "param")
-_RENAMED = 0.4
+_RENAMING_RATE = 0.4
 _LABELS = ("www", "app", "m", "web1", "my", "node3", "srv", "a2", "desk", "id5", "zone", "host9")
 _SAFE = ("", "/:", "-._~!$'()*,;:@/?", "-._~!'()*,;:@/?<>\"{}[]|\\^`=$")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -43,7 +43,7 @@ CONSTANT_HOST = "target.example"
 
 @dataclass(frozen=True)
 class CueValues:
-    """The value of each cue in one rendering; None where the cue is absent."""
+    """The value of each cue in one rendering; None if the cue is absent."""
 
     host: str | None = None
     client: str | None = None
@@ -56,7 +56,7 @@ class CueValues:
 
 @dataclass(frozen=True)
 class Rendering:
-    """A request, the byte ranges of its attack, and the slot it lies in."""
+    """A request, the byte ranges of its attack, the slot that holds the attack, and the proof token."""
 
     payload: bytes
     spans: tuple[tuple[int, int], ...]
@@ -64,17 +64,17 @@ class Rendering:
     proof: str
 
 
-class _Wire:
-    """Collects bytes and remembers which of them are the attack's."""
+class _Buffer:
+    """Collects the bytes of a request, and which of them belong to the attack."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[bytes, bool]] = []
 
-    def add(self, text: str | bytes, attack: bool = False) -> "_Wire":
+    def add(self, text: str | bytes, attack: bool = False) -> "_Buffer":
         self._parts.append((text if isinstance(text, bytes) else text.encode("latin-1"), attack))
         return self
 
-    def extend(self, other: "_Wire") -> "_Wire":
+    def extend(self, other: "_Buffer") -> "_Buffer":
         self._parts += other._parts
         return self
 
@@ -94,10 +94,10 @@ def render(sample: str, core: Core, endpoint: Endpoint, cues: CueValues) -> Rend
     """Renders one sample.
 
     Args:
-        sample: its id, which seeds every choice that is no cue.
+        sample: its id, which seeds every choice other than the cues.
         core: the attack.
         endpoint: method, path and attacked parameter.
-        cues: what the cues show.
+        cues: the values of the cues.
     """
     rng = random.Random(sample)
     random_proof = rng.choice(_LETTERS) + "".join(rng.choices(_LETTERS + "0123456789", k=7))
@@ -121,12 +121,12 @@ def _slot(rng: random.Random, core: Core) -> Slot:
 
 
 class _Message:
-    """One request in the making; every draw happens here, in a fixed order, whatever the cues."""
+    """One request; its initializer makes all random draws, in a fixed order that does not depend on the cues."""
 
     def __init__(self, rng: random.Random, core: Core, endpoint: Endpoint, slot: Slot, proof: str) -> None:
         self._slot = slot
         self._core = core
-        if rng.random() < _RENAMED:
+        if rng.random() < _RENAMING_RATE:
             endpoint = replace(endpoint, parameter=rng.choice(_PARAMETERS))
         self._endpoint = endpoint
         self._value = core.raw(proof)
@@ -138,9 +138,9 @@ class _Message:
             ("GET" if rng.random() < 0.85 else "POST") if in_url else ("PUT" if rng.random() < 0.1 else "POST")
         )
         self._safe = rng.choice(_SAFE)
-        taken = (endpoint.parameter, "name" if core.filename else "")
+        used_names = (endpoint.parameter, "name" if core.filename else "")
         self._companions = [
-            pair for pair in rng.sample(_COMPANIONS, k=rng.choice((0, 0, 1, 1, 2))) if pair[0] not in taken
+            pair for pair in rng.sample(_COMPANIONS, k=rng.choice((0, 0, 1, 1, 2))) if pair[0] not in used_names
         ]
         self._place = rng.randint(0, len(self._companions))
         self._label = rng.choice(_LABELS)
@@ -154,11 +154,11 @@ class _Message:
         self._part_name = rng.choice(_PART_NAMES)
         self._part_type = rng.choice(_PART_TYPES)
 
-    def wire(self, cues: CueValues) -> _Wire:
-        """Writes the request under its cues."""
+    def wire(self, cues: CueValues) -> _Buffer:
+        """Writes the request with the given cues."""
         body, content_type = self._body()
         path = quote_from_bytes(self._endpoint.path.encode(), safe="/:;=@!$&'()*+,~%")
-        head = _Wire().add(f"{self._method} {cues.prefix or ''}{path}")
+        head = _Buffer().add(f"{self._method} {cues.prefix or ''}{path}")
         if self._slot == "raw" and self._filename:
             head.add("/").add(quote_from_bytes(self._filename, safe=""), attack=True)
         query = self._query()
@@ -185,14 +185,14 @@ class _Message:
             head.add("\r\n")
         return head
 
-    def _query(self) -> _Wire:
+    def _query(self) -> _Buffer:
         if self._slot == "query":
             return self._pairs("&")
         in_url = self._companions if self._slot in ("cookie", "header") else []
-        return _Wire().add("&".join("=".join(pair) for pair in in_url))
+        return _Buffer().add("&".join("=".join(pair) for pair in in_url))
 
     def _plain_headers(self, cues: CueValues) -> list[str]:
-        """Host, client and two more, in the order that the cue shows; without the cue, Host and client alone."""
+        """Returns Host, User-Agent and two more in the order of the cue; without the cue, only Host and User-Agent."""
         host = CONSTANT_HOST if cues.host is None else f"{self._label}.{cues.host}"
         lines = {"H": f"Host: {host}", "A": "Accept: */*", "D": "DNT: 1"}
         if cues.client is not None:
@@ -200,7 +200,7 @@ class _Message:
         return [lines[initial] for initial in cues.order or "HU" if initial in lines]
 
     def _token(self, pattern: str) -> str:
-        """Fills a token's format with random characters of its own stream."""
+        """Fills the format of a token with random characters from a stream of its own."""
         rng = random.Random(self._token_rng)
         alphabets = {"x": "0123456789abcdef", "X": "0123456789ABCDEF", "n": "0123456789", "a": _LETTERS}
         return "".join(rng.choice(alphabets.get(character, character)) for character in pattern)
@@ -208,9 +208,9 @@ class _Message:
     def _quoted(self, safe: str) -> str:
         return quote_from_bytes(self._value, safe=safe)
 
-    def _pairs(self, separator: str) -> _Wire:
-        """Parameters in their order, the attack among its companions, percent-encoded (RFC 3986)."""
-        wire = _Wire()
+    def _pairs(self, separator: str) -> _Buffer:
+        """Writes the parameters in order, the attacked one among its companions, percent-encoded (RFC 3986)."""
+        wire = _Buffer()
         pairs: list[tuple[str, str, bool]] = [(name, value, False) for name, value in self._companions]
         pairs.insert(self._place, (self._endpoint.parameter, self._quoted(self._safe.replace("=", "")), True))
         if self._filename:
@@ -219,7 +219,7 @@ class _Message:
             wire.add((separator if index else "") + f"{quote_from_bytes(name.encode(), safe='[]')}=").add(value, attack)
         return wire
 
-    def _body(self) -> tuple[_Wire | None, str]:
+    def _body(self) -> tuple[_Buffer | None, str]:
         if self._slot == "form":
             return self._pairs("&"), "application/x-www-form-urlencoded" + ("; charset=UTF-8" if self._charset else "")
         if self._slot == "json":
@@ -233,8 +233,8 @@ class _Message:
             return self._raw(), kind
         return None, ""
 
-    def _json(self) -> _Wire:
-        wire = _Wire().add("{")
+    def _json(self) -> _Buffer:
+        wire = _Buffer().add("{")
         pairs = [(name, json.dumps(value), False) for name, value in self._companions]
         pairs.insert(self._place, (self._endpoint.parameter, _json_string(self._value), True))
         if self._filename:
@@ -244,8 +244,8 @@ class _Message:
             wire.add('"').add(value[1:-1], attack).add('"')
         return wire.add("}")
 
-    def _xml(self) -> _Wire:
-        wire = _Wire().add(f"<{self._tag}>")
+    def _xml(self) -> _Buffer:
+        wire = _Buffer().add(f"<{self._tag}>")
         for name, value in self._companions:
             wire.add(f"<{name}>{value}</{name}>")
         text = self._value.decode("latin-1")
@@ -256,9 +256,9 @@ class _Message:
             wire.add(escape(text), attack=True)
         return wire.add(f"</value></{self._tag}>")
 
-    def _multipart(self) -> _Wire:
-        """RFC 7578; a field, or a file part."""
-        wire = _Wire()
+    def _multipart(self) -> _Buffer:
+        """Writes a multipart form (RFC 7578) with the attack in a field or a file part."""
+        wire = _Buffer()
         disposition = "\r\nContent-Disposition: form-data; name="
         for name, value in self._companions:
             wire.add(f'--{self._boundary}{disposition}"{name}"\r\n\r\n{value}\r\n')
@@ -271,8 +271,8 @@ class _Message:
             wire.add(f'"\r\nContent-Type: {self._part_type}')
         return wire.add("\r\n\r\n").add(self._value, attack=True).add(f"\r\n--{self._boundary}--\r\n")
 
-    def _raw(self) -> _Wire:
-        return _Wire().add(self._value, attack=True)
+    def _raw(self) -> _Buffer:
+        return _Buffer().add(self._value, attack=True)
 
 
 def _json_string(value: bytes) -> str:

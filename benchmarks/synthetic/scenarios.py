@@ -1,4 +1,4 @@
-"""Scenarios of ``synthetic``: rows by `harness.scenarios.splits`, cues by `cues.CueModel`."""
+"""Scenarios of ``synthetic``: `harness.scenarios.splits` selects the rows, `cues.CueModel` draws the cues."""
 
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,7 @@ from .cues import CUES, REMOVED, Assignment, Codes, CueModel
 
 _SHIFTED = EnvironmentSpec(shifted=True)
 _PLAIN = EnvironmentSpec()
-SOURCE_SPREAD = 0.04  # the two training sources of a planted scenario have rho - and + this
+SOURCE_SPREAD = 0.04  # the two training sources of a planted scenario have rho - SOURCE_SPREAD and rho + SOURCE_SPREAD
 
 PLANTED: dict[str, EnvironmentSpec] = {
     "id": _PLAIN,
@@ -31,27 +31,27 @@ PLANTED: dict[str, EnvironmentSpec] = {
     "neutral": _PLAIN,
 }
 _DISJOINT = {"id": _PLAIN, "test": _SHIFTED}
-# The planted scenarios and their rho; the others have cues that carry no information (rho 0), `iid` is their control.
+# The planted scenarios and their rho. In all others cues carry no information (rho 0); `iid` is the control.
 RHO = {"planted-80": 0.80, "planted-95": 0.95, "planted-100": 1.0}
-# What must not be shared between training and tests.
+# The attribute that training and tests must not share.
 _APART = {"cve-disjoint": "cve", "product-disjoint": "product", "technique-disjoint": "group.technique"}
-IMBALANCE = 100.0  # rows of the most frequent class over those of the rarest one, in `rare-class`
+IMBALANCE = 100.0  # ratio of the rows of the most frequent class to those of the rarest one in `rare-class`
 
 
-def _disjoint(name: str, what: str, quick: bool = False) -> ScenarioSpec:
-    summary = f"no {what} of a tested row is trained on; cues carry no information"
+def _disjoint(name: str, attribute: str, quick: bool = False) -> ScenarioSpec:
+    summary = f"training and tests share no {attribute}; cues carry no information"
     return ScenarioSpec(name, "attribute-generalization", summary, _DISJOINT, quick=quick)
 
 
 SPECS: tuple[ScenarioSpec, ...] = (
-    ScenarioSpec("iid", "none", "nothing shifts; cues carry no information", {"id": _PLAIN}),
+    ScenarioSpec("iid", "none", "no shift; cues carry no information", {"id": _PLAIN}),
     _disjoint("cve-disjoint", "CVE", quick=True),
-    _disjoint("product-disjoint", "product (nor CVE)"),
+    _disjoint("product-disjoint", "product (and no CVE)"),
     _disjoint("technique-disjoint", "technique"),
     ScenarioSpec(
         "time-disjoint",
         "attribute-generalization",
-        "training on CVEs published before a date, tests on later ones; the payloads are ours, so time is an attribute",
+        "training on CVEs published before a date, tests on later ones; payloads are synthetic, so time is an attribute",
         _DISJOINT,
         quick=False,
     ),
@@ -59,7 +59,7 @@ SPECS: tuple[ScenarioSpec, ...] = (
         ScenarioSpec(
             name,
             "spurious-correlation",
-            f"a latent collector is the class in {rho:.0%} of training, and seven cues follow it",
+            f"a latent collector equals the class in {rho:.0%} of the training rows, and seven cues copy it",
             PLANTED,
             quick=name == "planted-95",
         )
@@ -68,14 +68,14 @@ SPECS: tuple[ScenarioSpec, ...] = (
     ScenarioSpec(
         "zero-shot",
         "none",
-        "a third of the classes occur in tests only; training knows their names",
+        "a third of the classes occur only in tests; training has their names",
         {"seen": _PLAIN, "unseen": _PLAIN},
         quick=False,
     ),
     ScenarioSpec(
         "rare-class",
         "class-imbalance",
-        f"class frequencies fall to one {IMBALANCE:.0f}th in training; the test is balanced",
+        f"the most frequent class has {IMBALANCE:.0f} times the training rows of the rarest; the test is balanced",
         _DISJOINT,
         quick=False,
     ),
@@ -84,7 +84,7 @@ SPECS: tuple[ScenarioSpec, ...] = (
 
 @dataclass(frozen=True)
 class CueTransform:
-    """Renders each row under the cue values that were assigned to it."""
+    """Renders each row with the cue values of its assignment."""
 
     rows: Codes
     assignment: Assignment
@@ -109,8 +109,8 @@ class CueTransform:
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """The rows of one seed, and what a `Scenario` says of them."""
+class _Split:
+    """The rows of one seed, with the notes, cut-off date and unseen classes of its `Scenario`."""
 
     parts: splits.Parts
     notes: tuple[str, ...] = ()
@@ -122,43 +122,43 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
     """Draws one seed of a scenario."""
     apart = _APART.get(spec.name, "cve")
     folds = splits.make_folds(corpus, ["cve", apart] if apart == "product" else [apart], seed)
-    drawn = _draw(corpus, spec, folds, sizes)
+    split = _split(corpus, spec, folds, sizes)
     model = CueModel(len(corpus.classes), seeds.generator(seed, "cues"))
-    painter = _Painter(model, corpus, seed, RHO.get(spec.name, 0.0))
-    rows = {name: drawn.parts.id if name in ("id", "seen") else drawn.parts.test for name in spec.environments}
+    assigner = _CueAssigner(model, corpus, seed, RHO.get(spec.name, 0.0))
+    rows = {name: split.parts.id if name in ("id", "seen") else split.parts.test for name in spec.environments}
     return Scenario(
         spec=spec,
-        train=painter.environment("train", drawn.parts.train),
-        validation=painter.environment("validation", drawn.parts.validation),
-        environments={name: painter.environment(name, rows[name]) for name in spec.environments},
+        train=assigner.environment("train", split.parts.train),
+        validation=assigner.environment("validation", split.parts.validation),
+        environments={name: assigner.environment(name, rows[name]) for name in spec.environments},
         unit=folds.unit,
-        notes=drawn.notes,
+        notes=split.notes,
         apart=(apart,) if spec.name in _APART else (),
-        until=drawn.until,
-        unseen=drawn.unseen,
+        until=split.until,
+        unseen=split.unseen,
         grouped_by="whether the collector agrees with it" if spec.name in RHO else "",
     )
 
 
-def _draw(corpus: Corpus, spec: ScenarioSpec, folds: splits.Folds, sizes: Sizes) -> _Drawn:
+def _split(corpus: Corpus, spec: ScenarioSpec, folds: splits.Folds, sizes: Sizes) -> _Split:
     if spec.name == "time-disjoint":
         date = splits.days(corpus)
         cutoff = splits.cutoff(date)
         parts = splits.temporal(folds, date, cutoff, sizes)
-        return _Drawn(parts, (f"time-disjoint: tests begin at {splits.iso(cutoff)}",), until=int(cutoff))
+        return _Split(parts, (f"time-disjoint: tests begin at {splits.iso(cutoff)}",), until=int(cutoff))
     if spec.name == "zero-shot":
         parts, unseen = splits.zero_shot(folds, sizes)
         names = ", ".join(corpus.classes[c] for c in unseen)
-        return _Drawn(parts, (f"zero-shot: seed {folds.seed} trains on no row of {names}",), unseen=unseen)
+        return _Split(parts, (f"zero-shot: seed {folds.seed} trains on no row of {names}",), unseen=unseen)
     if spec.name in _APART:
-        return _Drawn(splits.disjoint(folds, sizes))
+        return _Split(splits.disjoint(folds, sizes))
     if spec.name == "rare-class":
-        return _Drawn(splits.long_tail(folds, IMBALANCE, sizes))
-    return _Drawn(splits.random(folds, sizes))
+        return _Split(splits.long_tail(folds, IMBALANCE, sizes))
+    return _Split(splits.random(folds, sizes))
 
 
-class _Painter:
-    """Assigns cues to the rows of an environment by its name."""
+class _CueAssigner:
+    """Assigns cue values to the rows of an environment, depending on its name."""
 
     def __init__(self, model: CueModel, corpus: Corpus, seed: int, rho: float) -> None:
         self._model, self._corpus, self._seed, self._rho = model, corpus, seed, rho
@@ -167,8 +167,8 @@ class _Painter:
         labels = self._corpus.labels[rows]
         assignment = self._assign(name, labels)
         target = assignment.target if name.startswith("flip.") else None
-        grouped = self._rho > 0 and name in ("train", "validation", "id")
-        groups = labels * 2 + (assignment.collector != labels) if grouped else None
+        has_groups = self._rho > 0 and name in ("train", "validation", "id")
+        groups = labels * 2 + (assignment.collector != labels) if has_groups else None
         return Environment(CueTransform(rows, assignment), target, groups=groups, sources=assignment.source)
 
     def _assign(self, name: str, labels: Codes) -> Assignment:
@@ -181,8 +181,8 @@ class _Painter:
             return self._model.novel(len(labels), self._stream("novel"))
         if name.startswith("flip."):
             cue = name.removeprefix("flip.")
-            flipped = tuple(CUES) if cue == "all" else (cue,)
-            return self._model.flip(labels, flipped, neutral, self._stream("flip"))
+            cues = tuple(CUES) if cue == "all" else (cue,)
+            return self._model.flip(labels, cues, neutral, self._stream("flip"))
         rng = self._stream(name)
         side = rng.choice((-1.0, 1.0), size=len(labels))
         if not 0 < self._rho < 1:  # one source

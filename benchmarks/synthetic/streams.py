@@ -1,4 +1,4 @@
-"""Strict readers of PHP's and Java's serialized data: every length must hold, to the last byte."""
+"""Strict readers of PHP's and Java's serialized data: every length must be exact, to the last byte."""
 
 import re
 from collections.abc import Callable
@@ -8,13 +8,13 @@ _PRIMITIVES = {"B": 1, "C": 2, "D": 8, "F": 4, "I": 4, "J": 8, "S": 2, "Z": 1}
 
 
 def php(data: bytes) -> str | None:
-    """Returns why `data` is neither one serialized PHP value nor a session's ``name|value`` list with an object."""
+    """Returns None if `data` is one serialized PHP value or a session's list of ``name|value`` pairs, or why not."""
     reader, at = _Php(data), 0
     try:
-        named = re.compile(rb"[A-Za-z_]\w*\|")
-        match = named.match(data)
+        session_name = re.compile(rb"[A-Za-z_]\w*\|")
+        match = session_name.match(data)
         at = reader.value(match.end() if match else 0)
-        while match and (match := named.match(data, at)):
+        while match and (match := session_name.match(data, at)):
             at = reader.value(match.end())
     except ValueError as error:
         return f"not serialized PHP data: {error}"
@@ -24,13 +24,13 @@ def php(data: bytes) -> str | None:
 
 
 class _Php:
-    """Recursive descent over PHP's serialize() format; each method takes an offset and returns the next."""
+    """Recursive descent parser of PHP's serialize() format; each method takes an offset and returns the next one."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
 
     def value(self, at: int) -> int:
-        """Reads one value and returns where it ends."""
+        """Reads one value and returns the offset of its end."""
         kind = self._data[at : at + 2]
         if scalar := re.compile(
             rb"N;|b:[01];|i:[+-]?\d+;|d:[+-]?(?:\d+(?:\.\d+)?(?:E[+-]?\d+)?|INF|NAN);|[rR]:\d+;"
@@ -76,7 +76,9 @@ class _Php:
 
 
 def java(data: bytes) -> str | None:
-    """Returns why `data` is no Java serialization stream (protocol version 5) whose lengths and handles hold."""
+    """Returns None if `data` is a Java serialization stream (protocol version 5) with valid lengths and handles, or why
+    not.
+    """
     if not data.startswith(_JAVA_MAGIC):
         return "no Java stream header"
     reader = _Java(data)
@@ -85,24 +87,24 @@ def java(data: bytes) -> str | None:
             reader.content()
     except (ValueError, IndexError) as error:
         return f"not a Java stream: {error}"
-    return None if reader.at == len(data) > len(_JAVA_MAGIC) else "the Java stream is cut off"
+    return None if reader.at == len(data) > len(_JAVA_MAGIC) else "the Java stream is truncated"
 
 
-class _Description:
+class _ClassDescription:
     """A class: its flags, fields and parent."""
 
-    def __init__(self, flags: int, fields: list[str], parent: "_Description | None") -> None:
+    def __init__(self, flags: int, fields: list[str], parent: "_ClassDescription | None") -> None:
         self.flags, self.fields, self.parent = flags, fields, parent
 
 
 class _Java:
-    """Recursive descent over the grammar of the Java Object Serialization Specification, chapter 6."""
+    """Recursive descent parser of the grammar in the Java Object Serialization Specification, chapter 6."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self.at, self._handles = data, len(_JAVA_MAGIC), list[object]()
 
     def content(self) -> object:
-        """Reads one content element and returns what a handle to it stands for."""
+        """Reads one content element and returns the object that a handle refers to."""
         tag = self._number(1)
         readers: dict[int, Callable[[], object]] = {
             0x70: lambda: None, 0x71: self._reference, 0x73: self._object, 0x74: lambda: self._string(2),
@@ -133,36 +135,36 @@ class _Java:
     def _reference(self) -> object:
         return self._handles[self._number(4) - 0x7E0000]
 
-    def _description(self) -> _Description | None:
+    def _description(self) -> _ClassDescription | None:
         tag = self._number(1)
         if tag == 0x70:
             return None
         if tag == 0x71:
-            found = self._reference()
-            if not isinstance(found, _Description):
-                raise ValueError("a reference to what is no class")
-            return found
+            target = self._reference()
+            if not isinstance(target, _ClassDescription):
+                raise ValueError("a reference to something other than a class")
+            return target
         if tag != 0x72:
             raise ValueError(f"no class at byte {self.at - 1}")
         name = self._take(self._number(2)).decode()
         if not re.fullmatch(r"[\w.$\[;]+", name):
-            raise ValueError(f"no class name: {name!r}")
+            raise ValueError(f"not a class name: {name!r}")
         self._take(8)
-        described = _Description(0, [], None)
-        self._handles.append(described)
-        described.flags = self._number(1)
+        description = _ClassDescription(0, [], None)
+        self._handles.append(description)
+        description.flags = self._number(1)
         for _ in range(self._number(2)):
             kind = chr(self._number(1))
             self._take(self._number(2)).decode()
             if kind in "[L":
                 self.content()
             elif kind not in _PRIMITIVES:
-                raise ValueError(f"no type of a field: {kind!r}")
-            described.fields.append(kind)
-        described.fields.append(name)  # last, so that an array finds its element type
+                raise ValueError(f"not a field type: {kind!r}")
+            description.fields.append(kind)
+        description.fields.append(name)  # the last element: an array reads its element type from it
         self._annotations()
-        described.parent = self._description()
-        return described
+        description.parent = self._description()
+        return description
 
     def _annotations(self) -> None:
         while self._data[self.at] != 0x78:
@@ -170,14 +172,14 @@ class _Java:
         self.at += 1
 
     def _object(self) -> None:
-        described = self._description()
-        if described is None:
+        description = self._description()
+        if description is None:
             raise ValueError("an object without a class")
         self._handles.append(object())
         chain = []
-        while described is not None:
-            chain.append(described)
-            described = described.parent
+        while description is not None:
+            chain.append(description)
+            description = description.parent
         for part in reversed(chain):
             if part.flags & 2:
                 for kind in part.fields[:-1]:
@@ -192,12 +194,12 @@ class _Java:
             self.content()
 
     def _array(self) -> None:
-        described = self._description()
-        if described is None:
+        description = self._description()
+        if description is None:
             raise ValueError("an array without a class")
         self._handles.append(object())
         for _ in range(self._number(4)):
-            self._value(described.fields[-1][1:2])
+            self._value(description.fields[-1][1:2])
 
     def _class(self) -> None:
         self._description()

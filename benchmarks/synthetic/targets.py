@@ -1,4 +1,7 @@
-"""Checks of cores that name a command, a path or a host: shells' grammar, path resolution, URL resolution."""
+"""Checks of cores with a command, a path or a host, by shell grammar, path resolution and URL resolution.
+
+Each check returns None for a valid core, or the reason why it is not.
+"""
 
 import ipaddress
 import re
@@ -11,17 +14,17 @@ from harness import oracles
 from .cards import PROOF, Core
 from .rendering import CONSTANT_HOST
 
-FILLED = "kestrel7"  # a proof
+EXAMPLE_PROOF = "kestrel7"
 
 
 # Command injection
 
 
 def command_injection(core: Core, text: str) -> str | None:
-    """By bashlex: in a command line it makes a second command, a substitution or (as told) other options.
+    """By bashlex: in a command line the core adds a command, a substitution or, by its technique, other options.
 
-    Windows' command lines have a small tokenizer of their own. Where another language runs the command (OGNL, PHP,
-    Python, Exim), only its call and the strings in it are looked at.
+    A small tokenizer reads Windows command lines. If another language runs the command (OGNL, PHP, Python, Exim), only
+    its call and the strings in it are checked.
     """
     text = re.sub(r"^<\w+>.*</\w+>$", lambda m: re.sub(r"<[^>]*>", "", m[0]), text)  # the text of an XML message
     call = oracles.shell.CALL.search(text)
@@ -46,7 +49,7 @@ def command_injection(core: Core, text: str) -> str | None:
 
 
 def _windows(line: str) -> bool:
-    """Whether cmd.exe would see a known command after a separator outside of quotes, or behind ``%COMSPEC% /c``."""
+    """Whether cmd.exe would run a known command after a separator outside of quotes, or after ``%COMSPEC% /c``."""
     tokens = re.findall(r'"[^"]*"?|\^.|&&?|\|\|?|[^"&|^]+', line)
     parts, current = [""], 0
     for token in tokens:
@@ -55,8 +58,8 @@ def _windows(line: str) -> bool:
             current += 1
         else:
             parts[current] += token
-    if behind := re.fullmatch(r'%COMSPEC% /c "(.*)"', line, re.I):
-        return _windows("ping & " + behind[1])
+    if comspec := re.fullmatch(r'%COMSPEC% /c "(.*)"', line, re.I):
+        return _windows("ping & " + comspec[1])
     names = [part.split()[0].lower() if part.split() else "" for part in parts]
     return any(name in oracles.shell.COMMANDS for name in names[1:])
 
@@ -65,8 +68,8 @@ def _windows(line: str) -> bool:
 
 
 def path_traversal(core: Core, text: str) -> str | None:
-    """Decoded up to three times and past the usual filters, it leaves the root or is absolute."""
-    escapes = oracles.paths.escapes((core.filename or text).replace(PROOF, FILLED))
+    """Decoded up to three times and passed through the usual filters, the path leaves the root or is absolute."""
+    escapes = oracles.paths.escapes((core.filename or text).replace(PROOF, EXAMPLE_PROOF))
     return None if escapes else "stays inside the root"
 
 
@@ -74,7 +77,7 @@ def path_traversal(core: Core, text: str) -> str | None:
 
 
 def open_redirect(core: Core, text: str) -> str | None:
-    """Resolved as browsers do (WHATWG URL), after the site's own decoding, it names another host.
+    """Resolved as by browsers (WHATWG URL), after the site's own decoding, the URL names another host.
 
     The site may resolve dot segments and drop matrix parameters before it redirects, as the affected products do.
     """
@@ -116,13 +119,13 @@ _KINDS = {
 
 
 def request_forgery(core: Core, text: str) -> str | None:
-    """Names a host as its technique says: loopback, metadata, private, in other notation; or reads local files.
+    """The core names a host of its technique's kind (loopback, metadata, private, other notation) or a local file.
 
-    Elsewhere any host will do that stands for an attacker's or an internal one, which is every host of the cards.
+    For other techniques any host is valid that represents an attacker's or an internal one, as every host of the cards.
     """
     kinds = {kind for value in oracles.paths.decodings(text, 2) for kind in _host_kinds(value)}
-    wanted = _KINDS.get(core.technique, {"loopback", "metadata", "private", "name", "alternate", "file"})
-    return None if kinds & wanted else f"has no target of the kind {' or '.join(sorted(wanted))}"
+    valid_kinds = _KINDS.get(core.technique, {"loopback", "metadata", "private", "name", "alternate", "file"})
+    return None if kinds & valid_kinds else f"has no target of the kind {' or '.join(sorted(valid_kinds))}"
 
 
 def _host_kinds(text: str) -> Iterator[str]:
@@ -146,8 +149,8 @@ def _host_kinds(text: str) -> Iterator[str]:
             except OSError:
                 continue
             yield "alternate"
-        if mapped := getattr(address, "ipv4_mapped", None):
-            address = mapped
+        if ipv4_address := getattr(address, "ipv4_mapped", None):
+            address = ipv4_address
             yield "alternate"
         if host.startswith("[") or "%" in host:
             yield "alternate"

@@ -1,6 +1,6 @@
-"""Whether a core is a valid instance of its class, by real parsers wherever there are any (`problem`, `audit`).
+"""Checks whether a core is a valid instance of its class, by real parsers if they exist (`problem`, `audit`).
 
-A weak check says so in its docstring.
+Each check returns None for a valid core, or the reason why it is not. A weak check says so in its docstring.
 """
 
 import html
@@ -15,22 +15,22 @@ from harness import oracles
 from . import cards, streams
 from .cards import PROOF, Card, Core
 from .markup import cross_site_scripting, external_entity, sql_injection
-from .targets import FILLED, command_injection, open_redirect, path_traversal, request_forgery
+from .targets import EXAMPLE_PROOF, command_injection, open_redirect, path_traversal, request_forgery
 
 
 def problem(card: Card, core: Core) -> str | None:
-    """Returns in one sentence why `core` is no valid instance of the card's class, or None."""
-    return CHECKS[card.threat_class](core, core.text.replace(PROOF, FILLED))
+    """Returns why `core` is not a valid instance of the card's class, or None if it is."""
+    return CHECKS[card.threat_class](core, core.text.replace(PROOF, EXAMPLE_PROOF))
 
 
 def audit() -> dict[str, dict[str, list[str]]]:
-    """Returns the rejected cores with their reasons, by class and technique."""
-    found: dict[str, dict[str, list[str]]] = {name: defaultdict(list) for name in CHECKS}
+    """Returns the invalid cores with their reasons, by class and technique."""
+    reasons: dict[str, dict[str, list[str]]] = {name: defaultdict(list) for name in CHECKS}
     for card in cards.load():
         for core in card.cores:
             if reason := problem(card, core):
-                found[card.threat_class][core.technique].append(f"{card.cve}: {core.text[:120]!r}: {reason}")
-    return {name: dict(techniques) for name, techniques in found.items()}
+                reasons[card.threat_class][core.technique].append(f"{card.cve}: {core.text[:120]!r}: {reason}")
+    return {name: dict(techniques) for name, techniques in reasons.items()}
 
 
 # Template and code injection
@@ -44,9 +44,9 @@ _MARKERS = (
 
 
 def template_injection(core: Core, text: str) -> str | None:
-    """Has a template's or an expression language's delimiters around balanced code, and every block is closed.
+    """Delimiters of a template or expression language enclose balanced code, and every block is closed.
 
-    What stands between the delimiters is parsed by no engine, as no two of the products share one.
+    The code between the delimiters is not parsed, since no two of the products share an engine.
     """
     blocks: list[str] = []
     for name in re.findall(r"\{%[-p]?\s*(\w+)", text):
@@ -84,24 +84,19 @@ _PRODUCT_CODE = re.compile(  # HFS macros, log patterns, callbacks, PostScript, 
 
 
 def code_injection(core: Core, text: str) -> str | None:
-    """Its brackets and quotes balance in some place of a program, and it calls, assigns or loads something.
+    """Brackets and quotes are balanced in a place of a program, and the code calls, assigns or loads something.
 
-    The cores are in two dozen languages, so no parser can tell more; a balanced call in no language passes too.
+    The cores are in two dozen languages, so a parser cannot check more; a balanced call of no language passes too.
     """
     if _LOADS.match(text) or core.form == "document":
         return oracles.xml.external(text)[1] if core.form == "document" else None
-    texts = [text, text + '"'] if text.endswith("%>") else [text]  # what follows a page's program lies outside of it
-    for filled in (place.format(written) for place in _PLACES for written in texts):
-        if oracles.script.skeleton(filled) is not None and _PRODUCT_CODE.search(text):
+    texts = [text, text + '"'] if text.endswith("%>") else [text]  # after ``%>`` the text is outside of the program
+    for program in (place.format(code) for place in _PLACES for code in texts):
+        if oracles.script.skeleton(program) is not None and _PRODUCT_CODE.search(text):
             return None
-    if any(
-        oracles.script.acts(place, written, style)
-        for place in _PLACES
-        for written in texts
-        for style in _COMMENT_STYLES
-    ):
+    if any(oracles.script.acts(place, code, style) for place in _PLACES for code in texts for style in _COMMENT_STYLES):
         return None
-    return "its brackets or quotes do not balance, or it does nothing"
+    return "its brackets or quotes are not balanced, or it does nothing"
 
 
 # Deserialization
@@ -112,9 +107,9 @@ _TYPE_KEY = re.compile(
 
 
 def deserialization(core: Core, text: str) -> str | None:
-    """PHP and Java streams by `streams`, pickles by pickletools, JSON, YAML and XML by their parsers, typed each.
+    """`streams` checks PHP and Java, pickletools pickles, parsers JSON, YAML and XML, each of which must name a type.
 
-    .NET, Hessian and R data only by their first bytes and by the length before the proof.
+    .NET, Hessian and R data are checked only by their first bytes and by the length before the proof token.
     """
     data = text.encode("latin-1")
     if core.technique.startswith("php-"):
@@ -175,13 +170,15 @@ def _binary(data: bytes) -> str | None:
             return f"not a pickle: {error}"
         return None
     if not data.startswith((b"\xff\x01", b"\x00\x01\0\0\0\xff\xff\xff\xff", b"A\n", b"X\n", b"H", b"M", b"C", b"O")):
-        return "begins as no known binary format"
-    at = data.find(FILLED.encode())
+        return "does not begin like a known binary format"
+    at = data.find(EXAMPLE_PROOF.encode())
     before = data[:at].rstrip(b"abcdefghijklmnopqrstuvwxyz:/")
     length = len(re.match(rb"[\w.:/ -]*", data[len(before) :])[0])  # type: ignore[index]
     number = re.search(rb"(\d+)\n$", before)
-    told = int(number[1]) if number else before[-1]
-    return None if told <= length else f"the string is {length} bytes long, but {told} are told"
+    declared_length = int(number[1]) if number else before[-1]
+    if declared_length <= length:
+        return None
+    return f"the string is {length} bytes long, but its declared length is {declared_length}"
 
 
 # File upload
@@ -194,8 +191,8 @@ _ACTIVE = re.compile(r"(?i)<\?(?:=|php|\s|/)|<%|<jsp:|<script|#!/|\$\{|<cfoutput
 
 
 def file_upload(core: Core, text: str) -> str | None:
-    """The name or the content is one that a server runs: dangerous extension, script, active markup, archive, path."""
-    name = (core.filename or "").replace(PROOF, FILLED)
+    """A server would run the name or the content: dangerous extension, script, active markup, archive, or path."""
+    name = (core.filename or "").replace(PROOF, EXAMPLE_PROOF)
     if core.form == "value":
         path = any(_DANGEROUS.search(value) for value in oracles.paths.decodings(text, 1)) or re.search(
             r"/\.git/|\.\./", text
@@ -209,12 +206,12 @@ def file_upload(core: Core, text: str) -> str | None:
         return (
             None
             if _DANGEROUS.search(name) or re.search(r"(?i)\.git.*/config", name)
-            else "no configuration file's name"
+            else "not the name of a configuration file"
         )
     if name.endswith(".py"):
         return _python(text)
     if text.startswith("\x89PNG") and min(text[18:20], text[22:24]) > "\x7f":
-        return None  # a decompression bomb: both sides in the ten thousands
+        return None  # a decompression bomb: width and height are above 32,000
     if not (_ACTIVE.search(text) or oracles.html.scripts(text)):
         return "no script in the content"
     return None if _DANGEROUS.search(name) or core.technique == "content-type-mismatch" else "no dangerous extension"
@@ -235,10 +232,10 @@ def _archive(data: bytes) -> str | None:
     import zipfile
 
     try:
-        broken = zipfile.ZipFile(io.BytesIO(data)).testzip()
+        bad_member = zipfile.ZipFile(io.BytesIO(data)).testzip()
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         return f"not a ZIP file: {error}"
-    return f"{broken} is damaged" if broken else None
+    return f"{bad_member} is damaged" if bad_member else None
 
 
 CHECKS: dict[str, Callable[[Core, str], str | None]] = {
