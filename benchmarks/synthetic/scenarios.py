@@ -51,7 +51,7 @@ SPECS: tuple[ScenarioSpec, ...] = (
     ScenarioSpec(
         "time-disjoint",
         "attribute-generalization",
-        "training on CVEs published before a date, tests on later ones; payloads are synthetic, so time is an attribute",
+        "training on CVEs published before a date, tests on later ones; the payloads do not change with time",
         _DISJOINT,
         quick=False,
     ),
