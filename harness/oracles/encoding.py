@@ -66,10 +66,10 @@ def json_read(body: bytes) -> object:
         return None
 
 
-def same_json(before: bytes, after: bytes, moved: bool) -> bool:
-    """Whether two JSON texts have the same value; with ``moved``, top-level members of different names may move."""
+def same_json(before: bytes, after: bytes, ignore_order: bool) -> bool:
+    """Whether two JSON texts have the same value, with ``ignore_order`` in any order of top-level names."""
     one, other = json_read(before), json_read(after)
-    if moved and isinstance(one, tuple) and isinstance(other, tuple):
+    if ignore_order and isinstance(one, tuple) and isinstance(other, tuple):
         one, other = sorted(one, key=_name), sorted(other, key=_name)
     try:
         return one is not None and one == other

@@ -218,7 +218,7 @@ class JsonEscape(Perturbation):
         """Whether a parser reads the same value with members in the same order, and everything else is the same."""
         old, new = before.request.body, after.request.body
         return oracle.same_json(
-            before.payload[slice(*old)], after.payload[slice(*new)], moved=False
+            before.payload[slice(*old)], after.payload[slice(*new)], ignore_order=False
         ) and oracle.same_elsewhere(before.payload, [old], after.payload, [new])
 
 

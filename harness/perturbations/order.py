@@ -55,7 +55,7 @@ class JsonOrder(Perturbation):
         """Whether a parser reads the same members, equal names in the same order, and everything else is the same."""
         old, new = before.request.body, after.request.body
         return oracle.same_json(
-            before.payload[slice(*old)], after.payload[slice(*new)], moved=True
+            before.payload[slice(*old)], after.payload[slice(*new)], ignore_order=True
         ) and oracle.same_elsewhere(before.payload, [old], after.payload, [new])
 
 

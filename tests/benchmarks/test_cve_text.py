@@ -94,9 +94,9 @@ def test_descriptions_alone_cannot_be_run_or_audited(tmp_path: Path, shell: Shel
     root = folder(tmp_path / "cves", files)
     assert "2 descriptions" in shell("data", "build", "cve-text", "--from", root).stdout
     for arguments in (("run", "--dry-run", "--bench"), ("audit",)):
-        done = shell(*arguments, f"cve-text:{root}")
-        assert done.returncode == 2
-        assert "holds no payloads" in done.stderr
+        process = shell(*arguments, f"cve-text:{root}")
+        assert process.returncode == 2
+        assert "holds no payloads" in process.stderr
 
 
 def test_the_public_records_load(cache: Path) -> None:

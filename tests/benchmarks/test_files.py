@@ -129,12 +129,12 @@ def test_one_row_in_a_hundred_may_be_broken_and_is_named(tmp_path: Path, shell: 
     assert corpus.meta.notes[0].startswith("2 of 200 rows were left out: line 51: the payload is missing")
     assert "line 199: not JSON" in corpus.meta.notes[0]
     arguments = ("data", "build", "files", "--from", path, "--map", "payload=raw,label=kind")
-    done = shell(*arguments)
-    assert done.returncode == 0, done.stderr
-    assert "2 of 200 rows were left out: line 51" in done.stdout
-    done = shell(*arguments, "--strict")
-    assert done.returncode == 2
-    assert "--strict allows none" in done.stderr
+    process = shell(*arguments)
+    assert process.returncode == 0, process.stderr
+    assert "2 of 200 rows were left out: line 51" in process.stdout
+    process = shell(*arguments, "--strict")
+    assert process.returncode == 2
+    assert "--strict allows none" in process.stderr
 
 
 BAD = {
@@ -181,11 +181,11 @@ def test_bad_files_are_one_sentence(
     path = tmp_path / name
     path.write_bytes(BAD[name])
     pairs = ",".join(f"{field}={column}" for field, column in (mapping or MAP).items())
-    done = shell("data", "info", f"files:{path}", "--map", pairs)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert complaint in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    process = shell("data", "info", f"files:{path}", "--map", pairs)
+    assert process.returncode == 2, process.stdout + process.stderr
+    assert complaint in process.stderr
+    assert "Traceback" not in process.stderr
+    assert len(process.stderr.strip().splitlines()) == 1
 
 
 def test_info_counts_each_description_once_per_class(tmp_path: Path, shell: Shell) -> None:
@@ -193,8 +193,8 @@ def test_info_counts_each_description_once_per_class(tmp_path: Path, shell: Shel
         {"raw": f"GET /{i}", "kind": kind, "t": text} for i, (kind, text) in enumerate(zip("aaab", "xxyz", strict=True))
     ]
     path = write_lines(tmp_path / "x.jsonl", rows)
-    done = shell("data", "info", f"files:{path}", "--map", "payload=raw,label=kind,description=t")
-    counts = {cells[0]: cells[1:3] for line in done.stdout.splitlines() if len(cells := line.split()) == 4}
+    process = shell("data", "info", f"files:{path}", "--map", "payload=raw,label=kind,description=t")
+    counts = {cells[0]: cells[1:3] for line in process.stdout.splitlines() if len(cells := line.split()) == 4}
     assert counts == {"class": ["payloads", "descriptions"], "a": ["3", "2"], "b": ["1", "1"]}
 
 
@@ -227,11 +227,11 @@ def test_a_payload_of_half_a_gigabyte_takes_little_memory(tmp_path: Path, shell:
         stream.write(b'"}\n')
     code = "import resource; from harness.cli import main\n"
     code += "try: main()\nfinally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, "data", "info", f"files:{path}", "--map", "payload=raw,label=kind"],
         capture_output=True,
         text=True,
         env=shell.environment,
     )
-    assert "line 2: it is longer than 128 MiB" in done.stderr
-    assert int(done.stdout.split()[-1]) < 700_000
+    assert "line 2: it is longer than 128 MiB" in process.stderr
+    assert int(process.stdout.split()[-1]) < 700_000

@@ -116,9 +116,9 @@ def test_whatever_is_left_out_has_a_reason(tmp_path: Path, shell: Shell) -> None
         "i.yaml": b"a: [",
         "j.yaml": laughs(12),
     }
-    done = shell("data", "build", "nuclei", "--from", folder(tmp_path / "t", files))
-    assert done.returncode == 0, done.stderr
-    table = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
+    process = shell("data", "build", "nuclei", "--from", folder(tmp_path / "t", files))
+    assert process.returncode == 0, process.stderr
+    table = [re.split(r"\s{2,}", line.strip()) for line in process.stdout.splitlines()]
     counts = {cells[0]: cells[1] for cells in table if len(cells) == 3}
     for reason in (
         "template: an earlier file has the same id",
@@ -133,7 +133,7 @@ def test_whatever_is_left_out_has_a_reason(tmp_path: Path, shell: Shell) -> None
         "helper step: login",
     ):
         assert counts[reason] == "1"
-    assert f"use it as nuclei:{tmp_path / 't'}" in done.stdout
+    assert f"use it as nuclei:{tmp_path / 't'}" in process.stdout
 
 
 @pytest.mark.parametrize(
@@ -212,13 +212,13 @@ def test_alternative_attacks_all_count_and_a_tag_stands_in_for_a_cwe() -> None:
 
 
 def test_the_same_templates_read_elsewhere_agree() -> None:
-    archive, developed = SHARED / "raw" / "nuclei.tar.gz", SHARED / "nuclei_dev.jsonl.gz"
+    archive, reference = SHARED / "raw" / "nuclei.tar.gz", SHARED / "nuclei_dev.jsonl.gz"
     if not archive.exists():
         pytest.skip(f"{archive} is not there")
-    with gzip.open(developed, "rt", encoding="utf-8") as stream:
+    with gzip.open(reference, "rt", encoding="utf-8") as stream:
         rows = [json.loads(line) for line in stream]
     other = {(row["source_path"].rpartition("/")[2], row["step"]): row for row in rows}
-    seen = Counter[str]()
+    agreement = Counter[str]()
     tally = SourceTally()
     for file in Tree(archive).files((".yaml",), 2**20, tally):
         try:
@@ -228,12 +228,12 @@ def test_the_same_templates_read_elsewhere_agree() -> None:
         for step in steps(parsed, tally.skip):
             row = other[file.path.rpartition("/")[2], step.number]
             ours, theirs = step.payload.split(b"\r\n")[0], row["payload"].split("\n")[0].encode()
-            seen["all"] += 1
-            seen["method and path"] += ours.split(b" ")[:2] == theirs.split(b" ")[:2]
-            seen["class"] += parsed.label in taxonomy.classes_of(row["family"])
-    assert seen["all"] == 510
-    assert seen["method and path"] >= 0.93 * seen["all"]  # the others hold random values
-    assert seen["class"] >= 0.97 * seen["all"]
+            agreement["all"] += 1
+            agreement["method and path"] += ours.split(b" ")[:2] == theirs.split(b" ")[:2]
+            agreement["class"] += parsed.label in taxonomy.classes_of(row["family"])
+    assert agreement["all"] == 510
+    assert agreement["method and path"] >= 0.93 * agreement["all"]  # the others contain random values
+    assert agreement["class"] >= 0.97 * agreement["all"]
 
 
 def test_every_split_is_offered_where_the_templates_are_many(cache: Path) -> None:
@@ -242,9 +242,9 @@ def test_every_split_is_offered_where_the_templates_are_many(cache: Path) -> Non
         pytest.skip(f"{archive} is not there")
     registry.discover()
     benchmark = registry.open_benchmark(BenchmarkRef("nuclei", str(archive)))
-    offered = {spec.name for spec in benchmark.scenarios()}
-    wanted = "random group-disjoint cve-disjoint vendor-disjoint product-disjoint source-disjoint temporal long-tail"
-    assert {*wanted.split(), "leave-one-source-out"} <= offered
+    scenarios = {spec.name for spec in benchmark.scenarios()}
+    expected = "random group-disjoint cve-disjoint vendor-disjoint product-disjoint source-disjoint temporal long-tail"
+    assert {*expected.split(), "leave-one-source-out"} <= scenarios
     corpus = benchmark.corpus()
     assert len(corpus) == 380
     assert np.all(corpus.payloads(np.arange(len(corpus))).lengths > 20)
@@ -256,16 +256,18 @@ def test_an_exported_corpus_is_a_file_that_says_what_it_is(tmp_path: Path, shell
         for i, cwe in enumerate(["CWE-918", "CWE-89", "CWE-79"] * 8)
     }
     root = folder(tmp_path / "templates", files)
-    done = shell("data", "build", "nuclei", "--from", root, "--out", "all.parquet")
-    assert done.returncode == 0, done.stderr
-    assert f"use it as nuclei:{root} or files:all.parquet" in done.stdout
-    offered = [shell("list", "scenarios", "--bench", bench).stdout for bench in (f"nuclei:{root}", "files:all.parquet")]
-    assert offered[0].splitlines()[:9] == offered[1].splitlines()[:9]
-    assert "template-disjoint" in offered[1]
-    about = json.loads(pq.read_schema(shell.folder / "all.parquet").metadata[b"shortcut-harness"])
-    assert about["map"]["group"] == "group.cve+group.template"
+    process = shell("data", "build", "nuclei", "--from", root, "--out", "all.parquet")
+    assert process.returncode == 0, process.stderr
+    assert f"use it as nuclei:{root} or files:all.parquet" in process.stdout
+    scenarios = [
+        shell("list", "scenarios", "--bench", bench).stdout for bench in (f"nuclei:{root}", "files:all.parquet")
+    ]
+    assert scenarios[0].splitlines()[:9] == scenarios[1].splitlines()[:9]
+    assert "template-disjoint" in scenarios[1]
+    metadata = json.loads(pq.read_schema(shell.folder / "all.parquet").metadata[b"shortcut-harness"])
+    assert metadata["map"]["group"] == "group.cve+group.template"
     rows = pq.read_table(shell.folder / "all.parquet").to_pylist()
     assert {row["description"] for row in rows} == {"A parameter of Some Product is not checked."}
     assert shell("data", "build", "nuclei", "--from", root, "--out", "no/all.parquet").returncode == 2
-    done = shell("data", "build", "nuclei", "--from", root, "--out", "all.csv")
-    assert "the name must end in .parquet" in done.stderr
+    process = shell("data", "build", "nuclei", "--from", root, "--out", "all.csv")
+    assert "the name must end in .parquet" in process.stderr

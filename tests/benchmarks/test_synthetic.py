@@ -1,4 +1,4 @@
-"""The synthetic benchmark: cards, rendering, cues, and that it bites."""
+"""The synthetic benchmark: cards, rendering, cues and environments."""
 
 import base64
 import ipaddress
@@ -61,7 +61,7 @@ def test_requests_are_distinct_and_short(corpus: Corpus, benchmark_: Benchmark) 
 
 
 def decoded(rendering, card: cards.Card, core: cards.Core) -> list[bytes]:
-    """The attack bytes of each span, freed of the slot's encoding."""
+    """Returns the attack bytes of each span without the slot's encoding."""
     out = []
     for start, end in rendering.spans:
         raw = rendering.payload[start:end]
@@ -112,8 +112,8 @@ def test_every_named_host_is_reserved_or_private(corpus: Corpus) -> None:
     reserved = re.compile(r"(^|\.)(test|example|invalid|localhost)$|(^|\.)example\.(com|net|org)$")
     for card in cards.load():
         for core in card.cores:
-            for found in HOST.findall(core.raw("kestrel7")):
-                name = found.decode("latin-1").rsplit("@", 1)[-1].strip("[]").lower()
+            for host in HOST.findall(core.raw("kestrel7")):
+                name = host.decode("latin-1").rsplit("@", 1)[-1].strip("[]").lower()
                 try:
                     address = ipaddress.ip_address(name)
                     assert address.is_private or address.is_loopback or address.is_link_local or address.is_unspecified
@@ -133,13 +133,13 @@ def test_every_address_and_every_dotted_name_with_a_public_ending_is_reserved() 
     for card in cards.load():
         for core in card.cores:
             text = unquote_to_bytes(core.raw("kestrel7")).decode("latin-1")
-            for found in addresses.findall(text):
-                parts = [int(p, 8) if re.fullmatch("0[0-7]+", p) else int(p) for p in found.split(".")]
+            for address in addresses.findall(text):
+                parts = [int(p, 8) if re.fullmatch("0[0-7]+", p) else int(p) for p in address.split(".")]
                 if max(parts) < 256:
-                    assert not ipaddress.ip_address(bytes(parts)).is_global, (card.cve, found)
-            for found in public.findall(text.lower()):
-                reserved = re.search(r"(^|\.)example\.(com|net|org)$", found)
-                assert reserved or found in no_hosts, (card.cve, found)
+                    assert not ipaddress.ip_address(bytes(parts)).is_global, (card.cve, address)
+            for name in public.findall(text.lower()):
+                is_reserved = re.search(r"(^|\.)example\.(com|net|org)$", name)
+                assert is_reserved or name in no_hosts, (card.cve, name)
 
 
 def test_flip_environments_are_the_same_rows_under_other_cues(benchmark_: Benchmark, corpus: Corpus) -> None:
@@ -155,9 +155,9 @@ def test_flip_environments_are_the_same_rows_under_other_cues(benchmark_: Benchm
             assert np.array_equal(codes[other], neutral[other]) == (other != cue)
         assert (environments[f"flip.{cue}"].target != labels).all()
     assert all((c == REMOVED).all() for c in environments["absent"].transform.assignment.codes.values())
-    seen = {cue: set(scenario.train.transform.assignment.codes[cue]) for cue in CUES}
+    training_codes = {cue: set(scenario.train.transform.assignment.codes[cue]) for cue in CUES}
     for cue, codes in environments["novel"].transform.assignment.codes.items():
-        assert not seen[cue] & set(codes)
+        assert not training_codes[cue] & set(codes)
 
 
 def test_every_payload_parses_into_its_request(corpus: Corpus) -> None:
@@ -193,10 +193,10 @@ def test_an_excised_payload_decoded_holds_no_8_bytes_of_its_core(corpus: Corpus)
     cores = {(card.cve, str(n)): core for card in cards.load() for n, core in enumerate(card.cores)}
     columns = ("sample", "payload", "label", "span", "core")
     for row in corpus.table.select(columns).to_pylist()[:: 1 if FULL else 10]:
-        cut = excised(Message.of(row["sample"], row["payload"], row["label"], row["span"]))
+        rest = excised(Message.of(row["sample"], row["payload"], row["label"], row["span"]))
         core = cores[tuple(row["core"].split("/"))]
         parts = [part for text in (core.text, core.filename or "") for part in text.split(cards.PROOF)]
         raw = [part.encode("latin-1") for part in parts]
         runs = {part[at : at + 8] for part in raw for at in range(len(part) - 7)}
-        for reading in (cut, unquote_to_bytes(cut), unquote_to_bytes(unquote_to_bytes(cut))):
+        for reading in (rest, unquote_to_bytes(rest), unquote_to_bytes(unquote_to_bytes(rest))):
             assert not any(reading[at : at + 8] in runs for at in range(len(reading) - 7)), row["sample"]

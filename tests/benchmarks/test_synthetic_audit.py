@@ -1,4 +1,4 @@
-"""What the synthetic benchmark promises: probes under their bounds, no leaks, facts that agree."""
+"""Guarantees of the synthetic benchmark: probes within their bounds, no leaks, facts that agree."""
 
 import gzip
 import json
@@ -87,10 +87,10 @@ def test_disjoint_scenarios_keep_their_attribute_apart(synthetic, corpus) -> Non
     ):
         for seed in range(6):
             scenario = draw(synthetic, corpus, name, seed)
-            seen = np.concatenate([scenario.train.rows, scenario.validation.rows, scenario.environments["id"].rows])
+            rows = np.concatenate([scenario.train.rows, scenario.validation.rows, scenario.environments["id"].rows])
             for column in columns:
                 codes = corpus.codes(column)[0]
-                assert not set(codes[seen]) & set(codes[scenario.environments["test"].rows]), (name, column)
+                assert not set(codes[rows]) & set(codes[scenario.environments["test"].rows]), (name, column)
 
 
 def test_rare_class_is_a_hundred_to_one_in_training_and_balanced_in_the_test(synthetic, corpus) -> None:
@@ -108,10 +108,10 @@ def test_no_description_shares_eight_bytes_with_its_attacks() -> None:
         return {text[i : i + 8] for i in range(len(text) - 7)}
 
     for card in cards.load():
-        described = runs(card.description.lower())
+        description = runs(card.description.lower())
         for core in card.cores:
-            shared = described & runs(core.text.replace(cards.PROOF, "\0").lower())
-            assert not shared, (card.cve, sorted(shared)[0], core.text)
+            overlap = description & runs(core.text.replace(cards.PROOF, "\0").lower())
+            assert not overlap, (card.cve, sorted(overlap)[0], core.text)
 
 
 def test_descriptions_follow_no_template() -> None:
@@ -137,9 +137,9 @@ def test_facts_agree_with_the_table(shell: Shell) -> None:
     table = SHARED / "cve_facts.jsonl.gz"
     if not table.exists():
         pytest.skip(f"{table} is absent")
-    done = shell("data", "info", "synthetic", "--facts", table)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 CVEs disagree" in done.stdout
+    process = shell("data", "info", "synthetic", "--facts", table)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "0 CVEs disagree" in process.stdout
     with gzip.open(table, "rt") as stream:
         facts = {(r["cve"], r["class"]): r for r in map(json.loads, stream)}
     for text in cards.load_texts():

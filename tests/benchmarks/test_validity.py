@@ -1,4 +1,4 @@
-"""The checks of cores: no shipped core is rejected, and each check rejects what is broken."""
+"""The checks of cores: no core of the cards is rejected, and each check rejects invalid cores."""
 
 import pytest
 from harness.benchmarks.synthetic import cards, streams, validity
@@ -111,8 +111,8 @@ def rejects() -> dict[str, dict[str, list[str]]]:
 
 @pytest.mark.parametrize("name", sorted(validity.CHECKS))
 def test_no_shipped_core_is_rejected(name: str, rejects: dict[str, dict[str, list[str]]]) -> None:
-    rejected = rejects[name]
-    assert not rejected, "\n".join(line for lines in rejected.values() for line in lines)
+    reasons = rejects[name]
+    assert not reasons, "\n".join(line for lines in reasons.values() for line in lines)
 
 
 @pytest.mark.parametrize(("name", "core"), [(name, core) for name, cores in BAD.items() for core in cores])

@@ -1,4 +1,4 @@
-"""The parsers' side of tier B: which texts are the same attack, which are not, and which are none."""
+"""The oracles of tier B: texts that are the same attack, texts that are not, and texts that are not attacks."""
 
 import importlib.util
 import os
@@ -116,47 +116,47 @@ def test_what_another_parser_could_read_otherwise_is_not_the_same(same: Same, be
 
 
 @pytest.mark.parametrize(("same", "text"), NO_ATTACKS)
-def test_what_is_no_attack_is_not_even_the_same_as_itself(same: Same, text: str) -> None:
+def test_a_text_that_is_not_an_attack_is_not_even_the_same_as_itself(same: Same, text: str) -> None:
     assert not same(text, text)
 
 
-def test_whatever_is_asked_oracles_answer() -> None:
+def test_oracles_answer_for_any_text() -> None:
     rng = random.Random(0)
-    found = [card for card in cards.load() if card.threat_class in ORACLES]
-    cores = [(ORACLES[card.threat_class], core.text) for card in found for core in card.cores]
+    checkable = [card for card in cards.load() if card.threat_class in ORACLES]
+    cores = [(ORACLES[card.threat_class], core.text) for card in checkable for core in card.cores]
     pieces = [*"'\"`()[]{}<>;|&#-/*\\$%!=,. \n\t\0\xa0\xff", "--", "/*", "*/", "$(", "${", "&#", "<!", "]]>", "utf-7"]
     for _ in range(ROUNDS):
         same, text = rng.choice(cores)
-        changed = list(text)
+        mutant = list(text)
         for _ in range(rng.randint(1, 5)):
-            at = rng.randrange(len(changed) + 1)
-            changed[at : at + rng.randint(0, 3)] = rng.choice((rng.choice(pieces), rng.choice(cores)[1][:12]))
-        assert same(text, "".join(changed)) in (True, False)
-        assert same("".join(changed), text) in (True, False)
+            at = rng.randrange(len(mutant) + 1)
+            mutant[at : at + rng.randint(0, 3)] = rng.choice((rng.choice(pieces), rng.choice(cores)[1][:12]))
+        assert same(text, "".join(mutant)) in (True, False)
+        assert same("".join(mutant), text) in (True, False)
 
 
 @pytest.mark.parametrize(
     "text",
     ["x;echo ${HOME", "x;id '${'", "1 or ''is null,", "<?xml version='1.0' encoding='k'?>"],
 )
-def test_what_parsers_trip_over_is_unread(text: str) -> None:
+def test_texts_that_parsers_fail_on_are_never_the_same(text: str) -> None:
     assert not any(same(text, text) for same in ORACLES.values())
 
 
 def test_missing_parsers_are_named_with_the_extra_that_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:
     oracles.require()
-    found, missing = importlib.util.find_spec, ("bashlex", "sqlglot")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else found(name))
+    find_spec, missing = importlib.util.find_spec, ("bashlex", "sqlglot")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else find_spec(name))
     with pytest.raises(
         UserError, match=r"bashlex and sqlglot are not installed: pip install -e '\.\[oracles\]' in the checkout"
     ):
         oracles.require()
 
 
-def test_parsers_load_when_they_are_asked_for_the_first_time() -> None:
+def test_parsers_load_on_first_use() -> None:
     program = (
         "import sys; from harness import oracles; from harness.perturbations import suite; suite('all'); "
         "oracles.require(); print([m for m in ('bashlex', 'selectolax', 'sqlglot') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert process.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""Messages to perturb: renderings of the synthetic benchmark, bare and with cues, their attack located."""
+"""Messages to perturb: renderings of the synthetic benchmark, with and without cues, with a known attack location."""
 
 from functools import cache
 
@@ -15,7 +15,7 @@ CUES = CueValues(host="site.example", client="curl/8.{n}.0", prefix="/home", tok
 
 @cache
 def rows(per_class: int) -> tuple[tuple[str, bytes, str, tuple[int, ...]], ...]:
-    """Sample id, payload, label and flat spans."""
+    """Returns sample id, payload, label and flat spans of the first rows of each class."""
     out = []
     for name in dict.fromkeys(card.threat_class for card in cards.load()):
         for index, (sample, _, _) in enumerate(samples(name)[:per_class]):
@@ -26,12 +26,12 @@ def rows(per_class: int) -> tuple[tuple[str, bytes, str, tuple[int, ...]], ...]:
 
 
 def messages(per_class: int) -> list[Message]:
-    """Fresh messages, nothing of them parsed yet."""
+    """Returns new messages, which are not parsed yet."""
     return [Message.of(*row) for row in rows(per_class)]
 
 
 def perturbed(perturbation: Perturbation, per_class: int, tally: PerturbationTally) -> list[tuple[Message, Message]]:
-    """The messages that a perturbation applies to and changed, with what it made of them."""
+    """Returns (before, after) for every message that a perturbation changes."""
     out = []
     for message in messages(per_class):
         if perturbation.applies(message) and (after := attempt(perturbation, message, 0, 0, tally)) is not None:
@@ -40,7 +40,7 @@ def perturbed(perturbation: Perturbation, per_class: int, tally: PerturbationTal
 
 
 def request(text: str, attack: str | None = None, label: str = "sql-injection") -> Message:
-    """A message of a text with line feeds for line ends in its head; the attack is where its text is."""
+    """Returns a message of a text whose head has line feeds as line ends; the attack is at its first occurrence."""
     head, blank, body = text.partition("\n\n")
     payload = (head.replace("\n", "\r\n") + blank.replace("\n", "\r\n") + body).encode("latin-1")
     if attack is None:

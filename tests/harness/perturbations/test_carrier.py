@@ -1,4 +1,4 @@
-"""Tier C around the attack: host, client, path prefix and padding; and that an attack of unknown place is never hit."""
+"""Tier C around the attack: host, client, path prefix, padding; an attack of unknown location never changes."""
 
 import ipaddress
 import re
@@ -22,20 +22,20 @@ PLAIN = "GET /a/b?q=1' HTTP/1.1\nHost: h.example\nUser-Agent: curl/8.1.0\n\n"
 def test_a_carrier_changes_around_the_same_attack(perturbation: Perturbation) -> None:
     tally = PerturbationTally()
     assert perturbation.tier == "C"
-    made = perturbed(perturbation, 30, tally)
-    assert len(made) > 60
-    assert tally.rejected.total() <= len(made) // 100
+    results = perturbed(perturbation, 30, tally)
+    assert len(results) > 60
+    assert tally.rejected.total() <= len(results) // 100
     assert perturbation.touches_attack == (perturbation.name == "body-format")
-    assert perturbation.touches_attack or all(sorted(a.ranges) == sorted(b.ranges) for a, b in made)
+    assert perturbation.touches_attack or all(sorted(a.ranges) == sorted(b.ranges) for a, b in results)
     assert all(
-        after.request.sized for before, after in made if before.request.sized and after.request.body[1:] > (0,)
+        after.request.sized for before, after in results if before.request.sized and after.request.body[1:] > (0,)
     ) or (perturbation.name == "method")
 
 
 def test_hosts_are_nobodys() -> None:
-    made = draws(Host(), request(PLAIN, "1'"), 200)
-    assert len(made) > 150
-    for after in made:
+    results = draws(Host(), request(PLAIN, "1'"), 200)
+    assert len(results) > 150
+    for after in results:
         header = after.request.header(b"host")
         assert header is not None
         name = after.request.text(header.value).decode().partition(":")[0]
@@ -66,11 +66,11 @@ def test_a_host_that_is_no_plain_name_stays(text: str) -> None:
 
 
 def test_a_client_is_of_another_family_or_added() -> None:
-    replaced = draws(Client(), request(PLAIN, "1'"))
-    assert len(replaced) > 20
-    assert not [after for after in replaced if b"curl/" in after.payload]
-    added = draws(Client(), request("GET /?q=1 HTTP/1.1\nHost: h.example\nX: 1\n\n", "1"))
-    places = {[h for h in after.payload.split(b"\r\n") if h][1:].index(agent) for after in added
+    other_clients = draws(Client(), request(PLAIN, "1'"))
+    assert len(other_clients) > 20
+    assert not [after for after in other_clients if b"curl/" in after.payload]
+    new_clients = draws(Client(), request("GET /?q=1 HTTP/1.1\nHost: h.example\nX: 1\n\n", "1"))
+    places = {[h for h in after.payload.split(b"\r\n") if h][1:].index(agent) for after in new_clients
               for agent in after.payload.split(b"\r\n") if agent.startswith(b"User-Agent: ")}  # fmt: skip
     assert places == {1, 2}
 
@@ -103,9 +103,9 @@ def paths(text: str, attack: str | None = None) -> set[bytes]:
 
 
 def test_a_prefix_is_added_or_swapped_where_the_attack_is_elsewhere() -> None:
-    made = paths(PLAIN, "1'")
-    assert any(path.endswith(b"/a/b") for path in made)
-    assert any(path.endswith(b"/b") and b"/a/" not in path for path in made)
+    results = paths(PLAIN, "1'")
+    assert any(path.endswith(b"/a/b") for path in results)
+    assert any(path.endswith(b"/b") and b"/a/" not in path for path in results)
     assert all(path.endswith(b"/a/b") for path in paths(PLAIN))
     assert all(path.endswith(b"/../etc") for path in paths("GET /a/../etc HTTP/1.1\n\n", "../etc"))
     assert all(path.endswith(b"/") for path in paths("GET /?q=1 HTTP/1.1\n\n", "1"))
@@ -134,24 +134,24 @@ def test_a_path_that_is_or_may_be_the_attack_stays(text: str, attack: str | None
 def test_padding_appends_what_is_not_there_yet() -> None:
     head = "POST /a?q=1 HTTP/1.1\nHost: h.example\nContent-Type: application/x-www-form-urlencoded\nContent-Length: 3"
     text = head + "\n\nx=2"
-    made = draws(Padding(), request(text, "2"), 150)
+    results = draws(Padding(), request(text, "2"), 150)
     targets, bodies = (
-        {after.request.text(getattr(after.request, part)) for after in made} for part in ("target", "body")
+        {after.request.text(getattr(after.request, part)) for after in results} for part in ("target", "body")
     )
     assert all(target.startswith(b"/a?q=1") for target in targets)
     assert all(body.startswith(b"x=2") for body in bodies)
     assert len(targets) > 10
     assert len(bodies) > 10
-    assert any(len(after.request.headers) == 4 for after in made)
-    assert all(after.request.sized for after in made)
-    assert all(len(after.request.parameters) + len(after.request.headers) == 6 for after in made)
+    assert any(len(after.request.headers) == 4 for after in results)
+    assert all(after.request.sized for after in results)
+    assert all(len(after.request.parameters) + len(after.request.headers) == 6 for after in results)
 
 
 @pytest.mark.parametrize("target", ["/a?-d+x", "/a#b", "*", "h.example:443", ""])
 def test_padding_leaves_a_target_alone_that_takes_no_pair(target: str) -> None:
-    made = draws(Padding(), request(f"GET {target} HTTP/1.1\nHost: h.example\n\n"))
-    assert made
-    assert {after.request.text(after.request.target).decode() for after in made} == {target}
+    results = draws(Padding(), request(f"GET {target} HTTP/1.1\nHost: h.example\n\n"))
+    assert results
+    assert {after.request.text(after.request.target).decode() for after in results} == {target}
 
 
 def test_oracles_refuse_a_change_elsewhere() -> None:

@@ -1,4 +1,4 @@
-"""What the engine counts and refuses, shown with perturbations that misbehave; how messages carry the attack."""
+"""What the engine counts and rejects, with perturbations that misbehave; how messages track the attack's location."""
 
 import random
 from collections import Counter
@@ -17,7 +17,7 @@ TEXT = "GET /?q=attack HTTP/1.1\nHost: h.example\n\n"
 
 
 class Draft(Perturbation):
-    """Writes a drawn digit after the target's slash; what its oracle says is a matter of the test."""
+    """Writes a random digit after the target's slash; the test decides what its oracle answers."""
 
     name = "draft"
     tier = "C"
@@ -121,11 +121,11 @@ def test_the_order_of_a_suite_is_drawn() -> None:
 
 def test_streams_differ_by_each_of_their_names() -> None:
     names = [("a", "b", 0), ("a", "b", 1), ("a", "c", 0), ("b", "b", 0), ("a", "b", 0, 0), ("\ud800", "b", 0, 1)]
-    drawn = [Stream().begin(*name).random() for name in names]
-    assert len(set(drawn)) == len(names)
+    numbers = [Stream().begin(*name).random() for name in names]
+    assert len(set(numbers)) == len(names)
     used = Stream().begin("other")
     used.random()
-    assert drawn == [used.begin(*name).random() for name in names]
+    assert numbers == [used.begin(*name).random() for name in names]
 
 
 def test_a_stream_is_even_over_numbers_bits_and_orders() -> None:
@@ -166,8 +166,8 @@ def test_an_insertion_at_the_edge_of_the_attack_is_not_of_it() -> None:
         assert message.with_edits([Edit(at, at, b"+")]).attack == attack
     assert message.with_edits([Edit(2, 4, b"+")]).attack == b"45"
     assert message.with_edits([Edit(3, 6, b"+-")]).attack == b"+-"
-    moved = message.from_pieces([(5, 10), Insertion(b"!", attack=True), (0, 5)])
-    assert (moved.payload, moved.ranges) == (b"56789!01234", [b"5", b"!", b"34"])
+    after = message.from_pieces([(5, 10), Insertion(b"!", attack=True), (0, 5)])
+    assert (after.payload, after.ranges) == (b"56789!01234", [b"5", b"!", b"34"])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tier A: orders that carry no meaning change, those that do stay."""
+"""Tier A: an order without meaning changes, an order with a meaning stays."""
 
 import json
 from collections import Counter
@@ -17,9 +17,9 @@ def test_another_library_reads_the_same_fields_and_those_of_one_name_in_their_or
         assert (old[:2], old[3]) == (new[:2], new[3])
         assert Counter(old[2]) == Counter(new[2])
     message = request("GET / HTTP/1.1\nX: 1\nHost: h\nx: 2\nY: 3\nX: 4\n\n", "2")
-    made = draws(HeaderOrder(), message)
-    assert len(made) > 5
-    for after in made:
+    results = draws(HeaderOrder(), message)
+    assert len(results) > 5
+    for after in results:
         assert [value for name, value in sent(after.payload)[2] if name == b"x"] == [b"1", b"2", b"4"]
         assert after.attack == b"2"
 
@@ -40,9 +40,9 @@ def test_lines_without_an_end_stay_where_they_are() -> None:
 def test_members_of_json_move_whole(label: str | None) -> None:
     body = '{ "a": "1,\\"}", "b": {"c": [1, {"d": 2}], "e": {}}, "a": 3 , "f": "x" }'
     message = request("POST / HTTP/1.1\nContent-Type: application/json\n\n" + body, 'c": [1')
-    made = draws(JsonOrder(), message)
-    assert len(made) > 5
-    for after in made:
+    results = draws(JsonOrder(), message)
+    assert len(results) > 5
+    for after in results:
         text = after.request.text(after.request.body)
         assert len(text) == len(body)
         assert json.loads(text) == json.loads(body)
@@ -71,9 +71,9 @@ HEAD = "POST / HTTP/1.1\nContent-Type: multipart/form-data; boundary=B\n\n"
 
 
 def test_parts_of_a_form_move_whole() -> None:
-    made = draws(MultipartOrder(), request(HEAD + PARTS + "--B--\r\n", "2"))
-    assert len(made) == 2
-    for after in made:
+    results = draws(MultipartOrder(), request(HEAD + PARTS + "--B--\r\n", "2"))
+    assert len(results) == 2
+    for after in results:
         values = [after.request.text(p.value) for p in after.request.body_parameters]
         assert sorted(values) == [b"1", b"2", b"3"]
         assert values.index(b"1") < values.index(b"3")

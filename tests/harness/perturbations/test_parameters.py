@@ -1,4 +1,4 @@
-"""Tier C of parameters: names, body formats and the method change, values and attack stay."""
+"""Tier C of parameters: names, body formats and the method change; values and attack stay."""
 
 import json
 from email import message_from_bytes
@@ -22,24 +22,24 @@ def sized(head: str, body: str, attack: str | None = None) -> Message:
 
 def test_names_change_and_values_stay() -> None:
     text = "GET /?id=1&tab=2&id=3&x[]=4 HTTP/1.1\nCookie: sid=5; _t=6\n\n"
-    made = draws(ParameterRename(), request(text, "1"))
-    assert len(made) > 20
-    for after in made:
-        found = after.request.parameters
-        assert [after.request.text(p.value) for p in found] == [b"1", b"2", b"3", b"4", b"5", b"6"]
-        names = [after.request.text(p.name) for p in found]
+    results = draws(ParameterRename(), request(text, "1"))
+    assert len(results) > 20
+    for after in results:
+        parameters = after.request.parameters
+        assert [after.request.text(p.value) for p in parameters] == [b"1", b"2", b"3", b"4", b"5", b"6"]
+        names = [after.request.text(p.name) for p in parameters]
         assert names[0] == names[2] != names[1]
         assert [names[3], names[5]] == [b"x[]", b"_t"]  # the syntax of arrays, and what a framework may read
-    assert {b"id", b"tab"} & {after.request.text(p.name) for after in made for p in after.request.parameters}
+    assert {b"id", b"tab"} & {after.request.text(p.name) for after in results for p in after.request.parameters}
 
 
 def test_names_in_bodies_change_with_the_length() -> None:
     multipart = '--B\r\nContent-Disposition: form-data; name="up"; filename="a.txt"\r\n\r\n1\r\n--B--\r\n'
     head = "POST / HTTP/1.1\nContent-Type: multipart/form-data; boundary=B\nContent-Length: {}\n\n{}"
     for message in (sized(FORM, "up=1", "1"), sized(JSON, '{"up": "1"}', "1"), sized(head, multipart, "1")):
-        made = draws(ParameterRename(), message)
-        assert made
-        for after in made:
+        results = draws(ParameterRename(), message)
+        assert results
+        for after in results:
             assert after.request.sized
             assert not any(after.request.text(p.name) == b"up" for p in after.request.parameters)
 
@@ -58,7 +58,7 @@ def test_the_oracle_of_names_refuses_names_that_fall_together() -> None:
 
 
 def read(message: Message) -> list[tuple[str, str]]:
-    """Names and values by the standard library's parsers."""
+    """Returns names and values by the standard library's parsers."""
     kind, body = message.request.content_type, message.request.text(message.request.body)
     if kind == b"application/json":
         return [(name, value) for name, value in json.loads(body).items()]
@@ -80,13 +80,13 @@ def read(message: Message) -> list[tuple[str, str]]:
     ],
 )
 def test_another_format_holds_the_same_names_values_and_attack(message: Message) -> None:
-    made = draws(BodyFormat(), message)
-    assert {after.request.content_type for after in made} | {message.request.content_type} == {
+    results = draws(BodyFormat(), message)
+    assert {after.request.content_type for after in results} | {message.request.content_type} == {
         b"application/json",
         b"application/x-www-form-urlencoded",
         b"multipart/form-data",
     }
-    for after in made:
+    for after in results:
         assert read(after) == read(message) == [("a", "1"), ("q", '\' or\r\n "x"'), ("b", "")]
         assert after.request.sized
         again = draws(BodyFormat(), after)
@@ -111,9 +111,9 @@ def test_a_body_that_is_more_than_plain_pairs_keeps_its_format(head: str, body: 
 
 
 def test_bytes_that_json_cannot_hold_go_between_the_two_others() -> None:
-    made = draws(BodyFormat(), sized(FORM, "a=1%FF", "1%FF"))
-    assert {after.request.content_type for after in made} == {b"multipart/form-data"}
-    assert {after.attack for after in made} == {b"1\xff"}
+    results = draws(BodyFormat(), sized(FORM, "a=1%FF", "1%FF"))
+    assert {after.request.content_type for after in results} == {b"multipart/form-data"}
+    assert {after.attack for after in results} == {b"1\xff"}
     assert draws(BodyFormat(), sized(JSON, '{"a": "1\\u00ff"}', "1")) == []
 
 
@@ -133,8 +133,8 @@ def test_bytes_that_json_cannot_hold_go_between_the_two_others() -> None:
     ],
 )
 def test_the_reader_of_formats_is_strict(kind: bytes, body: bytes, pairs: list[tuple[str, str]] | None) -> None:
-    found = oracle.fields_read(kind, body)
-    assert found == pairs or (pairs is None and not found)
+    fields = oracle.fields_read(kind, body)
+    assert fields == pairs or (pairs is None and not fields)
 
 
 def test_a_query_becomes_a_form_and_back() -> None:

@@ -1,4 +1,4 @@
-"""What holds of the request model and of every perturbation, whatever the payload."""
+"""Properties of the request model and of every perturbation, for any payload."""
 
 import os
 import subprocess
@@ -45,7 +45,7 @@ arbitrary = st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(PIECES),
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A real request, a few bytes of it inserted, deleted or doubled."""
+    """A real request with a few bytes inserted, deleted or doubled."""
     payload = draw(st.sampled_from(rows(40)))[1]
     for _ in range(draw(st.integers(0, 3))):
         start = draw(st.integers(0, len(payload)))
@@ -62,7 +62,7 @@ payloads = st.one_of(mutated(), mutated(), arbitrary)
 
 @st.composite
 def any_message(draw: st.DrawFn) -> Message:
-    """A real row, or any payload, any label, and any ranges said to be the attack, or none."""
+    """A real row, or any payload with any label and any attack ranges, or none."""
     if draw(st.integers(0, 3)) == 0:
         return Message.of(*draw(st.sampled_from(rows(40))))
     payload, label = draw(payloads), draw(st.sampled_from(LABELS))
@@ -72,7 +72,7 @@ def any_message(draw: st.DrawFn) -> Message:
 
 
 def nested(inner: Sequence[tuple[int, int]], outer: tuple[int, int]) -> bool:
-    """Whether ranges are ascending, apart, and within another one."""
+    """Whether ranges are ascending, separate, and inside another one."""
     edges = [edge for span in inner for edge in span]
     return edges == sorted(edges) and (not edges or (outer[0] <= edges[0] and edges[-1] <= outer[1]))
 
@@ -89,9 +89,9 @@ def test_parts_of_a_request_are_in_order_and_within_each_other(payload: bytes) -
     assert nested([header.line for header in request.headers], request.head)
     assert all(nested([header.name, header.value], header.line) for header in request.headers)
     assert nested([p.value for p in request.parameters], (0, len(payload)))
-    for part, found in ((request.query, request.query_parameters), (request.body, request.body_parameters)):
-        assert nested([p.value for p in found], part)
-        assert all(nested([p.name], part) for p in found)
+    for part, parameters in ((request.query, request.query_parameters), (request.body, request.body_parameters)):
+        assert nested([p.value for p in parameters], part)
+        assert all(nested([p.name], part) for p in parameters)
     assert nested(request.parts, request.body)
 
 
@@ -169,7 +169,7 @@ def test_time_grows_with_the_length_and_not_with_its_square(kind: str) -> None:
 
 
 def seconds(kind: str, size: int) -> float:
-    """Seconds that all perturbations without a parser of attacks take on a hostile payload."""
+    """Returns the processor seconds of all perturbations of tiers A and C on a hostile payload."""
     head, unit, tail = HOSTILE[kind]
     message = Message.of("sample", head + unit * (size // len(unit)) + tail, "open-redirect")
     began = time.process_time()
@@ -191,7 +191,7 @@ def test_what_is_no_request_comes_out_unchanged(payload: bytes) -> None:
 
 
 def read(message: Message) -> list[str]:
-    """What the ranges of the attack decode to, in any order."""
+    """Returns the decoded ranges of the attack, sorted."""
     return sorted(str(decode(slot.place, raw)) for slot, raw in zip(message.slots, message.ranges, strict=True))
 
 
@@ -234,10 +234,10 @@ def test_the_same_draw_gives_the_same_bytes_in_any_process() -> None:
 
 
 def test_other_seeds_and_copies_give_other_bytes() -> None:
-    def drawn(seed: int, copy: int) -> list[bytes | None]:
-        made = [perturb(message, every(), 1, seed, copy, PerturbationTally()) for message in messages(4)]
-        return [None if after is None else after.payload for after in made]
+    def perturbed_payloads(seed: int, copy: int) -> list[bytes | None]:
+        results = [perturb(message, every(), 1, seed, copy, PerturbationTally()) for message in messages(4)]
+        return [None if after is None else after.payload for after in results]
 
-    first = drawn(0, 0)
-    for other in (drawn(1, 0), drawn(0, 1)):
+    first = perturbed_payloads(0, 0)
+    for other in (perturbed_payloads(1, 0), perturbed_payloads(0, 1)):
         assert sum(a != b for a, b in zip(first, other, strict=True)) > len(first) / 2

@@ -1,4 +1,4 @@
-"""Tier B: what becomes of the draws on real cores, what stays as it was, and that planted faults are refused."""
+"""Tier B: outcomes of the draws on real cores, what stays the same, and planted faults, which are rejected."""
 
 import os
 import random
@@ -40,17 +40,17 @@ def of_class(name: str) -> list[Message]:
 def test_most_draws_that_change_something_are_kept(
     perturbation: Perturbation, label: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tally, found = PerturbationTally(), [message for message in of_class(label) if perturbation.applies(message)]
-    began = time.process_time()
-    kept = [after for message in found if (after := attempt(perturbation, message, 0, 0, tally)) is not None]
-    rate = len(found) / (time.process_time() - began)
+    tally, rows = PerturbationTally(), [message for message in of_class(label) if perturbation.applies(message)]
+    start = time.process_time()
+    results = [after for message in rows if (after := attempt(perturbation, message, 0, 0, tally)) is not None]
+    rate = len(rows) / (time.process_time() - start)
     counts = tally.plain()[perturbation.name]
     with capsys.disabled():
         print(
             f"\n{perturbation.name:16}{label:22}", *(f"{k} {v:5}" for k, v in counts.items()), f"{rate:6,.0f}/s", end=""
         )
     assert counts["draws"] == counts["no_ops"] + counts["rejected"] + counts["kept"]
-    assert len(kept) == counts["kept"] > 0
+    assert len(results) == counts["kept"] > 0
     assert counts["rejected"] < 0.1 * counts["draws"]
 
 
@@ -72,12 +72,12 @@ def test_the_comment_that_ends_a_fragment_and_the_strings_stay() -> None:
         for end in ("-- ", "--", "-- kestrel or more", "#", "# kestrel = 1, 2"):
             text = f"it''s , (x') union select 1, 'kestrel and , 7' from t where a = (2) {end}"
             for seed in range(20):
-                changed = perturbation.respell(text, random.Random(seed))
-                assert changed is not None
-                assert changed != text
-                assert changed.endswith(end)
-                assert changed.startswith("it''s , (x'")
-                assert literals.findall(changed) == literals.findall(text)
+                respelling = perturbation.respell(text, random.Random(seed))
+                assert respelling is not None
+                assert respelling != text
+                assert respelling.endswith(end)
+                assert respelling.startswith("it''s , (x'")
+                assert literals.findall(respelling) == literals.findall(text)
 
 
 def test_what_holds_no_attack_is_left_alone() -> None:
@@ -101,21 +101,21 @@ def test_what_holds_no_attack_is_left_alone() -> None:
 def test_bytes_are_the_same_in_any_process() -> None:
     program = "from tests.harness.perturbations.test_syntax import digest; import sys; sys.stdout.write(digest())"
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, env=environment)
-    assert done.stdout == digest(), done.stderr
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert process.stdout == digest(), process.stderr
 
 
 def digest() -> str:
     import hashlib
 
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for perturbation in SYNTAX:
         for _, after in perturbed(perturbation, 4, PerturbationTally()):
-            found.update(after.payload)
-    return found.hexdigest()
+            sha256.update(after.payload)
+    return sha256.hexdigest()
 
 
-# Planted faults: respellings that break the attack. The oracle must refuse every draw.
+# Planted faults: respellings that break the attack. The oracle must reject every draw.
 
 Change = Callable[[str, random.Random], str | None]
 Same = Callable[[str, str], bool]
@@ -127,11 +127,11 @@ def every(pattern: str, new: str) -> Change:
 
 def one(pattern: str, new: str = "") -> Change:
     def change(text: str, rng: random.Random) -> str | None:
-        found = list(re.finditer(pattern, text))
-        if not found:
+        matches = list(re.finditer(pattern, text))
+        if not matches:
             return None
-        drawn = rng.choice(found)
-        return text[: drawn.start()] + new + text[drawn.end() :]
+        match = rng.choice(matches)
+        return text[: match.start()] + new + text[match.end() :]
 
     return change
 
@@ -183,13 +183,13 @@ def test_planted_faults_are_refused_every_time(fault: str) -> None:
             return oracle(before, after)
 
     tally = PerturbationTally()
-    kept = [after.attack for message in of_class(label) if (after := attempt(Broken(), message, 0, 0, tally))]
-    assert kept == []
+    attacks = [after.attack for message in of_class(label) if (after := attempt(Broken(), message, 0, 0, tally))]
+    assert attacks == []
     assert tally.rejected["broken"] == tally.draws["broken"] - tally.no_ops["broken"] >= 2 * (1 + REDRAWS)
 
 
 def test_the_same_fault_is_kept_where_no_oracle_looks() -> None:
-    """The plants are real: an oracle that always agrees lets them through."""
+    """An oracle that always agrees accepts a planted fault."""
 
     class Unchecked(Respelling):
         name = "unchecked"

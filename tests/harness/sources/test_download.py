@@ -108,10 +108,10 @@ def test_a_corpus_is_built_from_an_address(serve, shell: Shell) -> None:  # type
     archive = zipped(shell.folder / "a.zip", {"942100.yaml": rule(942100, case(1, POSITIVE), case(2, NEGATIVE))})
     server = serve(archive.read_bytes())
     arguments = ("data", "build", "crs", "--from", server.url)
-    done = shell(*arguments, "--sha256", digest(archive.read_bytes()))
-    assert done.returncode == 0, done.stderr
-    assert "crs: 2 payloads, 2 classes" in done.stdout
+    process = shell(*arguments, "--sha256", digest(archive.read_bytes()))
+    assert process.returncode == 0, process.stderr
+    assert "crs: 2 payloads, 2 classes" in process.stdout
     assert shell(*arguments).returncode == 2
-    done = shell("data", "build", "crs", "--from", archive, "--sha256", "0" * 64)
-    assert done.returncode == 2
-    assert "has the checksum" in done.stderr
+    process = shell("data", "build", "crs", "--from", archive, "--sha256", "0" * 64)
+    assert process.returncode == 2
+    assert "has the checksum" in process.stderr

@@ -45,11 +45,11 @@ def load(path: Path, megabytes: int, payload: int, environment: dict[str, str]) 
                 json.dumps({"raw": f"GET /{i} HTTP/1.1 {filler}", "kind": "abc"[i % 3], "g": f"g{i // 9}"}) + "\n"
             )
     assert path.stat().st_size > 0.95 * megabytes * MEGABYTE
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(path)], capture_output=True, text=True, env=environment, check=True
     )
     path.unlink()
-    count, private, everything = json.loads(done.stdout)
+    count, private, everything = json.loads(process.stdout)
     assert count == rows
     return count, private, everything
 
