@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness.benchmarks.files import field_types
+from harness.benchmarks.files import field_types, readers
 
 from harness import BenchmarkRef, Corpus, GenericBenchmark, UserError, registry
 from tests.conftest import Shell
@@ -209,7 +209,7 @@ def test_folders_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:
 
 def test_a_huge_payload_is_refused_and_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(field_types, "MAX_PAYLOAD_BYTES", 2**20)
-    monkeypatch.setattr("benchmarks.files.readers._MAX_LINE_BYTES", 2**22)
+    monkeypatch.setattr(readers, "_MAX_LINE_BYTES", 2**22)
     path = tmp_path / "x.jsonl"
     for length, complaint in ((2**21, "the payload has 2 MiB; the limit is 1 MiB"), (2**23, "longer than 4 MiB")):
         write_lines(path, [{"raw": "a", "kind": "a"}, {"raw": "x" * length, "kind": "b"}])
