@@ -64,7 +64,7 @@ def test_the_card_is_of_this_corpus(corpus: Corpus) -> None:
 def test_no_near_duplicates_across_cves_and_none_across_sides(synthetic, corpus) -> None:
     payloads = list(corpus.payloads(np.arange(len(corpus))))
     assert len(set(payloads)) == len(payloads)
-    cluster = figures.near_duplicates(corpus)
+    cluster = figures.cluster_of_row(corpus)
     share = figures.across_cves(corpus, cluster)
     print(f"near-duplicate rows across CVEs: {share:.2%}")
     assert share <= 0.02
