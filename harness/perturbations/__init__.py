@@ -29,5 +29,5 @@ def suite(name: str) -> tuple[Perturbation, ...]:
         UserError: the suite does not exist.
     """
     if name not in SUITES:
-        raise UserError(f"the perturbation suite {name} does not exist; {nearest(name, list(SUITES))}")
+        raise UserError(f"the perturbation suite {name} is unknown; {nearest(name, list(SUITES))}")
     return tuple(p for p in perturbations() if p.tier in SUITES[name])
