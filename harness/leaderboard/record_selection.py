@@ -39,7 +39,10 @@ def superseded(records: Sequence[Record], is_stale: Callable[[Record], bool]) ->
 def _versions(record: Record) -> dict[tuple[str, str, str], int]:
     """Returns versions by benchmark, scenario and environment; the scenario's own version has an empty environment."""
     cell = record.cell
-    by_name = {"": cell.scenario_version, **{name: cell.environments[name].version for name in own_environments(cell.environments)}}
+    by_name = {
+        "": cell.scenario_version,
+        **{name: cell.environments[name].version for name in own_environments(cell.environments)},
+    }
     return {(cell.benchmark, cell.scenario, name): version for name, version in by_name.items()}
 
 

@@ -72,7 +72,7 @@ def choose_worse(record: dict[str, Any]) -> None:
         (change(result__metrics__test__macro_f1=0.99), "it has test/macro_f1 = 0.99, but its counts give 0."),
         (change(result__metrics__id__calibration_error=0.0), "it has id/calibration_error = 0.0"),
         (change(result__counts__test="0 0 99 3 1"), "the counts of test name a predicted class"),
-        (change(result__counts__test="0 0"), "counts are no rows of 5 integers"),
+        (change(result__counts__test="0 0"), "counts are not rows of 5 integers"),
         (change(cell__trials=40), "its trials are 40, but those of the preset standard are 2"),
         (change(cell__trials=40), "its key does not match its cell"),
         (change(cell__sizes=[9, 9, 9]), "its sizes are [9, 9, 9], but those of the preset"),
