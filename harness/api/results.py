@@ -173,7 +173,7 @@ class Results:
         scenarios = list(dict.fromkeys(column for board in found for column in board.columns))
         names = ["/".join(column) for column in scenarios]
         rows = [
-            _board_row(board, row) | {"/".join(column): row.figure(column) for column in scenarios}
+            _board_row(board, row) | {"/".join(column): row.metric(column) for column in scenarios}
             for board in found
             for row in board.rows
         ]
@@ -293,7 +293,7 @@ def _board_row(board: Board, row: Row) -> dict[str, Any]:
         "gap": row.gap,
         "worst_environment": None if row.worst is None else row.worst[1],
         "worst": None if row.worst is None else row.worst[0],
-        "train_seconds": row.spent.training_seconds,
+        "train_seconds": row.cost.training_seconds,
         "done": row.done,
         "failed": len(row.failed),
         "missing": len(row.missing),

@@ -75,6 +75,6 @@ def _sentences(found: "Agreement") -> list[str]:
     return [
         f"Kendall's tau over {len(found.methods)} methods: {found.tau:+.2f} (p = {found.p:.2g} of no association).",
         f"Between single seeds: {found.between:+.2f} across the boards, {', '.join(within)}.",
-        *(f"left out: {line}" for line in found.left_out),
+        *(f"left out: {line}" for line in found.exclusions),
         _LEGEND,
     ]

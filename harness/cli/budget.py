@@ -9,7 +9,7 @@ from harness.cli import options
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.leaderboard.budget_use import Spending
+    from harness.leaderboard.budget_use import BudgetUse
     from harness.leaderboard.build import Setting
     from harness.records.schema import Record
 
@@ -32,8 +32,8 @@ def budget(
     Exit code 0: they were, and no cell spent more than 1.5 times its seconds. 1: not so; a sentence says where.
     """
     from harness import registry
-    from harness.leaderboard.budget_use import by_board, findings, share_of_cap, spendings
-    from harness.leaderboard.build import spent
+    from harness.leaderboard.budget_use import budget_use, by_board, findings, share_of_seconds
+    from harness.leaderboard.build import core_hours
     from harness.leaderboard.rules import is_stale
 
     if by not in ("method", "scenario"):
@@ -46,9 +46,9 @@ def budget(
     console = options.terminal()
     for setting, members in by_board(records).items():
         console.print(_title(setting), markup=False, soft_wrap=True)
-        lines = spendings(members, by_scenario=by == "scenario")
+        lines = budget_use(members, by_scenario=by == "scenario")
         options.print_table(*_table(lines, by == "scenario"))
-        console.print(f"Core-hours: {spent(members)}.", soft_wrap=True)
+        console.print(f"Core-hours: {core_hours(members)}.", soft_wrap=True)
     console.print(_LEGEND, soft_wrap=True)
     for line in _notes(every, records):
         console.print(f"note: {line}", markup=False, soft_wrap=True)
@@ -56,7 +56,7 @@ def budget(
     for sentence in found:
         console.print(sentence, markup=False, soft_wrap=True)
     if not found:
-        most = max((share_of_cap(record) for record in records if record.result), default=0.0)
+        most = max((share_of_seconds(record) for record in records if record.result), default=0.0)
         console.print(
             "All methods of a corpus were asked the same wherever they ran on the same, and no cell spent more than "
             f"{most:.2f} times its compute seconds.",
@@ -73,7 +73,7 @@ def _title(setting: "Setting") -> str:
     )
 
 
-def _table(lines: "list[Spending]", by_scenario: bool) -> tuple[list[str], list[list[str]]]:
+def _table(lines: "list[BudgetUse]", by_scenario: bool) -> tuple[list[str], list[list[str]]]:
     header = [
         *(["scenario", "method"] if by_scenario else ["method"]),
         *("cells", "asked", "trials", "ended by", "compute s: median", "most"),
@@ -83,14 +83,14 @@ def _table(lines: "list[Spending]", by_scenario: bool) -> tuple[list[str], list[
         [
             *([line.scenario, line.method] if by_scenario else [line.method]),
             f"{line.cells}" + (f" ({line.failed} failed)" if line.failed else ""),
-            f"{line.asked}, {line.cells * line.seconds:g} s",
+            f"{line.trials_requested}, {line.cells * line.seconds:g} s",
             ", ".join(f"{count} {state}" for state, count in sorted(line.trials.items())) or "–",
             ", ".join(f"{what} {count}" for what, count in sorted(line.ended_by.items())) or "–",
             *("–" if line.compute is None else f"{seconds:.1f}" for seconds in line.compute or (0.0, 0.0)),
             _number(line.shared, 1),
             _number(line.per_cell, 1),
             _number(line.ratio, 2),
-            _number(line.most_of_cap, 2),
+            _number(line.max_share, 2),
         ]
         for line in lines
     ]

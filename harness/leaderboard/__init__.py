@@ -1,1 +1,1 @@
-"""The board: what the records of a results folder say, method by method."""
+"""The leaderboard: what the records of a results folder say about each method."""

@@ -1,4 +1,4 @@
-"""What each method was asked and what it spent, from records: the figures that show whether a board was fair."""
+"""Budget and compute of each method, from records: shows whether all methods of a board had the same budget."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,35 +15,36 @@ _ASPECTS: Mapping[str, Callable[[CellInfo], str]] = {
     "compute seconds per cell": lambda cell: f"{cell.seconds:g}",
     "sampler": lambda cell: cell.sampler,
     "pruner": lambda cell: cell.pruner,
-    "most rows of train, validation and tests": lambda cell: "/".join(
+    "limits of training/validation/test rows": lambda cell: "/".join(
         "all" if n is None else str(n) for n in cell.sizes
     ),
 }
 
 
 @dataclass(frozen=True)
-class Spending:
-    """What one method was asked and spent, on one scenario or on all of a board.
+class BudgetUse:
+    """Budget and compute of one method, on one scenario or on all scenarios of a board.
 
     Attributes:
-        scenario: empty where it is all of them.
-        cells: with a record; ``failed`` of them have no result, and of those nothing but the failure is known.
-        asked: trials, over all cells.
-        trials: those that were begun, by what became of them.
-        ended_by: cells by what ended the search: the trials asked, a space that holds no more, or the seconds.
-        seconds: compute seconds asked per cell.
-        compute: median and most compute seconds of tuning in a cell, without shared steps; None without a result.
-        shared: mean recorded cost, in full, of the shared steps that a cell used in tuning and scoring.
-        per_cell: mean of both together.
-        ratio: ``per_cell`` over that of the median method; None where either is not there or the median is 0.
-        most_of_cap: largest share of its seconds that a cell spent in tuning, shared steps included.
+        scenario: empty for all scenarios.
+        cells: cells with a record.
+        failed: cells without a result; nothing but their failure is recorded.
+        trials_requested: trials of the budget, over all cells.
+        trials: trials that were started, by their final state.
+        ended_by: cells by what ended the search: the number of trials, an exhausted search space, or the seconds.
+        seconds: compute seconds of the budget, per cell.
+        compute: median and maximum compute seconds of tuning in a cell, without shared steps; None without a result.
+        shared: mean recorded cost, in full, of the shared steps that a cell used in tuning and scoring, in seconds.
+        per_cell: mean of both together, in seconds.
+        ratio: ``per_cell`` divided by that of the median method; None if either is missing or the median is 0.
+        max_share: largest share of its seconds that a cell used in tuning, shared steps included.
     """
 
     method: str
     scenario: str
     cells: int
     failed: int
-    asked: int
+    trials_requested: int
     trials: Mapping[TrialState, int]
     ended_by: Mapping[LimitedBy, int]
     seconds: float
@@ -51,50 +52,50 @@ class Spending:
     shared: float | None
     per_cell: float | None
     ratio: float | None
-    most_of_cap: float | None
+    max_share: float | None
 
 
 def by_board(records: Iterable[Record]) -> dict[Setting, list[Record]]:
-    """Groups records as the leaderboard does, without the views of a scenario, which compare no methods."""
-    grouped: dict[Setting, list[Record]] = defaultdict(list)
+    """Groups records by board, without records of input views, which compare no methods."""
+    groups: dict[Setting, list[Record]] = defaultdict(list)
     for record in records:
         if AT not in record.cell.scenario:
-            grouped[setting_of(record)].append(record)
-    return dict(sorted(grouped.items(), key=lambda item: repr(item[0])))
+            groups[setting_of(record)].append(record)
+    return dict(sorted(groups.items(), key=lambda item: repr(item[0])))
 
 
-def spendings(records: Sequence[Record], *, by_scenario: bool) -> list[Spending]:
-    """Returns one line per method of a board, or one per scenario and method."""
+def budget_use(records: Sequence[Record], *, by_scenario: bool) -> list[BudgetUse]:
+    """Returns the budget use of each method of a board, or of each scenario and method."""
     scenarios = sorted({record.cell.scenario for record in records}) if by_scenario else [""]
     return [
-        line for name in scenarios for line in _compared([r for r in records if name in ("", r.cell.scenario)], name)
+        line for name in scenarios for line in _by_method([r for r in records if name in ("", r.cell.scenario)], name)
     ]
 
 
-def _compared(records: Sequence[Record], scenario: str) -> Iterator[Spending]:
+def _by_method(records: Sequence[Record], scenario: str) -> Iterator[BudgetUse]:
     methods: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         methods[record.cell.method].append(record)
-    totals = {name: fmean(map(_total, done)) for name, found in methods.items() if (done := _done(found))}
+    totals = {name: fmean(map(_total, done)) for name, members in methods.items() if (done := _done(members))}
     middle = median(totals.values()) if totals else 0.0
-    for name, found in sorted(methods.items()):
-        done = _done(found)
+    for name, members in sorted(methods.items()):
+        done = _done(members)
         total = totals.get(name)
         compute = [record.provenance.compute_seconds for record in done]
-        yield Spending(
+        yield BudgetUse(
             method=name,
             scenario=scenario,
-            cells=len(found),
-            failed=sum(record.status == "failed" for record in found),
-            asked=sum(record.cell.trials for record in found),
+            cells=len(members),
+            failed=sum(record.status == "failed" for record in members),
+            trials_requested=sum(record.cell.trials for record in members),
             trials=Counter(trial.state for record in done if record.result for trial in record.result.trials),
             ended_by=Counter(record.result.limited_by for record in done if record.result),
-            seconds=found[0].cell.seconds,
+            seconds=members[0].cell.seconds,
             compute=(median(compute), max(compute)) if compute else None,
             shared=fmean(record.provenance.shared_seconds for record in done) if done else None,
             per_cell=total,
             ratio=total / middle if total is not None and middle else None,
-            most_of_cap=max(map(share_of_cap, done), default=None),
+            max_share=max(map(share_of_seconds, done), default=None),
         )
 
 
@@ -106,44 +107,45 @@ def _total(record: Record) -> float:
     return record.provenance.compute_seconds + record.provenance.shared_seconds
 
 
-def share_of_cap(record: Record) -> float:
-    """Returns the compute seconds of a cell's tuning, shared steps of its trials included, over those asked."""
+def share_of_seconds(record: Record) -> float:
+    """Returns the compute seconds of a cell's tuning, shared steps of its trials included, divided by its budget."""
     shared = sum(trial.shared_seconds for trial in record.provenance.trials)
     return (record.provenance.compute_seconds + shared) / record.cell.seconds
 
 
 def findings(records: Sequence[Record]) -> list[str]:
-    """Returns a sentence per way in which the budget was not the same for all, or was not kept; none when it held."""
+    """Returns a sentence for each way in which methods had different budgets or exceeded them; empty if none did."""
     corpora: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         corpora[record.cell.benchmark, record.cell.corpus].append(record)
-    found: list[str] = []
+    sentences: list[str] = []
     for (benchmark, _), members in sorted(corpora.items()):
-        found += [f"{benchmark}: {sentence}" for sentence in (*_unequal(members), *_overspent(members))]
-    return found
+        sentences += [f"{benchmark}: {sentence}" for sentence in (*_unequal(members), *_overspent(members))]
+    return sentences
 
 
 def _unequal(records: Sequence[Record]) -> Iterator[str]:
-    """One sentence per aspect and per way in which methods differ in it where they ran on the same."""
+    """Yields a sentence for each aspect of the budget in which methods differ on the same scenario and seed."""
     places: dict[tuple[str, int], list[CellInfo]] = defaultdict(list)
     for record in records:
         places[record.cell.scenario, record.cell.seed].append(record.cell)
     for aspect, value in _ASPECTS.items():
-        pictures: dict[str, list[str]] = defaultdict(list)
+        # Places with the same difference share one sentence.
+        differences: dict[str, list[str]] = defaultdict(list)
         for (scenario, seed), cells in sorted(places.items()):
-            asked: dict[str, set[str]] = defaultdict(set)
+            by_method: dict[str, set[str]] = defaultdict(set)
             for cell in cells:
-                asked[cell.method].add(value(cell))
-            if len({frozenset(values) for values in asked.values()}) > 1:
-                pictures[_picture(asked)].append(f"{scenario}, seed {seed}")
-        for picture, where in pictures.items():
+                by_method[cell.method].add(value(cell))
+            if len({frozenset(values) for values in by_method.values()}) > 1:
+                differences[_values_of_methods(by_method)].append(f"{scenario}, seed {seed}")
+        for difference, where in differences.items():
             others = f" and {len(where) - 1} more" if len(where) > 1 else ""
-            yield f"methods were asked different {aspect} on {where[0]}{others}: {picture}."
+            yield f"methods had different {aspect} on {where[0]}{others}: {difference}."
 
 
-def _picture(asked: Mapping[str, set[str]]) -> str:
+def _values_of_methods(by_method: Mapping[str, set[str]]) -> str:
     methods: dict[str, list[str]] = defaultdict(list)
-    for method, values in sorted(asked.items()):
+    for method, values in sorted(by_method.items()):
         methods[" and ".join(sorted(values, key=lambda text: (len(text), text)))].append(method)
     return "; ".join(f"{values} for {', '.join(names)}" for values, names in methods.items())
 
@@ -151,11 +153,11 @@ def _picture(asked: Mapping[str, set[str]]) -> str:
 def _overspent(records: Sequence[Record]) -> Iterator[str]:
     over: dict[str, list[Record]] = defaultdict(list)
     for record in _done(records):
-        if share_of_cap(record) > STOP_FACTOR:
+        if share_of_seconds(record) > STOP_FACTOR:
             over[record.cell.method].append(record)
     for method, cells in sorted(over.items()):
-        worst = max(cells, key=share_of_cap)
+        worst = max(cells, key=share_of_seconds)
         yield (
-            f"{method} spent more than {STOP_FACTOR:g} times its compute seconds in {len(cells)} of its cells, at most "
-            f"{share_of_cap(worst):.2f} times ({worst.cell.scenario}, seed {worst.cell.seed})."
+            f"{method} used more than {STOP_FACTOR:g} times its compute seconds in {len(cells)} of its cells, at most "
+            f"{share_of_seconds(worst):.2f} times ({worst.cell.scenario}, seed {worst.cell.seed})."
         )

@@ -1,37 +1,37 @@
-"""The board's tables beside the comparison: how far methods follow cues, fail under perturbation, need the attack.
+"""Tables of the robustness diagnostics: cues, perturbations, occlusion of the attack, probes.
 
-Figures are means over the scenarios that have them; ``leaderboard.json`` holds those of each.
+Values are means over the scenarios that have them; ``leaderboard.json`` holds those of each scenario.
 """
 
 from collections.abc import Iterator
 from statistics import fmean
 
 from harness.leaderboard.model import Board, Row
-from harness.leaderboard.tables import Table, figure
+from harness.leaderboard.tables import TextTable, format_number
 from harness.scenario import ATTACK_ONLY, EXCISED
 from harness.scenarios.perturbed import PERTURBED
 
 
-def diagnostics(board: Board) -> Iterator[Table]:
-    """Yields the tables that the board's records have figures for."""
-    yield from _cues(board)
-    yield from _perturbed(board)
-    yield from _attack(board)
-    yield from _probes(board)
+def diagnostics(board: Board) -> Iterator[TextTable]:
+    """Yields the tables that the board's records have values for."""
+    yield from _cue_table(board)
+    yield from _perturbation_table(board)
+    yield from _occlusion_table(board)
+    yield from _probe_table(board)
 
 
 def _where(board: Board, metric: str, prefix: str = "") -> tuple[list[str], str]:
-    """Environments that have a metric, in order, and the scenarios that they are of, in words."""
-    found = {c for row in board.rows for c, f in row.figures.items() if metric in f and c[1].startswith(prefix)}
-    return sorted({env for _, env in found}), ", ".join(sorted({scenario for scenario, _ in found}))
+    """Returns the environments that have a metric, in order, and the names of their scenarios."""
+    columns = {c for row in board.rows for c, m in row.metrics.items() if metric in m and c[1].startswith(prefix)}
+    return sorted({env for _, env in columns}), ", ".join(sorted({scenario for scenario, _ in columns}))
 
 
 def _mean(row: Row, environment: str, metric: str) -> str:
-    found = [f[metric] for (_, env), f in sorted(row.figures.items()) if env == environment and metric in f]
-    return figure(fmean(found) if found else None)
+    values = [m[metric] for (_, env), m in sorted(row.metrics.items()) if env == environment and metric in m]
+    return format_number(fmean(values) if values else None)
 
 
-def _cues(board: Board) -> Iterator[Table]:
+def _cue_table(board: Board) -> Iterator[TextTable]:
     environments, scenarios = _where(board, "cue_follow")
     if environments:
         header = ["method", *(env.removeprefix("flip.") for env in environments)]
@@ -42,7 +42,7 @@ def _cues(board: Board) -> Iterator[Table]:
         yield f"Flip rate / cue-follow, by cue (mean over {scenarios})", header, lines
 
 
-def _perturbed(board: Board) -> Iterator[Table]:
+def _perturbation_table(board: Board) -> Iterator[TextTable]:
     environments, scenarios = _where(board, "worst_case", PERTURBED)
     if environments:
         metrics = ("base_macro_f1", "macro_f1", "worst_case", "flip_rate")
@@ -51,27 +51,28 @@ def _perturbed(board: Board) -> Iterator[Table]:
             [row.method, *(" / ".join(_mean(row, env, metric) for metric in metrics) for env in environments)]
             for row in board.rows
         ]
-        what = "Macro-F1 as it was / perturbed / worst draw / flip rate, by suite"
+        what = "Macro-F1 unperturbed / perturbed / worst draw, and flip rate, by perturbation suite"
         yield f"{what} (mean over {scenarios})", header, lines
 
 
-def _attack(board: Board) -> Iterator[Table]:
+def _occlusion_table(board: Board) -> Iterator[TextTable]:
     environments, scenarios = _where(board, "attack_attribution")
     if environments:
-        header = ["method", "attack cut out", "attack alone", "hangs on the attack", "attack's share of the bytes"]
-        figures = (
+        header = ["method", "attack removed", "attack only", "attribution to the attack", "attack's share of bytes"]
+        columns = (
             (EXCISED, "macro_f1"),
             (ATTACK_ONLY, "macro_f1"),
             (EXCISED, "attack_attribution"),
             (EXCISED, "attack_share"),
         )
-        lines = [[row.method, *(_mean(row, env, metric) for env, metric in figures)] for row in board.rows]
-        yield f"Macro-F1 without the attack, with it alone; occlusion (mean over {scenarios})", header, lines
+        lines = [[row.method, *(_mean(row, env, metric) for env, metric in columns)] for row in board.rows]
+        what = "Macro-F1 with the attack removed and with the attack only; occlusion"
+        yield f"{what} (mean over {scenarios})", header, lines
 
 
-def _probes(board: Board) -> Iterator[Table]:
+def _probe_table(board: Board) -> Iterator[TextTable]:
     if board.probes:
         environments = sorted({env for _, env in board.probes})
         views = sorted({view for view, _ in board.probes})
-        lines = [[view, *(figure(board.probes.get((view, env))) for env in environments)] for view in views]
-        yield "Probes: macro-F1 of a learner that sees a part of the input", ["view", *environments], lines
+        lines = [[view, *(format_number(board.probes.get((view, env))) for env in environments)] for view in views]
+        yield "Probes: macro-F1 of a learner that sees only a part of the input", ["input view", *environments], lines

@@ -1,23 +1,23 @@
-"""Boards as plain JSON values: ``leaderboard.json``, whose schema docs/leaderboard.md describes."""
+"""Converts boards to JSON values for ``leaderboard.json``; docs/leaderboard.md describes the schema."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.leaderboard.model import Board, Effect, Place, Row
+from harness.leaderboard.model import Board, Effect, Row, ScenarioSeed
 from harness.leaderboard.verdicts import sentence
 from harness.statistics.contrasts import Claim
 from harness.statistics.intervals import Interval
 
-SCHEMA = 1
-_DIGITS = 6  # of every figure, so that the file differs only where something does
+SCHEMA = 2
+_DIGITS = 6  # hides differences in the last bits between machines
 
 
 def to_json(boards: Sequence[Board], files: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the boards as plain values.
+    """Returns the boards as JSON values.
 
     Args:
-        boards: in their order.
+        boards: in the order of the page.
         files: digest of each record's file by its path in the results folder.
     """
     plain = {"schema_version": SCHEMA, "boards": [_board(board) for board in boards], "records": dict(files)}
@@ -44,7 +44,7 @@ def _board(board: Board) -> dict[str, Any]:
         "effects": [_effect(effect) for effect in board.effects],
         "effective_robustness": None if board.robustness is None else _without(asdict(board.robustness), "effective"),
         "probes": [{"view": v, "environment": e, "macro_f1": value} for (v, e), value in board.probes.items()],
-        "left_out": list(board.left_out),
+        "perturbation_counts": list(board.perturbation_counts),
         "notes": list(board.notes),
         "provenance": dict(board.provenance),
     }
@@ -52,8 +52,8 @@ def _board(board: Board) -> dict[str, Any]:
 
 def _row(row: Row, board: Board) -> dict[str, Any]:
     environments: dict[str, dict[str, Mapping[str, float]]] = {}
-    for (scenario, env), figures in sorted(row.figures.items()):
-        environments.setdefault(scenario, {})[env] = figures
+    for (scenario, env), metrics in sorted(row.metrics.items()):
+        environments.setdefault(scenario, {})[env] = metrics
     effective = board.robustness.effective.get(row.method) if board.robustness else None
     return {
         "method": row.method,
@@ -64,7 +64,7 @@ def _row(row: Row, board: Board) -> dict[str, Any]:
         "rank": row.rank,
         "rank_interval": None if row.ranks is None else list(row.ranks),
         "letters": row.letters,
-        "why_unranked": row.why_unranked,
+        "unranked_reason": row.unranked_reason,
         "score": _interval(row.score),
         "score_by_seed": {str(seed): value for seed, value in sorted(row.by_seed.items())},
         "score_bootstrap": None if row.bootstrap is None else list(row.bootstrap),
@@ -76,7 +76,7 @@ def _row(row: Row, board: Board) -> dict[str, Any]:
         "effective_robustness": effective,
         "environments": environments,
         "validation_curve": list(row.curve),
-        "spent": asdict(row.spent),
+        "cost": asdict(row.cost),
         "done": row.done,
         "failed": {_cell(place): reason for place, reason in row.failed.items()},
         "missing": [_cell(place) for place in row.missing],
@@ -85,7 +85,7 @@ def _row(row: Row, board: Board) -> dict[str, Any]:
     }
 
 
-def _cell(place: Place) -> str:
+def _cell(place: ScenarioSeed) -> str:
     return f"{place[0]}, seed {place[1]}"
 
 
@@ -95,7 +95,7 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "verdict": claim.verdict,
         "sentence": sentence(claim),
         "scenarios": list(claim.scenarios),
-        "left_out": list(claim.left_out),
+        "exclusions": list(claim.exclusions),
         "contrasts": [
             {
                 **asdict(step),
@@ -109,7 +109,7 @@ def _claim(claim: Claim) -> dict[str, Any]:
 
 def _effect(effect: Effect) -> dict[str, Any]:
     differences = {"id": effect.id, "shifted": effect.shifted, "flip_rate": effect.flip_rate}
-    plain = {name: {at: _interval(value) for at, value in found.items()} for name, found in differences.items()}
+    plain = {name: {at: _interval(value) for at, value in intervals.items()} for name, intervals in differences.items()}
     return {"method": effect.method, "base": effect.base, **plain}
 
 

@@ -1,4 +1,4 @@
-"""What a board holds."""
+"""Data classes of a board: its rows, costs and per-scenario differences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,30 +10,30 @@ from harness.statistics.intervals import Interval
 from harness.statistics.robustness import Robustness
 
 Column = tuple[str, str]  # scenario and environment
-Place = tuple[str, int]  # scenario and seed
+ScenarioSeed = tuple[str, int]  # a cell of a given method and benchmark
 Track = Literal["free", "groups", "span", "fixed"]
 TRACKS: Mapping[Track, str] = {
-    "free": "learn from payloads and labels, and from descriptions where there are",
-    "groups": "are also told groups, sources or cue values of training rows",
-    "span": "are also told where the attack lies, an advantage on planted cues",
-    "fixed": "are not trained here",
+    "free": "learn from payloads and labels, and from descriptions if the corpus has them",
+    "groups": "also get groups, sources or cue values of training rows",
+    "span": "also get the byte range of the attack, an advantage on planted cues",
+    "fixed": "are not trained by the benchmark",
 }
 
 
 @dataclass(frozen=True)
-class Spent:
-    """What a method used.
+class Cost:
+    """Trials and compute time of a method.
 
     Attributes:
-        trials: begun, over all cells with a result.
-        asked: over all cells.
-        training_seconds: compute seconds of tuning per cell, without shared steps; None without a result.
-        shared_seconds: recorded cost of the shared steps that a cell used, in full, per cell.
-        micros_per_payload: compute time of prediction per payload of all environments, in microseconds.
+        trials: trials that were started, over all cells with a result.
+        trials_requested: trials of the budget, over all cells.
+        training_seconds: mean compute seconds of tuning per cell, without shared steps; None without a result.
+        shared_seconds: mean recorded cost per cell of the shared steps that it used, in full; None without a result.
+        micros_per_payload: compute time of scoring per payload of all environments, in microseconds.
     """
 
     trials: int
-    asked: int
+    trials_requested: int
     training_seconds: float | None
     shared_seconds: float | None
     micros_per_payload: float | None
@@ -41,25 +41,28 @@ class Spent:
 
 @dataclass(frozen=True)
 class Row:
-    """One method's line.
+    """Results of one method on a board.
 
     Attributes:
-        track: what it is handed decides whom it is ranked with.
-        rank: 1 is best of its track; None where the method is not ranked (see ``why_unranked``).
-        ranks: interval of the rank by the bootstrap; None where the method is not ranked.
-        letters: methods of a track that share one cannot be told apart; empty where the method is not ranked.
-        score: mean over seeds of the score, with its interval; None where no scored environment was reached.
+        track: methods with the same inputs, which are ranked together.
+        rank: 1 is the best of its track; None if the method is not ranked (see ``unranked_reason``).
+        ranks: interval of the rank by the bootstrap; None if the method is not ranked.
+        letters: methods of a track that share a letter do not differ significantly; empty if the method is not ranked.
+        score: mean over seeds of the score, with its interval; None if no scored environment was evaluated.
+        by_seed: score of each seed.
         bootstrap: percentile interval of the score by the crossed bootstrap, on boards that rank.
         id: macro-F1 in the ``id`` environments, with the weights that their scenarios have in the score.
         worst: lowest mean macro-F1 over scored environments, and its ``scenario/environment``.
         worst_group: lowest accuracy over classes in scored environments, on boards that rank.
         calibration: mean expected calibration error in ``id`` and in scored environments.
-        figures: mean over seeds of every metric, by (scenario, environment), without failed cells; derived
-            environments and cells that few methods have included.
-        curve: expected best validation macro-F1 of 1, 2 … random trials, mean over cells; empty where there are none.
-        done: cells with a result of its own.
-        failed: reason by scenario and seed of each failed cell.
-        missing: expected cells without a record, or failed without a fallback.
+        metrics: mean over seeds of every metric, by (scenario, environment), without failed cells; includes derived
+            environments and cells that few methods have.
+        curve: expected best validation macro-F1 of 1, 2 … random trials, mean over cells; empty without such trials.
+        done: number of cells with a result of the method itself.
+        failed: reason of failure of each failed cell.
+        missing: expected cells without a record, or that failed without a fallback record.
+        not_applicable: number of cells that the method cannot run.
+        stale: number of records of older versions.
     """
 
     method: str
@@ -70,7 +73,7 @@ class Row:
     rank: int | None
     ranks: tuple[int, int] | None
     letters: str
-    why_unranked: str
+    unranked_reason: str
     score: Interval | None
     by_seed: Mapping[int, float]
     bootstrap: tuple[float, float] | None
@@ -78,22 +81,22 @@ class Row:
     worst: tuple[float, str] | None
     worst_group: WorstGroup | None
     calibration: tuple[float | None, float | None]
-    figures: Mapping[Column, Mapping[str, float]]
+    metrics: Mapping[Column, Mapping[str, float]]
     curve: tuple[float, ...]
-    spent: Spent
+    cost: Cost
     done: int
-    failed: Mapping[Place, str]
-    missing: tuple[Place, ...]
+    failed: Mapping[ScenarioSeed, str]
+    missing: tuple[ScenarioSeed, ...]
     not_applicable: int
     stale: int
 
     @property
     def gap(self) -> float | None:
-        """In-distribution macro-F1 minus the score: never ranked by, since it rewards weak models."""
+        """ID macro-F1 minus the score. Methods are never ranked by it, since it rewards weak models."""
         return None if self.id is None or self.score is None else self.id - self.score.mean
 
     @property
-    def lacking(self) -> list[Place]:
+    def unrecorded(self) -> list[ScenarioSeed]:
         """Expected cells without a record."""
         return [place for place in self.missing if place not in self.failed]
 
@@ -102,19 +105,21 @@ class Row:
         """Whether it has a score in every cell of the board, its own or the fallback's."""
         return self.score is not None and not self.missing and not self.not_applicable
 
-    def figure(self, column: Column, metric: str = "macro_f1") -> float | None:
-        """Mean over seeds of a metric in a (scenario, environment); None where there is none."""
-        return self.figures.get(column, {}).get(metric)
+    def metric(self, column: Column, name: str = "macro_f1") -> float | None:
+        """Returns the mean over seeds of a metric in a (scenario, environment); None if it was not measured."""
+        return self.metrics.get(column, {}).get(name)
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A method less its base, the first of its contrasts, paired over seeds; only what both have figures for.
+    """Differences between a method and its base, the first of its contrasts, paired over seeds.
+
+    Scenarios and cues that only one of the two was evaluated on are left out.
 
     Attributes:
-        id: difference of macro-F1 in ``id``, by scenario.
-        shifted: the same of the mean over scored environments.
-        flip_rate: difference of how often one flipped cue changes a prediction, by cue, mean over scenarios.
+        id: difference in macro-F1 in ``id``, by scenario.
+        shifted: difference in mean macro-F1 over scored environments, by scenario.
+        flip_rate: difference in how often flipping one cue changes a prediction, by cue, mean over scenarios.
     """
 
     method: str
@@ -126,18 +131,19 @@ class Effect:
 
 @dataclass(frozen=True)
 class Board:
-    """The board of one corpus under one budget.
+    """Results of all methods on one corpus with one budget.
 
     Attributes:
-        ranked: whether its preset ranks.
+        ranked: whether methods are ranked with this preset.
+        scenarios: shift type of each scenario.
         columns: the scenarios' own environments.
-        rows: methods with a record of today, best first.
-        probes: macro-F1 of what a view of the input tells, by (view, scenario/environment), with its learner.
-        left_out: rows and draws that perturbations left out or had rejected, in words.
-        notes: what scenarios left out, and stale records.
-        claims: verdicts on the claims of methods that make one, on boards that rank.
-        effects: what these methods mend and break beside the first of their contrasts, on boards that rank.
-        robustness: effective robustness, on boards that rank.
+        rows: methods with a record of the current version, best first.
+        probes: macro-F1 of a learner that sees one view of the input, by (view and learner, scenario/environment).
+        perturbation_counts: rows left out and draws rejected by perturbations, in words.
+        notes: notes of scenarios and methods, stale records, and cells that count in no score.
+        claims: verdicts on the claims of methods that make one; empty on boards that do not rank.
+        effects: differences between these methods and their first contrasts; empty on boards that do not rank.
+        robustness: effective robustness; None on boards that do not rank.
     """
 
     benchmark: str
@@ -155,7 +161,7 @@ class Board:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     probes: Mapping[tuple[str, str], float]
-    left_out: tuple[str, ...]
+    perturbation_counts: tuple[str, ...]
     notes: tuple[str, ...]
     claims: tuple[Claim, ...]
     effects: tuple[Effect, ...]
@@ -168,7 +174,7 @@ class Board:
 
 
 def track_of(kind: str, tags: tuple[str, ...]) -> Track:
-    """Returns the track of a method: by what it is handed, and ``fixed`` where it is not trained here."""
+    """Returns the track of a method, from its kind and the inputs that its tags ask for."""
     if kind == "fixed":
         return "fixed"
     return "span" if "span" in tags else "groups" if "groups" in tags else "free"

@@ -1,4 +1,4 @@
-"""What the statistics say of a board's rows: ranks and their intervals, letters, worst groups, claims, robustness."""
+"""Applies the statistics to a board: ranks with intervals, letters, worst groups, claims, effective robustness."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,70 +8,69 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.evaluation import counts
-from harness.leaderboard.model import TRACKS, Place, Row
-from harness.leaderboard.record_selection import whole_seeds
+from harness.leaderboard.model import TRACKS, Row, ScenarioSeed
+from harness.leaderboard.record_selection import complete_seeds
 from harness.leaderboard.rows import score, shares
 from harness.protocol import FOLDS
 from harness.records.schema import Record
-from harness.statistics import bootstrap
-from harness.statistics.bootstrap import Counts, Resampled, resample
+from harness.statistics.bootstrap import BootstrapResult, Counts, EnvironmentCounts, resample
 from harness.statistics.contrasts import Claim, judge
-from harness.statistics.letters import letters, told_apart
+from harness.statistics.letters import different_pairs, letters
 from harness.statistics.robustness import Robustness, effective_robustness
 
-Scoring = Mapping[str, Mapping[Place, Record]]  # by method, the record whose figures count in each cell
+Scoring = Mapping[str, Mapping[ScenarioSeed, Record]]  # by method, the record that counts in each cell
 
 
 def with_ranks(rows: Sequence[Row], scoring: Scoring) -> tuple[Row, ...]:
-    """Ranks the rows of each track and adds what the bootstrap says; rows are in the order of their score."""
+    """Ranks the rows of each track and adds the bootstrap's intervals; rows must be in the order of their score."""
     complete = [row.method for row in rows if row.complete]
     if not complete:
         return tuple(rows)
-    resampled = _resampled(complete, scoring)
-    placed: dict[str, Row] = {}
+    result = _bootstrap(complete, scoring)
+    by_method: dict[str, Row] = {}
     for track in TRACKS:
-        ranked = [row for row in rows if row.track == track and not row.why_unranked and row.complete]
+        ranked = [row for row in rows if row.track == track and not row.unranked_reason and row.complete]
         names = [row.method for row in ranked]
-        groups = letters(names, told_apart({row.method: list(row.by_seed.values()) for row in ranked}, FOLDS))
-        ranks = resampled.ranks(names) if names else {}
+        groups = letters(names, different_pairs({row.method: list(row.by_seed.values()) for row in ranked}, FOLDS))
+        ranks = result.ranks(names) if names else {}
         for rank, row in enumerate(ranked, start=1):
-            placed[row.method] = replace(row, rank=rank, ranks=ranks[row.method], letters=groups[row.method])
-    return tuple(_resampled_row(placed.get(row.method, row), resampled) for row in rows)
+            by_method[row.method] = replace(row, rank=rank, ranks=ranks[row.method], letters=groups[row.method])
+    return tuple(_with_bootstrap(by_method.get(row.method, row), result) for row in rows)
 
 
-def _resampled_row(row: Row, resampled: Resampled) -> Row:
-    if row.method not in resampled.methods:
+def _with_bootstrap(row: Row, result: BootstrapResult) -> Row:
+    if row.method not in result.methods:
         return row
-    return replace(row, bootstrap=resampled.interval(row.method), worst_group=resampled.worst(row.method))
+    return replace(row, bootstrap=result.interval(row.method), worst_group=result.worst(row.method))
 
 
-def _resampled(methods: Sequence[str], scoring: Scoring) -> Resampled:
+def _bootstrap(methods: Sequence[str], scoring: Scoring) -> BootstrapResult:
     any_record = next(iter(scoring[methods[0]].values()))
     assert any_record.result is not None
-    return resample(list(_places(methods, scoring)), methods, any_record.result.classes)
+    return resample(list(_environments(methods, scoring)), methods, any_record.result.classes)
 
 
-def _places(methods: Sequence[str], scoring: Scoring) -> Iterator[bootstrap.Place]:
-    """Yields every scored environment of every seed, as all the methods met it."""
+def _environments(methods: Sequence[str], scoring: Scoring) -> Iterator[EnvironmentCounts]:
+    """Yields every scored environment of every seed with the counts of all methods."""
     by_seed: dict[int, dict[str, Record]] = defaultdict(dict)
     for (scenario, seed), record in scoring[methods[0]].items():
         by_seed[seed][scenario] = record
     for seed, by_scenario in sorted(by_seed.items()):
         for (scenario, env), share in sorted(shares(by_scenario).items()):
-            found = {name: scoring[name][scenario, seed] for name in methods}
-            units = sorted({unit for record in found.values() if record.result for unit in record.result.units})
+            records = {name: scoring[name][scenario, seed] for name in methods}
+            units = sorted({unit for record in records.values() if record.result for unit in record.result.units})
             codes = {unit: code for code, unit in enumerate(units)}
-            yield bootstrap.Place(
+            yield EnvironmentCounts(
                 name=f"{scenario}/{env}",
                 seed=seed,
                 share=share,
-                units=[_everywhere(unit, scenario) for unit in units],
-                counts={name: _counts(record, env, codes) for name, record in found.items()},
+                units=[_global_name(unit, scenario) for unit in units],
+                counts={name: _counts(record, env, codes) for name, record in records.items()},
             )
 
 
-def _everywhere(unit: str, scenario: str) -> str:
-    """The name of a unit across scenarios: a CVE is one in all of them, a component has a number of each one's own."""
+def _global_name(unit: str, scenario: str) -> str:
+    """Returns a unit's name across scenarios: a CVE is the same in all, a component's number only counts in its own."""
     return f"{scenario}/{unit}" if unit.isdecimal() else unit
 
 
@@ -82,60 +81,61 @@ def _counts(record: Record, env: str, codes: Mapping[str, int]) -> Counts:
     except (KeyError, ValueError) as error:
         cell = record.cell
         raise UserError(
-            f"the record of {cell.method} on {cell.scenario}, seed {cell.seed} ({record.key[:16]}) holds no whole "
-            f"counts ({error}); move it away and run again to recompute it."
+            f"the record of {cell.method} on {cell.scenario}, seed {cell.seed} ({record.key[:16]}) has "
+            f"incomplete counts ({error}); delete it and run its cell again."
         ) from error
     code = np.array([codes[unit] for unit in record.result.units], np.int64)
     return Counts(code[table[:, 0]], table[:, 1], table[:, 2], table[:, 4])
 
 
-def claims(scoring: Scoring, contrasts: Callable[[str], tuple[str, ...]], floor: str) -> tuple[Claim, ...]:
-    """Judges the claims of the board's methods, each by the score over the cells that it and its contrasts share.
+def claims(scoring: Scoring, contrasts: Callable[[str], tuple[str, ...]], fallback: str) -> tuple[Claim, ...]:
+    """Returns the verdicts on the claims of the board's methods, from scores over the cells shared with its contrasts.
 
-    A cell in which the method itself failed counts as the floor's; one in which a contrast failed does not count, for
-    nothing is beaten by its failing.
+    A cell in which the method itself failed counts with the fallback's record. A cell in which a contrast failed does
+    not count: a contrast's failure is no evidence for the method.
     """
     named = ((method, contrasts(method)) for method in sorted(scoring))
-    return tuple(_claim(method, others, scoring, floor) for method, others in named if others)
+    return tuple(_claim(method, others, scoring, fallback) for method, others in named if others)
 
 
-def _claim(method: str, others: tuple[str, ...], scoring: Scoring, floor: str) -> Claim:
-    there = [name for name in (method, *others) if scoring.get(name)]
-    scored = {name: {place for place, r in scoring[name].items() if r.cell.scored} for name in there}
+def _claim(method: str, others: tuple[str, ...], scoring: Scoring, fallback: str) -> Claim:
+    methods = [name for name in (method, *others) if scoring.get(name)]
+    scored = {name: {place for place, r in scoring[name].items() if r.cell.scored} for name in methods}
     failed = {
         (name, place)
-        for name in there
-        if name not in (method, floor)
+        for name in methods
+        if name not in (method, fallback)
         for place in scored[name]
-        if scoring[name][place].cell.method == floor
+        if scoring[name][place].cell.method == fallback
     }
-    shared = (set.intersection(*scored.values()) if there else set()) - {place for _, place in failed}
+    shared = (set.intersection(*scored.values()) if methods else set()) - {place for _, place in failed}
     scenarios = sorted({scenario for scenario, _ in shared})
-    seeds = sorted(whole_seeds(shared, set(scenarios)))
+    seeds = sorted(complete_seeds(shared, set(scenarios)))
     scores = {
         name: {n: score({scenario: scoring[name][scenario, n] for scenario in scenarios}) or 0.0 for n in seeds}
-        for name in there
+        for name in methods
     }
-    left_out = tuple(f"{name} failed on {scenario}, seed {seed}" for name, (scenario, seed) in sorted(failed))
-    return judge(method, others, scores, FOLDS, tuple(scenarios), left_out)
+    exclusions = tuple(f"{name} failed on {scenario}, seed {seed}" for name, (scenario, seed) in sorted(failed))
+    return judge(method, others, scores, FOLDS, tuple(scenarios), exclusions)
 
 
-def robustness(rows: Sequence[Row], contrasts: Callable[[str], tuple[str, ...]], floor: str) -> Robustness:
-    """Measures rows against the line of the baselines.
+def robustness(rows: Sequence[Row], contrasts: Callable[[str], tuple[str, ...]], fallback: str) -> Robustness:
+    """Returns the effective robustness of rows, measured against the line of the baselines.
 
-    A baseline claims no robustness: it is ranked, handed payloads and labels alone (no tag), its registration names no
-    contrasts, and none of its cells failed. The floor that failed cells fall back to is none either: it does not learn.
+    A baseline makes no claim of robustness: it is ranked, uses payloads and labels only (no tag), its registration
+    names no contrasts, and none of its cells failed. The fallback is not a baseline, since it does not learn.
 
     Args:
         rows: of the board.
-        contrasts: the methods that a method's claim is tested against.
-        floor: the method that failed cells fall back to.
+        contrasts: returns the methods that a method's claim is tested against.
+        fallback: the method that counts for failed cells.
     """
     points = {row.method: (row.id, row.score.mean) for row in rows if row.complete and row.id and row.score}
     baselines = {
         row.method
         for row in rows
-        if row.kind == "ranked" and not row.tags and not row.failed and row.method != floor
+        if row.kind == "ranked" and not row.tags and not row.failed and row.method != fallback
         if not contrasts(row.method)
     }
-    return effective_robustness({name: point for name, point in points.items() if name != floor}, frozenset(baselines))
+    points.pop(fallback, None)
+    return effective_robustness(points, frozenset(baselines))

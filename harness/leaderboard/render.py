@@ -1,4 +1,4 @@
-"""A board as Markdown and as tables in the terminal."""
+"""Renders boards as Markdown and as tables in the terminal."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -7,33 +7,51 @@ from typing import TYPE_CHECKING
 from harness.leaderboard import tables
 from harness.leaderboard.diagnostics import diagnostics
 from harness.leaderboard.model import Board
-from harness.leaderboard.verdicts import contrasts, mended, sentence
+from harness.leaderboard.verdicts import contrasts, differences, sentence
 from harness.protocol import FALLBACK
 from harness.safe_text import in_markdown, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-HEADER = """# Leaderboard
+_LEGEND = (
+    "*Rank*: within the track, with its 95 % interval by the bootstrap. *Letters*: methods that share a letter do not "
+    "differ significantly (paired t-tests over seeds, Holm's correction; with few seeds, few differences are "
+    "significant).",
+    "*Score*: macro-F1, mean over shift types, scenarios and shifted environments, ± its 95 % interval over folds of "
+    "disjoint CVEs. ‡: failed cells count with the scores of `majority`. *ID*: macro-F1 without a shift, with the "
+    "weights of the score. *Gap*: ID minus score.",
+    "*Flip rate / cue-follow*: how often flipping one cue changes a prediction, and how much more often the cue's "
+    "class is then predicted; both are 0 for a method that learns nothing. *Perturbed (worst)*: lowest macro-F1 over "
+    "perturbation suites and scenarios, counting the worst draw of each payload.",
+    "*Trials*: over all cells. *Train s*, *shared steps s*: compute seconds per cell. *µs per payload*: compute time "
+    "of scoring.",
+)
+HEADER = f"""# Leaderboard
 
-Made from records by `harness leaderboard`; do not edit. Score: mean over shift types, scenarios and shifted
-environments of macro-F1, ± its 95 % interval over folds of disjoint CVEs. Rank: within the track, with its 95 %
-interval by the bootstrap. Alike: methods that share a letter were not told apart (paired t-tests over the seeds,
-corrected by Holm; few seeds tell little apart). ID: macro-F1 where nothing shifts, weighed as the score is. Flip /
-follow: how often one flipped cue changes a prediction, and how much more often the cue's class is then named; a
-method that learns nothing has none. Worst suite: macro-F1 with the worst of each payload's perturbations. Trials:
-over all cells. ‡: counts the floor's figures where it failed. Train s, shared s: compute time of a cell.
-[What it all means](docs/leaderboard.md).
-"""
-_FIRST_TO_GO = ("shared s", "µs per payload", "train s", "trials", "worst suite", "alike", "flip / follow", "gap", "ID")
-_BETWEEN = 3  # characters between two columns in a terminal
-_DETAILS = (mended, tables.spread, tables.scenarios, diagnostics, tables.curves)
+Generated from records by `harness leaderboard`; do not edit. What the columns mean
+([more](docs/leaderboard.md), [statistics](docs/statistics.md)):
+
+{"".join(f"- {line}{chr(10)}" for line in _LEGEND)}"""
+_HIDDEN_FIRST = (
+    "shared steps s",
+    "µs per payload",
+    "train s",
+    "trials",
+    "perturbed (worst)",
+    "letters",
+    "flip rate / cue-follow",
+    "gap",
+    "ID",
+)
+_COLUMN_GAP = 3  # characters between two columns in a terminal
+_DETAILS = (differences, tables.intervals, tables.scenarios, diagnostics, tables.curves)
 
 
 def markdown(boards: Sequence[Board]) -> str:
     """Returns the whole leaderboard as Markdown.
 
-    Boards that do not rank show their main table only where another ranks; ``leaderboard.json`` holds the rest.
+    If any board ranks methods, those that do not show only their main table; ``leaderboard.json`` holds the rest.
     """
     any_ranks = any(board.ranked for board in boards)
     parts = [HEADER, *(_board(board, brief=any_ranks and not board.ranked) for board in boards)]
@@ -42,15 +60,16 @@ def markdown(boards: Sequence[Board]) -> str:
 
 def _board(board: Board, brief: bool) -> str:
     parts = [f"## {in_markdown(tables.title(board))}\n"]
-    parts += [_table(*table) for table in tables.headlines(board)]
+    parts += [_table(*table) for table in tables.main_tables(board)]
     if board.claims:
-        parts.append(_bullets("Verdicts (each claim at 95 % for itself)", [sentence(claim) for claim in board.claims]))
+        heading = "Verdicts (each claim tested at the 95 % level, not corrected for the number of claims)"
+        parts.append(_bullets(heading, [sentence(claim) for claim in board.claims]))
     parts += [_table(*table) for table in contrasts(board)]
     if brief:
         parts.append("The details of this board are in `leaderboard.json`.\n")
         return "\n".join(parts)
-    parts += [_table(*table) for make in _DETAILS for table in make(board)]
-    parts += [_bullets(*remark) for remark in tables.remarks(board) if remark[1]]
+    parts += [_table(*table) for details in _DETAILS for table in details(board)]
+    parts += [_bullets(heading, lines) for heading, lines in tables.remarks(board) if lines]
     provenance = [f"corpus {board.corpus[:16]}", *(f"{k}: {v}" for k, v in board.provenance.items())]
     return "\n".join([*parts, _bullets("Provenance", provenance)])
 
@@ -66,52 +85,53 @@ def _table(caption: str, header: Sequence[str], lines: Sequence[Sequence[str]]) 
 
 
 def terminal_tables(board: Board, width: int) -> "Iterator[tuple[str, Table, str]]":
-    """Yields the board's tables for a terminal: caption, table, and which columns were left out so that it fits.
+    """Yields the board's tables for a terminal: caption, table, and a line that names hidden columns.
 
-    The caption stands apart, since a table would wrap it to its own width.
+    The caption is separate, since a table would wrap it to its own width.
     """
-    first, *more = tables.headlines(board)
-    found = [
+    first, *more = tables.main_tables(board)
+    text_tables = [
         (f"{tables.title(board)}{': ' if first[0] else ''}{first[0]}", *first[1:]),
         *more,
         *contrasts(board),
-        *(table for make in _DETAILS for table in make(board)),
+        *(table for details in _DETAILS for table in details(board)),
     ]
-    for caption, header, lines in found:
-        needed = [_needed(name, [line[at] for line in lines]) for at, name in enumerate(header)]
-        kept = _fitting(header, needed, width)
-        left_out = ", ".join(name for at, name in enumerate(header) if at not in kept)
-        names = ["\n".join(textwrap.wrap(header[at], needed[at])) for at in kept]
-        table = _terminal_table(names, [[line[at] for at in kept] for line in lines])
-        yield printable(caption), table, f"for want of width without: {printable(left_out)}" if left_out else ""
+    for caption, header, lines in text_tables:
+        widths = [_column_width(name, [line[at] for line in lines]) for at, name in enumerate(header)]
+        columns = _fitting_columns(header, widths, width)
+        hidden = ", ".join(name for at, name in enumerate(header) if at not in columns)
+        names = ["\n".join(textwrap.wrap(header[at], widths[at])) for at in columns]
+        table = _terminal_table(names, [[line[at] for at in columns] for line in lines])
+        yield printable(caption), table, f"columns hidden (terminal too narrow): {printable(hidden)}" if hidden else ""
 
 
-def _fitting(header: Sequence[str], needed: Sequence[int], width: int) -> list[int]:
-    """The places of the columns that fit: those of least weight go first, then the last ones; two always stay."""
-    going = [at for name in _FIRST_TO_GO for at, there in enumerate(header) if there == name]
-    going += [at for at in reversed(range(2, len(header))) if at not in going]
-    kept = set(range(len(header)))
-    for at in going:
-        if sum(needed[i] + _BETWEEN for i in kept) <= width:
+def _fitting_columns(header: Sequence[str], widths: Sequence[int], width: int) -> list[int]:
+    """Returns the indices of the columns that fit: the least important are hidden first, then the last; two stay."""
+    hidden_first = [at for name in _HIDDEN_FIRST for at, other in enumerate(header) if other == name]
+    hidden_first += [at for at in reversed(range(2, len(header))) if at not in hidden_first]
+    columns = set(range(len(header)))
+    for at in hidden_first:
+        if sum(widths[i] + _COLUMN_GAP for i in columns) <= width:
             break
-        kept.discard(at)
-    return sorted(kept)
+        columns.discard(at)
+    return sorted(columns)
 
 
-def _needed(name: str, cells: Sequence[str]) -> int:
-    """Characters that a column needs: its cells stay whole, its name breaks between words."""
+def _column_width(name: str, cells: Sequence[str]) -> int:
+    """Returns the least width of a column in characters: its cells are never broken, its name between words only."""
     from rich.cells import cell_len
 
     return max(map(cell_len, [*name.split(), *map(printable, cells)]), default=1)
 
 
 def terminal_lines(board: Board) -> list[str]:
-    """Returns what stands below the tables in a terminal: verdicts, failures, notes."""
+    """Returns the lines below the tables in a terminal: verdicts, failures, missing cells, notes."""
     lines = [sentence(claim) for claim in board.claims]
     failures = [f"failed: {line}" for line in tables.failures(board)]
-    lines += [*failures, f"{tables.FLOORED}: failed cells count with the figures of {FALLBACK}"] if failures else []
+    if failures:
+        lines += [*failures, f"{tables.FALLBACK_MARK}: failed cells count with the scores of {FALLBACK}"]
     lines += [f"missing: {line}" for line in tables.missing(board)]
-    lines += [f"note: {line}" for line in (*board.left_out, *tables.notes(board))]
+    lines += [f"note: {line}" for line in (*board.perturbation_counts, *tables.notes(board))]
     return [printable(line) for line in lines]
 
 

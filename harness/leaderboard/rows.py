@@ -1,11 +1,11 @@
-"""One method's line of a board, from its records."""
+"""Builds one method's row of a board from its records."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from harness.leaderboard.model import Column, Place, Row, Spent, track_of
-from harness.leaderboard.record_selection import place_of
+from harness.leaderboard.model import Column, Cost, Row, ScenarioSeed, track_of
+from harness.leaderboard.record_selection import scenario_and_seed
 from harness.protocol import FOLDS
 from harness.records.schema import Record
 from harness.scenarios.perturbed import own_environments
@@ -17,21 +17,21 @@ def make_row(
     name: str,
     records: Sequence[Record],
     more: Sequence[Record],
-    scoring: Mapping[Place, Record],
-    expected: set[Place],
+    scoring: Mapping[ScenarioSeed, Record],
+    expected: set[ScenarioSeed],
     columns: Sequence[Column],
     stale: int,
 ) -> Row:
-    """Summarises one method.
+    """Summarises the records of one method.
 
     Args:
-        name: what the board calls it.
+        name: display name on the board.
         records: of the method, one per cell, at least one; none stale.
-        more: of the same cells, with other derived environments.
-        scoring: what `scoring_records` returned of them.
+        more: further records of the same cells, with other derived environments.
+        scoring: return value of `scoring_records` for these records.
         expected: the cells that its score is taken over.
         columns: the scenarios' own environments.
-        stale: how many stale records there are of the method.
+        stale: number of stale records of the method.
     """
     cell = records[0].cell
     tags = tuple(sorted(cell.tags))
@@ -41,11 +41,11 @@ def make_row(
     by_seed = {seed: value for seed in sorted(cells) if (value := score(cells[seed])) is not None}
     ids = [value for seed in sorted(cells) if (value := in_distribution(cells[seed])) is not None]
     scored = {(r.cell.scenario, env) for r in scoring.values() for env in r.cell.scored}
-    counted = _mean_figures(list(scoring.values()), ())
-    figures = _mean_figures(records, more)
-    not_applicable = {place_of(r) for r in records if r.status == "not-applicable"}
+    scoring_metrics = _mean_metrics(list(scoring.values()), ())
+    metrics = _mean_metrics(records, more)
+    not_applicable = {scenario_and_seed(r) for r in records if r.status == "not-applicable"}
     missing = sorted(expected - set(scoring) - not_applicable)
-    why = "not applicable" if not_applicable else "missing cells" if missing else ""
+    incomplete = "not applicable" if not_applicable else "missing cells" if missing else ""
     return Row(
         method=name,
         version=cell.method_version,
@@ -55,22 +55,22 @@ def make_row(
         rank=None,
         ranks=None,
         letters="",
-        why_unranked=why or ("" if cell.kind in ("ranked", "fixed") else cell.kind),
+        unranked_reason=incomplete or ("" if cell.kind in ("ranked", "fixed") else cell.kind),
         score=t_interval(list(by_seed.values()), FOLDS) if by_seed else None,
         by_seed=by_seed,
         bootstrap=None,
         id=fmean(ids) if ids else None,
-        worst=min(((counted[c]["macro_f1"], "/".join(c)) for c in columns if c in scored), default=None),
+        worst=min(((scoring_metrics[c]["macro_f1"], "/".join(c)) for c in columns if c in scored), default=None),
         worst_group=None,
         calibration=(
-            _mean_of(figures, "calibration_error", [c for c in columns if c[1] == "id"]),
-            _mean_of(figures, "calibration_error", [c for c in columns if c in scored]),
+            _mean_of(metrics, "calibration_error", [c for c in columns if c[1] == "id"]),
+            _mean_of(metrics, "calibration_error", [c for c in columns if c in scored]),
         ),
-        figures=figures,
+        metrics=metrics,
         curve=_curve(records),
-        spent=_spent(records),
+        cost=_cost(records),
         done=sum(r.status == "done" for r in records),
-        failed={place_of(r): r.failure.reason for r in records if r.status == "failed" and r.failure},
+        failed={scenario_and_seed(r): r.failure.reason for r in records if r.status == "failed" and r.failure},
         missing=tuple(missing),
         not_applicable=len(not_applicable),
         stale=stale,
@@ -78,15 +78,18 @@ def make_row(
 
 
 def scoring_records(
-    records: Sequence[Record], fallback: Mapping[Place, Record], expected: set[Place]
-) -> dict[Place, Record]:
-    """Returns the record whose figures count in each expected cell: the method's own, the fallback's where it failed.
+    records: Sequence[Record], fallback: Mapping[ScenarioSeed, Record], expected: set[ScenarioSeed]
+) -> dict[ScenarioSeed, Record]:
+    """Returns the record that counts in each expected cell: the method's own, or the fallback's if the method failed.
 
-    Records are one per cell.
+    Args:
+        records: of the method, one per cell.
+        fallback: records of the fallback method.
+        expected: the cells that a score is taken over.
     """
-    found = {place_of(r): r for r in records if r.status != "not-applicable" and place_of(r) in expected}
-    chosen = {place: r if r.result else fallback.get(place) for place, r in found.items()}
-    return {place: record for place, record in chosen.items() if record is not None}
+    own_records = {scenario_and_seed(r): r for r in records if r.status != "not-applicable"}
+    candidates = {p: r if r.result else fallback.get(p) for p, r in own_records.items() if p in expected}
+    return {place: record for place, record in candidates.items() if record is not None}
 
 
 def shares(by_scenario: Mapping[str, Record]) -> dict[Column, float]:
@@ -107,71 +110,72 @@ def shares(by_scenario: Mapping[str, Record]) -> dict[Column, float]:
 
 
 def score(by_scenario: Mapping[str, Record]) -> float | None:
-    """Returns the score of one seed; None where nothing of it is scored."""
-    parts = shares(by_scenario)
-    if not parts:
+    """Returns the score of one seed; None if none of its environments is scored."""
+    weights = shares(by_scenario)
+    if not weights:
         return None
-    found = {name: record.result.metrics for name, record in by_scenario.items() if record.result}
-    return sum(share * found[scenario][env]["macro_f1"] for (scenario, env), share in parts.items())
+    metrics = {name: record.result.metrics for name, record in by_scenario.items() if record.result}
+    return sum(share * metrics[scenario][env]["macro_f1"] for (scenario, env), share in weights.items())
 
 
 def in_distribution(by_scenario: Mapping[str, Record]) -> float | None:
     """Returns macro-F1 in ``id`` of one seed, with the weights that scenarios have in the score.
 
-    Where no scenario is scored they weigh alike. None where there is no such environment.
+    If no scenario is scored, all have the same weight. None if there is no ``id`` environment.
     """
     weights: dict[str, float] = defaultdict(float)
     for (scenario, _), share in shares(by_scenario).items():
         weights[scenario] += share
-    found = {
+    by_name = {
         name: record.result.metrics["id"]["macro_f1"]
         for name, record in by_scenario.items()
         if record.result and "id" in record.result.metrics
     }
-    weighed = {name: weights[name] for name in found if name in weights} or dict.fromkeys(found, 1.0)
-    total = sum(weighed.values())
-    return sum(weight * found[name] for name, weight in weighed.items()) / total if total else None
+    id_weights = {name: weights[name] for name in by_name if name in weights} or dict.fromkeys(by_name, 1.0)
+    total = sum(id_weights.values())
+    return sum(weight * by_name[name] for name, weight in id_weights.items()) / total if total else None
 
 
-def _mean_of(figures: Mapping[Column, Mapping[str, float]], metric: str, columns: Sequence[Column]) -> float | None:
-    found = [figures[column][metric] for column in columns if metric in figures.get(column, {})]
-    return fmean(found) if found else None
+def _mean_of(metrics: Mapping[Column, Mapping[str, float]], name: str, columns: Sequence[Column]) -> float | None:
+    values = [metrics[column][name] for column in columns if name in metrics.get(column, {})]
+    return fmean(values) if values else None
 
 
-def _mean_figures(records: Sequence[Record], more: Sequence[Record]) -> dict[Column, dict[str, float]]:
-    """Means over seeds; of a second record of a cell only derived environments that the first one lacks."""
-    found: dict[Column, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    there: set[tuple[Place, str]] = set()
+def _mean_metrics(records: Sequence[Record], more: Sequence[Record]) -> dict[Column, dict[str, float]]:
+    """Returns means over seeds; a second record of a cell adds only derived environments that the first one lacks."""
+    values: dict[Column, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    counted: set[tuple[ScenarioSeed, str]] = set()
     for number, record in enumerate((*records, *more)):
-        metrics = record.result.metrics if record.result else {}
-        known = own_environments(record.cell.environments) if number >= len(records) else ()
-        for env, figures in metrics.items():
-            if env in known or (place_of(record), env) in there:
+        by_environment = record.result.metrics if record.result else {}
+        skipped = own_environments(record.cell.environments) if number >= len(records) else ()
+        for env, metrics in by_environment.items():
+            if env in skipped or (scenario_and_seed(record), env) in counted:
                 continue
-            there.add((place_of(record), env))
-            for metric, value in figures.items():
-                found[record.cell.scenario, env][metric].append(value)
-    return {column: {metric: fmean(v) for metric, v in metrics.items()} for column, metrics in found.items()}
+            counted.add((scenario_and_seed(record), env))
+            for name, value in metrics.items():
+                values[record.cell.scenario, env][name].append(value)
+    return {column: {name: fmean(v) for name, v in by_name.items()} for column, by_name in values.items()}
 
 
 def _curve(records: Sequence[Record]) -> tuple[float, ...]:
-    """The default configuration is no random draw and left out; a trial without a score counts as 0."""
+    """Returns the expected best score of random trials, as mean over cells; a trial without a score counts as 0."""
     curves = []
     for record in records:
         if record.result and record.cell.sampler == "random" and record.cell.pruner == "none":
-            drawn = [trial.macro_f1 or 0.0 for trial in record.result.trials if trial.number > 0]
-            curves.append(expected_best(drawn))
+            # Trial 0 is the default configuration, not a random draw.
+            scores = [trial.macro_f1 or 0.0 for trial in record.result.trials if trial.number > 0]
+            curves.append(expected_best(scores))
     shortest = min(map(len, curves), default=0)
     return tuple(fmean(curve[i] for curve in curves) for i in range(shortest))
 
 
-def _spent(records: Sequence[Record]) -> Spent:
+def _cost(records: Sequence[Record]) -> Cost:
     done = [r for r in records if r.result]
-    payloads = sum(figures["rows"] for r in done if r.result for figures in r.result.metrics.values())
+    payloads = sum(metrics["rows"] for r in done if r.result for metrics in r.result.metrics.values())
     predicting = sum(r.provenance.predict_seconds for r in done)
-    return Spent(
+    return Cost(
         trials=sum(len(r.result.trials) for r in done if r.result),
-        asked=sum(r.cell.trials for r in records),
+        trials_requested=sum(r.cell.trials for r in records),
         training_seconds=fmean(r.provenance.compute_seconds for r in done) if done else None,
         shared_seconds=fmean(r.provenance.shared_seconds for r in done) if done else None,
         micros_per_payload=1e6 * predicting / payloads if payloads else None,

@@ -1,4 +1,4 @@
-"""Whether records handed in are what they say: readable, of today's protocol and budget, true to their own counts."""
+"""Checks submitted records: readable, made with the current protocol and budget, metrics consistent with counts."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,20 +8,20 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.evaluation import counts
 from harness.execution.rerun import NotRebuilt, method_of
-from harness.leaderboard.budget_use import findings as unequal_budgets
-from harness.leaderboard.build import asked_otherwise, setting_of
+from harness.leaderboard.budget_use import findings as budget_findings
+from harness.leaderboard.build import setting_differences, setting_of
 from harness.protocol import PRESETS, PROTOCOL_VERSION, STOP_FACTOR
 from harness.records.consistency import disagreements
 from harness.records.schema import Record, Result
 from harness.records.store import MODEL, Store, read
 from harness.scenarios.perturbed import own_environments
 
-Truth = dict[tuple[str, str, int], int]  # environment, unit and class of test rows, and how many
+TestRows = dict[tuple[str, str, int], int]  # number of test rows by environment, unit and class
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, and with which file (a folder's name where it is with several)."""
+    """A fault and the file that has it (the folder's name if it concerns several files)."""
 
     path: str
     text: str
@@ -32,40 +32,40 @@ def check(folder: Path, official: Iterable[Record]) -> tuple[list[Record], list[
 
     Args:
         folder: laid out as a results folder.
-        official: records that stand already; handed in, the same preset must mean the same search and precision, and
-            the same cell of another method must have the same test rows.
+        official: existing records. With the same preset, submitted records must have the same search and precision, and
+            the same test rows as other methods' records of the same scenario and seed.
 
     Returns:
-        The records that can be read, and what is wrong.
+        The records that can be read, and the findings.
     """
-    store, found = Store(folder), list[Finding]()
+    store, findings = Store(folder), list[Finding]()
     records: list[tuple[str, Record]] = []
     for path in sorted(folder.rglob("*.json")):
         name = path.relative_to(folder).as_posix()
         if any(part.startswith(".") or part.endswith(MODEL) for part in Path(name).parts[:-1]):
-            continue  # what runs keep beside records
+            continue  # other files of runs, such as logs and saved predictors
         try:
             record = read(path)
         except UserError as error:
-            found.append(Finding(name, str(error)))
+            findings.append(Finding(name, str(error)))
             continue
         records.append((name, record))
-        found += [Finding(name, text) for text in _of_record(store, path, record)]
-    standing = list(official)
-    found += [Finding(name, text) for name, text in _other_settings(records, standing)]
-    found += [Finding(name, text) for name, text in _other_rows(records, standing)]
-    found += [Finding(folder.name, text) for text in unequal_budgets([record for _, record in records])]
-    return [record for _, record in records], found
+        findings += [Finding(name, text) for text in _record_faults(store, path, record)]
+    existing = list(official)
+    findings += [Finding(name, text) for name, text in _other_settings(records, existing)]
+    findings += [Finding(name, text) for name, text in _other_rows(records, existing)]
+    findings += [Finding(folder.name, text) for text in budget_findings([record for _, record in records])]
+    return [record for _, record in records], findings
 
 
-def _of_record(store: Store, path: Path, record: Record) -> Iterator[str]:
+def _record_faults(store: Store, path: Path, record: Record) -> Iterator[str]:
     cell = record.cell
-    place = store.path(record.id)
-    if path != place:
-        yield f"it belongs at {place.relative_to(store.root)}"
+    expected = store.path(record.id)
+    if path != expected:
+        yield f"its path should be {expected.relative_to(store.root)}"
     yield from _key(record)
     if cell.protocol != PROTOCOL_VERSION:
-        yield f"it is of protocol {cell.protocol}, today's is {PROTOCOL_VERSION}"
+        yield f"it was made with protocol {cell.protocol}; the current one is {PROTOCOL_VERSION}"
     yield from _budget(record)
     if record.result is not None:
         yield from _result(record, record.result)
@@ -79,107 +79,107 @@ def _key(record: Record) -> Iterator[str]:
         yield str(error)
         return
     if method.version != cell.method_version:
-        yield f"it is of version {cell.method_version} of {cell.method}, today's is {method.version}"
+        yield f"it was made with version {cell.method_version} of {cell.method}; the current one is {method.version}"
     elif (method.kind, sorted(method.tags)) != (cell.kind, cell.tags):
         yield f"{cell.method} is {method.kind} with tags {sorted(method.tags)}, not {cell.kind} with {cell.tags}"
     elif cell.key(method.described_space) != record.key:
-        yield "its key is not that of its cell and of the method's search space; something of the cell was changed"
+        yield "its key does not match its cell and the method's search space; the cell was changed"
 
 
 def _budget(record: Record) -> Iterator[str]:
-    """A preset's name stands for its sizes, trials and seconds."""
+    """Yields deviations from the preset's sizes, trials, seconds and seeds."""
     cell = record.cell
     preset = PRESETS.get(cell.preset)
     if preset is None:
-        yield f"the preset {cell.preset} is unknown"
+        yield f"the preset {cell.preset} does not exist"
         return
     if not preset.ranked:
-        yield f"the preset {preset.name} does not rank; run it under one that does, as standard"
+        yield f"the preset {preset.name} does not rank; run the cell with one that does, such as standard"
     sizes = [preset.sizes.train, preset.sizes.validation, preset.sizes.test]
-    asked = (("sizes", cell.sizes, sizes), ("trials", cell.trials, preset.trials))
-    for what, stated, wanted in (*asked, ("seconds", cell.seconds, preset.seconds)):
-        if stated != wanted:
-            yield f"{what} {stated} are not those of the preset {preset.name}, {wanted}"
+    values = (("sizes", cell.sizes, sizes), ("trials", cell.trials, preset.trials))
+    for name, stated, expected in (*values, ("seconds", cell.seconds, preset.seconds)):
+        if stated != expected:
+            yield f"its {name} are {stated}, but those of the preset {preset.name} are {expected}"
     if cell.seed >= preset.seeds:
-        yield f"seed {cell.seed} is none of the preset {preset.name}, 0 to {preset.seeds - 1}"
+        yield f"seed {cell.seed} is outside those of the preset {preset.name}, 0 to {preset.seeds - 1}"
     if record.provenance.compute_seconds > STOP_FACTOR * cell.seconds:
-        yield f"it spent {record.provenance.compute_seconds:.0f} compute seconds of {cell.seconds:g}"
+        yield f"it used {record.provenance.compute_seconds:.0f} compute seconds; its budget is {cell.seconds:g}"
 
 
 def _result(record: Record, result: Result) -> Iterator[str]:
     cell = record.cell
     try:
         for place, stated, counted in disagreements(record):
-            yield f"it states {place} = {stated}, and its counts give {counted}"
+            yield f"it has {place} = {stated}, but its counts give {counted}"
     except ValueError as error:
         yield str(error)
     if not set(result.metrics) == set(result.counts) == set(result.predictions):
-        yield "figures, counts and predictions are not of the same environments"
+        yield "its metrics, counts and predictions cover different environments"
     if unknown := sorted(set(result.metrics) - set(cell.environments)):
-        yield f"it has figures of {', '.join(unknown)}, which its cell does not name"
-    if lacking := sorted(set(cell.scored) - set(result.metrics)):
-        yield f"it has no figures of {', '.join(lacking)}, which the score needs"
+        yield f"it has metrics of {', '.join(unknown)}, which its cell does not list"
+    if missing := sorted(set(cell.scored) - set(result.metrics)):
+        yield f"it has no metrics of {', '.join(missing)}, which the score needs"
     if not result.confidence:
-        yield "it is of an older schema, without counts of confidence and flips; run its cell again"
+        yield "it has an older schema, without counts of confidence and flips; run its cell again"
     yield from _trials(record, result)
 
 
 def _trials(record: Record, result: Result) -> Iterator[str]:
     numbers = [trial.number for trial in result.trials]
     if numbers != list(range(len(numbers))) or len(numbers) > record.cell.trials:
-        yield f"its trials are numbered {numbers}, and {record.cell.trials} were asked"
+        yield f"its trials are numbered {numbers}; expected are 0, 1, … and at most {record.cell.trials} trials"
         return
-    done = {t.number: getattr(t, result.selected_by) for t in result.trials if t.state == "complete"}
-    best = max((value for value in done.values() if value is not None), default=None)
-    if best is None or done.get(result.best_trial) != best:
+    scores = {t.number: getattr(t, result.selected_by) for t in result.trials if t.state == "complete"}
+    best = max((value for value in scores.values() if value is not None), default=None)
+    if best is None or scores.get(result.best_trial) != best:
         yield f"trial {result.best_trial} is not the best of its trials by {result.selected_by}"
     elif result.params != result.trials[result.best_trial].params:
-        yield "its configuration is not that of its best trial"
+        yield "its configuration differs from that of its best trial"
 
 
 def _other_settings(records: Sequence[tuple[str, Record]], official: Sequence[Record]) -> Iterator[tuple[str, str]]:
-    """Names records that were searched or computed otherwise, so that they would stand on a board of their own."""
-    standing = Counter(map(setting_of, official)).most_common()
-    corpora = {setting.corpus for setting, _ in standing}
+    """Yields records with another corpus, search or precision, which would form a board of their own."""
+    settings = Counter(map(setting_of, official)).most_common()
+    corpora = {setting.corpus for setting, _ in settings}
     for name, record in records:
         setting = setting_of(record)
         if corpora and setting.corpus not in corpora:
-            yield name, f"no record that stands is of this corpus, {setting.benchmark} {setting.corpus[:8]}"
-        same = (s for s, _ in standing if (s.corpus, s.preset) == (setting.corpus, setting.preset))
+            yield name, f"no existing record has this corpus, {setting.benchmark} {setting.corpus[:8]}"
+        same = (s for s, _ in settings if (s.corpus, s.preset) == (setting.corpus, setting.preset))
         if (usual := next(same, setting)) != setting:
-            yield name, f"the records that stand were asked otherwise: {asked_otherwise(setting, usual)}"
+            yield name, f"its setting differs from the existing records: {setting_differences(setting, usual)}"
 
 
 def _other_rows(records: Sequence[tuple[str, Record]], official: Iterable[Record]) -> Iterator[tuple[str, str]]:
-    """Names records whose test rows differ from those that most records have of the same corpus, scenario and seed."""
-    seen: dict[tuple[object, ...], list[tuple[str, Truth]]] = defaultdict(list)
-    handed_in = {record.key for _, record in records}
-    standing = (("", record) for record in official if record.key not in handed_in)
-    for name, record in [*records, *standing]:
+    """Yields records whose test rows differ from those of most records of the same corpus, scenario and seed."""
+    groups: dict[tuple[object, ...], list[tuple[str, TestRows]]] = defaultdict(list)
+    submitted = {record.key for _, record in records}
+    existing = (("", record) for record in official if record.key not in submitted)
+    for name, record in [*records, *existing]:
         cell = record.cell
         if record.result is not None:
             place = (cell.corpus, cell.scenario, cell.scenario_version, cell.seed, tuple(cell.sizes))
-            seen[place].append((name, _truth(record.result)))
-    for members in seen.values():
-        common = Counter(frozenset(_shared(truth).items()) for _, truth in members).most_common(1)[0][0]
-        for name, truth in members:
-            if name and frozenset(_shared(truth).items()) != common:
-                yield name, "its test rows are not those that other methods have of this scenario and seed"
+            groups[place].append((name, _test_rows(record.result)))
+    for members in groups.values():
+        common = Counter(frozenset(_own_rows(rows).items()) for _, rows in members).most_common(1)[0][0]
+        for name, rows in members:
+            if name and frozenset(_own_rows(rows).items()) != common:
+                yield name, "its test rows differ from those of other methods with the same scenario and seed"
 
 
-def _shared(truth: Truth) -> Truth:
-    """Without what only some runs add to a scenario."""
-    kept = set(own_environments({env for env, _, _ in truth}))
-    return {key: rows for key, rows in truth.items() if key[0] in kept}
+def _own_rows(rows: TestRows) -> TestRows:
+    """Returns the test rows of a scenario's own environments, without derived ones, which only some runs have."""
+    names = set(own_environments({env for env, _, _ in rows}))
+    return {key: count for key, count in rows.items() if key[0] in names}
 
 
-def _truth(result: Result) -> Truth:
-    out: Truth = Counter()
+def _test_rows(result: Result) -> TestRows:
+    numbers: TestRows = Counter()
     for env in result.counts:
         try:
             table = counts.table(result.tables, env)
         except ValueError:
-            continue  # said of the record itself already
+            continue  # reported as a fault of the record itself
         for unit, true, _, _, rows in table.tolist():
-            out[env, result.units[unit], true] += rows
-    return out
+            numbers[env, result.units[unit], true] += rows
+    return numbers

@@ -1,1 +1,1 @@
-"""The report: what the board, the records and the corpus say, as one page that needs nothing but itself."""
+"""The report: boards, charts, records and corpus on one self-contained HTML page."""

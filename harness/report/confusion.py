@@ -1,4 +1,4 @@
-"""Confusion matrices, counted again from the compact counts of the records."""
+"""Confusion matrices, recomputed from the counts of the records."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,20 +10,20 @@ from harness.safe_text import printable
 from harness.scenarios.perturbed import own_environments
 
 
-def confusion(records: Sequence[Record], names: Mapping[str, str], methods: Sequence[str]) -> dict[str, Any]:
-    """Returns the matrices of every method in every environment, summed over seeds, as plain values.
+def confusion_matrices(records: Sequence[Record], names: Mapping[str, str], methods: Sequence[str]) -> dict[str, Any]:
+    """Returns the confusion matrices of every method in every environment, summed over seeds, as JSON values.
 
     Args:
-        records: of one board, so of one corpus and one list of classes.
-        names: what the board calls the method of each record, by key.
+        records: of one board, and therefore with the same classes.
+        names: display name of each record's method, by key.
         methods: in the board's order.
 
     Returns:
-        ``classes``, ``methods``, ``environments`` (names, safe to show) and ``counts``: by the places of method and
-        environment, ``"0/3"``, the matrix row by row (true class, then predicted), flat.
+        ``classes``, ``methods``, ``environments`` (names, safe to show) and ``counts``: by the indices of
+        method and environment (``"0/3"``), the flattened matrix; true classes are rows, predicted classes columns.
 
     Raises:
-        UserError: a record holds no whole counts.
+        UserError: a record has incomplete counts.
     """
     totals: dict[tuple[str, str], Any] = {}
     classes: list[str] = []
@@ -33,8 +33,8 @@ def confusion(records: Sequence[Record], names: Mapping[str, str], methods: Sequ
         classes = record.result.classes
         for env in record.result.counts:
             place = names[record.key], f"{record.cell.scenario}/{env}"
-            found = _matrix(record, env)
-            totals[place] = totals[place] + found if place in totals else found
+            matrix = _matrix(record, env)
+            totals[place] = totals[place] + matrix if place in totals else matrix
     environments = sorted({env for _, env in totals}, key=_own_first)
     return {
         "classes": [printable(name) for name in classes],
@@ -50,7 +50,7 @@ def confusion(records: Sequence[Record], names: Mapping[str, str], methods: Sequ
 
 
 def _own_first(environment: str) -> tuple[bool, str]:
-    """A scenario's own environments come before those derived from them."""
+    """Sort key that puts a scenario's own environments before those derived from them."""
     return not own_environments([environment.partition("/")[2]]), environment
 
 
@@ -61,6 +61,6 @@ def _matrix(record: Record, env: str) -> Any:
     except ValueError as error:
         cell = record.cell
         raise UserError(
-            f"the record of {cell.method} on {cell.scenario}, seed {cell.seed} ({record.key[:16]}) holds no whole "
-            f"counts ({error}); move it away and run again to recompute it."
+            f"the record of {cell.method} on {cell.scenario}, seed {cell.seed} ({record.key[:16]}) has "
+            f"incomplete counts ({error}); delete it and run its cell again."
         ) from error

@@ -1,4 +1,4 @@
-"""The corpora behind records, opened again where they still can be."""
+"""Opens the corpora and single predictions behind records, and describes a corpus (dataset card)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,75 +13,75 @@ from harness.records.store import Store
 
 
 @dataclass(frozen=True)
-class Opened:
-    """The benchmark of a board; ``why_not`` says in a sentence why there is none."""
+class OpenedBenchmark:
+    """The benchmark of a board, or in ``unavailable_reason`` a sentence on why it cannot be opened."""
 
     benchmark: Benchmark | None
-    why_not: str = ""
+    unavailable_reason: str = ""
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Single predictions of some records.
+class SinglePredictions:
+    """Predictions of single test rows, of some records.
 
     Attributes:
-        found: those that are here and whole, each with its record.
-        broken: why a file cannot be used, by the record's key.
+        available: complete predictions, each with its record.
+        faults: why a file cannot be used, by the record's key.
     """
 
-    found: list[tuple[Record, Predictions]] = field(default_factory=list)
-    broken: dict[str, str] = field(default_factory=dict)
+    available: list[tuple[Record, Predictions]] = field(default_factory=list)
+    faults: dict[str, str] = field(default_factory=dict)
 
 
-def kept(store: Store, records: Iterable[Record]) -> Kept:
-    """Returns the single predictions of the records that have a file of them here."""
-    out = Kept()
+def load_predictions(store: Store, records: Iterable[Record]) -> SinglePredictions:
+    """Returns the single predictions of the records that have a file with them."""
+    single = SinglePredictions()
     for record in records:
         if not has_predictions(store, record):
             continue
         try:
-            found = read(store.predictions_path(record.id))
+            predictions = read(store.predictions_path(record.id))
         except ValueError as error:
-            out.broken[record.key] = str(error)
+            single.faults[record.key] = str(error)
             continue
-        if found.key == record.key:
-            out.found.append((record, found))
+        if predictions.key == record.key:
+            single.available.append((record, predictions))
         else:
-            out.broken[record.key] = "it is of another record"
-    return out
+            single.faults[record.key] = "the file belongs to another record"
+    return single
 
 
 def has_predictions(store: Store, record: Record) -> bool:
-    """Whether a file of single predictions lies here for a record."""
+    """Whether the store has a file of single predictions for a record."""
     return record.result is not None and store.predictions_path(record.id).exists()
 
 
-def open_corpus(board: Board, references: Sequence[BenchmarkRef]) -> Opened:
-    """Opens the benchmark of a board: as the run named it where that is known, else by its registered name."""
+def open_corpus(board: Board, references: Sequence[BenchmarkRef]) -> OpenedBenchmark:
+    """Opens the benchmark of a board, by the reference that the run recorded if any, else by its registered name."""
     names = registry.benchmarks()
     by_name = (
         [BenchmarkRef(board.benchmark)] if board.benchmark in names and not names[board.benchmark].argument else []
     )
-    why = f"the records do not say where the corpus {board.benchmark} lies, and no benchmark of this name is registered"
+    reason = f"the records do not name the source of {board.benchmark}, and no benchmark of this name is registered"
     for reference in (*references, *by_name):
         try:
-            found = registry.open_benchmark(reference)
-            if found.meta().hash == board.corpus:
-                return Opened(found)
-            why = f"{reference} holds another corpus today than the records were made on"
+            benchmark = registry.open_benchmark(reference)
+            if benchmark.meta().hash == board.corpus:
+                return OpenedBenchmark(benchmark)
+            reason = f"the corpus of {reference} has changed since the records were made"
         except UserError as error:
-            why = f"{reference} cannot be opened: {str(error).rstrip('.')}"
-    return Opened(None, f"{why}.")
+            reason = f"{reference} cannot be opened: {str(error).rstrip('.')}"
+    return OpenedBenchmark(None, f"{reason}.")
 
 
 @dataclass(frozen=True)
-class Card:
-    """What is known of a corpus.
+class DatasetCard:
+    """Description of a corpus.
 
     Attributes:
-        facts: terms and what they are.
-        classes: per class its name and number of payloads, None where not known.
-        notes: what was left out or changed, a sentence each.
+        facts: terms and their values.
+        classes: name of each class and its number of payloads, None if unknown.
+        notes: a sentence on each omission or change.
     """
 
     facts: list[tuple[str, str]]
@@ -89,8 +89,8 @@ class Card:
     notes: list[str] = field(default_factory=list)
 
 
-def card(board: Board, records: Sequence[Record], opened: Opened) -> Card:
-    """Returns the dataset card of a board."""
+def dataset_card(board: Board, records: Sequence[Record], opened: OpenedBenchmark) -> DatasetCard:
+    """Returns the dataset card of a board's corpus."""
     facts = [("corpus", board.benchmark), ("content hash", board.corpus)]
     done = [record.result for record in records if record.result]
     rows = [
@@ -101,7 +101,7 @@ def card(board: Board, records: Sequence[Record], opened: Opened) -> Card:
     facts += [(f"scenario {name}", f"shift: {shift}") for name, shift in board.scenarios.items()]
     if opened.benchmark is None:
         classes = done[0].classes if done else []
-        return Card([*facts, ("more", opened.why_not)], [(name, None) for name in classes])
+        return DatasetCard([*facts, ("more", opened.unavailable_reason)], [(name, None) for name in classes])
     meta = opened.benchmark.meta()
     facts[2:2] = [
         ("payloads", f"{meta.rows:,}"),
@@ -109,7 +109,7 @@ def card(board: Board, records: Sequence[Record], opened: Opened) -> Card:
         ("licence", meta.origin.get("licence", opened.benchmark.licence)),
         *((name, value) for name, value in sorted(meta.origin.items()) if name != "licence"),
         ("groups", ", ".join(meta.groups) or "none"),
-        ("cues that came with the data", ", ".join(meta.cues) or "none"),
+        ("cues in the data", ", ".join(meta.cues) or "none"),
     ]
-    left_out = [f"left out, {reason}: {count}, first {example}" for reason, count, example in meta.left_out]
-    return Card(facts, list(meta.classes.items()), [*meta.notes, *left_out])
+    omissions = [f"left out, {reason}: {count}, first {example}" for reason, count, example in meta.left_out]
+    return DatasetCard(facts, list(meta.classes.items()), [*meta.notes, *omissions])

@@ -1,7 +1,7 @@
-"""Figures in plotly's terms: plain values for the page's script, with every name in them safe to show.
+"""Helpers for plotly figures: layout, axes, colours and markers, and labels that are safe to show.
 
-Plotly reads a subset of HTML in labels, so names are escaped for it; and categories of one name would fall together,
-so axes count places and names stand at the ticks only.
+Plotly reads a subset of HTML in labels, so names are escaped. It merges categories of the same name, so axes use
+positions as values and names as tick labels only.
 """
 
 import html
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.leaderboard.tables import Table
+from harness.leaderboard.tables import TextTable
 from harness.safe_text import printable
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_LONGEST = 28  # characters of a label; the table below the figure has the whole name
-# After Okabe and Ito: told apart by the colour-blind too; blue and yellow moved to be seen on white and on black.
+_MAX_LABEL = 28  # characters; the table below the figure has the whole name
+# After Okabe and Ito, distinguishable with colour blindness; blue and yellow adjusted to be visible on white and black.
 COLOURS = ("#1f83c9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8a8d00", "#7a5fd0")
 MARKS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "pentagon")
 PATTERNS = ("", "/", "x", ".")
@@ -30,98 +30,98 @@ class Chart:
 
     Attributes:
         name: unique on the page, ``[a-z0-9-]``.
-        title: what it is of.
-        says: how to read it, in a sentence or two.
+        title: heading of the chart.
+        caption: how to read it, in a sentence or two.
         figure: plotly's JSON: data and layout.
-        table: the figures that it shows.
-        width: least width in pixels at which it can be read.
+        table: the values that it shows.
+        width: minimum width in pixels at which it is legible.
     """
 
     name: str
     title: str
-    says: str
+    caption: str
     figure: dict[str, Any]
-    table: Table
+    table: TextTable
     width: int = 280
 
 
 def graph_objects() -> Any:
-    """Returns plotly's module of figures.
+    """Returns the module ``plotly.graph_objects``.
 
     Raises:
-        UserError: it is not installed.
+        UserError: plotly is not installed.
     """
     try:
         import plotly.graph_objects as go
     except ImportError as error:
         raise UserError(
-            f"harness report draws with plotly, which is not installed ({error}); "
-            "pip install -e '.[report]' in the checkout brings it."
+            f"harness report needs plotly, which is not installed ({error}); "
+            "install it with pip install -e '.[report]' in the checkout."
         ) from error
     return go
 
 
 def script() -> str:
-    """Returns plotly's own script, about 5 MB."""
+    """Returns plotly's JavaScript, about 5 MB."""
     from plotly.offline import get_plotlyjs
 
     return str(get_plotlyjs())
 
 
 def label(text: str) -> str:
-    """Returns text that plotly shows as it is, cut where it is long."""
-    shown = printable(text)
-    return html.escape(shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…", quote=False)
+    """Returns text escaped for plotly's labels, cut if it is long."""
+    safe = printable(text)
+    return html.escape(safe if len(safe) <= _MAX_LABEL else f"{safe[: _MAX_LABEL - 1]}…", quote=False)
 
 
-def whole(text: str) -> str:
-    """Returns text that plotly shows as it is, for what appears on hovering."""
+def hover_text(text: str) -> str:
+    """Returns text escaped for plotly's hover labels, in full length."""
     return html.escape(printable(text), quote=False)
 
 
-def figure(**layout: Any) -> "go.Figure":
-    """Returns an empty figure; colours of text and lines are the page's."""
-    plain: dict[str, Any] = {
+def empty_figure(**layout: Any) -> "go.Figure":
+    """Returns a figure without traces; the page's script sets the colours of text and lines."""
+    defaults: dict[str, Any] = {
         "template": "none",
         "margin": {"l": 56, "r": 16, "t": 16, "b": 48},
         "height": 380,
         "hovermode": "closest",
         "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "traceorder": "normal"},
     }
-    return graph_objects().Figure(layout=plain | layout)
+    return graph_objects().Figure(layout=defaults | layout)
 
 
-def plain(drawn: "go.Figure") -> dict[str, Any]:
+def plotly_json(figure: "go.Figure") -> dict[str, Any]:
     """Returns plotly's JSON of a figure."""
-    found: dict[str, Any] = drawn.to_plotly_json()
-    found["layout"].pop("template", None)
-    return found
+    content: dict[str, Any] = figure.to_plotly_json()
+    content["layout"].pop("template", None)
+    return content
 
 
-def axis(names: Sequence[str] = (), **more: Any) -> dict[str, Any]:
-    """Returns an axis: of numbers, or of places that have names."""
-    found: dict[str, Any] = {"automargin": True, "zeroline": False}
+def axis(names: Sequence[str] = (), **options: Any) -> dict[str, Any]:
+    """Returns a numeric axis, or one of positions with names as tick labels."""
+    settings: dict[str, Any] = {"automargin": True, "zeroline": False}
     if names:
-        found |= {"tickvals": list(range(len(names))), "ticktext": [label(name) for name in names], "showgrid": False}
-        found["range"] = [-0.5, len(names) - 0.5]
-    return found | more
+        settings |= {"tickvals": list(range(len(names))), "ticktext": [label(name) for name in names]}
+        settings |= {"showgrid": False, "range": [-0.5, len(names) - 0.5]}
+    return settings | options
 
 
-def colour(place: int) -> str:
-    """Returns the colour of the method at a place of the board; eight, then again with another mark or dash."""
-    return COLOURS[place % len(COLOURS)]
+def colour(position: int) -> str:
+    """Returns the colour of the method at a position of the board; after eight they repeat with another marker."""
+    return COLOURS[position % len(COLOURS)]
 
 
-def mark(place: int) -> str:
-    """Returns the mark of the method at a place of the board."""
-    return MARKS[(place + place // len(COLOURS)) % len(MARKS)]
+def marker_symbol(position: int) -> str:
+    """Returns the marker of the method at a position of the board."""
+    return MARKS[(position + position // len(COLOURS)) % len(MARKS)]
 
 
-def dash(place: int) -> str:
-    """Returns the dash of the method at a place of the board."""
-    return DASHES[(place // len(COLOURS)) % len(DASHES)]
+def dash(position: int) -> str:
+    """Returns the line style of the method at a position of the board."""
+    return DASHES[(position // len(COLOURS)) % len(DASHES)]
 
 
-def pattern(place: int) -> str:
-    """Returns the filling of a bar of the method at a place of the board."""
-    return PATTERNS[(place // len(COLOURS)) % len(PATTERNS)]
+def pattern(position: int) -> str:
+    """Returns the fill pattern of the method's bars at a position of the board."""
+    return PATTERNS[(position // len(COLOURS)) % len(PATTERNS)]

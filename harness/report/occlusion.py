@@ -1,7 +1,8 @@
-"""What a prediction hangs on: the fall of its probability when a window of bytes is blanked out.
+"""Occlusion: the drop of the predicted class's probability when a window of bytes is replaced with spaces.
 
-It takes a predictor, so it is computed here, from those that a run kept (``--save-models``), and not while a cell is
-scored: it would be charged to the method there, and a service or a program would be asked what nobody asked it.
+It needs a predictor, so it is computed here from saved predictors (``--save-models``), not while a cell is scored:
+there its time would be charged to the method, and external services and programs would get requests that are no part
+of the benchmark.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,50 +20,50 @@ from harness.records.schema import Record
 from harness.records.store import Store
 from harness.storage.shared_steps import Arrays
 
-WINDOWS = 16  # of one payload, at most
-_NARROWEST = 4  # bytes of a window
+MAX_WINDOWS = 16  # of one payload
+_MIN_WINDOW = 4  # bytes
 _BLANK = b" "
-Falls = npt.NDArray[np.float64]
+Drops = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Occluded:
-    """Falls of the predicted class's probability per byte of each payload, float64 each; or why there are none."""
+class OcclusionResult:
+    """Drop of the predicted class's probability per byte of each payload, float64; or the reason why there is none."""
 
-    falls: Sequence[Falls] = ()
-    why_not: str = ""
+    drops: Sequence[Drops] = ()
+    unavailable_reason: str = ""
 
 
-def occluded(store: Store, record: Record, payloads: Sequence[bytes]) -> Occluded:
-    """Returns what the kept predictor of a record hangs on; at most 17 predictions per payload.
+def occlude(store: Store, record: Record, payloads: Sequence[bytes]) -> OcclusionResult:
+    """Returns the occlusion of payloads with a record's saved predictor; makes at most 17 predictions per payload.
 
     Args:
-        store: where the predictor may lie.
+        store: may hold the saved predictor.
         record: of the cell.
-        payloads: as the method met them.
+        payloads: as rendered in the environment.
     """
     folder = store.model_path(record.id)
     if not folder.is_dir():
-        return Occluded(why_not="no predictor was kept; run with --save-models")
+        return OcclusionResult(unavailable_reason="no predictor was saved; run with --save-models")
     try:
         predictor, manifest = restore(folder, method_of(record.cell), record.key, shared=_not_shared)
         blanked = [variant for payload in payloads for variant in (payload, *map(bytes, _blanked(payload)))]
         table = predictor.predict_proba(Payloads.from_list(blanked))
         table = check_probabilities(table, len(blanked), len(manifest.classes))
     except (UserError, NotRebuilt) as error:
-        return Occluded(why_not=str(error))
-    except Exception as error:  # whatever a method's own code raises
-        return Occluded(why_not=f"{type(error).__name__}: {error}")
-    falls, at = [], 0
+        return OcclusionResult(unavailable_reason=str(error))
+    except Exception as error:  # a method's own code can raise anything
+        return OcclusionResult(unavailable_reason=f"{type(error).__name__}: {error}")
+    drops, at = [], 0
     for payload in payloads:
         windows = _windows(len(payload))
-        falls.append(_falls(table[at : at + 1 + len(windows)], windows, len(payload)))
+        drops.append(_drops(table[at : at + 1 + len(windows)], windows, len(payload)))
         at += 1 + len(windows)
-    return Occluded(falls)
+    return OcclusionResult(drops)
 
 
 def _windows(length: int) -> list[tuple[int, int]]:
-    width = max(_NARROWEST, -(-length // WINDOWS))
+    width = max(_MIN_WINDOW, -(-length // MAX_WINDOWS))
     return [(start, min(start + width, length)) for start in range(0, length, width)]
 
 
@@ -70,14 +71,14 @@ def _blanked(payload: bytes) -> list[bytes]:
     return [payload[:start] + _BLANK * (end - start) + payload[end:] for start, end in _windows(len(payload))]
 
 
-def _falls(table: npt.NDArray[np.float32], windows: Sequence[tuple[int, int]], length: int) -> Falls:
+def _drops(table: npt.NDArray[np.float32], windows: Sequence[tuple[int, int]], length: int) -> Drops:
     predicted = int(table[0].argmax())
     out = np.zeros(length)
-    for place, (start, end) in enumerate(windows, start=1):
-        out[start:end] = float(table[0, predicted]) - float(table[place, predicted])
+    for row, (start, end) in enumerate(windows, start=1):
+        out[start:end] = float(table[0, predicted]) - float(table[row, predicted])
     return out
 
 
 def _not_shared(step: str, content: str, compute: Callable[[], Arrays]) -> Arrays:
-    """Computes a shared step without keeping it: these payloads are of no run."""
+    """Computes a shared step without caching it: these payloads belong to no run."""
     return compute()

@@ -1,4 +1,4 @@
-"""The page: what is known of each board, in one HTML file that loads nothing and runs no script but its own."""
+"""Builds the report: one self-contained HTML file that loads nothing and runs no scripts but its own."""
 
 import base64
 import hashlib
@@ -10,143 +10,151 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.leaderboard import tables
-from harness.leaderboard.build import Rules, Setting, boards, setting_of, shown_names
+from harness.leaderboard.build import Rules, Setting, boards, display_names, setting_of
 from harness.leaderboard.diagnostics import diagnostics
 from harness.leaderboard.model import TRACKS, Board
-from harness.leaderboard.tables import NONE, Table
-from harness.leaderboard.verdicts import contrasts, mended, sentence, summary
+from harness.leaderboard.tables import NO_VALUE, TextTable
+from harness.leaderboard.verdicts import contrasts, differences, sentence, summary
 from harness.records.schema import Record
 from harness.records.store import Store
 from harness.report import search
 from harness.report.charts import charts
-from harness.report.confusion import confusion
-from harness.report.corpora import Card, card, open_corpus
+from harness.report.confusion import confusion_matrices
+from harness.report.corpora import DatasetCard, dataset_card, open_corpus
 from harness.report.figures import Chart, graph_objects, script
-from harness.report.samples import Panel, chosen, panel
+from harness.report.samples import SamplePanel, sample_panel, select_predictions
 from harness.safe_text import printable
 from harness.scenarios.input_views import AT
 
-_MOST = 1000  # characters of one text
+_MAX_TEXT = 1000  # characters of one text
 
 
 @dataclass(frozen=True)
-class Part:
-    """What the page shows of one board."""
+class BoardSection:
+    """Contents of the page for one board."""
 
     name: str
     board: Board
     title: str
-    headline: Table
+    main_table: TextTable
     charts: dict[str, Chart]
-    details: Sequence[Table]
-    trials: Table
+    details: Sequence[TextTable]
+    trials: TextTable
     confusion: dict[str, Any]
-    panel: Panel
-    card: Card
+    panel: SamplePanel
+    card: DatasetCard
     remarks: Sequence[tuple[str, list[str]]]
 
     @property
     def tracks(self) -> dict[str, str]:
-        """What the methods of each track of this board are handed."""
+        """Description of each track of this board."""
         return {track: what for track, what in TRACKS.items() if self.board.of_track(track)}
 
     @property
     def verdicts(self) -> str:
-        """Who stands under which verdict."""
+        """The methods under each verdict, in one line."""
         return summary(self.board.claims)
 
     @property
     def claims(self) -> list[str]:
-        """What became of each claim, in a sentence."""
+        """The verdict on each claim, in a sentence."""
         return [sentence(claim) for claim in self.board.claims]
 
     @property
-    def classes(self) -> Table:
-        """The classes of the corpus."""
-        lines = [[name, NONE if count is None else f"{count:,}"] for name, count in self.card.classes]
+    def classes(self) -> TextTable:
+        """The table of the classes of the corpus."""
+        lines = [[name, NO_VALUE if count is None else f"{count:,}"] for name, count in self.card.classes]
         return "Classes", ["class", "payloads"], lines
 
 
 def make(store: Store, rules: Rules, say: Callable[[str], None] = lambda line: None) -> str:
-    """Returns the page of a results folder.
+    """Returns the report of a results folder as HTML.
 
     Args:
         store: the folder.
-        rules: what records are judged by.
-        say: takes a line on what takes long.
+        rules: see `Rules`.
+        say: called with a line of progress per board.
 
     Raises:
-        UserError: the folder holds no record, a record is broken, or a library is missing.
+        UserError: the folder has no records, a record is broken, or a library is missing.
     """
     graph_objects()
     _templates()
     records = list(store.records())
     if not records:
         raise UserError(f"--results {store.root}: there is no record in it; `harness run` writes some.")
-    parts = [_part(f"board-{i}", board, records, store, rules, say) for i, board in enumerate(boards(records, rules))]
-    return _render(parts, len(records))
+    sections = [
+        _section(f"board-{i}", board, records, store, rules, say) for i, board in enumerate(boards(records, rules))
+    ]
+    return _render(sections, len(records))
 
 
-def _part(
+def _section(
     name: str, board: Board, every: Iterable[Record], store: Store, rules: Rules, say: Callable[[str], None]
-) -> Part:
+) -> BoardSection:
     setting = Setting(*(getattr(board, field) for field in Setting._fields))
     records = [r for r in every if setting_of(r) == setting and AT not in r.cell.scenario and not rules.is_stale(r)]
-    names, methods = shown_names(records), [row.method for row in board.rows]
+    names, methods = display_names(records), [row.method for row in board.rows]
     say(f"{tables.title(board)}: {len(records)} records")
-    single = chosen(store, records)
-    opened = open_corpus(board, [predictions.benchmark for _, predictions in single.found[:1]])
-    drawn = [
+    single = select_predictions(store, records)
+    opened = open_corpus(board, [predictions.benchmark for _, predictions in single.available[:1]])
+    all_charts = [
         *charts(board, name),
-        search.spent(board, name),
+        search.compute_cost(board, name),
         *search.expected_best(board, name),
-        *search.learning(records, names, methods, name),
+        *search.learning_curves(records, names, methods, name),
     ]
-    return Part(
+    return BoardSection(
         name=name,
         board=board,
         title=tables.title(board),
-        headline=_headline(board),
-        charts={chart.name.removeprefix(f"{name}-"): chart for chart in drawn},
+        main_table=_main_table(board),
+        charts={chart.name.removeprefix(f"{name}-"): chart for chart in all_charts},
         details=[
-            *tables.spread(board),
+            *tables.intervals(board),
             *contrasts(board),
-            *mended(board),
+            *differences(board),
             *tables.scenarios(board),
             *diagnostics(board),
         ],
-        trials=search.trials(records),
-        confusion=confusion(records, names, methods),
-        panel=panel(store, single, opened, names, methods),
-        card=card(board, records, opened),
+        trials=search.trial_table(records),
+        confusion=confusion_matrices(records, names, methods),
+        panel=sample_panel(store, single, opened, names, methods),
+        card=dataset_card(board, records, opened),
         remarks=[(heading, lines) for heading, lines in tables.remarks(board) if lines],
     )
 
 
-def _headline(board: Board) -> Table:
-    """The main tables of all tracks as one, with the track in a column."""
-    found = list(tables.headlines(board))
-    header = found[0][1]
+def _main_table(board: Board) -> TextTable:
+    """Returns the main tables of all tracks as one, with the track in a column."""
+    by_track = list(tables.main_tables(board))
+    header = by_track[0][1]
     tracks = [track for track in TRACKS if board.of_track(track)] or ["free"]
-    lines = [[*line[:2], track, *line[2:]] for track, (_, _, part) in zip(tracks, found, strict=True) for line in part]
+    lines = [
+        [*line[:2], track, *line[2:]] for track, (_, _, rows) in zip(tracks, by_track, strict=True) for line in rows
+    ]
     return "Board", [*header[:2], "track", *header[2:]], lines
 
 
 def _templates() -> Any:
-    """The templating engine: every value is made printable, then escaped."""
+    """Returns the template engine, which makes every value printable and then escapes it."""
     try:
         import jinja2
         import markupsafe
     except ImportError as error:
         raise UserError(
-            f"harness report fills its page with jinja2, which is not installed ({error}); "
-            "pip install -e '.[report]' in the checkout brings it."
+            f"harness report needs jinja2, which is not installed ({error}); "
+            "install it with pip install -e '.[report]' in the checkout."
         ) from error
 
     def safe(value: Any) -> Any:
-        return printable(value, _MOST) if isinstance(value, str) and not isinstance(value, markupsafe.Markup) else value
+        return (
+            printable(value, _MAX_TEXT)
+            if isinstance(value, str) and not isinstance(value, markupsafe.Markup)
+            else value
+        )
 
-    made = jinja2.Environment(
+    engine = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.report"),
         autoescape=True,
         finalize=safe,
@@ -154,11 +162,12 @@ def _templates() -> Any:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made.filters["exact"] = markupsafe.escape  # of what `visible` spelled out: every space of it counts
-    return made
+    # For text from `visible`, which is printable already: `safe` would collapse its spaces.
+    engine.filters["exact"] = markupsafe.escape
+    return engine
 
 
-def _render(parts: Sequence[Part], records: int) -> str:
+def _render(sections: Sequence[BoardSection], records: int) -> str:
     from markupsafe import Markup
 
     templates = _templates()
@@ -166,10 +175,10 @@ def _render(parts: Sequence[Part], records: int) -> str:
     policy = " ".join(f"'sha256-{_digest(text)}'" for text in code.values())
     for text in code.values():
         assert "</script" not in text.lower()
-    values = {part.name: _values(part) for part in parts}
+    values = {section.name: _values(section) for section in sections}
     return str(
         templates.get_template("report.html.j2").render(
-            parts=parts,
+            sections=sections,
             records=records,
             policy=Markup(policy),
             style=Markup(_resource("report.css")),
@@ -180,17 +189,17 @@ def _render(parts: Sequence[Part], records: int) -> str:
     )
 
 
-def _values(part: Part) -> dict[str, Any]:
-    return {"charts": {chart.name: chart.figure for chart in part.charts.values()}, "confusion": part.confusion}
+def _values(section: BoardSection) -> dict[str, Any]:
+    return {"charts": {chart.name: chart.figure for chart in section.charts.values()}, "confusion": section.confusion}
 
 
 def embedded(values: Any) -> str:
-    """Returns JSON that may stand in a script element: nothing in it can end the element or open a comment."""
-    text = json.dumps(values, separators=(",", ":"), allow_nan=False, default=_listed)
+    """Returns JSON that is safe inside a script element: nothing in it can end the element or open a comment."""
+    text = json.dumps(values, separators=(",", ":"), allow_nan=False, default=_as_list)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _listed(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     return value.tolist()
 
 

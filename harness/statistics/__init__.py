@@ -1,1 +1,1 @@
-"""Statistics of a board: intervals over folds, resampling, contrasts, groups. On NumPy and SciPy; knows no record."""
+"""Statistics of a leaderboard: intervals over folds, bootstrap, contrasts, groups. Uses NumPy and SciPy, no records."""

@@ -1,4 +1,7 @@
-"""A claim against its contrasts: each is tested only when the one before held, so no correction is needed."""
+"""Verdict on a method's claim: its contrasts are tested in a fixed sequence, each only if the one before it passed.
+
+A fixed sequence keeps the error rate of the whole claim at that of one test, so its steps need no correction.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,21 +11,23 @@ from harness.statistics.intervals import Interval, detectable, paired, sign_flip
 from harness.statistics.posterior import Posterior, correlated_t
 
 Verdict = Literal["confirmed", "refuted", "undecided", "not tested"]
-MARGIN = 0.01  # a difference whose upper bound is below this is none worth having
+MARGIN = 0.01  # smallest difference of practical interest (equivalence margin, macro-F1)
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """One step of the sequence.
+    """One step of the sequence: a method compared with another.
 
     Attributes:
         other: the method compared with.
-        difference: of the score, ours minus theirs, over seeds that both have; None where there is none.
-        seeds: how many those are.
-        detectable: the difference that would have been found with 80 % power.
-        sign_flip_p: exact, beside the first step only, and of no more seeds than there are folds.
+        difference: of the score, the claiming method's minus the other's, over seeds that both have; None if both
+            share no seed.
+        seeds: number of those seeds.
+        detectable: true difference that the test would find with 80 % power.
+        sign_flip_p: exact p-value, for the first step only and for no more seeds than there are folds.
         posterior: a second view, by the Bayesian correlated t-test.
-        held: the lower bound is above zero; None where the step was not reached or has no figures.
+        passed: whether the lower bound of the difference is above zero; None if the step was not reached or has too
+            few seeds.
     """
 
     other: str
@@ -31,19 +36,20 @@ class Contrast:
     detectable: float | None
     sign_flip_p: float | None
     posterior: Posterior | None
-    held: bool | None
+    passed: bool | None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What became of a method's claim.
+    """Verdict on a method's claim, with the contrasts behind it.
 
     Attributes:
-        verdict: confirmed where every contrast held; refuted where at the first that did not, a gain of `MARGIN` is
-            outside the interval; else undecided; not tested where the first contrast shares fewer than two seeds.
-        decided_by: the contrast that the verdict hangs on.
-        scenarios: over which the scores were taken.
-        left_out: cells that are not among them since a contrast failed there, in words.
+        verdict: confirmed if every contrast passed; refuted if, at the first contrast that did not pass, a gain of
+            `MARGIN` is outside the interval; not tested if the first contrast shares fewer than two seeds with the
+            method; else undecided.
+        decided_by: the contrast that decided the verdict.
+        scenarios: scenarios that the scores were taken over.
+        exclusions: cells that do not count because a contrast failed there, in words.
     """
 
     method: str
@@ -51,7 +57,7 @@ class Claim:
     contrasts: tuple[Contrast, ...]
     decided_by: Contrast | None
     scenarios: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    exclusions: tuple[str, ...] = ()
 
 
 def judge(
@@ -60,26 +66,26 @@ def judge(
     scores: Mapping[str, Mapping[int, float]],
     folds: int,
     scenarios: tuple[str, ...] = (),
-    left_out: tuple[str, ...] = (),
+    exclusions: tuple[str, ...] = (),
 ) -> Claim:
-    """Tests a method against its contrasts in their order.
+    """Tests a method against its contrasts in their order, and returns the verdict.
 
     Args:
-        method: the one that claims.
-        others: its contrasts, in order.
-        scores: score by seed, by method; methods without one are not in it.
-        folds: disjoint parts of the units that seeds test.
-        scenarios: of the scores, to be named.
-        left_out: see `Claim`.
+        method: the method that makes the claim.
+        others: methods of its contrasts, in order.
+        scores: score by seed, by method; methods without a score are absent.
+        folds: number of disjoint parts of the units that seeds test.
+        scenarios: of the scores, kept for display.
+        exclusions: see `Claim`.
     """
     steps: list[Contrast] = []
     reached = True
     for other in others:
         step = _contrast(scores.get(method, {}), other, scores.get(other, {}), folds, not steps, reached)
         steps.append(step)
-        reached = step.held is True
+        reached = step.passed is True
     verdict, decided_by = _verdict(steps)
-    return Claim(method, verdict, tuple(steps), decided_by, scenarios, left_out)
+    return Claim(method, verdict, tuple(steps), decided_by, scenarios, exclusions)
 
 
 def _contrast(
@@ -95,17 +101,18 @@ def _contrast(
         difference=difference,
         seeds=len(seeds),
         detectable=detectable([x - y for x, y in zip(a, b, strict=True)], folds),
-        sign_flip_p=sign_flip_p(a, b) if first and len(seeds) <= folds else None,  # the folds come again
+        # Seeds beyond the folds test the same units again, so their signs are not independent.
+        sign_flip_p=sign_flip_p(a, b) if first and len(seeds) <= folds else None,
         posterior=correlated_t(a, b, folds, MARGIN),
-        held=difference.low > 0 if reached and len(seeds) > 1 else None,
+        passed=difference.low > 0 if reached and len(seeds) > 1 else None,
     )
 
 
 def _verdict(steps: Sequence[Contrast]) -> tuple[Verdict, Contrast | None]:
-    failing = next((step for step in steps if step.held is not True), None)
+    failing = next((step for step in steps if step.passed is not True), None)
     if failing is None:
         return "confirmed", steps[-1] if steps else None
-    if failing.held is None:
+    if failing.passed is None:
         return "not tested" if failing is steps[0] else "undecided", failing
     refuted = failing.difference is not None and failing.difference.high < MARGIN
     return "refuted" if refuted else "undecided", failing

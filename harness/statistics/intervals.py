@@ -1,4 +1,4 @@
-"""Intervals of a mean over folds, and what a design of so many folds can see."""
+"""Confidence intervals and tests of a mean over folds, and the difference that so many folds can detect."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import numpy as np
 
 CONFIDENCE = 0.95
 POWER = 0.8
-_MOST_EXACT = 16  # values of which every pattern of signs is tried
+_MAX_EXACT_PAIRS = 16  # 2^16 sign patterns are enumerated at most
 
 
 class Interval(NamedTuple):
@@ -20,25 +20,25 @@ class Interval(NamedTuple):
 
     @property
     def low(self) -> float:
-        """The lower bound; minus infinity where one value says nothing of the spread."""
+        """The lower bound; minus infinity for a single value, which has no spread."""
         return -math.inf if self.half_width is None else self.mean - self.half_width
 
     @property
     def high(self) -> float:
-        """The upper bound; infinity where one value says nothing of the spread."""
+        """The upper bound; infinity for a single value, which has no spread."""
         return math.inf if self.half_width is None else self.mean + self.half_width
 
 
 def t_interval(values: Sequence[float], folds: int, confidence: float = CONFIDENCE) -> Interval:
     """Returns the mean of values over seeds and its Student-t interval.
 
-    Seeds beyond the number of folds test units that were tested before. They do not make the sample of units larger,
-    so no more than ``folds`` values count, in the root that the spread is divided by and in the degrees of freedom:
-    divided by all, an interval of 95 % over 10 seeds of 6 folds held the truth in 86 % (docs/statistics.md).
+    Seeds beyond the number of folds test units that were tested before, so they do not enlarge the sample of units. At
+    most ``folds`` values therefore count in the standard error and in the degrees of freedom: with all of them counted,
+    the 95 % interval over 10 seeds of 6 folds covered the true value in only 86 % (docs/statistics.md).
 
     Args:
         values: one per seed.
-        folds: disjoint parts of the units that seeds test in turn.
+        folds: number of disjoint parts of the units that seeds test in turn.
         confidence: of the interval.
     """
     n = len(values)
@@ -49,12 +49,12 @@ def t_interval(values: Sequence[float], folds: int, confidence: float = CONFIDEN
 
 
 def paired(ours: Sequence[float], theirs: Sequence[float], folds: int, confidence: float = CONFIDENCE) -> Interval:
-    """Returns the interval of the mean of the differences, seed by seed; see `t_interval`."""
+    """Returns the interval of the mean difference, paired by seed; see `t_interval`."""
     return t_interval(_differences(ours, theirs), folds, confidence)
 
 
 def p_value(ours: Sequence[float], theirs: Sequence[float], folds: int) -> float:
-    """Returns the two-sided p of the paired t-test that belongs to `paired`; 1 for fewer than two pairs."""
+    """Returns the two-sided p-value of the paired t-test behind `paired`; 1 for fewer than two pairs."""
     from scipy.special import stdtr
 
     differences = _differences(ours, theirs)
@@ -67,23 +67,23 @@ def p_value(ours: Sequence[float], theirs: Sequence[float], folds: int) -> float
 
 
 def sign_flip_p(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
-    """Returns the two-sided p of the exact sign-flip test of paired differences (Fisher 1935).
+    """Returns the two-sided p-value of the exact sign-flip test of paired differences (Fisher 1935).
 
-    It is the share of all 2^n patterns of signs under which the mean is as far from zero as it is; n values cannot go
-    below 2^(1-n): six give 0.031 at best.
+    It is the share of all 2^n sign patterns under which the mean is at least as far from zero as the observed mean. For
+    n values it cannot be below 2^(1-n): for six, 0.031.
 
     Returns:
-        None for more than 16 pairs, of which not all patterns are tried.
+        None for more than 16 pairs, for which not all patterns are enumerated.
     """
     differences = np.array(_differences(ours, theirs))
-    if len(differences) > _MOST_EXACT:
+    if len(differences) > _MAX_EXACT_PAIRS:
         return None
     sums = np.abs(np.array(list(product((1.0, -1.0), repeat=len(differences)))) @ differences)
-    return float((sums >= sums[0] - 1e-12).mean())
+    return float((sums >= sums[0] - 1e-12).mean())  # row 0 has all signs +, which is the observed sum
 
 
 def detectable(differences: Sequence[float], folds: int, confidence: float = CONFIDENCE) -> float | None:
-    """Returns the true mean difference that the paired t-test would find with 80 % power, given the spread seen.
+    """Returns the true mean difference that the paired t-test finds with 80 % power, given the observed spread.
 
     From the noncentral t distribution (Cohen 1988); None for fewer than two values.
     """

@@ -1,7 +1,7 @@
 """A second view of a paired difference: the Bayesian correlated t-test (Corani and Benavoli 2015).
 
-Ours and not the package ``baycomp``: its last release is of July 2023, and it cannot be installed without matplotlib,
-for what is one Student-t distribution.
+Implemented here rather than with the package ``baycomp``: its last release is of July 2023 and it requires matplotlib,
+while the test is one Student-t distribution.
 """
 
 import math
@@ -20,16 +20,17 @@ class Posterior(NamedTuple):
 def correlated_t(ours: Sequence[float], theirs: Sequence[float], folds: int, margin: float) -> Posterior | None:
     """Returns the posterior of the mean paired difference under a flat prior.
 
-    A Student-t with n - 1 degrees of freedom, n being no more than the folds. Its scale is widened for training sets
-    that overlap: the correlation of two folds is taken as the share of a fold, 1 / folds (Nadeau and Bengio 2003).
+    A Student-t with n - 1 degrees of freedom, n being at most the number of folds. Its scale is widened because the
+    training sets of folds overlap: their correlation is taken as the share of one fold, 1 / folds (Nadeau and Bengio
+    2003).
 
     Args:
         ours, theirs: one score per seed.
-        folds: disjoint parts of the units that seeds test.
-        margin: differences within plus or minus this are as good as none.
+        folds: number of disjoint parts of the units that seeds test.
+        margin: differences within plus or minus this count as no difference.
 
     Returns:
-        None for fewer than two pairs, or where all differences are equal and the posterior has no width.
+        None for fewer than two pairs or folds, or if all differences are equal and the posterior has no width.
     """
     from scipy.special import stdtr
 
@@ -42,7 +43,7 @@ def correlated_t(ours: Sequence[float], theirs: Sequence[float], folds: int, mar
     if variance == 0:
         return None
     correlation = 1 / folds
-    apart = min(n, folds)  # seeds beyond the folds test no new units
-    scale = math.sqrt((1 / apart + correlation / (1 - correlation)) * variance)
-    below, above = (float(stdtr(apart - 1, (bound - mean) / scale)) for bound in (-margin, margin))
+    independent = min(n, folds)  # seeds beyond the folds test no new units
+    scale = math.sqrt((1 / independent + correlation / (1 - correlation)) * variance)
+    below, above = (float(stdtr(independent - 1, (bound - mean) / scale)) for bound in (-margin, margin))
     return Posterior(below, above - below, 1 - above)

@@ -4,7 +4,7 @@
   const root = document.documentElement;
   const every = (selector, from = document) => Array.from(from.querySelectorAll(selector));
 
-  // Colours: the system's, until the button says otherwise.
+  // Colours follow the system until the button is used.
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const button = document.getElementById("theme");
   let chosen = null;
@@ -51,7 +51,7 @@
     await Plotly.relayout(plot, colours());
     plot.dataset.drawn = "true";
   }
-  // A legend of many names takes lines of its own, and none from the chart.
+  // A legend of many names gets extra height, so that the chart keeps its own.
   function makeRoom(data, layout, width) {
     const named = data.filter((trace) => trace.name).length;
     const longest = Math.max(0, ...data.map((trace) => (trace.name ? trace.name.length : 0)));
@@ -64,15 +64,15 @@
     { rootMargin: "600px" },
   );
 
-  // Sorting: numbers by what the cell begins with, a dash always last, the rest as text.
+  // Sorting: numeric columns by the number at the start of the cell, others as text; a dash is always last.
   const number = /^\s*([+\-−]?\d[\d,]*\.?\d*)/;
   const read = (row, place) => row.cells[place].textContent.trim();
   function sortBy(header) {
     const table = header.closest("table");
     const place = header.cellIndex;
     const rows = Array.from(table.tBodies[0].rows);
-    const there = rows.map((row) => read(row, place)).filter((text) => text !== "–");
-    const numeric = there.length > 0 && there.every((text) => number.test(text));
+    const texts = rows.map((row) => read(row, place)).filter((text) => text !== "–");
+    const numeric = texts.length > 0 && texts.every((text) => number.test(text));
     const before = header.getAttribute("aria-sort");
     const first = numeric && !/^rank/.test(header.textContent) ? "descending" : "ascending";
     const second = first === "descending" ? "ascending" : "descending";
@@ -92,7 +92,7 @@
     one.addEventListener("click", () => sortBy(one.closest("th"))),
   );
 
-  // Filtering: words that a row must hold, and its track.
+  // Filtering: all words must occur in the row, and the track must match.
   function filter(id) {
     const table = document.getElementById(id);
     const words = document.querySelector(`[data-filter="${id}"]`).value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -115,10 +115,10 @@
 
   // Confusion matrices.
   const element = (tag, text, attributes = {}) => {
-    const made = document.createElement(tag);
-    made.textContent = text;
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    return made;
+    const node = document.createElement(tag);
+    node.textContent = text;
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    return node;
   };
   const headOf = (name) => {
     const head = element("th", "", { scope: "col" });
@@ -131,21 +131,21 @@
       (part) => document.querySelector(`[data-board="${name}"][data-confusion="${part}"]`).value,
     );
     const { classes, methods, environments, counts } = values[name].confusion;
-    const found = counts[`${method}/${environment}`];
+    const matrix = counts[`${method}/${environment}`];
     const where = `${methods[method]} on ${environments[environment]}`;
-    if (!found) {
+    if (!matrix) {
       place.replaceChildren(element("p", `${where}: no result.`, { class: "note" }));
       return;
     }
     const table = element("table", "", { class: "matrix" });
-    const total = found.reduce((sum, count) => sum + count, 0);
+    const total = matrix.reduce((sum, count) => sum + count, 0);
     table.append(element("caption", `${where}: ${total} payloads, true class by predicted class`));
     const head = element("tr", "");
     head.append(element("td", ""), ...classes.map((one) => headOf(one)));
     table.createTHead().append(head);
     const body = table.createTBody();
     classes.forEach((one, at) => {
-      const row = found.slice(at * classes.length, (at + 1) * classes.length);
+      const row = matrix.slice(at * classes.length, (at + 1) * classes.length);
       const sum = Math.max(1, row.reduce((all, count) => all + count, 0));
       const line = element("tr", "");
       line.append(element("th", one, { scope: "row" }));

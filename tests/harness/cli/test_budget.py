@@ -63,7 +63,7 @@ def test_equal_budgets_are_said_with_figures_by_method_and_by_scenario(shell: Sh
          "60 for tfidf-logreg."),
         ("--sampler", "tpe", "different sampler on"),
         ("--pruner", "median", "different pruner on"),
-        ("--preset", "standard", "different most rows of train, validation and tests on"),
+        ("--preset", "standard", "different limits of training/validation/test rows on"),
     ],
 )  # fmt: skip
 def test_different_budgets_of_one_corpus_are_named(
@@ -96,7 +96,7 @@ def test_a_cell_beyond_one_and_a_half_times_its_seconds_is_named(shell: Shell, r
     done = shell("budget", "--results", "r")
     assert done.returncode == 1
     assert (
-        "tfidf-logreg spent more than 1.5 times its compute seconds in 1 of its cells, at most 1.58 times (random, "
+        "tfidf-logreg used more than 1.5 times its compute seconds in 1 of its cells, at most 1.58 times (random, "
         "seed 0)." in done.stdout
     )
 

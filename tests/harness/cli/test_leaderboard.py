@@ -64,7 +64,7 @@ def test_check_names_an_edited_figure_of_the_board(shell: Shell, official: Path)
 def test_check_names_an_edited_figure_of_a_record(shell: Shell, official: Path) -> None:
     edit(official, lambda record: record["result"]["metrics"]["id"].update(macro_f1=0.99))
     assert shell("leaderboard").returncode == 0  # a board that is made of it anew does not hide it
-    assert f"edited figure: synthetic/iid/{official.name} states id/macro_f1 = 0.99" in complaints(shell)
+    assert f"edited figure: synthetic/iid/{official.name} has id/macro_f1 = 0.99" in complaints(shell)
 
 
 def test_check_names_a_record_of_another_budget(shell: Shell, official: Path) -> None:

@@ -1,4 +1,4 @@
-"""Records of a world that needs no training: methods of a given skill on scenarios of a given shape."""
+"""Synthetic records without training: methods of a given skill on scenarios of a given shape."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""How far two boards order the methods alike: of worlds whose order is known, and what the command line says of it."""
+"""Rank agreement of two boards, on records whose true order is known, and the command line's output."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,18 +16,18 @@ ORDER = ("a", "b", "c", "d", "e")
 APART = dict(zip(ORDER, (0.9, 0.75, 0.6, 0.45, 0.3), strict=True)) | {FALLBACK: 0.05}
 
 
-def turned() -> dict[str, float]:
+def reversed_skills() -> dict[str, float]:
     return {name: 1 - skill for name, skill in APART.items() if name != FALLBACK} | {FALLBACK: 0.05}
 
 
 def test_the_same_order_gives_1_and_the_opposite_minus_1() -> None:
-    first, second = board_of(records(APART)), board_of(records(turned(), seeds=3, corpus="d" * 64))
+    first, second = board_of(records(APART)), board_of(records(reversed_skills(), seeds=3, corpus="d" * 64))
     same, opposite = agreement(first, first), agreement(first, second)
     assert (same.tau, same.between, *same.within) == pytest.approx((1, 1, 1, 1))
     assert (opposite.tau, opposite.between, *opposite.within) == pytest.approx((-1, -1, 1, 1))
     assert same.p == opposite.p == pytest.approx(2 / 120)  # two of the 5! orders
     assert tuple(same.methods) == ORDER
-    assert same.left_out == (f"{FALLBACK}: the floor",)
+    assert same.exclusions == (f"{FALLBACK}: the fallback for failed cells",)
 
 
 def test_of_two_neighbours_changed_tau_loses_two_pairs_in_ten() -> None:
@@ -36,7 +36,7 @@ def test_of_two_neighbours_changed_tau_loses_two_pairs_in_ten() -> None:
     assert found.tau == pytest.approx(1 - 2 / 10)
 
 
-def test_methods_alike_agree_across_boards_as_little_as_within_one() -> None:
+def test_equal_methods_agree_across_boards_as_little_as_within_one() -> None:
     alike = dict.fromkeys(ORDER, 0.6)
     found = agreement(board_of(records(alike)), board_of(records(alike, corpus="d" * 64)))
     for tau in (found.between, *found.within):
@@ -53,10 +53,10 @@ def test_what_cannot_be_compared_is_named_and_one_seed_has_no_order_to_agree_wit
     ]
     second = records(APART | {"cut-short": 0.5}, seeds=2)
     found = agreement(board_of(first), board_of(second))
-    assert found.left_out == (
-        "checks: a control, which stands without a rank",
+    assert found.exclusions == (
+        "checks: kind control, which is not ranked",
         "cut-short: cells missing on the first board",
-        f"{FALLBACK}: the floor",
+        f"{FALLBACK}: the fallback for failed cells",
         "only-here: not on the second board",
     )
     assert found.within == (None, pytest.approx(1))
@@ -71,7 +71,7 @@ def test_scores_that_all_tie_have_no_order() -> None:
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
-    for name, skills in (("one", APART), ("two", turned())):
+    for name, skills in (("one", APART), ("two", reversed_skills())):
         store = Store(tmp_path / name)
         for made in records(skills, seeds=2):
             store.put(made)
@@ -88,7 +88,7 @@ def test_the_command_prints_both_places_of_every_method_and_tau(shell: Shell, fo
     assert (
         "Between single seeds: -1.00 across the boards, +1.00 within the first, +1.00 within the second." in done.stdout
     )
-    assert f"left out: {FALLBACK}: the floor" in done.stdout
+    assert f"left out: {FALLBACK}: the fallback for failed cells" in done.stdout
 
 
 def test_a_folder_of_two_boards_of_none_or_of_two_methods_is_refused(shell: Shell, folders: tuple[Path, Path]) -> None:
@@ -101,7 +101,10 @@ def test_a_folder_of_two_boards_of_none_or_of_two_methods_is_refused(shell: Shel
     for second, sentence in (
         (two, "a folder of one board is needed, and its records make 2 (synthetic cccccccc, standard, 300 s; "),
         (shell.folder / "nowhere", "nowhere: there is no such folder"),
-        (few.root, "both boards have 2 ranked methods in all cells beside the floor, and 3 make an order."),
+        (
+            few.root,
+            "both boards share 2 ranked methods with all cells (majority not counted); at least 3 are required.",
+        ),
     ):
         done = shell("agreement", one, second)
         assert (done.returncode, done.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""What a board says of records whose truth is known, and that nothing in them reaches the page unescaped."""
+"""Boards of records whose true order is known, and that no text from them reaches the page unescaped."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from harness.leaderboard import tables
 from harness.leaderboard.build import Rules, boards
 from harness.leaderboard.json_export import to_json
 from harness.leaderboard.model import Board
-from harness.leaderboard.notes import gathered
+from harness.leaderboard.notes import merge_numbers, merge_subjects
 from harness.leaderboard.render import markdown, terminal_lines, terminal_tables
 from harness.protocol import FALLBACK, PROTOCOL_VERSION
 from harness.records.schema import EnvironmentInfo, Record
@@ -40,7 +40,7 @@ def plain_records() -> list[Record]:
     return records(SKILLS)
 
 
-def test_ranks_have_intervals_and_methods_that_cannot_be_told_apart_share_a_letter(plain_records: list[Record]) -> None:
+def test_ranks_have_intervals_and_methods_that_do_not_differ_share_a_letter(plain_records: list[Record]) -> None:
     board = board_of(plain_records)
     rows = {row.method: row for row in board.rows}
     assert [row.rank for row in board.rows] == [1, 2, 3, 4, 5]
@@ -56,8 +56,8 @@ def test_ranks_have_intervals_and_methods_that_cannot_be_told_apart_share_a_lett
 
 
 def test_tracks_are_ranked_apart(plain_records: list[Record]) -> None:
-    told = records({"told": 0.9}, tags=["groups"])
-    board = board_of([*plain_records, *told])
+    grouped = records({"grouped": 0.9}, tags=["groups"])
+    board = board_of([*plain_records, *grouped])
     (row,) = board.of_track("groups")
     assert (row.rank, row.ranks) == (1, (1, 1))
     assert board.of_track("free")[0].rank == 1
@@ -65,7 +65,7 @@ def test_tracks_are_ranked_apart(plain_records: list[Record]) -> None:
     assert text.index("### Track free") < text.index("### Track groups")
 
 
-def test_a_failed_cell_takes_the_floors_counts_and_a_missing_one_unranks(plain_records: list[Record]) -> None:
+def test_a_failed_cell_counts_with_the_fallback_and_a_missing_one_unranks(plain_records: list[Record]) -> None:
     broken = record("third", "cve-disjoint", 2, 0, failure="RuntimeError: no")
     kept = [r for r in plain_records if (r.cell.method, r.cell.scenario, r.cell.seed) != ("third", "cve-disjoint", 2)]
     rows = {row.method: row for row in board_of([*kept, broken]).rows}
@@ -79,10 +79,13 @@ def test_a_failed_cell_takes_the_floors_counts_and_a_missing_one_unranks(plain_r
 
 def test_a_claim_ends_in_one_sentence_and_a_table(plain_records: list[Record]) -> None:
     text = markdown([board_of(plain_records, {"best": ("third", "fourth")})])
-    assert "The claim of best is confirmed: it beats third, fourth; against fourth the score differs by +0." in text
+    assert (
+        "The claim of best is confirmed: it scores higher than third, fourth; its score minus that of fourth is +0."
+        in text
+    )
     assert "| best | 1 | third | +0." in text
     few = board_of(records({"ours": 0.5, "theirs": 0.5}, units=15), {"ours": ("theirs",)})
-    assert "had an 80 % chance to show" in markdown([few])
+    assert "the test detects a true difference of 0." in markdown([few])
     assert few.claims[0].verdict == "undecided"
     assert "is refuted" in markdown([board_of(plain_records, {"third": ("best",)})])
     assert "is not tested" in markdown([board_of(plain_records, {"third": ("control-absent",)})])
@@ -121,7 +124,7 @@ def test_a_contrast_that_failed_is_not_beaten(plain_records: list[Record]) -> No
     assert claim.contrasts[0].difference.mean < -0.03  # its own failure counts
 
 
-def test_what_a_method_mends_and_breaks_is_its_difference_from_the_first_contrast(plain_records: list[Record]) -> None:
+def test_effects_are_the_differences_from_the_first_contrast(plain_records: list[Record]) -> None:
     board = board_of(plain_records, {"third": ("best", "fourth"), "fourth": ("absent",), "best": ()})
     (effect,) = board.effects
     rows = {row.method: row for row in board.rows}
@@ -129,17 +132,19 @@ def test_what_a_method_mends_and_breaks_is_its_difference_from_the_first_contras
     assert set(effect.id) == {"planted-95", "cve-disjoint", "iid"}
     assert set(effect.shifted) == {"planted-95", "cve-disjoint"}  # iid is not scored
     for env, found in (("id", effect.id), ("test", effect.shifted)):
-        figures = [rows[name].figure(("cve-disjoint", env)) or 0.0 for name in ("third", "best")]
+        figures = [rows[name].metric(("cve-disjoint", env)) or 0.0 for name in ("third", "best")]
         assert found["cve-disjoint"].mean == pytest.approx(figures[0] - figures[1])
         assert found["cve-disjoint"].high < 0
-    rates = [rows[name].figure(("planted-95", "flip.host"), "flip_rate") or 0.0 for name in ("third", "best")]
+    rates = [rows[name].metric(("planted-95", "flip.host"), "flip_rate") or 0.0 for name in ("third", "best")]
     assert effect.flip_rate["host"].mean == pytest.approx(rates[0] - rates[1])
     text = markdown([board])
-    (line,) = re.findall(r"### Macro-F1 less that of the first contrast.*?\n\n.*?\n.*?\n(.*?)\n", text, re.DOTALL)
+    (line,) = re.findall(
+        r"### Difference in macro-F1 from the first comparison method.*?\n\n.*?\n.*?\n(.*?)\n", text, re.DOTALL
+    )
     assert re.fullmatch(r"\| third \| best \| -0\.\d+ ± 0\.\d+ ▼ / -0\.\d+ ± 0\.\d+ ▼ \| -0\.\d+ .* / – \| .*", line)
 
 
-def test_a_cell_in_which_either_failed_mends_and_breaks_nothing(plain_records: list[Record]) -> None:
+def test_a_cell_in_which_either_method_failed_has_no_effect(plain_records: list[Record]) -> None:
     failed = [("third", "cve-disjoint", 2), ("best", "cve-disjoint", 3)]
     kept = [r for r in plain_records if (r.cell.method, r.cell.scenario, r.cell.seed) not in failed]
     broken = [record(*cell, 0, failure="RuntimeError: no") for cell in failed]
@@ -177,8 +182,8 @@ def test_a_second_record_of_a_cell_adds_its_derived_tests_and_nothing_else(plain
     result = plain.result.model_copy(update={"metrics": {**figures, "id": plain.result.metrics["id"]}})
     more = plain.model_copy(update={"cell": cell, "result": result, "key": "f" * 64})
     one, two = board_of(plain_records).rows[0], board_of([*plain_records, more]).rows[0]
-    assert two.figure(("iid", "perturbed.encoding")) == 0.5
-    assert (two.id, two.score, two.spent.trials, two.worst) == (one.id, one.score, one.spent.trials, one.worst)
+    assert two.metric(("iid", "perturbed.encoding")) == 0.5
+    assert (two.id, two.score, two.cost.trials, two.worst) == (one.id, one.score, one.cost.trials, one.worst)
 
 
 def test_a_cell_that_few_methods_have_unranks_none_and_counts_in_no_score(plain_records: list[Record]) -> None:
@@ -186,7 +191,8 @@ def test_a_cell_that_few_methods_have_unranks_none_and_counts_in_no_score(plain_
     one, two = board_of(plain_records), board_of([*plain_records, *extra])
     assert [(row.method, row.rank, row.score) for row in one.rows] == [(r.method, r.rank, r.score) for r in two.rows]
     assert any(
-        "best: cells that half of the methods lack" in note and "cve-disjoint, seed 9" in note for note in two.notes
+        "best: cells that at least half of the methods lack" in note and "cve-disjoint, seed 9" in note
+        for note in two.notes
     )
 
 
@@ -199,7 +205,7 @@ def test_a_seed_counts_once_it_has_every_scored_scenario() -> None:
     ]
     assert after.seeds == (0, 1, 2)
     (note,) = (note for note in after.notes if "in no score" in note)
-    assert note.startswith("seed 3 in no score: half of the methods lack planted-95, seed 3")
+    assert note.startswith("seed 3 in no score: at least half of the methods have no record of planted-95, seed 3")
     unscored = [r for r in every if r.cell.seed < 3 or r.cell.scenario != "iid"]
     assert board_of(unscored).seeds == (0, 1, 2, 3)
 
@@ -212,7 +218,7 @@ def test_a_score_is_of_all_there_is_where_no_seed_is_whole() -> None:
     assert all(row.score for row in board.rows)
 
 
-def test_figures_of_a_failed_cell_are_the_floors_wherever_they_count(plain_records: list[Record]) -> None:
+def test_a_failed_cell_counts_with_the_fallbacks_figures_everywhere(plain_records: list[Record]) -> None:
     kept = [r for r in plain_records if (r.cell.method, r.cell.scenario) != ("third", "cve-disjoint")]
     broken = [record("third", "cve-disjoint", seed, 0, failure="RuntimeError: no") for seed in range(6)]
     (row,) = (row for row in board_of([*kept, *broken]).rows if row.method == "third")
@@ -238,7 +244,7 @@ def test_notes_that_differ_in_numbers_are_one() -> None:
         "tests begin at 2021-05-01",
         "v1.2.3: 1",
     ]
-    assert gathered(notes) == [
+    assert merge_numbers(notes) == [
         "a: 7 to 12 of 330 rows",
         "tests begin at 2021-03-04",
         "tests begin at 2021-05-01",
@@ -246,12 +252,28 @@ def test_notes_that_differ_in_numbers_are_one() -> None:
     ]
 
 
+def test_notes_of_several_subjects_with_one_text_are_one() -> None:
+    notes = ["coral: the penalty is zero", "jtt: other", "no subject", "v-rex: the penalty is zero"]
+    assert merge_subjects(notes) == ["coral, v-rex: the penalty is zero", "jtt: other", "no subject"]
+
+
+def test_methods_that_lack_the_same_cells_share_a_line(plain_records: list[Record]) -> None:
+    lacking = [record(name, "iid", seed, 0.5) for name in ("partial-1", "partial-2") for seed in range(6)]
+    text = markdown([board_of([*plain_records, *lacking])])
+    assert re.search(
+        r"^- partial-\d, partial-\d: cve-disjoint, seeds 0, 1, 2, 3, 4, 5; planted-95, seeds 0", text, re.M
+    )
+    (table,) = re.findall(r"### planted-95 \(shift.*?\n\n(.*?)\n\n", text, re.DOTALL)
+    assert "best" in table
+    assert "partial-1" not in table  # it has no result there
+
+
 def test_effective_robustness_is_fitted_on_methods_that_claim_none(plain_records: list[Record]) -> None:
-    told = records({"told": 0.9}, tags=["groups"])
-    found = board_of([*plain_records, *told], {"second": ("best",)}).robustness
+    grouped = records({"grouped": 0.9}, tags=["groups"])
+    found = board_of([*plain_records, *grouped], {"second": ("best",)}).robustness
     assert found is not None
     assert found.baselines == ("best", "fourth", "third")
-    assert "3 baselines" in found.why_not
+    assert "needs 4 baselines, and the board has 3" in found.unavailable_reason
     more = board_of([*plain_records, *records({"fifth": 0.6})])
     assert more.robustness is not None
     assert abs(more.robustness.effective["third"]) < 0.1
@@ -304,7 +326,7 @@ def test_the_order_of_records_changes_nothing(plain_records: list[Record]) -> No
 HOSTILE = "a | b <script>x</script> &lt; `code` [l](http://x.test) **b** \u202eevil\u202c \x1b[31mred @someone $x$ _i_"
 
 
-def test_text_from_data_and_plug_ins_is_shown_and_not_obeyed(plain_records: list[Record]) -> None:
+def test_text_from_data_and_plug_ins_is_escaped(plain_records: list[Record]) -> None:
     broken = record("third", "cve-disjoint", 2, 0, failure=HOSTILE)
     kept = [r for r in plain_records if (r.cell.method, r.cell.scenario, r.cell.seed) != ("third", "cve-disjoint", 2)]
     board = replace(board_of([*kept, broken]), notes=(HOSTILE,))
@@ -325,14 +347,15 @@ def test_text_from_data_and_plug_ins_is_shown_and_not_obeyed(plain_records: list
 def test_a_table_fits_its_terminal_and_says_which_columns_do_not(plain_records: list[Record], width: int) -> None:
     board = board_of(plain_records, {"best": ("third",)})
     console = Console(width=width, file=io.StringIO())
-    left_out = ""
-    for _, table, without in terminal_tables(board, width):
+    hidden = ""
+    for _, table, note in terminal_tables(board, width):
         console.print(table)
-        left_out += without
+        hidden += note
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert max(map(len, shown.splitlines())) <= width
-    assert ("shared s" in left_out) == (width < 300)
-    cells = {cell for _, _, lines in tables.headlines(board) for line in lines for cell in line[1:3]}
+    assert ("columns hidden (terminal too narrow): " in hidden) == (width < 300)
+    assert ("shared steps s" in hidden) == (width < 300)
+    cells = {cell for _, _, lines in tables.main_tables(board) for line in lines for cell in line[1:3]}
     assert all(f" {cell} " in shown for cell in cells)  # names and scores are whole
 
 

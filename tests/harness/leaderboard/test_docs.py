@@ -1,4 +1,4 @@
-"""The workflow and the page name commands, keys and columns that are there."""
+"""The workflow and docs/leaderboard.md name commands, keys and columns that exist."""
 
 import re
 from typing import Any
@@ -46,6 +46,6 @@ def test_every_key_of_the_json_is_described() -> None:
     plain = to_json(boards(records({"ours": 0.5, "theirs": 0.4}, seeds=2), rules), {})
     board = plain["boards"][0]
     row, claim = board["methods"][0], board["claims"][0]
-    parts = (plain, board, row, row["spent"], row["calibration_error"])
+    parts = (plain, board, row, row["cost"], row["calibration_error"])
     for key in (key for part in (*parts, claim, claim["contrasts"][0], board["effects"][0]) for key in part):
         assert f"`{key}" in PAGE or f"[].{key}" in PAGE, key

@@ -1,4 +1,4 @@
-"""Records that are handed in: what is in order passes, what was changed is named."""
+"""Checks of submitted records: valid records pass, changed ones are reported."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from tests.conftest import Shell
 
 
 @pytest.fixture(scope="module")
-def handed_in(cache: Path, requests_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def submitted(cache: Path, requests_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Records of two methods under the preset standard."""
     folder = tmp_path_factory.mktemp("run")
     mapping = ("--bench", f"files:{requests_file}", "--map", "payload=raw,label=class,group=cve,date=published")
@@ -27,8 +27,8 @@ def handed_in(cache: Path, requests_file: Path, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture
-def folder(handed_in: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(handed_in, tmp_path / "mine"))
+def folder(submitted: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(submitted, tmp_path / "mine"))
 
 
 def findings(folder: Path) -> list[str]:
@@ -69,20 +69,20 @@ def choose_worse(record: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("edit", "complaint"),
     [
-        (change(result__metrics__test__macro_f1=0.99), "it states test/macro_f1 = 0.99, and its counts give 0."),
-        (change(result__metrics__id__calibration_error=0.0), "it states id/calibration_error = 0.0"),
+        (change(result__metrics__test__macro_f1=0.99), "it has test/macro_f1 = 0.99, but its counts give 0."),
+        (change(result__metrics__id__calibration_error=0.0), "it has id/calibration_error = 0.0"),
         (change(result__counts__test="0 0 99 3 1"), "the counts of test name a predicted class"),
-        (change(result__counts__test="0 0"), "counts are no rows of 5 integers"),
-        (change(cell__trials=40), "trials 40 are not those of the preset standard, 2"),
-        (change(cell__trials=40), "its key is not that of its cell"),
-        (change(cell__sizes=[9, 9, 9]), "sizes [9, 9, 9] are not those of the preset"),
-        (change(cell__protocol=0), "it is of protocol 0, today's is 2"),
-        (change(cell__method_version=9), "it is of version 9 of nearest-neighbor"),
+        (change(result__counts__test="0 0"), "counts are not rows of 5 integers"),
+        (change(cell__trials=40), "its trials are 40, but those of the preset standard are 2"),
+        (change(cell__trials=40), "its key does not match its cell"),
+        (change(cell__sizes=[9, 9, 9]), "its sizes are [9, 9, 9], but those of the preset"),
+        (change(cell__protocol=0), "it was made with protocol 0; the current one is 2"),
+        (change(cell__method_version=9), "it was made with version 9 of nearest-neighbor"),
         (change(cell__method="unheard-of"), "no method of this name is registered"),
-        (change(key="0" * 64), "it belongs at"),
-        (change(provenance__compute_seconds=1e5), "it spent 100000 compute seconds of 300"),
+        (change(key="0" * 64), "its path should be"),
+        (change(provenance__compute_seconds=1e5), "it used 100000 compute seconds; its budget is 300"),
         (choose_worse, "is not the best of its trials by macro_f1"),
-        (change(result__predictions={}), "figures, counts and predictions are not of the same environments"),
+        (change(result__predictions={}), "its metrics, counts and predictions cover different environments"),
     ],
 )
 def test_what_was_changed_is_named(folder: Path, edit: Callable[[dict[str, Any]], None], complaint: str) -> None:
@@ -112,11 +112,11 @@ def test_test_rows_that_no_other_method_has_are_named(folder: Path) -> None:
     )
     path.write_text(record.model_copy(update={"result": result}).model_dump_json(), encoding="utf-8")
     registry.discover()
-    said = [finding.text for finding in check(folder, standing(others))[1]]
-    assert "its test rows are not those that other methods have of this scenario and seed" in said
+    texts = [finding.text for finding in check(folder, existing(others))[1]]
+    assert "its test rows differ from those of other methods with the same scenario and seed" in texts
 
 
-def standing(records: list[Any]) -> Iterator[Any]:
+def existing(records: list[Any]) -> Iterator[Any]:
     return iter([record for record in records if record.cell.method != "majority"])
 
 
@@ -128,18 +128,18 @@ def test_an_empty_folder_is_a_mistake(shell: Shell) -> None:
 
 
 def test_records_that_were_searched_or_computed_otherwise_than_those_that_stand_are_named(folder: Path) -> None:
-    def standing(**cell: str) -> list[Record]:
+    def existing(**cell: str) -> list[Record]:
         found = Store(folder).records()
         return [r.model_copy(update={"cell": r.cell.model_copy(update=cell), "key": r.key[::-1]}) for r in found]
 
     registry.discover()
     (precision,) = {record.cell.precision for record in Store(folder).records()}
-    told = [finding.text for finding in check(folder, standing(precision="other", sampler="tpe"))[1]]
-    asked = f"sampler random instead of tpe, precision {precision} instead of other"
-    assert told == [f"the records that stand were asked otherwise: {asked}"] * 4
-    other = {finding.text for finding in check(folder, standing(precision="other", corpus="f" * 64))[1]}
+    texts = [finding.text for finding in check(folder, existing(precision="other", sampler="tpe"))[1]]
+    differences = f"sampler random instead of tpe, precision {precision} instead of other"
+    assert texts == [f"its setting differs from the existing records: {differences}"] * 4
+    other = {finding.text for finding in check(folder, existing(precision="other", corpus="f" * 64))[1]}
     (corpus,) = {record.cell.corpus[:8] for record in Store(folder).records()}
-    assert other == {f"no record that stands is of this corpus, files-requests {corpus}"}
+    assert other == {f"no existing record has this corpus, files-requests {corpus}"}
 
 
 def test_a_preset_that_does_not_rank_is_named(folder: Path) -> None:

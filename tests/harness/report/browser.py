@@ -8,14 +8,14 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 class NoBrowser(Exception):
-    """Says what is not installed."""
+    """No browser can be started; the message names what is not installed."""
 
 
 def start() -> Any:
     """Returns a driver of the browser.
 
     Raises:
-        NoBrowser: Selenium, Chromium or its driver is not here.
+        NoBrowser: Selenium, Chromium or its driver is not installed.
     """
     try:
         from selenium import webdriver

@@ -34,7 +34,7 @@ class Reporting(Method):
         return Uniform(len(context.classes))
 
 
-@register_method("breaking", version=1, summary="fails with what it is told")
+@register_method("breaking", version=1, summary="fails with markup in its message")
 class Breaking(Method):
     space = {}
 
@@ -45,7 +45,7 @@ class Breaking(Method):
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """A headless Chromium of this machine; tests that want one are skipped where there is none."""
+    """A headless Chromium of this machine; tests that use it are skipped if there is none."""
     try:
         started = start()
     except NoBrowser as error:

@@ -1,4 +1,4 @@
-"""A corpus that would take over any page, table or terminal that does not escape it."""
+"""A corpus with markup and control characters in every field, to test escaping."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ _TAILS = (
 
 
 def write_corpus(folder: Path) -> Path:
-    """Writes it to a file whose name is no better, and returns the path."""
+    """Writes it to a file whose name is markup too, and returns the path."""
     path = folder / NAME
     with path.open("w", encoding="utf-8") as stream:
         for number in range(160):

@@ -1,11 +1,11 @@
-"""A page in the browser, and what a test asks of it."""
+"""Helper to open a page in the browser and query it."""
 
 import json
 import time
 from pathlib import Path
 from typing import Any
 
-_PATIENCE = 20.0  # seconds that charts may take
+_DRAW_TIMEOUT = 20.0  # seconds that charts may take
 
 
 class Page:
@@ -30,10 +30,10 @@ class Page:
         return self.browser.find_element("css selector", selector)
 
     def draw_all(self) -> int:
-        """Shows every board, as printing does, waits for the charts and returns how many there are."""
+        """Shows every board, as printing does, waits for the charts and returns their number."""
         self.run("for (const b of document.querySelectorAll('.board')) b.hidden = false;")
         self.run("window.dispatchEvent(new Event('beforeprint'))")
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + _DRAW_TIMEOUT
         while self.run("return document.querySelectorAll('.plot:not([data-drawn])').length"):
             assert time.monotonic() < until, "a chart is not drawn"
             time.sleep(0.1)
@@ -51,12 +51,12 @@ class Page:
         return list(self.run(script, table, header))
 
     def complaints(self) -> list[str]:
-        """What the console says: errors, refusals of the page's own policy, warnings."""
+        """Returns the console's messages: errors, violations of the page's content security policy, warnings."""
         return [entry["message"] for entry in self.browser.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """Addresses that the page asked for: itself left out, and images that stand in it."""
+        """Returns the addresses that the page requested, without its own and those of embedded images."""
         messages = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
-        asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+        urls = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
         own = (self.address, "about:blank")
-        return [url for url in asked if url.partition("#")[0] not in own and not url.startswith("data:")]
+        return [url for url in urls if url.partition("#")[0] not in own and not url.startswith("data:")]

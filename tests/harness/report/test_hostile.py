@@ -1,4 +1,4 @@
-"""A corpus of markup is shown as text, in the report, in leaderboard.md and in the terminal, and none of it runs."""
+"""Markup in a corpus is shown as text in the report, leaderboard.md and the terminal, and none of it runs."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The committed report is the one that the committed records give."""
+"""The committed report is the one generated from the committed records."""
 
 import json
 import re
@@ -18,19 +18,19 @@ def _shown(page: Path) -> str:
 
 
 def test_the_committed_report_is_that_of_the_committed_records(shell: Shell) -> None:
-    official = "results/official"  # without what runs keep beside their records and never commit
+    official = "results/official"  # without the files of runs that are never committed
     shutil.copytree(ROOT / official, shell.folder / official, ignore=shutil.ignore_patterns(".*"))
     done = shell("report", "--results", official)
     assert done.returncode == 0, done.stdout + done.stderr
     same = _shown(shell.folder / "report.html") == _shown(ROOT / COMMITTED)
-    assert same, f"harness report --results {official} --output {COMMITTED} makes it anew"
+    assert same, f"harness report --results {official} --output {COMMITTED} regenerates it"
 
 
-def test_it_says_who_stands_under_which_verdict() -> None:
+def test_it_names_the_methods_under_each_verdict() -> None:
     board = json.loads((ROOT / "leaderboard.json").read_text(encoding="utf-8"))["boards"][0]
-    said = re.search(r'<p class="claim">.*?</a> (.*?)</p>', (ROOT / COMMITTED).read_text(encoding="utf-8"))
-    assert said
-    told = {verdict: names.split(", ") for verdict, names in (part.split(": ") for part in said[1].split("; "))}
-    assert {name: verdict for verdict, names in told.items() for name in names} == {
+    summary = re.search(r'<p class="claim">.*?</a> (.*?)</p>', (ROOT / COMMITTED).read_text(encoding="utf-8"))
+    assert summary
+    methods = {verdict: names.split(", ") for verdict, names in (part.split(": ") for part in summary[1].split("; "))}
+    assert {name: verdict for verdict, names in methods.items() for name in names} == {
         claim["method"]: claim["verdict"] for claim in board["claims"]
     }

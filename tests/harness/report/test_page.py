@@ -10,9 +10,9 @@ from tests.harness.report.page import Page
 BOARD = "board-0-main"
 
 
-def test_every_chart_is_drawn_without_a_complaint_or_a_request(page: Page) -> None:
+def test_every_chart_is_drawn_without_an_error_or_a_request(page: Page) -> None:
     names = page.run("return Array.from(document.querySelectorAll('.plot'), plot => plot.id)")
-    first = {"standing", "against-id", "environments", "flip-rate", "cue-follow", "spent", "expected-best", "learning"}
+    first = {"scores", "against-id", "environments", "flip-rate", "cue-follow", "compute", "expected-best", "learning"}
     assert {name.removeprefix("board-0-") for name in names if name.startswith("board-0-")} == first
     assert page.draw_all() >= len(names) > len(first)
     marks = "return document.querySelectorAll('#board-0-flip-rate .bars path').length"
@@ -76,7 +76,7 @@ def test_colours_follow_the_system_and_charts_follow_the_colours(browser: Any, m
     page = Page(browser, made, dark=True)
     page.draw_all()
     paper = "return getComputedStyle(document.body).backgroundColor"
-    words = "return getComputedStyle(document.querySelector('#board-0-spent .xtick text')).fill"
+    words = "return getComputedStyle(document.querySelector('#board-0-compute .xtick text')).fill"
     dark = page.run(paper), page.run(words)
     page.find("#theme").click()
     page.browser.implicitly_wait(0)
@@ -137,10 +137,10 @@ def test_a_screen_reader_finds_names_captions_and_one_heading(page: Page) -> Non
     assert page.run(twice) == 0
 
 
-def test_samples_show_predictions_attack_and_what_they_hang_on(page: Page) -> None:
+def test_samples_show_predictions_attack_and_occlusion(page: Page) -> None:
     assert page.run("return document.querySelectorAll('#board-0-samples .sample').length") == 12
     assert page.run("return document.querySelectorAll('#board-0-samples .sample:first-of-type mark.attack').length") > 0
     assert page.run("return document.querySelectorAll('#board-0-samples [class*=fall-]').length") > 12
     text = page.find("#board-0-samples").get_attribute("textContent")
     assert "flip.host" in text
-    assert "no occlusion of reporting: no predictor was kept" in text
+    assert "no occlusion of reporting: no predictor was saved" in text

@@ -13,13 +13,13 @@ from harness.records import predictions
 from harness.report.charts import charts
 from harness.report.figures import label
 from harness.report.page import embedded
-from harness.report.payloads import MOST, shown
+from harness.report.payloads import MAX_BYTES, excerpt
 from harness.safe_text import visible
 from harness.statistics.robustness import logit
 from tests.harness.leaderboard.boards import records
 
 
-def test_bytes_that_do_not_print_are_spelled_out_and_told_apart() -> None:
+def test_bytes_that_do_not_print_are_escaped_and_distinguishable() -> None:
     assert visible(b"a\\n\r\n\x00\xe2\x80\xae<b>") == [
         ("a\\n", False),
         (r"\r\n\x00\xe2\x80\xae", True),
@@ -30,7 +30,7 @@ def test_bytes_that_do_not_print_are_spelled_out_and_told_apart() -> None:
 
 def test_every_byte_of_a_payload_is_shown_once() -> None:
     payload = bytes(range(256)) + b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
-    found = shown(payload, (3, 40, 260, 262), np.linspace(0, 1, len(payload)))
+    found = excerpt(payload, (3, 40, 260, 262), np.linspace(0, 1, len(payload)))
     whole = "".join(text for text, _ in visible(payload))
     assert "".join(piece.text for piece in found.pieces) == whole
     assert (found.before, found.after) == (0, 0)
@@ -40,10 +40,10 @@ def test_every_byte_of_a_payload_is_shown_once() -> None:
 
 
 def test_a_long_payload_is_shown_around_its_attack_and_the_rest_counted() -> None:
-    found = shown(b"x" * 9000, (5000, 5010))
+    found = excerpt(b"x" * 9000, (5000, 5010))
     assert found.before == 4800
-    assert found.after == 9000 - 4800 - MOST
-    assert sum(len(piece.text) for piece in found.pieces) == MOST
+    assert found.after == 9000 - 4800 - MAX_BYTES
+    assert sum(len(piece.text) for piece in found.pieces) == MAX_BYTES
 
 
 def test_embedded_json_cannot_end_its_element() -> None:
@@ -53,7 +53,7 @@ def test_embedded_json_cannot_end_its_element() -> None:
     assert json.loads(text) == value
 
 
-def test_plotly_is_handed_no_markup() -> None:
+def test_plotly_gets_no_markup() -> None:
     assert label("<b>x</b> &lt;") == "&lt;b&gt;x&lt;/b&gt; &amp;lt;"
     assert len(label("x" * 100)) == 28
 

@@ -101,9 +101,9 @@ def test_a_run_adds_them_as_environments_and_columns(shell: Shell, mapped: tuple
     done = shell(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     for caption in (
-        "Macro-F1 as it was / perturbed / worst draw / flip rate, by suite (mean over random)",
-        "Macro-F1 without the attack, with it alone; occlusion (mean over random)",
-        "Probes: macro-F1 of a learner that sees a part of the input",
+        "Macro-F1 unperturbed / perturbed / worst draw, and flip rate, by perturbation suite (mean over random)",
+        "Macro-F1 with the attack removed and with the attack only; occlusion (mean over random)",
+        "Probes: macro-F1 of a learner that sees only a part of the input",
     ):
         assert caption in done.stdout
     record = next(shell.folder.glob("results/local/*/random/tfidf-logreg-*.json"))

@@ -1,4 +1,4 @@
-"""A world whose truth is known: classes of CVEs with effects of their own, a real learner, folds that share rows.
+"""Simulated benchmarks with known true scores: classes of CVEs with random effects, a real learner, overlapping folds.
 
 ``python -m tests.harness.statistics.simulation [REPLICATES]`` prints the table of docs/statistics.md.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.evaluation import metrics
-from harness.statistics.bootstrap import Counts, Place, resample
+from harness.statistics.bootstrap import Counts, EnvironmentCounts, resample
 from harness.statistics.contrasts import judge
 from harness.statistics.intervals import Interval, paired, t_interval
 
@@ -28,7 +28,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass
 class World:
-    """One draw of everything: CVEs, rows, partitions. Each method sees the features under a blur of its own."""
+    """One simulated benchmark: CVEs, rows, partitions. Each method sees the features with its own noise."""
 
     number: int
     random: np.random.Generator = field(init=False)
@@ -70,32 +70,34 @@ class World:
 
 def score(world: World, cell: list[tuple[str, Ints, Ints]]) -> float:
     """The cell's score: mean macro-F1 over its environments."""
-    found = [metrics.macro_f1(metrics.confusion(world.label[rows], guess, CLASSES)) for _, rows, guess in cell]
-    return float(np.mean(found))
+    scores = [metrics.macro_f1(metrics.confusion(world.label[rows], guess, CLASSES)) for _, rows, guess in cell]
+    return float(np.mean(scores))
 
 
 def bootstrap_interval(world: World, cells: Mapping[int, list[tuple[str, Ints, Ints]]]) -> tuple[float, float]:
     """The crossed bootstrap's interval of the score."""
     names = [str(unit) for unit in range(CLASSES * CVES)]
-    places = [
-        Place(env, seed, 0.5, names, {"ours": Counts(world.cve[rows], world.label[rows], guess, np.ones_like(rows))})
+    environments = [
+        EnvironmentCounts(
+            env, seed, 0.5, names, {"ours": Counts(world.cve[rows], world.label[rows], guess, np.ones_like(rows))}
+        )
         for seed, cell in cells.items()
         for env, rows, guess in cell
     ]
-    return resample(places, ["ours"], [str(i) for i in range(CLASSES)], rounds=400).interval("ours")
+    return resample(environments, ["ours"], [str(i) for i in range(CLASSES)], rounds=400).interval("ours")
 
 
 @dataclass
-class Outcome:
+class Simulation:
     """Scores of every replicate by method, (replicates, seeds); bootstrap intervals by seeds used."""
 
     scores: dict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
     bootstrapped: dict[int, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
 
 
-def simulate(replicates: int) -> Outcome:
-    """Draws so many worlds; ours and its equal run 10 seeds, the others 6."""
-    out = Outcome()
+def simulate(replicates: int) -> Simulation:
+    """Simulates that many benchmarks; `ours` and its equal run 10 seeds, the others 6."""
+    out = Simulation()
     for replicate in range(replicates):
         world = World(replicate)
         cells = {seed: list(world.cell(seed, "ours")) for seed in range(10)}
@@ -108,37 +110,39 @@ def simulate(replicates: int) -> Outcome:
     return out
 
 
-def report(out: Outcome) -> dict[str, float]:
+def report(out: Simulation) -> dict[str, float]:
     """Returns the figures of the table, in percent and points."""
     scores = {name: np.array(values) for name, values in out.scores.items()}
     truth = {name: float(values[:, :FOLDS].mean()) for name, values in scores.items()}
-    ours, found = scores["ours"], {"score": 100 * truth["ours"]}
+    ours, figures = scores["ours"], {"score": 100 * truth["ours"]}
     for count in (3, 6, 10):
         part = ours[:, :count].tolist()
-        found[f"coverage, {count} seeds"] = _covered([t_interval(v, FOLDS) for v in part], truth["ours"])
-        found[f"coverage, {count} seeds, spread over the root of the seeds"] = _covered(
+        figures[f"coverage, {count} seeds"] = _covered([t_interval(v, FOLDS) for v in part], truth["ours"])
+        figures[f"coverage, {count} seeds, spread over the root of the seeds"] = _covered(
             [t_interval(v, count) for v in part], truth["ours"]
         )
         inside = [low <= truth["ours"] <= high for low, high in out.bootstrapped[count]]
-        found[f"coverage, {count} seeds, bootstrap"] = 100 * float(np.mean(inside))
+        figures[f"coverage, {count} seeds, bootstrap"] = 100 * float(np.mean(inside))
         pairs = zip(part, scores["equal"][:, :count].tolist(), strict=True)
-        found[f"coverage of a difference of 0, {count} seeds"] = _covered([paired(a, b, FOLDS) for a, b in pairs], 0.0)
+        figures[f"coverage of a difference of 0, {count} seeds"] = _covered(
+            [paired(a, b, FOLDS) for a, b in pairs], 0.0
+        )
     verdicts = defaultdict(list)
     for i in range(len(ours)):
         mine = {name: dict(enumerate(values[i, :FOLDS].tolist())) for name, values in scores.items()}
         null = judge("ours", ["equal", "equal2"], mine, FOLDS)
         late = judge("ours", ["5 points", "equal"], mine, FOLDS)
-        verdicts["first contrast held, no difference"].append(null.contrasts[0].held is True)
-        verdicts["any false contrast held, after one of 5 points"].append(late.contrasts[1].held is True)
+        verdicts["first contrast held, no difference"].append(null.contrasts[0].passed is True)
+        verdicts["any false contrast held, after one of 5 points"].append(late.contrasts[1].passed is True)
         for other in WORSE:
             claim = judge("ours", [other], mine, FOLDS)
             verdicts[f"power, {other}"].append(claim.verdict == "confirmed")
             verdicts[f"refuted, {other}"].append(claim.verdict == "refuted")
         verdicts["refuted, no difference"].append(null.verdict == "refuted")
-    found |= {name: 100 * float(np.mean(values)) for name, values in verdicts.items()}
-    found |= {f"true difference, {other}": 100 * (truth["ours"] - truth[other]) for other in ("equal", *WORSE)}
+    figures |= {name: 100 * float(np.mean(values)) for name, values in verdicts.items()}
+    figures |= {f"true difference, {other}": 100 * (truth["ours"] - truth[other]) for other in ("equal", *WORSE)}
     differences = ours[:, :FOLDS] - scores["1 point"]
-    return found | {"spread of a difference over folds": 100 * float(differences.std(axis=1, ddof=1).mean())}
+    return figures | {"spread of a difference over folds": 100 * float(differences.std(axis=1, ddof=1).mean())}
 
 
 def _covered(intervals: list[Interval], truth: float) -> float:

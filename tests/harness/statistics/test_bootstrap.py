@@ -7,12 +7,12 @@ import pytest
 
 from harness.evaluation import metrics
 from harness.statistics import bootstrap
-from harness.statistics.bootstrap import Counts, Place, macro_f1, resample
+from harness.statistics.bootstrap import Counts, EnvironmentCounts, macro_f1, resample
 
 CLASSES = ("x", "y", "z")
 
 
-def places(units: int = 40, seeds: int = 3, better: float = 0.3) -> list[Place]:
+def two_methods(units: int = 40, seeds: int = 3, better: float = 0.3) -> list[EnvironmentCounts]:
     """Two environments per seed, disjoint units per seed, two methods of which the first is right more often."""
     random = np.random.default_rng(5)
     out = []
@@ -25,7 +25,7 @@ def places(units: int = 40, seeds: int = 3, better: float = 0.3) -> list[Place]:
                 guess = np.where(random.random(len(true)) < skill, true, random.integers(0, 3, len(true)))
                 unit = np.repeat(np.arange(units), 4)
                 counts[method] = Counts(unit, true, guess, np.ones(len(true), np.int64))
-            out.append(Place(env, seed, 0.5, names, counts))
+            out.append(EnvironmentCounts(env, seed, 0.5, names, counts))
     return out
 
 
@@ -36,32 +36,35 @@ def test_macro_f1_of_sums_is_that_of_the_rows() -> None:
 
 
 def test_a_round_is_the_score_of_the_rows_it_drew() -> None:
-    found = places()
-    sample = bootstrap._Sample(found, ["good", "bad"], 3)
-    of_unit, of_seed = sample.draw(np.random.default_rng(1), 5)
-    scores, _ = sample.figures(of_unit, of_seed)
-    names = sorted({unit for place in found for unit in place.units})
+    environments = two_methods()
+    sample = bootstrap._Sample(environments, ["good", "bad"], 3)
+    unit_weights, seed_weights = sample.draw_weights(np.random.default_rng(1), 5)
+    scores, _ = sample.scores_and_accuracies(unit_weights, seed_weights)
+    names = sorted({unit for environment in environments for unit in environment.units})
     for i in range(5):
         expected = 0.0
-        for place in found:
-            counts = place.counts["good"]
-            weights = of_unit[i, [names.index(place.units[unit]) for unit in counts.unit]].astype(int)
+        for environment in environments:
+            counts = environment.counts["good"]
+            weights = unit_weights[i, [names.index(environment.units[unit]) for unit in counts.unit]].astype(int)
             rows = np.repeat(np.arange(len(weights)), weights)
             f1 = metrics.macro_f1(metrics.confusion(counts.true[rows], counts.predicted[rows], 3))
-            expected += 0.5 * of_seed[i, place.seed] * f1
+            expected += 0.5 * seed_weights[i, environment.seed] * f1
         assert scores[i, 0] == pytest.approx(expected, abs=1e-5)
 
 
 def test_intervals_hold_the_score_and_ranks_are_of_pairs() -> None:
-    out = resample(places(), ["bad", "good"], CLASSES, rounds=500)
+    out = resample(two_methods(), ["bad", "good"], CLASSES, rounds=500)
     low, high = out.interval("good")
     assert low < out.scores[:, 1].mean() < high
     assert out.ranks(["bad", "good"]) == {"bad": (2, 2), "good": (1, 1)}
-    assert resample(places(better=0.0), ["bad", "good"], CLASSES, rounds=500).ranks(["good", "bad"])["good"] == (1, 2)
+    assert resample(two_methods(better=0.0), ["bad", "good"], CLASSES, rounds=500).ranks(["good", "bad"])["good"] == (
+        1,
+        2,
+    )
 
 
 def test_the_worst_group_is_chosen_anew_in_every_round() -> None:
-    out = resample(places(), ["good"], CLASSES, rounds=500)
+    out = resample(two_methods(), ["good"], CLASSES, rounds=500)
     worst = out.worst("good")
     assert worst is not None
     assert len(out.groups) == 6
@@ -71,7 +74,7 @@ def test_the_worst_group_is_chosen_anew_in_every_round() -> None:
 
 
 def test_the_interval_of_the_worst_group_holds_the_truth_where_all_are_alike() -> None:
-    """Where the plain percentile interval, biased twice, never does."""
+    """The plain percentile interval, biased twice, never covers it."""
     held = plain = 0
     for number in range(30):
         out = resample(alike(number), ["any"], CLASSES, rounds=200)
@@ -83,13 +86,13 @@ def test_the_interval_of_the_worst_group_holds_the_truth_where_all_are_alike() -
     assert plain <= 15
 
 
-def alike(number: int) -> list[Place]:
+def alike(number: int) -> list[EnvironmentCounts]:
     """Four environments of three seeds in which every class is hit with probability 0.7."""
     random = np.random.default_rng(number)
     unit = np.arange(40).repeat(4)
     true = unit % 3
     return [
-        Place(
+        EnvironmentCounts(
             f"scenario/{env}",
             seed,
             0.25,
@@ -102,19 +105,23 @@ def alike(number: int) -> list[Place]:
 
 
 @pytest.mark.filterwarnings("error")
-def test_rounds_without_a_row_of_any_group_say_nothing_of_the_worst() -> None:
-    small = [replace(place, name="rare-class/test") for place in places(units=6, seeds=3) if place.seed]
-    worst = resample([*places(units=120, seeds=1), *small], ["good", "bad"], CLASSES, rounds=200).worst("good")
+def test_rounds_without_a_row_of_any_group_are_ignored_for_the_worst_group() -> None:
+    small = [
+        replace(environment, name="rare-class/test")
+        for environment in two_methods(units=6, seeds=3)
+        if environment.seed
+    ]
+    worst = resample([*two_methods(units=120, seeds=1), *small], ["good", "bad"], CLASSES, rounds=200).worst("good")
     assert worst
     assert 0 < worst.low <= worst.accuracy <= worst.high < 1
 
 
-def test_groups_of_few_units_are_none() -> None:
-    out = resample(places(units=20), ["good"], CLASSES, rounds=10)
+def test_groups_with_few_units_are_ignored() -> None:
+    out = resample(two_methods(units=20), ["good"], CLASSES, rounds=10)
     assert out.groups == ()
     assert out.worst("good") is None
 
 
 def test_the_same_seed_draws_the_same() -> None:
-    first, second = (resample(places(), ["good"], CLASSES, rounds=300) for _ in range(2))
+    first, second = (resample(two_methods(), ["good"], CLASSES, rounds=300) for _ in range(2))
     assert np.array_equal(first.scores, second.scores)

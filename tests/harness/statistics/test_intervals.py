@@ -83,5 +83,7 @@ def test_effective_robustness_is_suppressed_where_the_line_is_poor() -> None:
     scattered = {"a": (0.5, 0.5), "b": (0.6, 0.1), "c": (0.75, 0.6), "d": (0.9, 0.3)}
     found = effective_robustness(scattered, frozenset("abcd"))
     assert not found.effective
-    assert "explains" in found.why_not
-    assert "3 baselines" in effective_robustness(scattered, frozenset("abc")).why_not
+    assert "explains" in found.unavailable_reason
+    assert (
+        "needs 4 baselines, and the board has 3" in effective_robustness(scattered, frozenset("abc")).unavailable_reason
+    )

@@ -1,10 +1,10 @@
-"""Coverage, false positives and power where the truth is known; docs/statistics.md holds the table of a full run."""
+"""Coverage, false positives and power in simulations; docs/statistics.md holds the table of a full run."""
 
 import os
 
 import pytest
 
-from tests.harness.statistics.simulation import Outcome, report, simulate
+from tests.harness.statistics.simulation import Simulation, report, simulate
 
 FULL = os.environ.get("HARNESS_FULL_ROUNDS") == "1"
 REPLICATES = 1000 if FULL else 150
@@ -35,14 +35,14 @@ def test_no_more_than_5_and_a_half_percent_of_claims_hold_without_a_difference(f
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_power_grows_with_the_difference(figures: dict[str, float]) -> None:
-    found = [figures[f"power, {size}"] for size in ("1 point", "2.5 points", "5 points")]
-    assert found == sorted(found)
-    assert found[-1] >= 60 - NOISE
+    power = [figures[f"power, {size}"] for size in ("1 point", "2.5 points", "5 points")]
+    assert power == sorted(power)
+    assert power[-1] >= 60 - NOISE
     assert figures["refuted, 5 points"] <= 1 + NOISE
 
 
 def test_a_replicate_is_the_same_however_often_it_is_drawn() -> None:
     first, second = simulate(1), simulate(1)
-    assert isinstance(first, Outcome)
+    assert isinstance(first, Simulation)
     assert first.scores == second.scores
     assert first.bootstrapped == second.bootstrapped
