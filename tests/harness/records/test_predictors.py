@@ -113,16 +113,16 @@ def test_what_cannot_be_saved_is_said_and_costs_no_result(shell: Shell, mapped: 
     arguments = ("run", *mapped, "--plugin", "plugin.py", *RUN[3:5], "--save-models", "--results", "other", "--method")
     done = shell(*arguments, "says-nothing")
     assert done.returncode == 0, done.stdout
-    assert "no predictor is kept of says-nothing" in done.stdout
+    assert "predictors are not saved for says-nothing" in done.stdout
     failing = shell(*arguments, "breaks")
     assert failing.returncode == 1
-    assert "predictor not kept: breaks on random, seed 0: OSError: no room" in failing.stdout
+    assert "predictor not saved: breaks on random, seed 0: OSError: no room" in failing.stdout
     assert {r["status"] for r in results_of(shell.folder / "other").values()} == {"done"}
     assert {path.suffix for path in (shell.folder / "other").glob("*/random/*")} == {".json"}
     key = next((shell.folder / "other").glob("*/*/says*.json")).stem[-16:]
     refused = shell("predict", "synthetic", "--record", key, "--results", "other", "--plugin", "plugin.py")
     assert refused.returncode == 2
-    assert "no predictor was kept of says-nothing" in refused.stderr
+    assert "says-nothing has no saved predictor" in refused.stderr
 
 
 def _cut(path: Path) -> None:
