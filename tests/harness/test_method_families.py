@@ -71,7 +71,7 @@ def test_the_list_shows_families(shell: Shell) -> None:
     [
         (("--method", "exek:./x"), "no method family named exek; did you mean exec"),
         (("--method", "exec:"), "the method family exec needs an argument: exec:PROGRAM"),
-        (("--method", "majority", "--labels", "a=sql-injection"), "--method names none"),
+        (("--method", "majority", "--labels", "a=sql-injection"), "--method does not name one"),
         (("--method", "exec:cat", "--labels", "a"), "THEIRS=CLASS"),
         (("--method", "exec:cat", "--labels", "a=x,a=y"), "a is mapped twice"),
         (("--method", "exec:cat", "--labels", "a=sql-injektion"), "did you mean sql-injection"),
@@ -79,7 +79,7 @@ def test_the_list_shows_families(shell: Shell) -> None:
         (("--method", "exec:cat", "--labels", "list.json"), "the file must map labels to classes"),
         (("--method", "exec:cat", "--labels", "broken.json"), "is not a JSON file"),
         (("--method", "exec:cat", "--timeout", "0"), "--timeout 0"),
-        (("--method", "majority", "--timeout", "9"), "--timeout is about the answers of your own classifier"),
+        (("--method", "majority", "--timeout", "9"), "--timeout applies to a classifier of your own"),
         (("--method", "http:http://127.0.0.1:9/", "--scenario", "iid"), "nothing answers there"),
     ],
 )
