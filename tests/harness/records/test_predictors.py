@@ -196,7 +196,7 @@ def test_probes_are_not_kept(shell: Shell, mapped: tuple[str, ...]) -> None:
     assert "0 to run" in done.stdout
     (record,) = (shell.folder / "probes").glob("*/*/*")
     refused = shell("predict", "synthetic", "--record", record.stem[-16:], "--results", "probes")
-    assert "it is a probe, which sees a part of each payload only" in refused.stderr
+    assert "it is a probe, which sees only a part of each payload" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -305,5 +305,5 @@ def test_a_predictor_whose_code_has_changed_fails_in_one_sentence(shell: Shell, 
     (record,) = (shell.folder / "r").glob("*/*/*.json")
     failing = shell("predict", *mapped[1:], "--record", record, "--plugin", plugin, "--results", "r")
     assert failing.returncode == 2
-    assert "the kept predictor of breaks fails (PredictionError:" in failing.stderr
+    assert "the saved predictor of breaks fails (PredictionError:" in failing.stderr
     assert len(failing.stderr.splitlines()) == 1
