@@ -79,7 +79,7 @@ def test_cells_without_a_predictor_run_again_for_it(shell: Shell, mapped: tuple[
     assert "0 to run" in shell(*RUN[:-1], *mapped).stdout
     again = shell(*RUN, *mapped)
     assert again.returncode == 0
-    assert "1 cells with a record and without a predictor run again" in again.stdout
+    assert "1 cells with a record but no saved predictor run again" in again.stdout
     assert record_of(shell, "majority").with_suffix(".model").is_dir()
     assert results_of(shell.folder / "results/local") == before
 
@@ -196,7 +196,7 @@ def test_probes_are_not_kept(shell: Shell, mapped: tuple[str, ...]) -> None:
     assert "0 to run" in done.stdout
     (record,) = (shell.folder / "probes").glob("*/*/*")
     refused = shell("predict", "synthetic", "--record", record.stem[-16:], "--results", "probes")
-    assert "it is a probe, which sees only a part of each payload" in refused.stderr
+    assert "it is a probe, which reads only a part of each payload" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_requests_need_no_label_and_keep_their_place_in_the_file(kept: Shell, tm
     done = kept("predict", where, "--map", "payload=raw", "--record", record)
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["sample"] for line in done.stdout.splitlines()] == ["0", "1", "3", "4"]
-    assert "note: 2 of 6 rows were left out: line 4: the payload is missing or no text; line 7: 1 cells" in done.stderr
+    assert "note: 2 of 6 rows were left out: line 4: the payload is missing or not text; line 7: 1 cells" in done.stderr
     named = kept("predict", where, "--map", "payload=raw,id=name", "--where", "name=3|4", "--record", record.name)
     assert [json.loads(line)["sample"] for line in named.stdout.splitlines()] == ["3", "4"]
     for more, sentence in (

@@ -28,7 +28,7 @@ def test_without_plotly_one_sentence_says_how_to_get_it(ran: Shell) -> None:
     [
         (("--results", "nowhere"), "--results nowhere: there is no such folder"),
         (("--results", "empty"), "--results empty: there is no record in it"),
-        (("--results", "empty", "--output", "no/such/folder.html"), "--output no/such/folder.html: the path must be a file in"),
+        (("--results", "empty", "--output", "no/such/folder.html"), "--output no/such/folder.html: the path must be"),
         (("--results", "empty", "--output", "empty"), "--output empty: the path must be a file in"),
     ],
 )
