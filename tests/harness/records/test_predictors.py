@@ -285,7 +285,7 @@ def test_requests_need_no_label_and_keep_their_place_in_the_file(kept: Shell, tm
     assert [json.loads(line)["sample"] for line in named.stdout.splitlines()] == ["3", "4"]
     for more, sentence in (
         (("--strict",), "2 of 6 rows cannot be used"),
-        (("--out", tmp_path / "in.csv"), "this is the file that is read; name another"),
+        (("--out", tmp_path / "in.csv"), "this is the input file; name another file"),
     ):
         refused = kept("predict", where, "--map", "payload=raw", "--record", record, *more)
         assert refused.returncode == 2
