@@ -107,7 +107,7 @@ def audit(
         UserError: an option is out of its range, or the data cannot be used.
     """
     if not 0 < top <= 1000:
-        raise UserError(f"--top {top}: a number from 1 to 1000 is needed.")
+        raise UserError(f"--top {top}: the value must be from 1 to 1000.")
     registry.discover([str(path) for path in plugins])
     kept = {column: tuple(values) for column, values in (where or {}).items()}
     opened = open_benchmark(benchmark, DataOptions(mapping or {}, kept, strict))
@@ -115,7 +115,7 @@ def audit(
     chosen = choose_scenarios(opened, names, quick=True)
     for spec in chosen:
         if spec.view:
-            raise UserError(f"--scenario {spec.name}: an audit looks at every view itself; name the scenario alone.")
+            raise UserError(f"--scenario {spec.name}: an audit includes every view; name it without its view.")
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     return AuditResult(examine(opened, chosen, numbers, learner, top, on_step))
 
@@ -142,4 +142,4 @@ def _write(folder: Path, texts: Mapping[str, str]) -> None:
             for name in texts:
                 (Path(temporary) / name).replace(folder / name)
     except OSError as error:
-        raise UserError(f"--out {folder}: it cannot be written ({error.strerror}).") from error
+        raise UserError(f"--out {folder}: the files cannot be written ({error.strerror}).") from error

@@ -57,9 +57,9 @@ def reference(benchmark: BenchmarkLike, data: DataOptions) -> BenchmarkRef:
     """Returns the reference that names a benchmark; see `open_benchmark`."""
     has_target, has_text = not _is_empty(data.target), not _is_empty(data.text)
     if (data.target_mapping or data.target_where) and not has_target:
-        raise UserError("--target-map and --target-where belong to --target; name it too.")
+        raise UserError("--target-map and --target-where require --target CORPUS.")
     if data.text_mapping and not has_text:
-        raise UserError("--text-map belongs to --text; name it too.")
+        raise UserError("--text-map requires --text CORPUS.")
     ref = _reference(benchmark, data.mapping, data.where, data.strict)
     if has_target:
         ref = replace(ref, target=_reference(data.target, data.target_mapping, data.target_where, data.strict))
@@ -85,7 +85,7 @@ def _reference(
         return BenchmarkRef("files", str(_stored(_corpus(benchmark))), mapping, where, strict)
     name, colon, argument = benchmark.partition(":")
     if not name:
-        raise UserError(f"--bench {benchmark!r}: a benchmark's name or files:PATH is needed.")
+        raise UserError(f"--bench {benchmark!r}: the value must be a benchmark's name or files:PATH.")
     if not colon and name not in registry.benchmarks() and Path(benchmark).exists():
         return BenchmarkRef("files", benchmark, mapping, where, strict)
     return BenchmarkRef(name, argument if colon else None, mapping, where, strict)

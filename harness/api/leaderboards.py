@@ -40,7 +40,7 @@ class Leaderboard:
                 with whole(file) as temporary:
                     temporary.write_text(text, encoding="utf-8")
             except OSError as error:
-                raise UserError(f"--output {file}: it cannot be written ({error.strerror}).") from error
+                raise UserError(f"--output {file}: the file cannot be written ({error.strerror}).") from error
         return list(files)
 
     def check(self, path: str | Path = "leaderboard.md") -> tuple[list[str], list[str]]:
@@ -50,7 +50,7 @@ class Leaderboard:
 
     def _files(self, path: Path) -> dict[Path, str]:
         if path.suffix != ".md":
-            raise UserError(f"--output {path}: the board's name must end in .md; the JSON lies beside it.")
+            raise UserError(f"--output {path}: the file name must end in .md; the JSON file goes beside it.")
         return {path: self.markdown, path.with_suffix(".json"): self.json}
 
     def _repr_markdown_(self) -> str:
@@ -65,7 +65,9 @@ def leaderboard(results: str | Path = "results/official") -> Leaderboard:
     """
     folder = Path(results)
     if not folder.is_dir():
-        raise UserError(f"--results {folder}: there is no such folder; run from the project's root, or name one.")
+        raise UserError(
+            f"--results {folder}: there is no such folder; run this in the project's root, or name a folder."
+        )
     registry.discover()
     entries = tuple(Store(folder).entries())
     found = boards((entry.record for entry in entries), RULES)

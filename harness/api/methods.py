@@ -40,7 +40,7 @@ def choose_methods(methods: Methods, labels: Mapping[str, str], timeout: float |
     option = "--labels" if labels else "--timeout" if timeout is not None else ""
     if option and not any(info.ref for info in infos.values()):
         families = ", ".join(f"{i.name}:{i.argument}" for i in registry.families().values())
-        raise UserError(f"{option} is about the answers of your own classifier; --method names none ({families}).")
+        raise UserError(f"{option} applies to a classifier of your own, but --method does not name one ({families}).")
     return list(infos.values())
 
 
@@ -95,7 +95,7 @@ def check_labels(labels: Mapping[str, str], corpus: CorpusMeta) -> None:
     """Checks that ``--labels`` names classes that the corpus or the taxonomy has.
 
     Raises:
-        UserError: naming the label and the nearest classes.
+        UserError: a class is unknown; the message names its label and the nearest classes.
     """
     known = {NO_OPINION, *corpus.classes, *ANCHORS}
     for answer, name in labels.items():

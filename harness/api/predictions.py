@@ -50,8 +50,8 @@ class SavedPredictor:
             return check_probabilities(table, len(payloads), len(self.manifest.classes))
         except Exception as error:
             raise UserError(
-                f"the kept predictor of {self.manifest.method} fails ({type(error).__name__}: {error}); if its code "
-                "was changed since, raise the method's version and run its cell again with --save-models."
+                f"the saved predictor of {self.manifest.method} fails ({type(error).__name__}: {error}); if its code "
+                "has changed since, increase the method's version and run its cell again with --save-models."
             ) from error
 
     def each(self, requests: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, Any]]:
@@ -60,7 +60,7 @@ class SavedPredictor:
         while batch := list(islice(requests, _BATCH)):
             table = self.probabilities([payload for _, payload in batch])
             for (sample, _), row in zip(batch, table, strict=True):
-                shares = (float(f"{share:.9g}") for share in row.tolist())  # 9 digits tell float32 values apart
+                shares = (float(f"{share:.9g}") for share in row.tolist())  # 9 digits identify a float32 value
                 named = dict(zip(self.manifest.classes, shares, strict=True))
                 yield {"sample": sample, "class": self.manifest.classes[int(row.argmax())], "probabilities": named}
 
@@ -79,7 +79,7 @@ def load_predictor(record: str, results: Path) -> SavedPredictor:
     found = store.find(record)
     folder = store.model_path(found.id)
     if found.status != "done" or not folder.is_dir():
-        raise UserError(f"--record {record}: no predictor was kept of {found.cell.method}; {_why(found)}.")
+        raise UserError(f"--record {record}: {found.cell.method} has no saved predictor; {_why(found)}.")
     info = _method(found)
     check_requirements([info])
     return SavedPredictor(*restore(folder, info, found.key, shared=_not_shared))
@@ -136,16 +136,16 @@ def _method(record: Record) -> MethodInfo:
     try:
         return method_of(record.cell)
     except NotRebuilt as error:
-        raise UserError(f"the method {record.cell.method} of the record cannot be opened: {error}.") from error
+        raise UserError(f"the record's method {record.cell.method} cannot be loaded: {error}.") from error
 
 
 def _why(record: Record) -> str:
     if record.status != "done":
         return f"its cell is {record.status}"
     if AT in record.cell.scenario:
-        return "it is a probe, which sees a part of each payload only"
+        return "it is a probe, which reads only a part of each payload"
     if not loadable(_method(record)):
-        return "the method does not say how one is saved"
+        return "the method does not support saving"
     return "run its cell again with --save-models"
 
 

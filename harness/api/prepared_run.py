@@ -177,7 +177,7 @@ def prepare(options: RunOptions) -> PreparedRun:
     others = [spec.name for spec in benchmark.scenarios() if spec.name not in named]
     notes = [*corpus.notes]
     if others:
-        notes.append(f"not in this run: {', '.join(others)} (name them with --scenario)")
+        notes.append(f"scenarios not in this run: {', '.join(others)} (add them with --scenario)")
     if options.save_models:
         notes += _unsaved(plan)
     return PreparedRun(
@@ -259,11 +259,11 @@ def _perturbed_options(options: RunOptions) -> PerturbedOptions:
     from harness.perturbations import suite
 
     suites = tuple(options.perturb)
-    for option, value, most in (("--depth", options.depth, 3), ("--draws", options.draws, 100)):
-        if value is not None and not 1 <= value <= most:
-            raise UserError(f"{option} {value}: a number from 1 to {most} is needed.")
+    for option, value, largest in (("--depth", options.depth, 3), ("--draws", options.draws, 100)):
+        if value is not None and not 1 <= value <= largest:
+            raise UserError(f"{option} {value}: the value must be from 1 to {largest}.")
         if value is not None and not suites:
-            raise UserError(f"{option} {value} belongs to --perturb SUITE; name one too.")
+            raise UserError(f"{option} {value} requires --perturb SUITE.")
     if any(perturbation.tier == "B" for name in suites for perturbation in suite(name)):
         from harness import oracles
 
@@ -277,7 +277,7 @@ def _cluster(executor: str, address: str) -> str | None:
     if one_of("--executor", executor, Literal["local", "ray"]) == "ray":
         return address
     if address:
-        raise UserError(f"--ray-address {address} belongs to --executor ray; name it too.")
+        raise UserError(f"--ray-address {address} requires --executor ray.")
     return None
 
 
@@ -292,16 +292,16 @@ def memory_limit(gigabytes: float | None, workers: int) -> int | None:
     if gigabytes == float("inf"):
         return None
     if not 0 < gigabytes < 1e6:
-        raise UserError(f"--memory {gigabytes:g}: gigabytes per worker above 0 are needed, or none.")
+        raise UserError(f"--memory {gigabytes:g}: the value must be gigabytes per worker above 0, or none.")
     return int(gigabytes * 2**30)
 
 
 def _unsaved(plan: Plan) -> list[str]:
-    """Says whose predictors cannot be saved, and which cells run again so that theirs are."""
+    """Returns notes on methods whose predictors cannot be saved, and on cells that run again to save theirs."""
     unable = sorted({cell.method.name for cell in plan.cells if not loadable(cell.method)})
-    notes = [f"no predictor is kept of {', '.join(unable)}: they do not say how one is saved"] if unable else []
+    notes = [f"predictors are not saved for {', '.join(unable)}, which do not support saving"] if unable else []
     again = len(plan.unkept)
-    return [*notes, f"{again} cells with a record and without a predictor run again"] if again else notes
+    return [*notes, f"{again} cells with a record but no saved predictor run again"] if again else notes
 
 
 def positive(option: str, value: Number | None, default: Number) -> Number:
@@ -313,7 +313,7 @@ def positive(option: str, value: Number | None, default: Number) -> Number:
     if value is None:
         return default
     if not 0 < value < 1e9:
-        raise UserError(f"{option} {value}: a number above 0 is needed.")
+        raise UserError(f"{option} {value}: the value must be above 0.")
     return value
 
 

@@ -1,4 +1,4 @@
-"""The command line. Verbs live in modules of their own and import what they need when they run."""
+"""The command line: one module per verb, which imports what it needs when the verb runs."""
 
 import os
 import sys
@@ -6,46 +6,38 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.agreement import agreement
 from harness.cli.audit import audit
-from harness.cli.budget import budget
-from harness.cli.check_method import check_method
+from harness.cli.check import check_app
 from harness.cli.data import data_app
 from harness.cli.leaderboard import leaderboard
-from harness.cli.listing import list_app
-from harness.cli.new_method import new_method
+from harness.cli.list_ import list_app
+from harness.cli.new import new_app
 from harness.cli.predict import predict
 from harness.cli.report import report
+from harness.cli.results import results_app
 from harness.cli.run import run
-from harness.cli.status import status
-from harness.cli.submit_check import submit_check
-from harness.cli.verify import verify
+from harness.cli.verbs import HELP_WIDTH, RootGroup, Verb
 from harness.errors import UserError
 
 app = typer.Typer(
+    cls=RootGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"max_content_width": HELP_WIDTH},
 )
-app.command()(run)
-app.command()(predict)
-app.command()(leaderboard)
-app.command()(report)
-app.command()(agreement)
-app.command()(audit)
-app.command()(budget)
-app.command()(verify)
-app.command()(status)
-app.command()(check_method)
-app.command()(new_method)
-app.command()(submit_check)
+for verb in (run, predict, leaderboard, report, audit):
+    app.command(cls=Verb)(verb)
 app.add_typer(list_app, name="list")
 app.add_typer(data_app, name="data")
+app.add_typer(results_app, name="results")
+app.add_typer(new_app, name="new")
+app.add_typer(check_app, name="check")
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         print(f"harness {version('shortcut-harness')}")
@@ -54,18 +46,20 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def about(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Compare shortcut-robust classifiers of cyber-attack payloads under one protocol and one budget."""
 
 
 def main() -> None:
-    """Runs the command line; a user's mistake is one sentence on standard error and exit code 2."""
+    """Runs the command line; prints a `UserError` as one sentence on standard error and exits with code 2."""
     try:
-        app()
+        app(prog_name="harness")
     except UserError as error:
         print(f"harness: {error}", file=sys.stderr)
         sys.exit(2)
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
+    except BrokenPipeError:  # the reader of our output has ended, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

@@ -1,4 +1,4 @@
-"""``harness audit``: which shortcuts a dataset offers, before anyone trains on it."""
+"""``harness audit``: finds shortcuts in a dataset before a classifier is trained on it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,30 +15,29 @@ if TYPE_CHECKING:
 
 
 def audit(
-    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A benchmark's name, or files:PATH.")],
+    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="Benchmark, or files:PATH.")],
     mapping: options.Map = None,
     where: options.Where = None,
     strict: options.Strict = False,
-    scenario: Annotated[
-        str, typer.Option(metavar="a,b|all", help="Scenarios by name; by default those of the preset quick.")
-    ] = "",
+    scenario: Annotated[str, typer.Option(metavar="NAME,…", help="Scenarios, or all (default: as in quick).")] = "",
     seeds: Annotated[
-        str | None, typer.Option(metavar="N|A-B|A,B", help="How many draws of each, or which; 3 by default.")
+        str | None, typer.Option(metavar="N|A-B|A,B", help="Count, range or list of seeds (default: 3).")
     ] = None,
-    learner: Annotated[str, typer.Option(metavar="METHOD", help="The method that probes.")] = "tfidf-logreg",
-    top: Annotated[int, typer.Option(metavar="K", help="Most cues per class.")] = 8,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write audit.json and audit.md there; nothing by default.")
-    ] = None,
+    learner: Annotated[str, typer.Option(metavar="METHOD", help="Method for the probes.")] = "tfidf-logreg",
+    top: Annotated[int, typer.Option(metavar="K", help="Maximum cues per class.")] = 8,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write audit.json and audit.md there.")] = None,
     fail_on: Annotated[
         str | None,
-        typer.Option("--fail-on", metavar="NAME=VALUE,…", help="Exit 1 when a figure is above, as leaks=0,cue=0.5."),
+        typer.Option("--fail-on", metavar="NAME=MAX,…", help="Exit 1 above a value, as leaks=0,cue=0.5."),
     ] = None,
     plugin: options.Plugin = None,
 ) -> None:
-    """Say which shortcuts a dataset offers: leaks, what tells the class without the attack, the strongest cues.
+    """Find the shortcuts that a dataset offers a classifier.
 
-    Exit code 0: done, and no threshold of --fail-on was passed. 1: one was. 2: a mistake in the arguments or the data.
+    Reports leaks between training and test data, how well the class is predicted without the attack, and the cues
+    that predict it best.
+
+    Exit code 0: no value is above its --fail-on threshold. 1: one is. 2: an argument or the data are invalid.
     """
     from rich.console import Console
     from rich.text import Text
@@ -46,10 +45,10 @@ def audit(
     from harness.api import audits
 
     if out is not None and out.exists() and not out.is_dir():
-        raise UserError(f"--out {out}: this is a file, and a folder is needed.")
+        raise UserError(f"--out {out}: this is a file; name a folder.")
     if fail_on is not None:
         audits.check_limits(fail_on)
-    with Console(stderr=True).status(Text("auditing")) as status:  # shows nothing where it is no terminal
+    with Console(stderr=True).status(Text("auditing")) as status:  # shows nothing unless this is a terminal
         result = audits.audit(
             corpus,
             mapping=options.mapping(mapping),
@@ -60,7 +59,7 @@ def audit(
             learner=learner,
             top=top,
             plugins=plugin or [],
-            on_step=lambda what: status.update(Text(what)),
+            on_step=lambda step: status.update(Text(step)),
         )
     if out is not None:
         result.save(out)
@@ -73,15 +72,15 @@ def audit(
     raise typer.Exit(1 if above else 0)
 
 
-def _print(console: "Console", found: "Audit") -> None:
+def _print(console: "Console", findings: "Audit") -> None:
     from harness.audit import report
     from harness.audit.tables import tables
 
-    console.print(report.title(found), markup=False, soft_wrap=True)
-    for line in report.findings(found):
+    console.print(report.title(findings), markup=False, soft_wrap=True)
+    for line in report.findings(findings):
         console.print(f"- {line}", markup=False, soft_wrap=True)
-    for caption, note, header, lines in tables(found):
+    for caption, note, header, lines in tables(findings):
         console.print(f"\n{caption}: {note}.", markup=False, soft_wrap=True)
         options.print_table(header, lines)
-    for line in report.notes(found):
+    for line in report.notes(findings):
         console.print(f"note: {line}", markup=False, soft_wrap=True)

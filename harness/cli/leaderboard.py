@@ -1,4 +1,4 @@
-"""``harness leaderboard``: the root file, from committed records."""
+"""``harness leaderboard``: writes leaderboard.md and leaderboard.json from the official records."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,24 +7,23 @@ import typer
 
 
 def leaderboard(
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of records.")] = Path("results/official"),
-    output: Annotated[Path, typer.Option(metavar="FILE", help="Markdown file; the JSON lies beside it.")] = Path(
-        "leaderboard.md"
-    ),
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; say what differs, and exit 1 when something does.")
-    ] = False,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results/official"),
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Board; JSON goes beside it.")] = Path("leaderboard.md"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a file is outdated.")] = False,
 ) -> None:
-    """Write leaderboard.md and leaderboard.json from results/official, or check that they are up to date."""
+    """Write the leaderboard files, or check them.
+
+    Writes leaderboard.md and leaderboard.json from results/official. With --check, prints what differs instead.
+    """
     from harness.api import leaderboards
 
-    found = leaderboards.leaderboard(results)
+    board = leaderboards.leaderboard(results)
     if check:
-        differences, notes = found.check(output)
+        differences, notes = board.check(output)
         for line in (*differences, *notes):
             print(line)
-        ending = f"not up to date with {results}: run `harness leaderboard`, once what is named above is in order"
+        ending = f"not up to date with {results}: resolve the lines above, then run `harness leaderboard`"
         print(ending if differences else "up to date")
         raise typer.Exit(1 if differences else 0)
-    for file in found.save(output):
+    for file in board.save(output):
         print(f"wrote {file}")

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and how their text becomes values."""
+"""Options that several verbs share, and the parsers of their values."""
 
 import re
 from pathlib import Path
@@ -15,44 +15,52 @@ if TYPE_CHECKING:
     from harness.api.prepared_run import Rows
     from harness.records.schema import Record
 
-PLAIN_WIDTH = 160  # columns where the output is no terminal
+PLAIN_WIDTH = 160  # columns if the output is not a terminal
 
-Plugin = Annotated[
-    list[str] | None,
-    typer.Option("--plugin", metavar="FILE", help="A Python file that registers methods or benchmarks."),
-]
+DATA = "Data"  # the section of --help that holds the options below
+PLUGIN_HELP = "Python file with methods or benchmarks."
+
+Plugin = Annotated[list[str] | None, typer.Option("--plugin", metavar="FILE", help=PLUGIN_HELP)]
 Bench = Annotated[
     str,
-    typer.Option("--bench", metavar="CORPUS", help="A benchmark (see list benchmarks), or files:PATH for your data."),
+    typer.Option("--bench", metavar="CORPUS", help="Benchmark, or files:PATH.", rich_help_panel=DATA),
 ]
 Map = Annotated[
     list[str] | None,
     typer.Option(
-        "--map", metavar="FIELD=COLUMN,…", help="files: which of your columns is payload, label, group, date …"
+        "--map", metavar="FIELD=COL,…", help="Your columns, as payload=raw,label=class.", rich_help_panel=DATA
     ),
 ]
 Where = Annotated[
     list[str] | None,
-    typer.Option("--where", metavar="COLUMN=A|B", help="files: keep only rows whose column has one of these values."),
+    typer.Option("--where", metavar="COL=A|B", help="Use only rows with one of these values.", rich_help_panel=DATA),
 ]
-
 Strict = Annotated[
-    bool, typer.Option("--strict", help="files: refuse any row that cannot be used; else up to 1% is left out.")
+    bool,
+    typer.Option("--strict", help="Fail on any unusable row (default: skip up to 1%).", rich_help_panel=DATA),
 ]
-
 Target = Annotated[
-    str, typer.Option("--target", metavar="CORPUS", help="Train on --bench and test on this, on the classes of both.")
+    str,
+    typer.Option(
+        "--target", metavar="CORPUS", help="Train on --bench, test on this (shared classes).", rich_help_panel=DATA
+    ),
 ]
 TargetMap = Annotated[
-    list[str] | None, typer.Option("--target-map", metavar="FIELD=COLUMN,…", help="--map of the target.")
+    list[str] | None,
+    typer.Option("--target-map", metavar="FIELD=COL,…", help="--map for --target.", rich_help_panel=DATA),
 ]
 TargetWhere = Annotated[
-    list[str] | None, typer.Option("--target-where", metavar="COLUMN=A|B", help="--where of the target.")
+    list[str] | None,
+    typer.Option("--target-where", metavar="COL=A|B", help="--where for --target.", rich_help_panel=DATA),
 ]
 Text = Annotated[
-    str, typer.Option("--text", metavar="CORPUS", help="Add its descriptions, as of cve-text:PATH, to the training.")
+    str,
+    typer.Option("--text", metavar="CORPUS", help="Add this corpus's descriptions to training.", rich_help_panel=DATA),
 ]
-TextMap = Annotated[list[str] | None, typer.Option("--text-map", metavar="FIELD=COLUMN,…", help="--map of the texts.")]
+TextMap = Annotated[
+    list[str] | None,
+    typer.Option("--text-map", metavar="FIELD=COL,…", help="--map for --text.", rich_help_panel=DATA),
+]
 
 
 def names(text: str) -> list[str]:
@@ -66,15 +74,17 @@ def mapping(texts: list[str] | None) -> dict[str, str]:
     Raises:
         UserError: a part is not ``field=column``, or a field is mapped twice.
     """
-    found: dict[str, str] = {}
+    columns: dict[str, str] = {}
     for part in (part for text in texts or [] for part in names(text)):
         field, equals, column = part.partition("=")
         if not (equals and field and column):
-            raise UserError(f"--map {part}: a part must read FIELD=COLUMN, as in label=family.")
-        if field in found:
-            raise UserError(f"--map: {field} is mapped twice, to {found[field]} and to {column}; join groups with '+'.")
-        found[field] = column
-    return found
+            raise UserError(f"--map {part}: each part must have the form FIELD=COLUMN, as in label=family.")
+        if field in columns:
+            raise UserError(
+                f"--map: {field} is mapped twice, to {columns[field]} and to {column}; join groups with '+'."
+            )
+        columns[field] = column
+    return columns
 
 
 def where(texts: list[str] | None) -> dict[str, tuple[str, ...]]:
@@ -83,16 +93,16 @@ def where(texts: list[str] | None) -> dict[str, tuple[str, ...]]:
     Raises:
         UserError: a value is not ``column=a|b``.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    filters: dict[str, tuple[str, ...]] = {}
     for text in texts or []:
-        column, equals, values = text.partition("=")
-        kept = tuple(value for value in values.split("|") if value)
-        if not (equals and column and kept):
-            raise UserError(f"--where {text}: it must read COLUMN=VALUE or COLUMN=VALUE|VALUE.")
-        if column in found:
+        column, equals, alternatives = text.partition("=")
+        values = tuple(value for value in alternatives.split("|") if value)
+        if not (equals and column and values):
+            raise UserError(f"--where {text}: the value must have the form COLUMN=VALUE or COLUMN=VALUE|VALUE.")
+        if column in filters:
             raise UserError(f"--where: {column} is given twice; join its values as {column}=A|B.")
-        found[column] = kept
-    return found
+        filters[column] = values
+    return filters
 
 
 def labels(text: str) -> dict[str, str]:
@@ -102,19 +112,19 @@ def labels(text: str) -> dict[str, str]:
         UserError: the text is neither, or a label is mapped twice.
     """
     if text.endswith(".json"):
-        return _labels_of(text)
-    found: dict[str, str] = {}
+        return _labels_from_json(text)
+    classes: dict[str, str] = {}
     for part in names(text):
         theirs, equals, ours = (word.strip() for word in part.rpartition("="))
         if not (equals and theirs and ours):
-            raise UserError(f"--labels {part}: a part must read THEIRS=CLASS, as in sqli=sql-injection.")
-        if theirs in found:
-            raise UserError(f"--labels: {theirs} is mapped twice, to {found[theirs]} and to {ours}.")
-        found[theirs] = ours
-    return found
+            raise UserError(f"--labels {part}: each part must have the form THEIRS=CLASS, as in sqli=sql-injection.")
+        if theirs in classes:
+            raise UserError(f"--labels: {theirs} is mapped twice, to {classes[theirs]} and to {ours}.")
+        classes[theirs] = ours
+    return classes
 
 
-def _labels_of(path: str) -> dict[str, str]:
+def _labels_from_json(path: str) -> dict[str, str]:
     import json
     from pathlib import Path
 
@@ -123,23 +133,23 @@ def _labels_of(path: str) -> dict[str, str]:
     except OSError as error:
         raise UserError(f"--labels {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:
-        raise UserError(f"--labels {path} is no JSON ({error}).") from error
+        raise UserError(f"--labels {path} is not a JSON file ({error}).") from error
     if not isinstance(table, dict) or not all(isinstance(ours, str) for ours in table.values()):
-        raise UserError(f'--labels {path}: an object of texts is needed, as in {{"sqli": "sql-injection"}}.')
+        raise UserError(f'--labels {path}: the file must map labels to classes, as in {{"sqli": "sql-injection"}}.')
     return table
 
 
 def rows(text: str | None) -> "Rows | None":
-    """Reads ``--rows``: most rows of training, validation and each test, or ``all``.
+    """Reads ``--rows``: the maximum rows of training, validation and each test, or ``all``.
 
     Raises:
-        UserError: there are not three of them, or one is neither a number from 1 nor all.
+        UserError: there are not three values, or one is neither a number above 0 nor ``all``.
     """
     if text is None:
         return None
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 3 or not all(part == "all" or (part.isdigit() and int(part) > 0) for part in parts):
-        raise UserError(f"--rows {text}: three numbers from 1, or all, are needed, as in 440,110,220.")
+        raise UserError(f"--rows {text}: the value must be three numbers above 0, or all, as in 440,110,220.")
     train, validation, test = (None if part == "all" else int(part) for part in parts)
     return train, validation, test
 
@@ -160,28 +170,28 @@ def seeds(text: str | None) -> list[int] | None:
             return list(range(first, last + 1))
     elif re.fullmatch(r"\d{1,5}(,\d{1,5})+,?|\d{1,5},", text):
         return sorted({int(part) for part in text.split(",") if part})
-    raise UserError(f"--seeds {text}: a count above 0 (6), a range (2-4) or a list (0,3) is needed.")
+    raise UserError(f"--seeds {text}: the value must be a count above 0 (6), a range (2-4) or a list (0,3).")
 
 
 def shard(text: str) -> tuple[int, int] | None:
-    """Reads ``--shard``: which part, from 1, and of how many.
+    """Reads ``--shard``: the number of the part, from 1, and the number of parts.
 
     Raises:
-        UserError: the text is no such pair.
+        UserError: the text is not such a pair.
     """
     if not text:
         return None
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise UserError(f"--shard {text}: it must read I/N with I from 1 to N, as in 2/8.")
+        raise UserError(f"--shard {text}: the value must have the form I/N with I from 1 to N, as in 2/8.")
     return int(match[1]), int(match[2])
 
 
 def memory(text: str | None) -> float | None:
-    """Reads ``--memory`` in gigabytes; ``none``, no limit, is infinity.
+    """Reads ``--memory`` in gigabytes; ``none`` (no limit) is infinity.
 
     Raises:
-        UserError: the text is no positive number.
+        UserError: the text is neither a positive number nor ``none``.
     """
     if text is None:
         return None
@@ -192,19 +202,19 @@ def memory(text: str | None) -> float | None:
     except ValueError:
         gigabytes = 0.0
     if not 0 < gigabytes < 1e6:
-        raise UserError(f"--memory {text}: gigabytes per worker above 0 are needed, or none.")
+        raise UserError(f"--memory {text}: the value must be gigabytes per worker above 0, or none.")
     return gigabytes
 
 
 def terminal() -> "Console":
-    """Returns the console that verbs print to; where it is no terminal, ``COLUMNS`` or else room for a log."""
+    """Returns the console that verbs print to; off a terminal its width is ``COLUMNS``, or else `PLAIN_WIDTH`."""
     import os
     import sys
 
     from rich.console import Console
 
-    known = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(highlight=False, width=None if known else PLAIN_WIDTH)
+    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if has_width else PLAIN_WIDTH)
 
 
 def data_options(
@@ -240,20 +250,22 @@ def records_in(results: Path, option: str = "--results ") -> "list[Record]":
     """Returns all records of a folder.
 
     Raises:
-        UserError: there is no such folder, no record in it, or one that cannot be read.
+        UserError: the folder does not exist or has no record, or a record cannot be read.
     """
     from harness.records.store import Store
 
     if not results.is_dir():
-        raise UserError(f"{option}{results}: there is no such folder; run from the project's root, or name one.")
+        raise UserError(
+            f"{option}{results}: there is no such folder; run this in the project's root, or name a folder."
+        )
     records = list(Store(results).records())
     if not records:
-        raise UserError(f"{option}{results}: there is no record in it; `harness run --results {results}` makes some.")
+        raise UserError(f"{option}{results}: the folder has no records; `harness run --results {results}` writes some.")
     return records
 
 
 def print_table(header: list[str], lines: list[list[str]]) -> None:
-    """Prints a plain table; nothing in its cells is obeyed by the terminal."""
+    """Prints a plain table; escape sequences in its cells are shown as text."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

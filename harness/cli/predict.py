@@ -1,4 +1,4 @@
-"""``harness predict``: what the kept predictor of a record says of a corpus."""
+"""``harness predict``: applies the saved predictor of a record to a corpus."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,21 +13,20 @@ if TYPE_CHECKING:
 
 
 def predict(
-    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A benchmark's name, or files:PATH.")],
-    record: Annotated[str, typer.Option(metavar="KEY", help="Key of the record, or how it begins.")],
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Where the record lies.")] = Path("results/local"),
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where the lines go; standard output by default.")
-    ] = None,
+    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="Benchmark, or files:PATH.")],
+    record: Annotated[str, typer.Option(metavar="KEY", help="Record key, or its first characters.")],
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results/local"),
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Output file (default: standard output).")] = None,
     plugin: options.Plugin = None,
     mapping: options.Map = None,
     where: options.Where = None,
     strict: options.Strict = False,
 ) -> None:
-    """Print a JSON line per payload: its sample id, the predicted class, and the probability of each class.
+    """Predict the classes of payloads with a saved method.
 
-    No label is needed. A sample without a mapped id is the row's place in the file, from 0. What is left out is said on
-    standard error. The record's run must have kept its predictor: `harness run --save-models`.
+    Prints one JSON line per payload: its sample id, the predicted class, and the probability of each class. The data
+    need no labels. A sample without a mapped id gets its row number in the file, from 0. Skipped rows are reported on
+    standard error. The record must come from `harness run --save-models`.
     """
     import json
     import os
@@ -39,12 +38,12 @@ def predict(
     from harness.execution.local_executor import SINGLE_THREADED
     from harness.safe_text import printable
 
-    os.environ |= SINGLE_THREADED  # as when the record was made, so that the last digits are the same
+    os.environ |= SINGLE_THREADED  # as in the run, so that the last digits are the same
     registry.discover(plugin or [])
     saved = load_predictor(record, results)
     data = open_benchmark(corpus, options.data_options(mapping, where, strict))
-    if out is not None and (read := data.source()) and out.exists() and read.samefile(out):
-        raise UserError(f"--out {out}: this is the file that is read; name another.")
+    if out is not None and (source := data.source()) and out.exists() and source.samefile(out):
+        raise UserError(f"--out {out}: this is the input file; name another file.")
     requests = data.unlabelled(lambda note: print(f"note: {printable(note)}", file=sys.stderr))
     lines = (json.dumps(line, ensure_ascii=False) for line in saved.each(requests))
     if out is None:
@@ -61,4 +60,4 @@ def _write(out: Path, lines: "Iterator[str]") -> None:
         with whole(out) as file, file.open("w", encoding="utf-8") as stream:
             stream.writelines(f"{line}\n" for line in lines)
     except OSError as error:
-        raise UserError(f"--out {out}: it cannot be written ({error.strerror}).") from error
+        raise UserError(f"--out {out}: the file cannot be written ({error.strerror}).") from error

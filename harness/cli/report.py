@@ -1,4 +1,4 @@
-"""``harness report``: the board and what stands behind it, as one page."""
+"""``harness report``: writes an HTML page with the board, charts and samples of a results folder."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,14 +10,15 @@ from harness.errors import UserError
 
 
 def report(
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of records.")] = Path("results/local"),
-    output: Annotated[Path, typer.Option(metavar="FILE", help="The page, one self-contained file.")] = Path(
-        "report.html"
-    ),
-    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results/local"),
+    output: Annotated[Path, typer.Option(metavar="FILE", help="HTML file to write.")] = Path("report.html"),
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     plugin: options.Plugin = None,
 ) -> None:
-    """Write report.html: the board, charts, confusion matrices, sample payloads and a dataset card, in one file."""
+    """Write a results folder as an HTML page.
+
+    One self-contained file holds the board, charts, confusion matrices, sample payloads and a dataset card.
+    """
     import os
     import webbrowser
 
@@ -29,8 +30,8 @@ def report(
     from harness.storage.atomic_write import whole
 
     if not results.is_dir():
-        raise UserError(f"--results {results}: there is no such folder; `harness run` makes results/local.")
-    os.environ |= SINGLE_THREADED  # kept predictors say the same as in their run
+        raise UserError(f"--results {results}: there is no such folder; `harness run` writes results/local.")
+    os.environ |= SINGLE_THREADED  # so that saved predictors give the same digits as in their run
     registry.discover(plugin or [])
     console = options.terminal()
     _check(output)
@@ -39,15 +40,15 @@ def report(
         with whole(output) as file:
             file.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"--output {output}: it cannot be written ({error.strerror}).") from error
+        raise UserError(f"--output {output}: the file cannot be written ({error.strerror}).") from error
     console.print(f"wrote {output} ({len(page.encode()) / 1e6:.1f} MB)", markup=False, soft_wrap=True)
     if show and not webbrowser.open(output.absolute().as_uri()):
-        console.print("no browser was found; open the file yourself")
+        console.print("no browser found; open the file yourself")
 
 
 def _check(output: Path) -> None:
-    """Refuses at once what would be refused after a long computation, or would overwrite what is no page."""
+    """Rejects a path before the long computation if it cannot be written or is not an HTML file."""
     if output.is_dir() or not output.absolute().parent.is_dir():
-        raise UserError(f"--output {output}: a file in a folder that exists is needed.")
+        raise UserError(f"--output {output}: the path must be a file in an existing folder.")
     if output.suffix.lower() not in (".html", ".htm"):
-        raise UserError(f"--output {output}: the page's name must end in .html.")
+        raise UserError(f"--output {output}: the file name must end in .html.")

@@ -1,4 +1,4 @@
-"""``harness run``: tune, score and rank."""
+"""``harness run``: trains, tunes and evaluates methods on a benchmark."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,62 +14,84 @@ if TYPE_CHECKING:
     from harness.execution.scheduler import RunOutcome
 
 
+# The sections of `harness run --help`, beside options.DATA.
+WHAT = "What to run"
+HOW_MUCH = "How much"
+MACHINE = "Where it runs"
+OUTPUT = "Output"
+
+
 def run(
     method: Annotated[
-        str, typer.Option(metavar="a,b|all", help="Methods by name, or your own: see list; all means every ranked one.")
+        str,
+        typer.Option(metavar="NAME,…", help="Methods, or all ranked ones.", rich_help_panel=WHAT),
     ] = "all",
-    bench: options.Bench = "synthetic",
     scenario: Annotated[
-        str, typer.Option(metavar="a,b|all", help="Scenarios by name; every one by default, under quick a few.")
+        str,
+        typer.Option(metavar="NAME,…", help="Scenarios (default: all, or a few with quick).", rich_help_panel=WHAT),
     ] = "",
-    seeds: Annotated[
-        str | None,
-        typer.Option(metavar="N|A-B|A,B", help="6 is 0 to 5; 2-4 or 0,3 are these; 3, (a comma) is 3 alone."),
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option("--plugin", metavar="FILE", help=options.PLUGIN_HELP, rich_help_panel=WHAT),
     ] = None,
-    trials: Annotated[int | None, typer.Option(metavar="N", help="Configurations tried per cell.")] = None,
-    seconds: Annotated[float | None, typer.Option(metavar="S", help="Processor seconds of tuning per cell.")] = None,
-    preset: Annotated[
-        str, typer.Option(metavar="quick|standard|full", help="Sizes, seeds, trials, seconds.")
-    ] = "quick",
-    rows: Annotated[
-        str | None, typer.Option(metavar="TRAIN,VALIDATION,TEST", help="Most rows of each part; all is no bound.")
-    ] = None,
-    sampler: Annotated[
-        str, typer.Option(metavar="random|tpe", help="How trials after the first are drawn.")
-    ] = "random",
-    pruner: Annotated[
-        str, typer.Option(metavar="none|median|hyperband", help="Cut trials short that fall behind.")
-    ] = "none",
-    workers: Annotated[int | None, typer.Option(metavar="N", help="Cells at a time; every core by default.")] = None,
-    memory: Annotated[
-        str | None, typer.Option(metavar="GB|none", help="Private memory per worker; a fair share by default.")
-    ] = None,
-    executor: Annotated[
-        str, typer.Option(metavar="local|ray", help="Where cells run: on this machine, or on a Ray cluster.")
-    ] = "local",
-    ray_address: Annotated[
-        str, typer.Option(metavar="auto|HOST:PORT", help="The Ray cluster; one of this machine alone by default.")
-    ] = "",
-    shard: Annotated[
-        str, typer.Option(metavar="I/N", help="Run only the I-th of N parts of the cells, for job arrays.")
-    ] = "",
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Where records go.")] = Path("results/local"),
-    precision: Annotated[
-        str, typer.Option(metavar="auto|float32|bfloat16", help="Of torch methods; what this machine does best: auto.")
-    ] = "auto",
     perturb: Annotated[
-        str, typer.Option(metavar="SUITE,…", help="Add perturbed tests: carrier, encoding, syntax, all.")
+        str,
+        typer.Option(metavar="SUITE,…", help="Perturbed tests: carrier, encoding, syntax, all.", rich_help_panel=WHAT),
     ] = "",
     depth: Annotated[
-        int | None, typer.Option(metavar="1-3", help="Perturbations of one payload; 1 by default.")
+        int | None,
+        typer.Option(metavar="1-3", help="Perturbations per payload (default: 1).", rich_help_panel=WHAT),
     ] = None,
     draws: Annotated[
-        int | None, typer.Option(metavar="K", help="Draws of each payload: their mean, and the worst; 3 by default.")
+        int | None,
+        typer.Option(metavar="K", help="Perturbed copies per payload (default: 3).", rich_help_panel=WHAT),
     ] = None,
     diagnostics: Annotated[
-        bool, typer.Option("--diagnostics", help="Add tests without the attack, and probes on parts of the input.")
+        bool,
+        typer.Option("--diagnostics", help="Add tests without the attack, and probes.", rich_help_panel=WHAT),
     ] = False,
-    plugin: options.Plugin = None,
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="THEIRS=CLASS,…",
+            help="Map your classifier's labels, or a JSON file.",
+            rich_help_panel=WHAT,
+        ),
+    ] = "",
+    timeout: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Seconds to wait for your classifier (default: 60).", rich_help_panel=WHAT),
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run failed cells again.", rich_help_panel=WHAT)
+    ] = False,
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help="quick, standard or full size.", rich_help_panel=HOW_MUCH)
+    ] = "quick",
+    seeds: Annotated[
+        str | None,
+        typer.Option(metavar="N|A-B|A,B", help="Count (6), range (2-4) or list (0,3 or 3,).", rich_help_panel=HOW_MUCH),
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(metavar="N", help="Configurations to try per cell.", rich_help_panel=HOW_MUCH)
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="CPU seconds for tuning per cell.", rich_help_panel=HOW_MUCH),
+    ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRAIN,VAL,TEST", help="Maximum rows of each part; all: no limit.", rich_help_panel=HOW_MUCH
+        ),
+    ] = None,
+    sampler: Annotated[
+        str, typer.Option(metavar="NAME", help="Trial sampler: random or tpe.", rich_help_panel=HOW_MUCH)
+    ] = "random",
+    pruner: Annotated[
+        str, typer.Option(metavar="NAME", help="Pruner: none, median, hyperband.", rich_help_panel=HOW_MUCH)
+    ] = "none",
+    bench: options.Bench = "synthetic",
     mapping: options.Map = None,
     where: options.Where = None,
     strict: options.Strict = False,
@@ -78,23 +100,49 @@ def run(
     target_where: options.TargetWhere = None,
     text: options.Text = "",
     text_map: options.TextMap = None,
-    labels: Annotated[
-        str,
-        typer.Option(metavar="THEIRS=CLASS,…", help="What the answers of your own classifier mean; or a JSON file."),
-    ] = "",
-    timeout: Annotated[
-        float | None, typer.Option(metavar="S", help="Seconds without an answer of your own classifier; 60 by default.")
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Cells to run in parallel (default: all cores).", rich_help_panel=MACHINE),
     ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="GB|none", help="Memory limit per worker (default: fair share).", rich_help_panel=MACHINE),
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(metavar="NAME", help="Torch: auto, float32 or bfloat16.", rich_help_panel=MACHINE)
+    ] = "auto",
+    executor: Annotated[
+        str, typer.Option(metavar="NAME", help="local, or ray for a Ray cluster.", rich_help_panel=MACHINE)
+    ] = "local",
+    ray_address: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT", help="Ray cluster, or auto (default: start one here).", rich_help_panel=MACHINE
+        ),
+    ] = "",
+    shard: Annotated[
+        str,
+        typer.Option(metavar="I/N", help="Run part I of N parts, for job arrays.", rich_help_panel=MACHINE),
+    ] = "",
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.", rich_help_panel=OUTPUT)] = Path(
+        "results/local"
+    ),
     save_models: Annotated[
-        bool, typer.Option("--save-models", help="Keep each done cell's predictor beside its record.")
+        bool,
+        typer.Option("--save-models", help="Save each cell's predictor beside its record.", rich_help_panel=OUTPUT),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would run, and stop.", rich_help_panel=OUTPUT)
+    ] = False,
 ) -> None:
-    """Tune, score and rank methods on a benchmark. What already has a record is not run again.
+    """Train, tune and evaluate methods on a benchmark.
 
-    Exit code 0: every cell is done. 1: some failed, or could not be kept. 2: a mistake in the arguments or the data.
-    130: it was stopped; the same command goes on.
+    Cells that already have a record are not run again, so an interrupted run continues with the same command.
+    `harness list` shows the methods, benchmarks and scenarios. A preset sets the defaults of --seeds, --trials,
+    --seconds and --rows. A perturbed test reports the mean over --draws and the worst draw.
+
+    Exit code 0: every cell is done. 1: a cell failed, or its record or predictor was not written. 2: an argument or
+    the data are invalid. 130: the run was interrupted.
     """
     from harness.api.prepared_run import RunOptions, execute, prepare
 
@@ -131,18 +179,18 @@ def run(
     )
     console = options.terminal()
     if not prepared.plan.cells:
-        console.print(f"--shard {shard}: none of the cells falls into this part.", markup=False)
+        console.print(f"--shard {shard}: this part has no cells.", markup=False)
         return
     _announce(console, prepared)
     if dry_run:
         return
     outcome = execute(prepared, console)
     _report(console, outcome, results)
-    for what, lines in (("record not written", outcome.unwritten), ("predictor not kept", outcome.unkept)):
+    for what, lines in (("record not written", outcome.unwritten), ("predictor not saved", outcome.unkept)):
         for line in lines:
             console.print(f"{what}: {line}", markup=False, soft_wrap=True)
     if outcome.interrupted:
-        console.print("Interrupted; finished cells are kept. The same command goes on from here.")
+        console.print("Interrupted; finished cells are kept. The same command continues from here.")
         raise typer.Exit(130)
     raise typer.Exit(1 if outcome.count("failed") or outcome.unwritten or outcome.unkept else 0)
 
@@ -163,7 +211,7 @@ def _announce(console: "Console", prepared: "PreparedRun") -> None:
     )
     if waiting:
         hours = waiting * budget.seconds / 3600
-        at_once, limit = "as many at a time as the cluster has CPUs", ""
+        at_once, limit = "one at a time per CPU of the cluster", ""
         if workers:
             at_once = f"{workers} at a time"
             limit = f"; hard limit {-(-waiting // workers) * budget.wall_limit / 60:.0f} minutes of wall time"

@@ -147,7 +147,7 @@ def test_hostile_bytes_are_shown_as_text(shell: Shell) -> None:
         (("--top", 0), "--top 0"),
         (("--seeds", "x"), "--seeds x"),
         (("--scenario", "rnadom"), "did you mean random"),
-        (("--scenario", "random@carrier"), "every view itself"),
+        (("--scenario", "random@carrier"), "includes every view"),
         (("--learner", "tfidf-logrek"), "did you mean tfidf-logreg"),
         (("--learner", "text-guided"), "method without tags"),
         (("--map", "lable=x"), "did you mean label"),

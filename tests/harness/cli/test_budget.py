@@ -1,4 +1,4 @@
-"""`harness budget`: what methods were asked and spent, and whether it was the same for all."""
+"""`harness results budget`: what methods were asked and spent, and whether it was the same for all."""
 
 import json
 from collections.abc import Callable
@@ -39,17 +39,17 @@ def test_equal_budgets_are_said_with_figures_by_method_and_by_scenario(shell: Sh
     for seconds, pattern in ((1.0, "majority"), (2.0, "nearest-neighbor"), (3.0, "tfidf-logreg")):
         edit(shell.folder / "r", f"*/*/{pattern}-*.json", lambda r, s=seconds: r["provenance"].update(
             compute_seconds=s, shared_seconds=s / 2, predict_seconds=0.0))  # fmt: skip
-    done = shell("budget", "--results", "r")
+    done = shell("results", "budget", "--results", "r")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "each cell 2 trials and 120 compute seconds · sampler random, pruner none" in done.stdout
-    assert "All methods of a corpus were asked the same" in done.stdout
+    assert "All methods of a corpus had the same budget" in done.stdout
     assert "Core-hours: 0.01 of tuning, 0.00 of scoring, 0.00 of shared steps, charged to each cell." in done.stdout
     (line,) = rows(done.stdout, "tfidf-logreg")
     figures = ["3.0", "3.0", "1.5", "4.5", "1.50", "0.03"]
     assert line == ["tfidf-logreg", "4", "8,", "480", "s", "8", "complete", "trials", "4", *figures]
     (line,) = rows(done.stdout, "majority")
     assert line[5:9] == ["4", "complete", "space", "4"]
-    by_scenario = shell("budget", "--results", "r", "--by", "scenario")
+    by_scenario = shell("results", "budget", "--results", "r", "--by", "scenario")
     assert by_scenario.returncode == 0
     assert [line[1] for line in rows(by_scenario.stdout, "random")] == ["majority", "nearest-neighbor", "tfidf-logreg"]
     assert len(rows(by_scenario.stdout, "group-disjoint")) == 3
@@ -71,7 +71,7 @@ def test_different_budgets_of_one_corpus_are_named(
 ) -> None:
     run("--method", "majority", "--seeds", 1)
     run("--method", "tfidf-logreg", "--seeds", 1, option, value)
-    done = shell("budget", "--results", "r")
+    done = shell("results", "budget", "--results", "r")
     assert done.returncode == 1
     assert sentence in done.stdout
     assert "All methods of a corpus" not in done.stdout
@@ -80,7 +80,7 @@ def test_different_budgets_of_one_corpus_are_named(
 def test_methods_that_both_ran_under_two_budgets_were_treated_alike(shell: Shell, run: Callable[..., None]) -> None:
     for trials in (1, 2):
         run("--method", "majority,nearest-neighbor", "--trials", trials)
-    done = shell("budget", "--results", "r")
+    done = shell("results", "budget", "--results", "r")
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("· preset quick ·") == 2
 
@@ -93,7 +93,7 @@ def test_a_cell_beyond_one_and_a_half_times_its_seconds_is_named(shell: Shell, r
         record["provenance"]["trials"][0]["shared_seconds"] = 20.0
 
     edit(shell.folder / "r", "*/random/tfidf-logreg-*.json", overspend)
-    done = shell("budget", "--results", "r")
+    done = shell("results", "budget", "--results", "r")
     assert done.returncode == 1
     assert (
         "tfidf-logreg used more than 1.5 times its compute seconds in 1 of its cells, at most 1.58 times (random, "
@@ -112,14 +112,14 @@ def test_failed_stale_and_probing_records_are_counted_not_hidden(shell: Shell, m
     )
     for methods, scenario in (("raises,majority", "random"), ("tfidf-logreg", "random@headers")):
         shell("run", "--plugin", plugin, "--method", methods, *mapped, "--scenario", scenario, "--results", "r")
-    done = shell("budget", "--results", "r", "--plugin", plugin)
+    done = shell("results", "budget", "--results", "r", "--plugin", plugin)
     assert done.returncode == 0, done.stdout + done.stderr
     assert rows(done.stdout, "raises")[0][1:6] == ["1", "(1", "failed)", "2,", "120"]
     assert "note: 1 records of probes" in done.stdout
     assert "note: 1 cells failed" in done.stdout
     edit(shell.folder / "r", "*/random/raises-*.json", lambda record: record["cell"].update(method_version=1))
-    stale = shell("budget", "--results", "r", "--plugin", plugin)
-    assert "note: 1 stale records left out" in stale.stdout
+    stale = shell("results", "budget", "--results", "r", "--plugin", plugin)
+    assert "note: 1 stale records are not counted" in stale.stdout
     assert not rows(stale.stdout, "raises")
 
 
@@ -127,10 +127,10 @@ def test_nothing_to_look_at_is_one_sentence(shell: Shell) -> None:
     (shell.folder / "empty").mkdir()
     for arguments, complaint in (
         (("--results", "nosuch"), "there is no such folder"),
-        (("--results", "empty"), "there is no record in it"),
-        (("--by", "methd"), "--by methd: method or scenario is needed"),
+        (("--results", "empty"), "the folder has no records"),
+        (("--by", "methd"), "--by methd: the value must be method or scenario"),
     ):
-        done = shell("budget", *arguments)
+        done = shell("results", "budget", *arguments)
         assert done.returncode == 2
         assert complaint in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
@@ -138,5 +138,5 @@ def test_nothing_to_look_at_is_one_sentence(shell: Shell) -> None:
 
 def test_looking_at_budgets_and_runs_is_light(shell: Shell, run: Callable[..., None]) -> None:
     run("--method", "majority")
-    assert loaded(shell, "budget", "--results", "r") == []
-    assert loaded(shell, "status", "--results", "r") == []
+    assert loaded(shell, "results", "budget", "--results", "r") == []
+    assert loaded(shell, "results", "status", "--results", "r") == []

@@ -1,4 +1,4 @@
-"""`harness verify`: today's code against stored records."""
+"""`harness results verify`: today's code against stored records."""
 
 import json
 from collections.abc import Callable
@@ -51,10 +51,10 @@ def test_unchanged_code_gives_identical_cells_with_views_and_derived_environment
     folder = stored(*methods, "--scenario", "random,random@headers", "--perturb", "encoding", "--depth", 2,
                     "--draws", 2, "--diagnostics", "--seeds", 1)  # fmt: skip
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    done = shell("verify", "--results", "r", "--cells", 30, *mapped)
+    done = shell("results", "verify", "--results", "r", "--cells", 30, *mapped)
     assert done.returncode == 0, done.stdout + done.stderr
     records = len(list(folder.glob("*/*/*.json")))
-    assert f"gives the stored result of all {records} cells, to the last digit." in done.stdout
+    assert f"reproduces the stored results of all {records} cells, to the last digit." in done.stdout
     lines = [*rows(done.stdout, "majority"), *rows(done.stdout, "tfidf-logreg")]
     assert [line[-1] for line in lines] == ["identical"] * records
     assert any("random@headers," in line for line in lines)
@@ -66,13 +66,13 @@ def test_changed_code_and_an_edited_figure_are_named(
 ) -> None:
     stored("--plugin", plugin, "--method", "constant,majority", "--scenario", "random")
     plugin.write_text(PLUGIN.replace("+= 0.0", "+= 0.1"), encoding="utf-8")
-    arguments = ("verify", "--results", "r", "--plugin", plugin, *mapped)
+    arguments = ("results", "verify", "--results", "r", "--plugin", plugin, *mapped)
     changed = shell(*arguments)
     assert changed.returncode == 1
     (line,) = rows(changed.stdout, "constant")
     assert "differs: metrics/" in " ".join(line)
     assert rows(changed.stdout, "majority")[0][-1] == "identical"
-    assert "does not give the stored result of 1 of 2 cells" in changed.stdout
+    assert "does not reproduce the stored results of 1 of 2 cells" in changed.stdout
     edit(shell.folder / "r", "*/*/majority-*.json", lambda r: r["result"]["metrics"]["id"].update(macro_f1=0.77))
     edited = shell(*arguments, "--method", "majority")
     assert edited.returncode == 1
@@ -83,7 +83,7 @@ def test_on_other_pins_or_processors_macro_f1_may_differ_by_two_hundredths(
     shell: Shell, stored: Callable[..., Path], mapped: tuple[str, ...]
 ) -> None:
     folder = stored("--method", "tfidf-logreg", "--scenario", "random")
-    arguments = ("verify", "--results", "r", *mapped)
+    arguments = ("results", "verify", "--results", "r", *mapped)
 
     def moved(by: float) -> Callable[[dict], None]:
         def change(record: dict) -> None:
@@ -98,7 +98,7 @@ def test_on_other_pins_or_processors_macro_f1_may_differ_by_two_hundredths(
     near = shell(*arguments)
     assert near.returncode == 0, near.stdout
     assert "macro-F1 within 0.02 (another processor model)" in near.stdout
-    assert "gives the stored result of all 1 cells, 1 of them within 0.02 of macro-F1." in near.stdout
+    assert "reproduces the stored results of all 1 cells, 1 of them within 0.02 of macro-F1." in near.stdout
     edit(folder, "*/*/*.json", lambda r: r["provenance"]["packages"].update(numpy="1.0"))
     assert "other pins: numpy 1.0 → " in shell(*arguments).stdout
     edit(folder, "*/*/*.json", moved(0.015))
@@ -117,7 +117,7 @@ def test_cells_of_this_processor_model_are_rerun_before_cheaper_ones(
         record["provenance"]["compute_seconds"] = 0.0
 
     edit(folder, "*/*/*-s0-*.json", cheaper)
-    done = shell("verify", "--results", "r", *mapped)
+    done = shell("results", "verify", "--results", "r", *mapped)
     assert "random, seed 1" in done.stdout
     assert "seed 0" not in done.stdout
 
@@ -143,7 +143,7 @@ def test_a_cell_that_has_another_key_today_is_said_and_not_run(
             record["key"] = "0" * 64
 
     edit(folder, "*/*/*.json", older)
-    done = shell("verify", "--results", "r", *mapped)
+    done = shell("results", "verify", "--results", "r", *mapped)
     assert done.returncode == 1
     assert "another cell today: " in done.stdout
     assert "1 of 1 cells could not be rerun; the table says why." in done.stdout
@@ -155,21 +155,21 @@ def test_what_is_missing_to_rerun_a_cell_is_said(
     shell: Shell, stored: Callable[..., Path], plugin: Path, mapped: tuple[str, ...], requests_file: Path
 ) -> None:
     stored("--plugin", plugin, "--method", "constant", "--scenario", "group-disjoint")
-    without = shell("verify", "--results", "r", *mapped)
+    without = shell("results", "verify", "--results", "r", *mapped)
     assert without.returncode == 1
     assert "no method of this name is registered; a plug-in needs --plugin FILE" in without.stdout
     for arguments, complaint in (
-        ((), "for the records of files-requests name the data with --bench"),
-        (("--bench", "synthetic"), "no done record of synthetic is there"),
+        ((), "for the records of files-requests give --bench"),
+        (("--bench", "synthetic"), "there is no completed record of synthetic"),
         (("--method", "constnt", *mapped), "did you mean constant"),
         (("--cells", 0, *mapped), "--cells 0"),
         (("--map", "label=class"), "belong to --bench"),
     ):
-        done = shell("verify", "--results", "r", *arguments)
+        done = shell("results", "verify", "--results", "r", *arguments)
         assert done.returncode == 2, done.stdout
         assert complaint in done.stderr
     ungrouped = ("--bench", f"files:{requests_file}", "--map", "payload=raw,label=class")
-    gone = shell("verify", "--results", "r", "--plugin", plugin, *ungrouped)
+    gone = shell("results", "verify", "--results", "r", "--plugin", plugin, *ungrouped)
     assert gone.returncode == 1
     assert "group-disjoint" in gone.stdout
 
@@ -179,7 +179,7 @@ def test_the_cheapest_fresh_cells_are_taken(shell: Shell, stored: Callable[..., 
     for seed, seconds in ((0, 3.0), (1, 1.0), (2, 2.0)):
         edit(folder, f"*/*/majority-s{seed}-*.json", lambda r, s=seconds: r["provenance"].update(compute_seconds=s))
     edit(folder, "*/*/majority-s1-*.json", lambda r: r["cell"].update(method_version=0))
-    done = shell("verify", "--results", "r", *mapped)
+    done = shell("results", "verify", "--results", "r", *mapped)
     assert done.returncode == 0, done.stdout
     assert [line[-2] for line in rows(done.stdout, "majority")] == ["2"]
     record = json.loads(next(folder.glob("*/*/majority-s2-*.json")).read_text(encoding="utf-8"))

@@ -61,7 +61,7 @@ def test_shards_together_are_the_whole(shell: Shell, mapped: tuple[str, ...], un
 def test_a_shard_that_is_none_is_one_sentence(shell: Shell, text: str) -> None:
     done = shell("run", "--shard", text)
     assert done.returncode == 2
-    assert f"--shard {text}: it must read I/N" in done.stderr
+    assert f"--shard {text}: the value must have the form I/N" in done.stderr
 
 
 @pytest.mark.timeout(3600)

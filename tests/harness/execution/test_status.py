@@ -1,4 +1,4 @@
-"""`harness status`, from another terminal, of runs that live, end and die."""
+"""`harness results status`, from another terminal, of runs that live, end and die."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def files(shell: Shell) -> list[Path]:
 
 def test_a_run_is_seen_from_outside_killed_found_dead_and_swept(shell: Shell, arguments: tuple[object, ...]) -> None:
     run = started(shell, arguments)
-    seen = shell("status")
+    seen = shell("results", "status")
     assert seen.returncode == 0, seen.stderr
     assert f"pid {run.pid}, running for" in seen.stdout
     assert "1 of 4 cells done, 0 failed, 0 cached" in seen.stdout
@@ -67,15 +67,15 @@ def test_a_run_is_seen_from_outside_killed_found_dead_and_swept(shell: Shell, ar
     assert [line.split() for line in seen.stdout.splitlines()[-2:]] == [["majority", "1"], []]
     run.kill()
     run.communicate(timeout=60)  # comes back only when no process of the run is left to write
-    dead = shell("status")
+    dead = shell("results", "status")
     assert dead.returncode == 0
     assert f"pid {run.pid} is dead" in dead.stdout
-    assert "the same command goes on from there: harness run --plugin slow.py" in dead.stdout
+    assert "the same command continues from there: harness run --plugin slow.py" in dead.stdout
     assert len(files(shell)) == 1
     only_majority = tuple("majority" if a == "majority,sleeper" else a for a in arguments)
     assert shell(*only_majority).returncode == 0
     assert files(shell) == []
-    assert "No run is at work" in shell("status").stdout
+    assert "No run is writing" in shell("results", "status").stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -122,7 +122,7 @@ def test_records_are_counted_by_method_and_state_however_they_are_written(
     failure = {"kind": "died", "reason": "gone", "detail": ""}
     shuffled = {"status": "failed", **{k: v for k, v in record.items() if k != "status"}, "failure": failure}
     second.write_text(json.dumps({**shuffled, "result": None}), encoding="utf-8")
-    done = shell("status")
+    done = shell("results", "status")
     assert done.returncode == 0, done.stderr
     table = [line.split() for line in done.stdout.splitlines() if line.strip()]
     assert table[-3] == ["method", "done", "failed"]
@@ -130,12 +130,12 @@ def test_records_are_counted_by_method_and_state_however_they_are_written(
 
 
 def test_a_folder_without_runs_and_one_with_a_broken_file_are_said(shell: Shell) -> None:
-    missing = shell("status", "--results", "nosuch")
+    missing = shell("results", "status", "--results", "nosuch")
     assert missing.returncode == 2
     assert "there is no such folder" in missing.stderr
     folder = shell.folder / "results/local"
     folder.mkdir(parents=True)
     (folder / ".status-x-1.json").write_text("{}", encoding="utf-8")
-    broken = shell("status")
+    broken = shell("results", "status")
     assert broken.returncode == 2
     assert "is no status of a run of this version" in broken.stderr

@@ -79,16 +79,16 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_the_command_prints_both_places_of_every_method_and_tau(shell: Shell, folders: tuple[Path, Path]) -> None:
-    done = shell("agreement", *folders)
+    done = shell("results", "agreement", *folders)
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
     places = {line[0]: (line[1], line[3]) for line in lines if line and line[0] in ORDER}
     assert places == dict(zip(ORDER, zip("12345", "54321", strict=True), strict=True))
-    assert "Kendall's tau over 5 methods: -1.00 (p = 0.017 of no association)." in done.stdout
+    assert "Kendall's tau over 5 methods: -1.00 (p = 0.017 for no association)." in done.stdout
     assert (
         "Between single seeds: -1.00 across the boards, +1.00 within the first, +1.00 within the second." in done.stdout
     )
-    assert f"left out: {FALLBACK}: the fallback for failed cells" in done.stdout
+    assert f"not compared: {FALLBACK}: the fallback for failed cells" in done.stdout
 
 
 def test_a_folder_of_two_boards_of_none_or_of_two_methods_is_refused(shell: Shell, folders: tuple[Path, Path]) -> None:
@@ -99,14 +99,14 @@ def test_a_folder_of_two_boards_of_none_or_of_two_methods_is_refused(shell: Shel
     for made in records(APART, seeds=1, preset="quick"):
         Store(two).put(made)
     for second, sentence in (
-        (two, "a folder of one board is needed, and its records make 2 (synthetic cccccccc, standard, 300 s; "),
+        (two, "the records form 2 boards (synthetic cccccccc, standard, 300 s; "),
         (shell.folder / "nowhere", "nowhere: there is no such folder"),
         (
             few.root,
             "both boards share 2 ranked methods with all cells (majority not counted); at least 3 are required.",
         ),
     ):
-        done = shell("agreement", one, second)
+        done = shell("results", "agreement", one, second)
         assert (done.returncode, done.stdout) == (2, "")
         assert sentence in done.stderr
         assert len(done.stderr.splitlines()) == 1

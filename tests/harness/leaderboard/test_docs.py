@@ -32,11 +32,12 @@ def test_the_workflow_regenerates_on_changes_and_on_a_schedule_and_only_then_may
 
 def test_every_command_of_the_workflow_and_the_page_exists(shell: Shell) -> None:
     runs = "\n".join(step.get("run", "") for job in workflow()["jobs"].values() for step in job["steps"])
-    said = re.findall(r"harness ((?:leaderboard|submit-check|run|verify)[^\n`]*)", runs + PAGE)
-    assert len({line.split()[0] for line in said}) == 4
-    for verb in sorted({line.split()[0] for line in said}):
-        options = {word for line in said if line.split()[0] == verb for word in re.findall(r"--[a-z-]+", line)}
-        done = shell(verb, "--help")
+    commands = re.findall(r"harness (leaderboard|run|results check|results verify)\b([^\n`]*)", runs + PAGE)
+    verbs = sorted({verb for verb, _ in commands})
+    assert len(verbs) == 4
+    for verb in verbs:
+        options = {word for name, rest in commands if name == verb for word in re.findall(r"--[a-z-]+", rest)}
+        done = shell(*verb.split(), "--help")
         assert done.returncode == 0
         assert not [option for option in options if option not in done.stdout]
 

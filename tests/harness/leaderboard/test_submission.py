@@ -44,9 +44,9 @@ def test_what_a_run_left_is_in_order(shell: Shell, folder: Path) -> None:
     saved = of(folder).with_suffix(".model")
     saved.mkdir()
     (saved / "parts.json").write_text("{}", encoding="utf-8")  # a saved predictor is no record
-    done = shell("submit-check", folder)
+    done = shell("results", "check", folder)
     assert done.returncode == 0, done.stdout
-    assert done.stdout.splitlines() == ["4 records, all in order", "  majority: 2", "  nearest-neighbor: 2"]
+    assert done.stdout.splitlines() == ["4 records, no problems", "  majority: 2", "  nearest-neighbor: 2"]
 
 
 def change(**parts: Any) -> Callable[[dict[str, Any]], None]:
@@ -95,10 +95,10 @@ def test_what_was_changed_is_named(folder: Path, edit: Callable[[dict[str, Any]]
 
 def test_a_file_that_is_no_record_is_named_and_the_rest_is_checked(shell: Shell, folder: Path) -> None:
     of(folder).write_text("{", encoding="utf-8")
-    done = shell("submit-check", folder)
+    done = shell("results", "check", folder)
     assert done.returncode == 1
     assert "is no whole record" in done.stdout
-    assert "3 records, 1 to look at" in done.stdout
+    assert "3 records, 1 with problems" in done.stdout
 
 
 def test_test_rows_that_no_other_method_has_are_named(folder: Path) -> None:
@@ -122,9 +122,9 @@ def existing(records: list[Any]) -> Iterator[Any]:
 
 def test_an_empty_folder_is_a_mistake(shell: Shell) -> None:
     (shell.folder / "mine").mkdir()
-    done = shell("submit-check", "mine")
+    done = shell("results", "check", "mine")
     assert done.returncode == 2
-    assert "there is no record in it" in done.stderr
+    assert "the folder has no records" in done.stderr
 
 
 def test_records_that_were_searched_or_computed_otherwise_than_those_that_stand_are_named(folder: Path) -> None:

@@ -79,7 +79,7 @@ def test_cells_without_a_predictor_run_again_for_it(shell: Shell, mapped: tuple[
     assert "0 to run" in shell(*RUN[:-1], *mapped).stdout
     again = shell(*RUN, *mapped)
     assert again.returncode == 0
-    assert "1 cells with a record and without a predictor run again" in again.stdout
+    assert "1 cells with a record but no saved predictor run again" in again.stdout
     assert record_of(shell, "majority").with_suffix(".model").is_dir()
     assert results_of(shell.folder / "results/local") == before
 
@@ -113,16 +113,16 @@ def test_what_cannot_be_saved_is_said_and_costs_no_result(shell: Shell, mapped: 
     arguments = ("run", *mapped, "--plugin", "plugin.py", *RUN[3:5], "--save-models", "--results", "other", "--method")
     done = shell(*arguments, "says-nothing")
     assert done.returncode == 0, done.stdout
-    assert "no predictor is kept of says-nothing" in done.stdout
+    assert "predictors are not saved for says-nothing" in done.stdout
     failing = shell(*arguments, "breaks")
     assert failing.returncode == 1
-    assert "predictor not kept: breaks on random, seed 0: OSError: no room" in failing.stdout
+    assert "predictor not saved: breaks on random, seed 0: OSError: no room" in failing.stdout
     assert {r["status"] for r in results_of(shell.folder / "other").values()} == {"done"}
     assert {path.suffix for path in (shell.folder / "other").glob("*/random/*")} == {".json"}
     key = next((shell.folder / "other").glob("*/*/says*.json")).stem[-16:]
     refused = shell("predict", "synthetic", "--record", key, "--results", "other", "--plugin", "plugin.py")
     assert refused.returncode == 2
-    assert "no predictor was kept of says-nothing" in refused.stderr
+    assert "says-nothing has no saved predictor" in refused.stderr
 
 
 def _cut(path: Path) -> None:
@@ -196,7 +196,7 @@ def test_probes_are_not_kept(shell: Shell, mapped: tuple[str, ...]) -> None:
     assert "0 to run" in done.stdout
     (record,) = (shell.folder / "probes").glob("*/*/*")
     refused = shell("predict", "synthetic", "--record", record.stem[-16:], "--results", "probes")
-    assert "it is a probe, which sees a part of each payload only" in refused.stderr
+    assert "it is a probe, which reads only a part of each payload" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -280,12 +280,12 @@ def test_requests_need_no_label_and_keep_their_place_in_the_file(kept: Shell, tm
     done = kept("predict", where, "--map", "payload=raw", "--record", record)
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["sample"] for line in done.stdout.splitlines()] == ["0", "1", "3", "4"]
-    assert "note: 2 of 6 rows were left out: line 4: the payload is missing or no text; line 7: 1 cells" in done.stderr
+    assert "note: 2 of 6 rows were left out: line 4: the payload is missing or not text; line 7: 1 cells" in done.stderr
     named = kept("predict", where, "--map", "payload=raw,id=name", "--where", "name=3|4", "--record", record.name)
     assert [json.loads(line)["sample"] for line in named.stdout.splitlines()] == ["3", "4"]
     for more, sentence in (
         (("--strict",), "2 of 6 rows cannot be used"),
-        (("--out", tmp_path / "in.csv"), "this is the file that is read; name another"),
+        (("--out", tmp_path / "in.csv"), "this is the input file; name another file"),
     ):
         refused = kept("predict", where, "--map", "payload=raw", "--record", record, *more)
         assert refused.returncode == 2
@@ -305,5 +305,5 @@ def test_a_predictor_whose_code_has_changed_fails_in_one_sentence(shell: Shell, 
     (record,) = (shell.folder / "r").glob("*/*/*.json")
     failing = shell("predict", *mapped[1:], "--record", record, "--plugin", plugin, "--results", "r")
     assert failing.returncode == 2
-    assert "the kept predictor of breaks fails (PredictionError:" in failing.stderr
+    assert "the saved predictor of breaks fails (PredictionError:" in failing.stderr
     assert len(failing.stderr.splitlines()) == 1

@@ -92,4 +92,4 @@ def test_targets_that_cannot_be_used_are_one_sentence(refs: tuple[BenchmarkRef, 
         benchmark.corpus()
     done = shell("run", "--target-map", "label=x")
     assert done.returncode == 2
-    assert "belong to --target" in done.stderr
+    assert "--target-map and --target-where require --target CORPUS" in done.stderr

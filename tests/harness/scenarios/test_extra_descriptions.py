@@ -88,7 +88,7 @@ def test_the_key_depends_on_the_texts(shell: Shell, mapped: tuple[str, ...]) -> 
     assert all("2 texts without payloads come from files-texts" in output for output in outputs)
     for wrong, complaint in (
         (("--text", "files:nosuch"), "no such file"),
-        (("--text-map", "label=k"), "belongs to --text"),
+        (("--text-map", "label=k"), "--text-map requires --text CORPUS"),
         (("--text", f"files:{path}", "--text-map", "description=d"), "map label or cve too"),
     ):
         done = shell(*arguments, *wrong)

@@ -121,10 +121,10 @@ def test_a_run_adds_them_as_environments_and_columns(shell: Shell, mapped: tuple
     ("option", "sentence"),
     [
         (("--perturb", "carier"), "the perturbation suite carier is unknown; did you mean carrier"),
-        (("--perturb", "carrier", "--depth", 4), "--depth 4: a number from 1 to 3 is needed"),
-        (("--perturb", "carrier", "--draws", 0), "--draws 0: a number from 1 to 100 is needed"),
-        (("--depth", 2), "--depth 2 belongs to --perturb SUITE; name one too."),
-        (("--draws", 3), "--draws 3 belongs to --perturb SUITE; name one too."),
+        (("--perturb", "carrier", "--depth", 4), "--depth 4: the value must be from 1 to 3"),
+        (("--perturb", "carrier", "--draws", 0), "--draws 0: the value must be from 1 to 100"),
+        (("--depth", 2), "--depth 2 requires --perturb SUITE."),
+        (("--draws", 3), "--draws 3 requires --perturb SUITE."),
         (("--scenario", "random@carier"), "the view carier is unknown; did you mean carrier"),
     ],
 )

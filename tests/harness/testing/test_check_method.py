@@ -1,4 +1,4 @@
-"""``harness check-method`` as its user sees it: code that hangs, crashes or prints costs one line."""
+"""``harness check method`` as its user sees it: code that hangs, crashes or prints costs one line."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Hostile(Method):
 
 def test_hang_crash_and_leak_end_as_failed_checks(shell: Shell) -> None:
     (shell.folder / "hostile.py").write_text(HOSTILE, encoding="utf-8")
-    done = shell("check-method", "hostile", "--plugin", "hostile.py", "--seconds", 4, "--memory", 1, "--verbose")
+    done = shell("check", "method", "hostile", "--plugin", "hostile.py", "--seconds", 4, "--memory", 1, "--verbose")
     assert done.returncode == 1, done.stderr
     assert done.stderr == ""
     lines = {
@@ -50,7 +50,7 @@ def test_hang_crash_and_leak_end_as_failed_checks(shell: Shell) -> None:
 
 
 def test_a_method_that_conforms_is_exit_code_0(shell: Shell) -> None:
-    done = shell("check-method", "majority")
+    done = shell("check", "method", "majority")
     assert done.returncode == 0, done.stdout
     assert "failed " not in done.stdout
     assert done.stdout.splitlines()[-1] == "majority: 14 passed, 0 failed, 2 not applicable."
@@ -63,7 +63,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(shell: Shell, tmp_path: Path)
         (("majority", "--seconds", 0), "--seconds 0"),
         (("majority", "--memory", "much"), "--memory much"),
     ):
-        done = shell("check-method", *arguments)
+        done = shell("check", "method", *arguments)
         assert done.returncode == 2, done.stdout
         assert complaint in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1

@@ -1,4 +1,4 @@
-"""What ``harness new-method`` writes works as it stands."""
+"""What ``harness new method`` writes works as it stands."""
 
 import subprocess
 import sys
@@ -11,11 +11,11 @@ from tests.conftest import ROOT, Shell
 
 def test_what_it_writes_conforms_untouched(shell: Shell) -> None:
     name, plugin = "my-method", "my_method.py"
-    made = shell("new-method", name)
+    made = shell("new", "method", name)
     assert made.returncode == 0, made.stderr
     assert {path.name for path in shell.folder.iterdir()} == {plugin, f"test_{plugin}"}
-    assert f"harness check-method {name} --plugin {plugin}" in made.stdout
-    checked = shell("check-method", name, "--plugin", plugin)
+    assert f"harness check method {name} --plugin {plugin}" in made.stdout
+    checked = shell("check", "method", name, "--plugin", plugin)
     assert checked.returncode == 0, checked.stdout
     assert checked.stdout.splitlines()[-1] == f"{name}: 16 passed, 0 failed, 0 not applicable."
     pytest_done = subprocess.run(
@@ -31,7 +31,7 @@ def test_what_it_writes_conforms_untouched(shell: Shell) -> None:
 
 @pytest.mark.parametrize("name", ["my-method", "3d-hash-of-a-rather-long-name-that-goes-on"])
 def test_what_it_writes_is_clean_under_ruff(shell: Shell, name: str) -> None:
-    assert shell("new-method", name).returncode == 0
+    assert shell("new", "method", name).returncode == 0
     ours = ("--config", str(ROOT / "pyproject.toml"))
     for tool in (
         ("ruff", "check", "--isolated", "."),
@@ -46,7 +46,7 @@ def test_what_it_writes_is_clean_under_ruff(shell: Shell, name: str) -> None:
 
 
 def test_it_runs_on_a_benchmark(shell: Shell, mapped: tuple[str, ...]) -> None:
-    assert shell("new-method", "my-method").returncode == 0
+    assert shell("new", "method", "my-method").returncode == 0
     arguments = ("--plugin", "my_method.py", "--method", "my-method", "--scenario", "random", "--save-models")
     done = shell("run", *arguments, *mapped)
     assert done.returncode == 0, done.stdout
@@ -60,19 +60,19 @@ def test_it_runs_on_a_benchmark(shell: Shell, mapped: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("My-Method",), "a name of a-z and 0-9 is needed"),
-        (("my_method",), "a name of a-z and 0-9 is needed"),
-        (("-",), "a name of a-z and 0-9 is needed"),
-        (("",), "a name of a-z and 0-9 is needed"),
-        (("tfidf-logreg",), "the name is taken by harness.methods.tfidf_logreg"),
-        (("numpy",), "Python's numpy would be hidden by numpy.py"),
-        (("class",), "Python's class would be hidden by class.py"),
-        (("mine", "--out", "mine.txt"), "ends in .py"),
+        (("My-Method",), "the name must consist of a-z, 0-9 and inner hyphens"),
+        (("my_method",), "the name must consist of a-z, 0-9 and inner hyphens"),
+        (("-",), "the name must consist of a-z, 0-9 and inner hyphens"),
+        (("",), "the name must consist of a-z, 0-9 and inner hyphens"),
+        (("tfidf-logreg",), "harness.methods.tfidf_logreg has this name already"),
+        (("numpy",), "numpy.py would hide Python's numpy"),
+        (("class",), "class.py would hide Python's class"),
+        (("mine", "--out", "mine.txt"), "end in .py"),
         (("mine", "--out", "nosuch/mine.py"), "cannot be written (No such file"),
     ],
 )
 def test_bad_and_taken_names_are_refused(shell: Shell, arguments: tuple[str, ...], complaint: str) -> None:
-    done = shell("new-method", *arguments)
+    done = shell("new", "method", *arguments)
     assert done.returncode == 2
     assert complaint in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -82,9 +82,9 @@ def test_bad_and_taken_names_are_refused(shell: Shell, arguments: tuple[str, ...
 @pytest.mark.parametrize("there", ["mine.py", "test_mine.py"])
 def test_nothing_is_overwritten(shell: Shell, there: str) -> None:
     (shell.folder / there).write_text("my own", encoding="utf-8")
-    done = shell("new-method", "mine")
+    done = shell("new", "method", "mine")
     assert done.returncode == 2
-    assert f"{there} is there already" in done.stderr
+    assert f"{there} exists already" in done.stderr
     assert [path.name for path in shell.folder.iterdir()] == [there]
     assert (shell.folder / there).read_text(encoding="utf-8") == "my own"
 
@@ -92,6 +92,6 @@ def test_nothing_is_overwritten(shell: Shell, there: str) -> None:
 def test_the_file_may_lie_elsewhere(shell: Shell) -> None:
     folder = Path(shell.folder / "plugins")
     folder.mkdir()
-    assert shell("new-method", "mine", "--out", "plugins/its-own.py").returncode == 0
+    assert shell("new", "method", "mine", "--out", "plugins/its-own.py").returncode == 0
     assert {path.name for path in folder.iterdir()} == {"its-own.py", "test_its-own.py"}
-    assert shell("check-method", "mine", "--plugin", "plugins/its-own.py").returncode == 0
+    assert shell("check", "method", "mine", "--plugin", "plugins/its-own.py").returncode == 0

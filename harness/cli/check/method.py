@@ -1,4 +1,4 @@
-"""``harness check-method``: whether a method does what every method must."""
+"""``harness check method``: runs the conformance suite on a method."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,20 +8,20 @@ import typer
 from harness.cli import options
 
 
-def check_method(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The method, as it is registered.")],
+def method(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the registered method.")],
     plugin: options.Plugin = None,
-    seconds: Annotated[float, typer.Option(metavar="S", help="Most wall time of one check.")] = 120,
+    seconds: Annotated[float, typer.Option(metavar="S", help="Time limit per check.")] = 120,
     memory: Annotated[
-        str | None, typer.Option(metavar="GB|none", help="Private memory of the checks; nine tenths by default.")
+        str | None, typer.Option(metavar="GB|none", help="Memory limit (default: 90% of this machine).")
     ] = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Also print what the method printed, and tracebacks.")
-    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Also print the method's output and tracebacks.")] = False,
 ) -> None:
-    """Run a method through the conformance suite: one line per check, on small generated data.
+    """Run the conformance suite on a method.
 
-    Exit code 0: it passed all that applies to it. 1: a check failed; its line says why.
+    Prints one line per check. The checks train on small generated data.
+
+    Exit code 0: every check that applies has passed. 1: a check failed; its line says why.
     """
     from collections import Counter
 
@@ -40,14 +40,14 @@ def check_method(
     console = options.terminal()
     summaries = {check.name: check.summary for check in CHECKS}
     counts: Counter[str] = Counter()
-    with bench(info, plugins, seconds, limit) as made:
-        for outcome in outcomes(made):
+    with bench(info, plugins, seconds, limit) as process:
+        for outcome in outcomes(process):
             counts[outcome.status] += 1
             text = f"{summaries[outcome.name]}: {outcome.text}" if outcome.text else summaries[outcome.name]
             line = f"{outcome.status:<15} {outcome.name:<20} {outcome.seconds:6.1f} s  {text}"
             console.print(line, markup=False, soft_wrap=True)
-        if verbose and made.log:
-            console.print(made.log, markup=False, soft_wrap=True)
-    said = ", ".join(f"{counts[status]} {status}" for status in ("passed", "failed", "not-applicable"))
-    console.print(f"{name}: {said.replace('-', ' ')}.", markup=False)
+        if verbose and process.log:
+            console.print(process.log, markup=False, soft_wrap=True)
+    totals = ", ".join(f"{counts[status]} {status}" for status in ("passed", "failed", "not-applicable"))
+    console.print(f"{name}: {totals.replace('-', ' ')}.", markup=False)
     raise typer.Exit(1 if counts["failed"] else 0)

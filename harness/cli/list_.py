@@ -1,15 +1,24 @@
-"""``harness list``: what is registered."""
+"""``harness list``: lists registered methods, benchmarks and scenarios."""
 
 import typer
 
 from harness.cli import options
+from harness.cli.verbs import Verb, VerbGroup
 
-list_app = typer.Typer(help="List methods, benchmarks or scenarios.", no_args_is_help=True)
+list_app = typer.Typer(cls=VerbGroup, no_args_is_help=True)
 
 
-@list_app.command()
+@list_app.callback()
+def list_() -> None:
+    """List methods, benchmarks or scenarios."""
+
+
+@list_app.command(cls=Verb)
 def methods(plugin: options.Plugin = None) -> None:
-    """List the registered methods and their search spaces, and the families that take what you name as a method."""
+    """List the methods and their search spaces.
+
+    The last lines are families, such as FAMILY:PATH, which wrap a classifier of yours as a method.
+    """
     from harness import registry, space
 
     registry.discover(plugin or [])
@@ -30,9 +39,9 @@ def methods(plugin: options.Plugin = None) -> None:
     options.print_table(["method", "version", "kind", "tags", "searched", "summary"], lines)
 
 
-@list_app.command()
+@list_app.command(cls=Verb)
 def benchmarks(plugin: options.Plugin = None) -> None:
-    """List the registered benchmarks."""
+    """List the benchmarks."""
     from harness import registry
 
     registry.discover(plugin or [])
@@ -40,7 +49,7 @@ def benchmarks(plugin: options.Plugin = None) -> None:
     options.print_table(["benchmark", "summary"], lines)
 
 
-@list_app.command()
+@list_app.command(cls=Verb)
 def scenarios(
     bench: options.Bench = "synthetic",
     mapping: options.Map = None,
@@ -53,7 +62,10 @@ def scenarios(
     text_map: options.TextMap = None,
     plugin: options.Plugin = None,
 ) -> None:
-    """List the scenarios that a benchmark offers, and what it lacks for the others."""
+    """List the scenarios of a benchmark.
+
+    The last lines are scenarios that it does not offer, and what it lacks for them.
+    """
     from harness import registry
     from harness.api.benchmarks import open_benchmark
 

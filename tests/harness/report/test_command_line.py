@@ -28,8 +28,8 @@ def test_without_plotly_one_sentence_says_how_to_get_it(ran: Shell) -> None:
     [
         (("--results", "nowhere"), "--results nowhere: there is no such folder"),
         (("--results", "empty"), "--results empty: there is no record in it"),
-        (("--results", "empty", "--output", "no/such/folder.html"), "--output no/such/folder.html: a file in a folder"),
-        (("--results", "empty", "--output", "empty"), "--output empty: a file in a folder"),
+        (("--results", "empty", "--output", "no/such/folder.html"), "--output no/such/folder.html: the path must be"),
+        (("--results", "empty", "--output", "empty"), "--output empty: the path must be a file in"),
     ],
 )
 def test_a_mistake_is_one_sentence(shell: Shell, arguments: tuple[str, ...], said: str) -> None:

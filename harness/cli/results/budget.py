@@ -1,4 +1,4 @@
-"""``harness budget``: what each method was asked and what it spent."""
+"""``harness results budget``: shows the budget that each method was given and what it used."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,22 +14,25 @@ if TYPE_CHECKING:
     from harness.records.schema import Record
 
 _LEGEND = (
-    "asked: trials and compute seconds of all cells; compute s: of tuning, per cell, without shared steps; shared s: "
-    "mean recorded cost, in full, of the shared steps a cell used; s per cell: mean of both; × median: over that of "
-    "the median method; most of cap: the largest share of its seconds that a cell spent in tuning."
+    "budget: trials and compute seconds of all cells; compute s: tuning per cell, without shared steps; shared s: mean "
+    "recorded cost per cell of the shared steps that it used, counted in full; s per cell: mean of both; × median: "
+    "divided by that of the median method; max of cap: largest fraction of its seconds that a cell used for tuning."
 )
 
 
 def budget(
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of records.")] = Path("results/official"),
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results/official"),
     by: Annotated[
-        str, typer.Option(metavar="method|scenario", help="A line per method, or one per scenario and method.")
+        str, typer.Option(metavar="method|scenario", help="One line per method, or also per scenario.")
     ] = "method",
     plugin: options.Plugin = None,
 ) -> None:
-    """Say what each method was asked and what it spent, and whether all methods of a corpus were asked the same.
+    """Show the budget that each method was given and used.
 
-    Exit code 0: they were, and no cell spent more than 1.5 times its seconds. 1: not so; a sentence says where.
+    Also checks that all methods of a corpus were given the same budget and that no cell used more than 1.5 times its
+    seconds.
+
+    Exit code 0: both hold. 1: one does not; the last lines say where.
     """
     from harness import registry
     from harness.leaderboard.budget_use import budget_use, by_board, findings, share_of_seconds
@@ -37,12 +40,12 @@ def budget(
     from harness.leaderboard.rules import is_stale
 
     if by not in ("method", "scenario"):
-        raise UserError(f"--by {by}: method or scenario is needed.")
+        raise UserError(f"--by {by}: the value must be method or scenario.")
     registry.discover(plugin or [])
-    every = options.records_in(results)
-    records = [record for record in every if not is_stale(record)]
+    stored = options.records_in(results)
+    records = [record for record in stored if not is_stale(record)]
     if not records:
-        raise UserError(f"--results {results}: all {len(every)} records are of older versions; run their cells again.")
+        raise UserError(f"--results {results}: all {len(stored)} records are of older versions; run their cells again.")
     console = options.terminal()
     for setting, members in by_board(records).items():
         console.print(_title(setting), markup=False, soft_wrap=True)
@@ -50,19 +53,19 @@ def budget(
         options.print_table(*_table(lines, by == "scenario"))
         console.print(f"Core-hours: {core_hours(members)}.", soft_wrap=True)
     console.print(_LEGEND, soft_wrap=True)
-    for line in _notes(every, records):
+    for line in _notes(stored, records):
         console.print(f"note: {line}", markup=False, soft_wrap=True)
-    found = findings(records)
-    for sentence in found:
+    problems = findings(records)
+    for sentence in problems:
         console.print(sentence, markup=False, soft_wrap=True)
-    if not found:
-        most = max((share_of_seconds(record) for record in records if record.result), default=0.0)
+    if not problems:
+        largest = max((share_of_seconds(record) for record in records if record.result), default=0.0)
         console.print(
-            "All methods of a corpus were asked the same wherever they ran on the same, and no cell spent more than "
-            f"{most:.2f} times its compute seconds.",
+            "All methods of a corpus had the same budget on the same scenarios and seeds, and no cell used more than "
+            f"{largest:.2f} times its compute seconds.",
             soft_wrap=True,
         )
-    raise typer.Exit(1 if found else 0)
+    raise typer.Exit(1 if problems else 0)
 
 
 def _title(setting: "Setting") -> str:
@@ -76,8 +79,8 @@ def _title(setting: "Setting") -> str:
 def _table(lines: "list[BudgetUse]", by_scenario: bool) -> tuple[list[str], list[list[str]]]:
     header = [
         *(["scenario", "method"] if by_scenario else ["method"]),
-        *("cells", "asked", "trials", "ended by", "compute s: median", "most"),
-        *("shared s", "s per cell", "× median", "most of cap"),
+        *("cells", "budget", "trials", "ended by", "compute s: median", "max"),
+        *("shared s", "s per cell", "× median", "max of cap"),
     ]
     return header, [
         [
@@ -85,7 +88,7 @@ def _table(lines: "list[BudgetUse]", by_scenario: bool) -> tuple[list[str], list
             f"{line.cells}" + (f" ({line.failed} failed)" if line.failed else ""),
             f"{line.trials_requested}, {line.cells * line.seconds:g} s",
             ", ".join(f"{count} {state}" for state, count in sorted(line.trials.items())) or "–",
-            ", ".join(f"{what} {count}" for what, count in sorted(line.ended_by.items())) or "–",
+            ", ".join(f"{limit} {count}" for limit, count in sorted(line.ended_by.items())) or "–",
             *("–" if line.compute is None else f"{seconds:.1f}" for seconds in line.compute or (0.0, 0.0)),
             _number(line.shared, 1),
             _number(line.per_cell, 1),
@@ -100,20 +103,20 @@ def _number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _notes(every: "list[Record]", records: "list[Record]") -> list[str]:
+def _notes(stored: "list[Record]", records: "list[Record]") -> list[str]:
     from harness.scenarios.input_views import AT
 
-    stale, views = len(every) - len(records), sum(AT in record.cell.scenario for record in records)
+    stale, views = len(stored) - len(records), sum(AT in record.cell.scenario for record in records)
     failed = sum(record.status == "failed" for record in records)
     return [
         text
         for count, text in (
-            (stale, f"{stale} stale records left out (another version of their method or of the protocol)"),
+            (stale, f"{stale} stale records are not counted (another version of their method or of the protocol)"),
             (
                 views,
-                f"{views} records of probes (SCENARIO@VIEW) are in no table; what they spent is checked all the same",
+                f"{views} records of probes (SCENARIO@VIEW) are not in the tables; their budget is checked as well",
             ),
-            (failed, f"{failed} cells failed; what a failed cell spent is not in its record"),
+            (failed, f"{failed} cells failed; their records do not hold what they used"),
         )
         if count
     ]

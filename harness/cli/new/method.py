@@ -1,4 +1,4 @@
-"""``harness new-method``: a plug-in file to start from, and its test."""
+"""``harness new method``: writes a plug-in file with a working method, and its test."""
 
 import keyword
 import re
@@ -13,40 +13,44 @@ from harness.errors import UserError
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-def new_method(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the method: a-z, 0-9, and hyphens between them.")],
+def method(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the method: a-z, 0-9, inner hyphens.")],
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The plug-in; NAME with underscores, here, by default.")
+        Path | None, typer.Option(metavar="FILE", help="Plug-in file (default: NAME with underscores).")
     ] = None,
 ) -> None:
-    """Write a working method as a plug-in file, and a test beside it. Nothing is overwritten."""
+    """Create a plug-in file with a working method, and its test.
+
+    Existing files are not overwritten.
+    """
     from importlib.metadata import packages_distributions
 
     from harness import registry
 
     if not _NAME.fullmatch(name):
-        raise UserError(f"new-method {name}: a name of a-z and 0-9 is needed, hyphens between them, as in my-method.")
+        raise UserError(f"new method {name}: the name must consist of a-z, 0-9 and inner hyphens, as in my-method.")
     registry.discover()
     if name in registry.methods():
         raise UserError(
-            f"new-method {name}: the name is taken by {registry.method(name).origin}; `harness list methods` shows all."
+            f"new method {name}: {registry.method(name).origin} has this name already; `harness list methods` shows "
+            "all names."
         )
     file = out or Path(f"{name.replace('-', '_')}.py")
     if not re.fullmatch(r"[a-z0-9._-]+\.py", file.name) or file.name.startswith("."):
-        raise UserError(f"--out {file}: a file name of a-z, 0-9, '.', '_' and '-' that ends in .py is needed.")
+        raise UserError(f"--out {file}: the file name must consist of a-z, 0-9, '.', '_' and '-' and end in .py.")
     if keyword.iskeyword(file.stem) or file.stem in {*sys.stdlib_module_names, *packages_distributions()}:
-        raise UserError(f"new-method {name}: Python's {file.stem} would be hidden by {file}; name another with --out.")
+        raise UserError(f"new method {name}: {file} would hide Python's {file.stem}; name another file with --out.")
     test = file.with_name(f"test_{file.name}")
     values = {"name": name, "file": file.name}
-    _write({file: _filled("method", values), test: _filled("test", values)})
+    _write({file: _from_template("method", values), test: _from_template("test", values)})
     plugin = f"--plugin {file}"
     print(f"wrote {file} and {test}; next:")
-    print(f"  harness check-method {name} {plugin}")
+    print(f"  harness check method {name} {plugin}")
     print(f"  pytest {test}")
     print(f"  harness run {plugin} --method {name},majority")
 
 
-def _filled(template: str, values: dict[str, str]) -> str:
+def _from_template(template: str, values: dict[str, str]) -> str:
     from importlib.resources import files
     from string import Template
 
@@ -58,11 +62,11 @@ def _write(texts: dict[Path, str]) -> None:
     """Writes all files or none.
 
     Raises:
-        UserError: one of them is there already, or cannot be written.
+        UserError: one of them exists already, or cannot be written.
     """
     for path in texts:
         if path.exists():
-            raise UserError(f"{path} is there already, and is not overwritten; name another file with --out.")
+            raise UserError(f"{path} exists already and is not overwritten; name another file with --out.")
     written = []
     try:
         for path, text in texts.items():

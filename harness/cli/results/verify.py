@@ -1,4 +1,4 @@
-"""``harness verify``: whether today's code still gives the stored results."""
+"""``harness results verify``: reruns stored cells with the current code and compares the results."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 
 def verify(
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of records.")] = Path("results/official"),
-    method: Annotated[str, typer.Option(metavar="a,b", help="Only these methods; all of the folder by default.")] = "",
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results/official"),
+    method: Annotated[str, typer.Option(metavar="NAME,…", help="Methods (default: all in the folder).")] = "",
     cells: Annotated[
         int,
-        typer.Option(metavar="N", help="Cells to rerun per method: of this processor model first, then the cheapest."),
+        typer.Option(metavar="N", help="Cells to rerun per method."),
     ] = 1,
     bench: Annotated[
-        str, typer.Option("--bench", metavar="CORPUS", help="Where the records' data lies, as in run: files:PATH.")
+        str,
+        typer.Option("--bench", metavar="CORPUS", help="Data of the records, as in run.", rich_help_panel=options.DATA),
     ] = "",
     mapping: options.Map = None,
     where: options.Where = None,
@@ -40,9 +41,12 @@ def verify(
     text_map: options.TextMap = None,
     plugin: options.Plugin = None,
 ) -> None:
-    """Rerun a few cells per method from their records, and say whether today's code still gives the stored results.
+    """Rerun stored cells and compare the results.
 
-    Exit code 0: it does, for all of them. 1: a result differs, or a cell could not be rerun; the table says why.
+    Reruns a few cells per method with the current code: first cells that ran on this processor model, then the
+    cheapest ones.
+
+    Exit code 0: every result is the same. 1: a result differs, or a cell could not be rerun; the table says why.
     """
     from harness import registry
     from harness.api.benchmarks import reference
@@ -52,28 +56,28 @@ def verify(
     from harness.records.provenance import processor
 
     if not 0 < cells < 1_000_000:
-        raise UserError(f"--cells {cells}: a number above 0 is needed.")
+        raise UserError(f"--cells {cells}: the value must be above 0.")
     if not bench and (mapping or where or target or text):
-        raise UserError("--map, --where, --target and --text belong to --bench CORPUS; name it too.")
+        raise UserError("--map, --where, --target and --text belong to --bench CORPUS; give that option too.")
     plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
     registry.discover(plugins)
     console = options.terminal()
     records = _of_methods(options.records_in(results), options.names(method))
-    given = None
+    ref = None
     if bench:
         data = options.data_options(mapping, where, strict, target, target_map, target_where, text, text_map)
-        given = reference(bench, data)
-    corpora = _corpora(records, given)
-    passed = sorted({record.cell.benchmark for record in records} - set(corpora))
-    chosen = choose((r for r in records if r.cell.benchmark in corpora), cells, is_stale, processor())
-    if not chosen:
+        ref = reference(bench, data)
+    corpora = _corpora(records, ref)
+    other = sorted({record.cell.benchmark for record in records} - set(corpora))
+    selection = choose((r for r in records if r.cell.benchmark in corpora), cells, is_stale, processor())
+    if not selection:
         raise UserError(
-            f"--results {results}: no done record of {' or '.join(corpora) or 'a benchmark that needs no data named'} "
-            f"is there{_elsewhere(passed)}."
+            f"--results {results}: there is no completed record of "
+            f"{' or '.join(corpora) or 'a benchmark that needs no data'}{_other_data(other)}."
         )
-    if passed:
-        console.print(f"note: not looked at{_elsewhere(passed)}", markup=False, soft_wrap=True)
-    verdicts = _verdicts(console, chosen, corpora, plugins)
+    if other:
+        console.print(f"note: some records are not rerun{_other_data(other)}", markup=False, soft_wrap=True)
+    verdicts = _verdicts(console, selection, corpora, plugins)
     options.print_table(
         ["method", "cell", "verdict"],
         [[v.cell.method, f"{v.cell.benchmark}, {v.cell.scenario}, seed {v.cell.seed}", v.text] for v in verdicts],
@@ -82,40 +86,42 @@ def verify(
     unable = sum(not v.rerun for v in verdicts)
     if not differing and not unable:
         near = sum(not v.exact for v in verdicts)
-        rest = f", {near} of them within {RERUN_TOLERANCE} of macro-F1" if near else ", to the last digit"
-        console.print(f"Today's code gives the stored result of all {len(verdicts)} cells{rest}.")
+        precision = f", {near} of them within {RERUN_TOLERANCE} of macro-F1" if near else ", to the last digit"
+        console.print(f"The current code reproduces the stored results of all {len(verdicts)} cells{precision}.")
     if differing:
-        console.print(f"Today's code does not give the stored result of {differing} of {len(verdicts)} cells.")
+        console.print(
+            f"The current code does not reproduce the stored results of {differing} of {len(verdicts)} cells."
+        )
     if unable:
         console.print(f"{unable} of {len(verdicts)} cells could not be rerun; the table says why.")
     raise typer.Exit(1 if differing or unable else 0)
 
 
-def _elsewhere(benchmarks: "Sequence[str]") -> str:
+def _other_data(benchmarks: "Sequence[str]") -> str:
     if not benchmarks:
         return ""
-    return f"; for the records of {', '.join(benchmarks)} name the data with --bench CORPUS and the --map of their run"
+    return f"; for the records of {', '.join(benchmarks)} give --bench CORPUS and the --map of their run"
 
 
 def _of_methods(records: "list[Record]", names: list[str]) -> "list[Record]":
     from harness.errors import nearest
 
-    there = {record.cell.method for record in records}
+    methods = {record.cell.method for record in records}
     for name in names:
-        if name not in there:
-            raise UserError(f"--method {name}: there is no record of it; {nearest(name, sorted(there))}")
+        if name not in methods:
+            raise UserError(f"--method {name}: this method has no record; {nearest(name, sorted(methods))}")
     return [record for record in records if not names or record.cell.method in names]
 
 
-def _corpora(records: "list[Record]", given: "BenchmarkRef | None") -> "dict[str, tuple[Benchmark, CorpusMeta]]":
-    """Opens what the records are of: the given corpus, or else every benchmark that needs nothing but its name."""
+def _corpora(records: "list[Record]", ref: "BenchmarkRef | None") -> "dict[str, tuple[Benchmark, CorpusMeta]]":
+    """Opens the corpora of the records: the given one, or else every benchmark that needs only its name."""
     from harness import registry
     from harness.benchmark import BenchmarkRef
 
-    named = {record.cell.benchmark for record in records}
-    known = [info.name for info in registry.benchmarks().values() if info.argument is None and info.name in named]
-    opened = [registry.open_benchmark(ref) for ref in ([given] if given else map(BenchmarkRef, known))]
-    return {meta.name: (benchmark, meta) for benchmark in opened for meta in (benchmark.meta(),)}
+    names = {record.cell.benchmark for record in records}
+    embedded = [info.name for info in registry.benchmarks().values() if info.argument is None and info.name in names]
+    benchmarks = [registry.open_benchmark(each) for each in ([ref] if ref else map(BenchmarkRef, embedded))]
+    return {meta.name: (benchmark, meta) for benchmark in benchmarks for meta in (benchmark.meta(),)}
 
 
 def _verdicts(
@@ -127,23 +133,23 @@ def _verdicts(
     from harness.execution.rerun import NotRebuilt, RerunVerdict, compare, rebuild
 
     cells: dict[str, Cell] = {}
-    unable: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for record in records:
         try:
             cells[record.key] = rebuild(record, *corpora[record.cell.benchmark])
         except NotRebuilt as reason:
-            unable[record.key] = str(reason)
-    today = _rerun(console, list(cells.values()), plugins)
+            reasons[record.key] = str(reason)
+    reruns = _rerun(console, list(cells.values()), plugins)
     return [
-        compare(record, today[record.key])
-        if record.key in today
-        else RerunVerdict(record.cell, False, unable.get(record.key, "its record of today could not be written"), False)
+        compare(record, reruns[record.key])
+        if record.key in reruns
+        else RerunVerdict(record.cell, False, reasons.get(record.key, "the record of the rerun was not written"), False)
         for record in records
     ]
 
 
 def _rerun(console: "Console", cells: "list[Cell]", plugins: tuple[str, ...]) -> "dict[str, Record]":
-    """Runs cells as `harness run` does, into a folder that is gone afterwards, and returns their records by key."""
+    """Runs cells as `harness run` does, into a temporary folder, and returns their records by key."""
     import tempfile
 
     from harness.api.prepared_run import PreparedRun, cores, execute, fair_share

@@ -1,4 +1,4 @@
-"""``harness status``: what the runs on a results folder are doing."""
+"""``harness results status``: shows the progress of the runs that write to a results folder."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,24 +15,27 @@ if TYPE_CHECKING:
 
 
 def status(
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of records.")] = Path("results/local"),
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results/local"),
 ) -> None:
-    """Say what the runs on a results folder are doing, which ones died, and which records are there."""
+    """Show the progress of runs that write to a results folder.
+
+    Also lists runs that have died, and counts the folder's records by method and state.
+    """
     import time
 
     from harness.execution.status import runs, states
 
     if not results.is_dir():
-        raise UserError(f"--results {results}: there is no such folder; no run has written there.")
+        raise UserError(f"--results {results}: there is no such folder; name the folder that a run writes to.")
     console = options.terminal()
-    found = runs(results)
-    for run in found:
+    statuses = runs(results)
+    for run in statuses:
         _print(console, run, time.time())
-    if not found:
-        console.print(f"No run is at work on {results}.", markup=False, soft_wrap=True)
+    if not statuses:
+        console.print(f"No run is writing to {results}.", markup=False, soft_wrap=True)
     records = states(results)
     if not records:
-        console.print(f"Records in {results}: none yet.", markup=False, soft_wrap=True)
+        console.print(f"Records in {results}: none.", markup=False, soft_wrap=True)
         return
     console.print(f"Records in {results}:", markup=False, soft_wrap=True)
     columns = sorted({state for counts in records.values() for state in counts})
@@ -51,26 +54,26 @@ def _print(console: "Console", run: "RunStatus", now: float) -> None:
     written = duration(now - run.written)
     if state == "dead":
         console.print(
-            f"pid {run.pid} is dead, last heard of {written} ago: {counts}. Finished cells are kept; the same command "
-            f"goes on from there: {run.command}",
+            f"pid {run.pid} is dead, last update {written} ago: {counts}. Finished cells are kept; the same command "
+            f"continues from there: {run.command}",
             markup=False,
             soft_wrap=True,
         )
         return
     if state == "silent":
-        counts += f"; on another host and not heard of for {written}, perhaps dead"
+        counts += f"; on another host, last update {written} ago, possibly dead"
     if standing.remaining is not None:
         counts += f"; about {duration(max(0.0, standing.remaining - (now - run.written)))} left"
     console.print(f"pid {run.pid}, running for {duration(now - run.born)}: {run.command}", markup=False, soft_wrap=True)
     console.print(f"{counts}; {len(standing.running)} running:", markup=False, soft_wrap=True)
     options.print_table(
-        ["method", "cells", "failed", "under way", "trial", "for"],
+        ["method", "cells", "failed", "running", "trial", "for"],
         [line for name in standing.methods for line in _lines(run, name, now)],
     )
 
 
 def _lines(run: "RunStatus", method: str, now: float) -> list[list[str]]:
-    """One line per method, and one more for each further cell of it that is under way."""
+    """Returns one line for a method, and one more for each further cell of it that is running."""
     from harness.execution.progress import duration
 
     share = run.standing.methods[method]
