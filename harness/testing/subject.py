@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from harness import hashing, space
 from harness.data.payloads import Payloads
-from harness.errors import raised
+from harness.errors import format_error
 from harness.evaluation import metrics
 from harness.execution.budget import forget_peak, peak_megabytes
 from harness.method import Context, MethodInfo, Predictor, TrainingData
@@ -167,7 +167,7 @@ def guarded(what: str) -> Iterator[None]:
     except (CheckFailed, NotApplicable):
         raise
     except Exception as error:
-        raise CheckFailed(f"{what} raised {raised(error)}") from error
+        raise CheckFailed(f"{what} raised {format_error(error)}") from error
 
 
 def _report(step: int, score: float) -> None:

@@ -12,7 +12,7 @@ from harness import hashing, registry
 from harness.errors import UserError
 from harness.execution.cell import Task, method_of
 from harness.method import AdaptedMethod
-from harness.storage.atomic_write import whole
+from harness.storage.atomic_write import atomic_write
 from harness.storage.cache_dir import cache_root
 
 T = TypeVar("T", bound=Task)
@@ -127,7 +127,7 @@ def unpack_file(sent: SentFile, get: Callable[[Any], bytes]) -> Path:
 
 
 def _write(place: Path, sent: SentFile, get: Callable[[Any], bytes]) -> None:
-    with whole(place) as file:
+    with atomic_write(place) as file:
         with file.open("wb") as stream:
             for piece in sent.pieces:
                 stream.write(get(piece))
