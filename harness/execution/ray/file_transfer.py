@@ -104,7 +104,7 @@ def localize(task: T, run_files: RunFiles, get: Callable[[Any], bytes], files: M
         benchmark = replace(benchmark, argument=str(unpack_file(run_files.source, get)))
     adapter = task.adapter
     if adapter is not None:
-        adapter = replace(adapter, moved={word: unpack_file(sent, get) for word, sent in files.items()})
+        adapter = replace(adapter, local_paths={word: unpack_file(sent, get) for word, sent in files.items()})
     return replace(task, plugins=plugins, benchmark=benchmark, adapter=adapter)
 
 
