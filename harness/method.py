@@ -314,7 +314,7 @@ class AdaptedMethod(Method):
 
     @classmethod
     def from_object(cls, ref: MethodRef, value: Any) -> "AdaptedMethod | None":
-        """Returns a method that wraps a Python object passed to `harness.run`; None if the family does not accept it."""
+        """Returns a method that wraps an object passed to `harness.run`; None if the family does not accept it."""
         return None
 
     @abstractmethod
