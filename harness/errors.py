@@ -25,11 +25,11 @@ def format_error(error: Exception) -> str:
     return prefix + (" ".join(str(error).split())[:300] or "no message") + location
 
 
-def nearest(name: str, known: list[str]) -> str:
+def nearest(name: str, names: list[str]) -> str:
     """Returns a hint for an "unknown name" error: "did you mean …?" with the closest known names, else all of them."""
     import difflib
 
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
         return f"did you mean {' or '.join(close)}?"
-    return f"known: {', '.join(sorted(known)) or 'none'}"
+    return f"known: {', '.join(sorted(names)) or 'none'}"

@@ -95,7 +95,7 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class Context:
-    """Settings and callbacks that the harness passes to `Method.fit` beside the data.
+    """Settings and callbacks that the harness passes to `Method.fit` besides the data.
 
     Attributes:
         seed: seed for initialisation and data order; the same for every trial of a cell.

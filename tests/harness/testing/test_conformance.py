@@ -1,4 +1,4 @@
-"""Every built-in method, whatever there will be, does what every method must.
+"""Every built-in method passes every conformance check.
 
 The checks share fits, and the methods the activations of a frozen trunk. Those on torch take seconds per fit: of them
 the fast tests look at one fit, and of the controls among them at none; the full rounds look at all.

@@ -75,7 +75,7 @@ def test_every_check_has_a_fault_that_it_finds() -> None:
     assert {check for faults in FAULTS.values() for check in faults} | {"imports-light"} == ALL
 
 
-def test_what_does_not_apply_says_why() -> None:
+def test_checks_that_do_not_apply_give_the_reason() -> None:
     floor = {outcome.name: outcome for outcome in testing.check(registry.method("floor"))}
     assert floor["learns"].status == floor["searches"].status == "not-applicable"
     assert "a constant baseline" in floor["learns"].text
