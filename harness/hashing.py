@@ -34,10 +34,10 @@ def of_file(path: Path) -> str:
 
 
 def of_code(value: object) -> str:
-    """Returns the SHA-256 (hex) of a class's or function's code and of the code of its own module that it refers to.
+    """Returns the SHA-256 (hex) of the code of a class or function, with the code of its own module that it uses.
 
-    Two definitions in the same words have the same hash, in any process of one Python version; comments, line numbers
-    and file names do not count. Installed modules count by the names they are referred to.
+    Two equal definitions have equal hashes in any process of the same Python version. Comments, line numbers and file
+    names are ignored. Objects of other modules are hashed by name only.
     """
     parts: list[str] = []
     _describe_code(value, getattr(value, "__module__", None), parts, set())
@@ -65,7 +65,7 @@ def _describe_code(value: object, module: str | None, parts: list[str], visited:
         parts.append(re.sub(r" at 0x[0-9a-f]+", "", repr(value)))
 
 
-# What a class's dictionary holds beside its own definition; ``info`` is set when the class is registered.
+# Entries of a class's dictionary that are not part of its definition; ``info`` is set by the registration.
 _UNSTABLE = {
     "__module__", "__dict__", "__weakref__", "__doc__", "__firstlineno__", "__static_attributes__", "info",
     "__abstractmethods__", "_abc_impl", "__annotations__", "__annotate_func__", "__annotations_cache__",
