@@ -1,4 +1,4 @@
-"""The contract of a benchmark: a corpus and the scenarios drawn from it."""
+"""The benchmark contract: `Benchmark`, a corpus with its scenarios, and the reference that a user gives to it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,18 +13,18 @@ from harness.scenario import Scenario, ScenarioSpec, Sizes
 
 @dataclass(frozen=True)
 class BenchmarkRef:
-    """A benchmark as the user named it; enough for any process to open it again.
+    """Reference to a benchmark, ``NAME`` or ``NAME:ARGUMENT``, with its options; any process can open it again.
 
     Attributes:
         name: registered name, ``files`` for ``files:PATH``.
-        argument: what stands behind the colon, or None.
+        argument: the text after the colon, or None.
         mapping: corpus column to source column (``--map``).
-        where: source column to the values kept (``--where``).
-        strict: whether a row that cannot be used is refused, not left out (``--strict``).
-        target: what is tested on in place of its own rows (``--target``).
-        text: whose descriptions are added to its own (``--text``).
-        fingerprint: hash of the data, once the coordinator of a run has computed it: worker processes that are handed
-            it need not read the data to find them in the cache. It names nothing, so it is no part of equality.
+        where: source column to the values that a row must have to be included (``--where``).
+        strict: whether a row that cannot be used is an error instead of being left out (``--strict``).
+        target: benchmark whose rows are used for testing in place of its own (``--target``).
+        text: benchmark whose descriptions are added to its own (``--text``).
+        fingerprint: hash of the data, set by the coordinator of a run, so that worker processes can look the data up in
+            the cache without reading them. It identifies nothing, and does not count for equality.
     """
 
     name: str
@@ -41,10 +41,17 @@ class BenchmarkRef:
 
 
 class Benchmark(ABC):
-    """A corpus and its scenarios. Register a subclass with `register_benchmark`.
+    """A corpus and its scenarios. Register a subclass with `register_benchmark`::
+
+        @register_benchmark("my-data", summary="requests of our sensors")
+        class MyData(Benchmark): ...  # define meta, corpus, scenarios and build
+
+    To get the generic scenarios (``random``, ``cve-disjoint``, ``temporal`` ...) for your own data, subclass
+    `harness.GenericBenchmark` instead.
 
     Attributes:
-        licence: of the data.
+        licence: licence of the data.
+        ref: the user's reference.
     """
 
     licence: ClassVar[str] = "unknown"
@@ -54,29 +61,39 @@ class Benchmark(ABC):
 
     @abstractmethod
     def meta(self) -> CorpusMeta:
-        """Returns the corpus's metadata without loading its rows."""
+        """Returns the metadata of the corpus without loading its rows."""
 
     @abstractmethod
     def corpus(self) -> Corpus:
-        """Returns the corpus, from the cache where it is there."""
+        """Returns the corpus, from the cache if possible; see `harness.cached`."""
 
     @abstractmethod
     def scenarios(self) -> Sequence[ScenarioSpec]:
-        """Returns the scenarios that this corpus can carry, in their fixed order."""
+        """Returns the scenarios that this corpus supports, in a fixed order."""
 
     @abstractmethod
     def build(self, corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
-        """Draws one seed of a scenario; the same arguments give the same rows and bytes in any process."""
-
-    def unlabelled(self, say: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
-        """Yields the sample id and the payload of every request, as a classifier in use meets them.
+        """Draws one seed of a scenario. Equal arguments must give equal rows and bytes in any process.
 
         Args:
-            say: is told, in a sentence, what was left out.
+            corpus: what `corpus` returned.
+            spec: one of `scenarios`.
+            seed: seed of the draw, 0 or greater.
+            sizes: maximum number of rows of each part.
+
+        Raises:
+            UserError: the corpus has too few rows or units for this scenario.
+        """
+
+    def unlabelled(self, notify: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
+        """Yields the sample id and payload of every request without its label, for ``harness predict``.
+
+        Args:
+            notify: called with one sentence for each kind of row that was left out.
         """
         corpus = self.corpus()
         for note in corpus.meta.notes:
-            say(note)
+            notify(note)
         samples = chain.from_iterable(chunk.to_pylist() for chunk in corpus.table.column("sample").chunks)
         yield from zip(samples, corpus.each_payload(), strict=True)
 
@@ -85,17 +102,17 @@ class Benchmark(ABC):
         return self.ref
 
     def source(self) -> Path | None:
-        """Returns the file that the reference's argument names, so that it can be sent where that is missing."""
+        """Returns the file that the argument names, so that it can be sent to other machines; None if there is none."""
         return None
 
     def unavailable(self) -> Mapping[str, str]:
-        """Returns scenarios that exist in principle and one sentence each on what the corpus lacks for them."""
+        """Returns the scenarios that this corpus does not support, each with the reason in one sentence."""
         return {}
 
 
 @dataclass(frozen=True)
 class BenchmarkInfo:
-    """The frozen record of a registered benchmark; ``argument`` names what follows a colon, if anything does."""
+    """Registration record of a benchmark; immutable. ``argument`` names what follows the colon, if anything does."""
 
     name: str
     summary: str

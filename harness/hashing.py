@@ -1,4 +1,4 @@
-"""Content hashes of plain values and of Arrow tables."""
+"""SHA-256 content hashes of JSON values, NumPy arrays, files and Arrow tables."""
 
 import contextlib
 import hashlib
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def of_json(value: Any) -> str:
-    """Returns the SHA-256 (hex) of a value's canonical JSON."""
+    """Returns the SHA-256 (hex) of a value's canonical JSON: sorted keys, no white space, ASCII only."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -34,10 +34,10 @@ def of_file(path: Path) -> str:
 
 
 def of_code(value: object) -> str:
-    """Returns the SHA-256 (hex) of a class's or function's code and of the code of its own module that it refers to.
+    """Returns the SHA-256 (hex) of the code of a class or function, with the code of its own module that it uses.
 
-    Two definitions in the same words have the same hash, in any process of one Python version; comments, line numbers
-    and file names do not count. Installed modules count by the names they are referred to.
+    Two equal definitions have equal hashes in any process of the same Python version. Comments, line numbers and file
+    names are ignored. Objects of other modules are hashed by name only.
     """
     parts: list[str] = []
     _describe_code(value, getattr(value, "__module__", None), parts, set())
@@ -65,7 +65,7 @@ def _describe_code(value: object, module: str | None, parts: list[str], visited:
         parts.append(re.sub(r" at 0x[0-9a-f]+", "", repr(value)))
 
 
-# What a class's dictionary holds beside its own definition; ``info`` is set when the class is registered.
+# Entries of a class's dictionary that are not part of its definition; ``info`` is set by the registration.
 _UNSTABLE = {
     "__module__", "__dict__", "__weakref__", "__doc__", "__firstlineno__", "__static_attributes__", "info",
     "__abstractmethods__", "_abc_impl", "__annotations__", "__annotate_func__", "__annotations_cache__",
@@ -93,20 +93,21 @@ def _describe_function(function: types.FunctionType, module: str, parts: list[st
 
 
 def of_table(table: "pa.Table") -> str:
-    """Returns the SHA-256 (hex) of a table's names, types and values, whatever its chunks and buffers.
+    """Returns the SHA-256 (hex) of a table's column names, types and values.
 
-    Strings, bytes and lists count by their lengths (-1 for a null) and their values, numbers and dates by their
-    values with nulls as zero beside the mask of nulls.
+    Equal tables have equal hashes, however they are split into chunks and buffers. Strings, bytes and lists are hashed
+    as their lengths (-1 for a null) and their values; numbers and dates as the mask of nulls and their values, with
+    nulls as zero.
     """
     digest = hashlib.sha256(str(table.num_rows).encode())
     for name in sorted(table.column_names):
         digest.update(f"|{name}:{table.schema.field(name).type}|".encode())
         column = table.column(name)
-        _column(column.chunk(0) if column.num_chunks == 1 else column.combine_chunks(), digest)
+        _update_column(column.chunk(0) if column.num_chunks == 1 else column.combine_chunks(), digest)
     return digest.hexdigest()
 
 
-def _column(array: "pa.Array", digest: "hashlib._Hash") -> None:
+def _update_column(array: "pa.Array", digest: "hashlib._Hash") -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -114,6 +115,7 @@ def _column(array: "pa.Array", digest: "hashlib._Hash") -> None:
     if pa.types.is_large_binary(kind) or pa.types.is_binary(kind) or pa.types.is_string(kind):
         digest.update(pc.fill_null(pc.binary_length(array).cast(pa.int64()), -1).to_numpy(zero_copy_only=False).data)
         values = array.drop_null() if array.null_count else array
+        # A slice shares its parent's data buffer: hash only the bytes between its own first and last offset.
         _, offsets, data = values.cast(pa.large_binary()).buffers()
         if len(values) and data is not None:
             ends = np.frombuffer(offsets, dtype=np.int64)[values.offset :]
@@ -122,7 +124,7 @@ def _column(array: "pa.Array", digest: "hashlib._Hash") -> None:
         digest.update(
             pc.fill_null(pc.list_value_length(array).cast(pa.int64()), -1).to_numpy(zero_copy_only=False).data
         )
-        _column(array.flatten(), digest)
+        _update_column(array.flatten(), digest)
     else:
         numbers = array.cast(pa.int32()) if pa.types.is_date32(kind) else array
         digest.update(np.ascontiguousarray(numbers.is_null().to_numpy(zero_copy_only=False)).data)

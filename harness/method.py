@@ -1,4 +1,4 @@
-"""The contract of a method: what it declares, what it is handed, what it returns."""
+"""The method contract: `Method`, `Predictor`, and the data and context that the harness passes to them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,27 +21,27 @@ Tag = Literal["text", "groups", "span"]
 Precision = Literal["float32", "bfloat16"]
 KINDS: tuple[Kind, ...] = ("ranked", "control", "fixed", "heavy")
 TAGS: tuple[Tag, ...] = ("text", "groups", "span")
-NO_OPINION = "-"  # stands for a class where a label says nothing
-ANSWER_TIMEOUT = 60.0  # seconds that a program or a service may be silent, unless the user says otherwise
+NO_OPINION = "-"  # in place of a class in --labels: the answer names no threat class
+ANSWER_TIMEOUT = 60.0  # default of --timeout: seconds to wait for an answer of a program or a service
 
 
 @dataclass(frozen=True)
 class MethodRef:
-    """A method of a family as the user named it; enough for any process to open it again.
+    """Reference to a method of a family, ``FAMILY:ARGUMENT``; any process can open the method from it.
 
     Attributes:
-        family: registered name.
-        argument: what stands behind the colon.
-        labels: what it answers to the threat class that is meant (``--labels``), or to `NO_OPINION`.
-        timeout: seconds without an answer after which it has failed (``--timeout``).
-        moved: by the argument's own words, where files that it names lie on a machine to which they were sent.
+        family: registered name of the family.
+        argument: the text after the colon.
+        labels: maps the method's own answers to threat classes (``--labels``), or to `NO_OPINION`.
+        timeout: seconds without an answer after which the method fails (``--timeout``).
+        local_paths: maps file names in ``argument`` to their paths on this machine, if the files were sent to it.
     """
 
     family: str
     argument: str
     labels: Mapping[str, str] = field(default_factory=dict)
     timeout: float = ANSWER_TIMEOUT
-    moved: Mapping[str, Path] = field(default_factory=dict)
+    local_paths: Mapping[str, Path] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.family}:{self.argument}"
@@ -49,12 +49,12 @@ class MethodRef:
 
 @dataclass(frozen=True)
 class Descriptions:
-    """Texts handed to methods with the tag ``text``.
+    """Vulnerability descriptions, passed to methods with the tag ``text``.
 
     Attributes:
-        texts: m texts, each once: those of the rows; in training those of vulnerabilities without a payload as well.
-        labels: int64 (m,), class index of each text; -1 where unknown.
-        of_row: int64 (n,), index of each payload's text; -1 where it has none.
+        texts: m distinct texts: those of the rows, and in training also those of vulnerabilities without a payload.
+        labels: int64 (m,), class index of each text; -1 if unknown.
+        of_row: int64 (n,), index into ``texts`` for each payload; -1 if it has no text.
     """
 
     texts: tuple[str, ...]
@@ -64,18 +64,21 @@ class Descriptions:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The part of a corpus that a method trains or validates on: copies, with no way back to the rest.
+    """Training or validation data of one cell: copies, through which no other row of the corpus can be reached.
 
     Attributes:
         payloads: n payloads.
         labels: int64 (n,), indices into ``context.classes``.
-        descriptions: only with the tag ``text``.
-        groups: int64 (n,), only with the tag ``groups``; the group whose worst accuracy selects the trial. A group is
-            of one class, has the same number in training and validation, and need not have a row in both.
-        environments: int64 (n,), only with the tag ``groups``; which training environment a row comes from, numbered
-            from 0, the same in training and validation.
-        cues: cue name to int64 (n,) value codes, -1 for none, only with the tag ``groups``; empty where none is known.
-        spans: per row the flat byte offsets of the attack, only with the tag ``span``; empty where not known.
+        descriptions: with the tag ``text``, otherwise None.
+        groups: int64 (n,), with the tag ``groups``, otherwise None; group of each row. Trials are selected by
+            worst-group accuracy. All rows of a group have the same class. A group has the same number in training and
+            validation, and may have no row in one of them.
+        environments: int64 (n,), with the tag ``groups``, otherwise None; training environment of each row, numbered
+            from 0, with the same numbers in training and validation.
+        cues: with the tag ``groups``, otherwise None; cue name to int64 (n,) value codes, -1 for no value. Empty if the
+            corpus has no cues.
+        spans: with the tag ``span``, otherwise None; per row the flat byte offsets of the attack (start, end, start,
+            end ...), empty if unknown.
     """
 
     payloads: Payloads
@@ -92,19 +95,22 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class Context:
-    """What the harness tells a method beside the data.
+    """Settings and callbacks that the harness passes to `Method.fit` besides the data.
 
     Attributes:
-        seed: the cell's seed for initialisation and data order; the same for every trial.
-        classes: name and anchor text, in label order; classes without a training row included.
+        seed: seed for initialisation and data order; the same for every trial of a cell.
+        classes: name and anchor text of each class, in label order, including classes without a training row.
         device: ``cpu``.
         precision: ``float32`` or ``bfloat16`` (autocast).
-        should_stop: true once this cell's seconds are spent, or the trial is pruned; return then what has been learned.
-            A method that does not heed it is ended at 1.5 times the seconds, and that trial is lost.
-        report: tells the harness of progress, ``report(step, score)``, higher is better; pruners compare by it.
-        count: tells the ledger what was used, ``count(examples, steps)``, as often as it suits.
-        charge: tells the ledger of compute seconds that were spent for the cell outside this process.
-        shared: computes a step once for all cells that need it; see `harness.storage.shared_steps.SharedSteps`.
+        should_stop: returns True once the cell's time budget is spent or the trial is pruned; ``fit`` must then return
+            what it has learned so far. A fit that ignores it is terminated at 1.5 times the budget, and the trial is
+            lost.
+        report: ``report(step, score)`` reports an intermediate score, higher is better; pruners compare trials by it.
+        count: ``count(examples, steps)`` adds to the training examples and steps in the budget ledger; call it as often
+            as convenient.
+        charge: ``charge(seconds)`` adds compute seconds that another process spent for this cell.
+        shared: ``shared(step, content, compute)`` computes a step once for all cells that need it; see
+            `harness.storage.shared_steps.SharedSteps`.
     """
 
     seed: int
@@ -128,11 +134,11 @@ class Context:
         precision: Precision = "float32",
         **callbacks: Any,
     ) -> "Context":
-        """Returns a context from the names of the classes, which brings their anchor texts from the taxonomy.
+        """Returns a context for classes given by name; their anchor texts are taken from the taxonomy.
 
         Args:
-            class_names: in label order.
-            seed, shared, device, precision: as in the attributes.
+            class_names: class names, in label order.
+            seed, shared, device, precision: see the attributes.
             callbacks: any of ``should_stop``, ``report``, ``count`` and ``charge``.
         """
         classes = tuple(threat_class(name) for name in class_names)
@@ -140,34 +146,50 @@ class Context:
 
 
 class Predictor(ABC):
-    """What a fit leaves behind. It sees bytes and nothing else."""
+    """A fitted model, returned by `Method.fit`. It predicts from the payload bytes alone.
+
+    A subclass defines `predict_proba`, and `save` if its models can be saved::
+
+        class Constant(Predictor):
+            def __init__(self, shares): self.shares = shares
+            def predict_proba(self, payloads): return np.tile(self.shares, (len(payloads), 1))  # float32
+    """
 
     @abstractmethod
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
-        """Returns class probabilities, float32 (n, len(context.classes)); every row sums to one."""
+        """Returns class probabilities, float32 (n, len(context.classes)); each row sums to 1."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """What a reader of its figures has to know, a sentence each; asked for once everything is predicted."""
+        """Remarks for readers of the results, one sentence each; read after all predictions are made."""
         return ()
 
     def save(self, folder: Path) -> None:
-        """Writes all that `Method.load` needs into an empty folder: arrays as safetensors, the rest as JSON; no pickle.
+        """Writes everything that `Method.load` needs into an empty folder.
 
-        `harness.predictor_files` has functions for both. The harness adds a manifest with the files' hashes.
+        Write arrays as safetensors and other values as JSON, with the functions of `harness.predictor_files`; pickles
+        are refused. The harness adds a manifest with the hashes of the files.
 
         Raises:
-            UserError: this predictor cannot be saved.
+            UserError: this predictor cannot be saved (the default).
         """
-        raise UserError(f"{type(self).__name__} does not say how it is saved (Predictor.save, Method.load).")
+        raise UserError(f"{type(self).__name__} cannot be saved; define Predictor.save and Method.load.")
 
 
 class Method(ABC):
-    """A learner. Subclass it, decorate it with `register_method`, and the harness does the rest.
+    """A learning method. Subclass it, implement `fit`, and register the class with `register_method`::
+
+        @register_method("class-shares", version=1, summary="predicts the class frequencies of training")
+        class ClassShares(Method):
+            space = {"smoothing": Float(0.1, 10, default=1.0, log=True)}
+
+            def fit(self, train, validation, params, context):
+                counts = np.bincount(train.labels, minlength=len(context.classes)) + params["smoothing"]
+                return Constant((counts / counts.sum()).astype(np.float32))  # see `Predictor`
 
     Attributes:
-        space: the search space; trial 0 uses every dimension's default.
-        info: set by `register_method`.
+        space: search space of the tuning; trial 0 uses the default of every dimension.
+        info: registration record, set by `register_method`.
     """
 
     space: Space = {}
@@ -175,49 +197,59 @@ class Method(ABC):
 
     @abstractmethod
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Trains with one configuration.
+        """Trains with one configuration and returns the fitted predictor.
 
         Args:
-            train: what to learn from.
-            validation: for early stopping and the like; the harness scores it as well.
-            params: one value per dimension of ``space``.
-            context: seed, classes, device and the clock.
+            train: training data.
+            validation: validation data, for example for early stopping; the harness also scores the trial on it.
+            params: one value for each dimension of ``space``, by name.
+            context: seed, classes, device, precision and callbacks.
+
+        Raises:
+            UserError: nothing can be returned, for example since ``should_stop`` was true from the start.
         """
 
     def check(self) -> None:  # noqa: B027 - optional
-        """Called before a run in which the method has cells to do; cheap.
+        """Checks requirements before a run that has cells of this method; must be cheap.
 
         Raises:
-            UserError: something that ``fit`` needs beside ``requires`` (weights, a program) is missing or wrong.
+            UserError: something that ``fit`` needs besides ``requires`` (weights, a program) is missing or wrong.
         """
 
     def prepare(self, payloads: Payloads, context: Context) -> None:  # noqa: B027 - optional
-        """Computes the shared step of one payload set, for methods that declare ``shared``; nothing by default."""
+        """Computes the shared step for some payloads, if the method declares ``shared``; by default nothing."""
 
     def load(self, folder: Path, context: Context) -> Predictor:
-        """Returns the predictor that `Predictor.save` wrote; it predicts what the saved one predicted.
+        """Returns the predictor that `Predictor.save` wrote; its predictions equal those of the saved one.
 
         Raises:
-            UserError: this method cannot load, or the folder does not hold what was saved.
+            UserError: this method cannot load predictors (the default), or the folder lacks a file that was saved.
         """
-        raise UserError(f"the method {self.info.name} does not say how a saved predictor is loaded (Method.load).")
+        raise UserError(f"the method {self.info.name} cannot load a saved predictor; define Method.load.")
 
 
 @dataclass(frozen=True)
 class MethodInfo:
-    """The frozen record of a registered method.
+    """Registration record of a method; immutable.
 
     Attributes:
-        version: raise it whenever the same data and seed may give another result.
-        requires: importable modules that ``fit`` needs; loaded once, before cells are forked.
-        shared: name of the step that `Method.prepare` computes, the same for all methods that share it; or empty.
-        contrasts: methods that this one is compared with, in this order, each only where the one before was beaten:
-            its claim holds when all of them are.
-        origin: module or file it was registered from.
-        ref: what the user named, of a method that belongs to a family.
-        content: tells versions of what stands behind ``ref``, or of a class in memory, apart, in plain values; part of
-            the key.
-        in_memory: whether worker processes cannot import it by discovery, so that it is sent to them as it is.
+        name: registered name, or ``FAMILY:ARGUMENT``.
+        version: must be raised whenever the same data and seed may give another result.
+        kind: ``ranked``, ``control``, ``fixed`` or ``heavy``; see `harness.registry.register_method`.
+        tags: additional data that the method receives: ``text``, ``groups``, ``span``.
+        summary: one line for ``harness list methods``.
+        reference: paper that the method follows.
+        requires: importable modules that ``fit`` needs; imported once, before cells are forked.
+        shared: name of the step that `Method.prepare` computes, equal for all methods that share it; empty if none.
+        contrasts: methods that this one claims to outperform, tested in this order, each only if the test before was
+            significant; the claim holds if all of them are.
+        origin: module or file that registered the method.
+        factory: returns a new instance.
+        space: search space.
+        ref: reference that the user gave, for a method of a family.
+        content: returns plain values that identify the content behind ``ref``, such as a file hash, or a class in
+            memory; part of the cell's key.
+        in_memory: whether worker processes cannot import the method, so that it is sent to them as an object.
     """
 
     name: str
@@ -238,31 +270,38 @@ class MethodInfo:
 
     @cached_property
     def described_space(self) -> dict[str, Any]:
-        """The search space as plain values."""
+        """The search space as plain JSON values."""
         return describe(self.space)
 
     @cached_property
     def adapter(self) -> dict[str, Any] | None:
-        """What stands behind a method of a family, as plain values; None for other methods."""
+        """Content behind a method of a family, as plain values; None for other methods."""
         return None if self.content is None else dict(self.content())
 
     def description(self) -> dict[str, Any]:
-        """Returns the plain values that ``harness list methods`` shows."""
+        """Returns name, version, kind and tags as plain values, for ``harness list methods``."""
         return {"name": self.name, "version": self.version, "kind": self.kind, "tags": sorted(self.tags)}
 
 
 class AdaptedMethod(Method):
-    """A method behind which something of the user's stands. Register a subclass with `register_method_family`.
+    """A method that wraps something of the user's, such as a program, a service or an estimator.
 
-    Making one is cheap and starts nothing: every process that has to do with the method makes its own.
+    Register a subclass with `register_method_family`; users then name its methods ``FAMILY:ARGUMENT``::
+
+        @register_method_family("pickle", version=1, argument="FILE", summary="a classifier in a file")
+        class PickleMethod(AdaptedMethod):
+            def content(self): return {"digest": hashing.of_file(Path(self.ref.argument))}
+            def fit(self, train, validation, params, context): return MyPredictor(self.ref.argument)
+
+    Creating an instance must be cheap and start nothing, since every process creates its own.
 
     Attributes:
-        ref: what the user named.
-        kind: ``fixed``, unless the subclass finds something to search.
+        ref: the user's reference.
+        kind: ``fixed``, unless the subclass has a search space.
         tags, shared: as in `MethodInfo`.
 
     Raises:
-        UserError: the argument names nothing that can be used.
+        UserError: the argument cannot be used.
     """
 
     kind: Kind = "fixed"
@@ -275,24 +314,29 @@ class AdaptedMethod(Method):
 
     @classmethod
     def from_object(cls, ref: MethodRef, value: Any) -> "AdaptedMethod | None":
-        """Returns a method around a Python object, as `harness.run` is handed one; None if it is not of this kind."""
+        """Returns a method that wraps an object passed to `harness.run`; None if the family does not accept it."""
         return None
 
     @abstractmethod
     def content(self) -> Mapping[str, Any]:
-        """Returns what a result depends on beside the name, in plain values; part of the cell's key.
+        """Returns plain values that a result depends on besides the name; they are part of the cell's key.
 
-        It holds ``labels`` and ``timeout`` of the reference where the method uses them.
+        Include the reference's ``labels`` and ``timeout`` if the method uses them.
         """
 
     def files(self) -> Mapping[str, Path]:
-        """Returns the files that a machine without them has to be sent, by the words that stand for them."""
+        """Returns the files that another machine needs, by the words of the argument that name them."""
         return {}
 
 
 @dataclass(frozen=True)
 class FamilyInfo:
-    """The frozen record of a registered family; ``argument`` says what follows the colon."""
+    """Registration record of a method family; immutable.
+
+    Attributes:
+        argument: name of what follows the colon, in capitals, such as ``FILE``.
+        kinds: kinds that its methods can have, in words.
+    """
 
     name: str
     version: int

@@ -1,53 +1,53 @@
-"""Text and bytes from data and plug-ins, made safe to show: in a terminal, in Markdown on a code host, on a page."""
+"""Escapes untrusted text and bytes (from data and plug-ins) for terminals, Markdown and HTML pages."""
 
 import re
 import unicodedata
 
-_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, marks of direction, halves, unassigned, separators
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, format, surrogate, private, unassigned, separators
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
-_MARKS = "\\`|[]*_~$#"
-_MOST = 300  # characters of one text
+_MARKDOWN_SPECIAL = "\\`|[]*_~$#"
+_MAX_CHARACTERS = 300
 
 
-def printable(text: str, most: int = _MOST) -> str:
-    """Returns text on one line, with what a terminal would obey or nobody would see spelled out by its code point.
+def printable(text: str, most: int = _MAX_CHARACTERS) -> str:
+    r"""Returns text on one line, with invisible and control characters escaped as ``\uXXXX``.
 
-    That is escape sequences, control characters, marks that turn the direction of writing, and lone surrogates. What
-    goes beyond ``most`` characters is counted.
+    Escaped are escape sequences, control characters, bidirectional formatting marks and lone surrogates. Text longer
+    than ``most`` characters is cut, and the number of omitted characters is appended.
     """
-    shown = " ".join(text.split())
-    more = len(shown) - most
-    if more > 0:
-        shown = f"{shown[:most]}… ({more} more characters)"
-    return "".join(_spelled(c) if unicodedata.category(c) in _INVISIBLE else c for c in shown)
+    line = " ".join(text.split())
+    excess = len(line) - most
+    if excess > 0:
+        line = f"{line[:most]}… ({excess} more characters)"
+    return "".join(_escape(c) if unicodedata.category(c) in _INVISIBLE else c for c in line)
 
 
-def _spelled(character: str) -> str:
+def _escape(character: str) -> str:
     code = ord(character)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def in_markdown(text: str) -> str:
-    """Returns text that Markdown shows as it is, in a table too: no tag, entity, link, mention, code or emphasis."""
-    return "".join(_ENTITIES.get(c, f"\\{c}" if c in _MARKS else c) for c in printable(text))
+    """Escapes text for Markdown, also in a table: no tag, entity, link, mention, code or emphasis is interpreted."""
+    return "".join(_ENTITIES.get(c, f"\\{c}" if c in _MARKDOWN_SPECIAL else c) for c in printable(text))
 
 
 _RUNS = re.compile(rb"[ -~]+|[^ -~]+")
-_NAMED = {0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t"}
+_SHORT_ESCAPES = {0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t"}
 
 
 def visible(data: bytes) -> list[tuple[str, bool]]:
-    r"""Returns bytes as runs of text, each with whether its bytes are spelled out.
+    r"""Splits bytes into runs of text, each with a flag that says whether the run is escaped.
 
-    Printable ASCII stands for itself, everything else is spelled: ``\r``, ``\n``, ``\t``, ``\x00``. What is spelled is
-    to be shown apart from the rest, for a payload may hold a backslash and an ``n`` itself.
+    Printable ASCII is kept, everything else is escaped: ``\r``, ``\n``, ``\t``, ``\x00``. Show escaped runs in another
+    style than the rest, since a payload may itself contain a backslash followed by an ``n``.
     """
     runs = (match.group() for match in _RUNS.finditer(data))
     return [
-        (run.decode("ascii"), False) if 0x20 <= run[0] < 0x7F else ("".join(map(_spelled_byte, run)), True)
+        (run.decode("ascii"), False) if 0x20 <= run[0] < 0x7F else ("".join(map(_escape_byte, run)), True)
         for run in runs
     ]
 
 
-def _spelled_byte(value: int) -> str:
-    return _NAMED.get(value, f"\\x{value:02x}")
+def _escape_byte(value: int) -> str:
+    return _SHORT_ESCAPES.get(value, f"\\x{value:02x}")

@@ -1,4 +1,4 @@
-"""Scenarios: what is trained on, what it is validated on, and the environments it is tested in."""
+"""The scenario contract: training data, validation data and the environments in which methods are tested."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,22 +13,22 @@ from harness.data.payloads import Payloads
 ShiftType = Literal["none", "spurious-correlation", "attribute-generalization", "class-imbalance", "temporal", "source"]
 Rows = npt.NDArray[np.int64]
 NEUTRAL = "neutral"
-SEEN, UNSEEN = "seen", "unseen"  # environments of `zero-shot`
+SEEN, UNSEEN = "seen", "unseen"  # environments of the scenario ``zero-shot``
 EXCISED, ATTACK_ONLY = "excised", "attack-only"  # payloads without their attack, and the attack alone
-# ``test``: drawn by the scenario; ``flip``: the same with cues of another class; the others are derived from one of
-# these by changing its payloads, and never enter a score.
+# ``test``: drawn by the scenario; ``flip``: the same rows with cues of another class. The other kinds are derived from
+# one of these by changing its payloads, and never count towards a score.
 EnvironmentKind = Literal["test", "flip", "perturbed", "excised", "attack-only"]
 DERIVED: frozenset[EnvironmentKind] = frozenset(("perturbed", "excised", "attack-only"))
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """n payloads of an environment, and what is known of their bytes.
+    """Payloads of an environment, with their attack spans and cue values.
 
     Attributes:
         payloads: n payloads.
-        spans: per payload the flat byte offsets of the attack (start, end, start, end ...), None where not known.
-        cues: what each payload shows of each cue, None where nothing; by the cue's name.
+        spans: per payload the flat byte offsets of the attack (start, end, start, end ...), None if unknown.
+        cues: cue name to the value that each payload has, None if it has none.
     """
 
     payloads: Payloads
@@ -37,7 +37,9 @@ class Rendered:
 
 
 class Transform(Protocol):
-    """A deterministic rendering of corpus rows: as they are stored, under assigned cues, or perturbed.
+    """Renders corpus rows as payloads, deterministically: as stored, with assigned cues, or perturbed.
+
+    A transform owns the rows that it was created for, so that rows and rendering always match.
 
     It owns the rows that it was made for, so that neither can be exchanged without the other.
     """
@@ -54,32 +56,32 @@ class Transform(Protocol):
 
 @dataclass(frozen=True)
 class StoredRows:
-    """Renders rows as the corpus stores them: its columns ``span`` and ``cue.*`` say the rest."""
+    """Renders the stored payloads of rows, with spans and cues from the columns ``span`` and ``cue.*``."""
 
     rows: Rows
 
     def __call__(self, corpus: Corpus) -> Rendered:
         """See `Transform`."""
         columns = [name for name in corpus.meta.columns if name.startswith(CUE)]
-        taken = corpus.table.select([*(("span",) if corpus.has("span") else ()), *columns]).take(self.rows)
-        spans = taken.column("span").to_pylist() if corpus.has("span") else [None] * len(self.rows)
-        cues = {name.removeprefix(CUE): taken.column(name).to_pylist() for name in columns}
+        table = corpus.table.select([*(("span",) if corpus.has("span") else ()), *columns]).take(self.rows)
+        spans = table.column("span").to_pylist() if corpus.has("span") else [None] * len(self.rows)
+        cues = {name.removeprefix(CUE): table.column(name).to_pylist() for name in columns}
         return Rendered(corpus.payloads(self.rows), spans, cues)
 
 
 @dataclass(frozen=True)
 class Environment:
-    """A test set, or a part of the training data, rendered on demand.
+    """A data set for training or testing: corpus rows with a deterministic transform, rendered on demand.
 
     Attributes:
-        transform: its rows, and how they are rendered.
-        target: int64 (n,), where cues were made to point to a wrong class, that class; the scenario's environment
-            `NEUTRAL` then holds the same rows with cues that point nowhere.
-        base: where payloads of another environment were changed, its name; it holds each of these rows once.
-        draws: how often each row occurs, one draw of all rows after the other.
-        groups: int64 (n,), where a scenario knows groups (see `Scenario.grouped_by`), the one of each row; a group is
-            of one class.
-        sources: int64 (n,), where rows come from several sources, each row's; -1 where it is not known.
+        transform: the rows, and how they are rendered.
+        target: int64 (n,), the wrong class that the cues of each row point to, None if cues are not misleading. The
+            scenario's environment `NEUTRAL` then has the same rows with neutral cues.
+        base: name of the environment whose payloads this one perturbs, which has each of these rows once; else empty.
+        draws: how many times each row occurs; ``rows`` lists all rows of the first draw, then of the second ...
+        groups: int64 (n,), group of each row, None if the scenario has no groups (see `Scenario.grouped_by`). All rows
+            of a group have the same class.
+        sources: int64 (n,), source of each row, -1 if unknown; None if the scenario has one source.
     """
 
     transform: Transform
@@ -99,19 +101,19 @@ class Environment:
         return self.rendered(corpus).payloads
 
     def rendered(self, corpus: Corpus) -> Rendered:
-        """Returns the payloads of this environment with their attack's place and their cues, where known."""
+        """Returns the payloads of this environment with their attack spans and cue values."""
         return self.transform(corpus)
 
 
 @dataclass(frozen=True)
 class EnvironmentSpec:
-    """What is known of an environment before anything is built.
+    """Declaration of an environment, known before any row is drawn.
 
     Attributes:
-        version: raise it when its rows or bytes change.
-        shifted: whether it counts towards the score.
+        version: must be raised whenever its rows or bytes change.
+        shifted: whether its macro-F1 counts towards the score.
         kind: see `EnvironmentKind`.
-        subject: of ``flip`` the cue that is flipped (``all`` for all of them), of ``perturbed`` the suite.
+        subject: the cue that ``flip`` changes (``all`` for all cues), or the suite of ``perturbed``; otherwise empty.
     """
 
     version: int = 1
@@ -122,10 +124,16 @@ class EnvironmentSpec:
 
 @dataclass(frozen=True)
 class ScenarioSpec:
-    """What is known of a scenario before anything is built: enough to plan, key and list it.
+    """Declaration of a scenario, known before any row is drawn: enough to plan, key and list its cells.
 
-    ``quick`` says whether a run that names no scenarios takes it under the preset ``quick``; ``view`` names the part of
-    each payload that is shown of it, all of it where empty.
+    Attributes:
+        name: as in ``--scenario``.
+        shift: type of distribution shift between training and shifted environments.
+        summary: one line for ``harness list``.
+        environments: declarations by name, in order.
+        version: must be raised whenever its draws change.
+        quick: whether the preset ``quick`` includes it when the user names no scenario.
+        view: name of the part of each payload that methods see (an input view), empty for the whole payload.
     """
 
     name: str
@@ -138,13 +146,13 @@ class ScenarioSpec:
 
     @property
     def scored(self) -> tuple[str, ...]:
-        """Names of the environments whose macro-F1 enters the score; none where nothing shifts."""
+        """Names of the environments whose macro-F1 counts towards the score; none if the shift is ``none``."""
         return tuple(n for n, e in self.environments.items() if e.shifted and self.shift != "none")
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Most rows of each part; ``None`` means all there are."""
+    """Maximum number of rows of each part; None for no limit."""
 
     train: int | None = None
     validation: int | None = None
@@ -156,15 +164,17 @@ class Scenario:
     """One seed's draw of a scenario.
 
     Attributes:
-        train, validation: what tuning may see.
-        environments: what it may not, by name, in the order of the spec.
-        unit: int64 (corpus rows,), the resampling unit of each row: a component of rows linked by their groups.
+        spec: the scenario's declaration.
+        train, validation: the data that tuning may use.
+        environments: test data by name, in the order of the spec; tuning cannot reach them.
+        unit: int64 (corpus rows,), resampling unit of each row: the component of rows that are linked by their groups.
         notes: what the draw left out, one sentence each.
-        apart: columns of which training shares no value with a test; of texts without a payload this holds as well.
-        until: days since 1970 at which tests begin in time; None where they do not.
-        unseen: classes that training holds no row and no text of.
-        grouped_by: what tells the groups of training and validation apart within a class, in words; empty where
-            nothing does, and they then have no groups.
+        disjoint_columns: columns in which training and test rows share no value; training texts without a payload
+            share none either.
+        test_start: first day of the test period, in days since 1970-01-01; None if the split is not temporal.
+        unseen_classes: classes of which training has no row and no text.
+        grouped_by: in words, the property that separates the groups within a class in training and validation; empty
+            if the scenario has no groups.
     """
 
     spec: ScenarioSpec
@@ -173,7 +183,7 @@ class Scenario:
     environments: Mapping[str, Environment]
     unit: Rows
     notes: tuple[str, ...] = ()
-    apart: tuple[str, ...] = ()
-    until: int | None = None
-    unseen: tuple[int, ...] = ()
+    disjoint_columns: tuple[str, ...] = ()
+    test_start: int | None = None
+    unseen_classes: tuple[int, ...] = ()
     grouped_by: str = ""

@@ -1,4 +1,9 @@
-"""Declarative search spaces: plain values that can be listed, hashed and drawn from by Optuna."""
+"""Declarative search spaces of hyperparameters: plain values that can be listed, hashed and sampled by Optuna.
+
+A space maps names to dimensions::
+
+    space = {"alpha": Float(1e-4, 10, default=1.0, log=True), "depth": Int(2, 8, default=4)}
+"""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +21,7 @@ Params = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Float:
-    """A real number in [low, high], drawn log-uniformly when ``log`` is true."""
+    """A real number in [low, high]; sampled log-uniformly if ``log`` is true."""
 
     low: float
     high: float
@@ -24,13 +29,13 @@ class Float:
     log: bool = False
 
     def suggest(self, trial: "optuna.Trial", name: str) -> float:
-        """Draws a value through Optuna."""
+        """Samples a value with an Optuna trial."""
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
 
 @dataclass(frozen=True)
 class Int:
-    """An integer in [low, high], both included, drawn log-uniformly when ``log`` is true."""
+    """An integer in [low, high], both included; sampled log-uniformly if ``log`` is true."""
 
     low: int
     high: int
@@ -38,19 +43,19 @@ class Int:
     log: bool = False
 
     def suggest(self, trial: "optuna.Trial", name: str) -> int:
-        """Draws a value through Optuna."""
+        """Samples a value with an Optuna trial."""
         return trial.suggest_int(name, self.low, self.high, log=self.log)
 
 
 @dataclass(frozen=True)
 class Categorical:
-    """One of a few named choices."""
+    """One of a few choices."""
 
     choices: tuple[Value, ...]
     default: Value
 
     def suggest(self, trial: "optuna.Trial", name: str) -> Value:
-        """Draws a value through Optuna."""
+        """Samples a value with an Optuna trial."""
         return trial.suggest_categorical(name, list(self.choices))  # type: ignore[return-value]
 
 
@@ -59,10 +64,10 @@ Space = Mapping[str, Dimension]
 
 
 def check_space(owner: str, space: Space) -> None:
-    """Refuses a dimension whose bounds are empty or whose default lies outside them.
+    """Checks that every dimension has a non-empty range and a default within it.
 
     Raises:
-        UserError: naming the owner, the dimension and what is wrong.
+        UserError: a dimension is invalid; the message names the owner, the dimension and the mistake.
     """
     for name, dimension in space.items():
         where = f"{owner}: space[{name!r}]"
@@ -77,23 +82,23 @@ def check_space(owner: str, space: Space) -> None:
                     f"{where}: the default {dimension.default} is outside [{dimension.low}, {dimension.high}]."
                 )
             if dimension.log and dimension.low <= 0:
-                raise UserError(f"{where}: a logarithmic range must begin above 0, not at {dimension.low}.")
+                raise UserError(f"{where}: with log=True, low must be above 0, not {dimension.low}.")
         else:
-            raise UserError(f"{where} is {dimension!r}; a Float, an Int or a Categorical is needed.")
+            raise UserError(f"{where} is {dimension!r}; it must be a Float, an Int or a Categorical.")
 
 
 def defaults(space: Space) -> dict[str, Value]:
-    """Returns the default configuration, which is trial 0 of every search."""
+    """Returns the default configuration, which is trial 0 of every tuning."""
     return {name: dimension.default for name, dimension in space.items()}
 
 
 def draw(space: Space, trial: "optuna.Trial") -> dict[str, Value]:
-    """Draws one configuration through an Optuna trial."""
+    """Samples a configuration with an Optuna trial."""
     return {name: dimension.suggest(trial, name) for name, dimension in space.items()}
 
 
 def size(space: Space) -> float:
-    """Returns the number of configurations, infinite when a real number is searched."""
+    """Returns the number of configurations; infinite if there is a `Float` dimension."""
     counts = (
         len(d.choices) if isinstance(d, Categorical) else (d.high - d.low + 1 if isinstance(d, Int) else math.inf)
         for d in space.values()
@@ -102,5 +107,5 @@ def size(space: Space) -> float:
 
 
 def describe(space: Space) -> dict[str, dict[str, Any]]:
-    """Returns the space as plain JSON values, for keys, golden hashes and ``harness list``."""
+    """Returns the space as plain JSON values, for cell keys, golden hashes and ``harness list``."""
     return {name: {"kind": type(d).__name__, **asdict(d)} for name, d in sorted(space.items())}

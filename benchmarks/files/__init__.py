@@ -76,10 +76,10 @@ class Files(GenericBenchmark):
             raise UserError(f"{self.ref}: map the column of its label too ({_MAPS}), as in payload=raw,label=attack.")
         return Loader(self._path, self._mapping, self.ref.where).corpus(self.name, self.ref.strict)
 
-    def unlabelled(self, say: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
+    def unlabelled(self, notify: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
         """See `Benchmark.unlabelled`; only payload and id are read, so that errors in other columns do not matter."""
         mapping = {field: column for field, column in self._mapping.items() if _column(field) in ("payload", "sample")}
-        return Loader(self._path, mapping, self.ref.where).requests(self.ref.strict, say)
+        return Loader(self._path, mapping, self.ref.where).requests(self.ref.strict, notify)
 
     def remedy(self, column: str) -> str:
         """See `GenericBenchmark.remedy`."""

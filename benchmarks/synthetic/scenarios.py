@@ -133,9 +133,9 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
         environments={name: assigner.environment(name, rows[name]) for name in spec.environments},
         unit=folds.unit,
         notes=split.notes,
-        apart=(apart,) if spec.name in _APART else (),
-        until=split.until,
-        unseen=split.unseen,
+        disjoint_columns=(apart,) if spec.name in _APART else (),
+        test_start=split.until,
+        unseen_classes=split.unseen,
         grouped_by="whether the collector agrees with it" if spec.name in RHO else "",
     )
 

@@ -40,7 +40,7 @@ class AuditResult:
     @property
     def figures(self) -> dict[str, float | None]:
         """The figures that a pipeline can be guarded by, by name; None where one was not measured."""
-        return {name: figure.value for name, figure in verdicts.figures(self.audit).items()}
+        return {name: figure.value for name, figure in verdicts.audit_figures(self.audit).items()}
 
     def above(self, limits: str) -> list[str]:
         """Returns a sentence for each figure above its limit, as the command line's ``--fail-on``.
@@ -51,7 +51,7 @@ class AuditResult:
         Raises:
             UserError: a name is unknown or a limit malformed.
         """
-        return list(verdicts.broken(verdicts.figures(self.audit), verdicts.thresholds(limits)))
+        return list(verdicts.violations(verdicts.audit_figures(self.audit), verdicts.thresholds(limits)))
 
     def to_json(self) -> str:
         """Returns the audit as JSON; docs/audit.md describes it."""

@@ -12,7 +12,7 @@ from harness.leaderboard.json_export import to_json
 from harness.leaderboard.render import markdown
 from harness.leaderboard.rules import RULES
 from harness.records.store import Entry, Store
-from harness.storage.atomic_write import whole
+from harness.storage.atomic_write import atomic_write
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Leaderboard:
         files = self._files(Path(path))
         for file, text in files.items():
             try:
-                with whole(file) as temporary:
+                with atomic_write(file) as temporary:
                     temporary.write_text(text, encoding="utf-8")
             except OSError as error:
                 raise UserError(f"--output {file}: the file cannot be written ({error.strerror}).") from error

@@ -342,10 +342,10 @@ def _latex(text: str) -> str:
 def _written(text: str, path: str | Path | None) -> str | None:
     if path is None:
         return text
-    from harness.storage.atomic_write import whole
+    from harness.storage.atomic_write import atomic_write
 
     try:
-        with whole(Path(path)) as file:
+        with atomic_write(Path(path)) as file:
             file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}).") from error

@@ -1,1 +1,1 @@
-"""The audit of a dataset: which shortcuts it offers, before anyone trains on it. See docs/audit.md."""
+"""The audit of a dataset: finds shortcuts that a model could learn, before any training. See docs/audit.md."""

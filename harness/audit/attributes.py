@@ -1,22 +1,22 @@
-"""What can be said of one request without understanding its attack: its attributes, as ``kind: value`` names.
+"""Attributes of a request, named ``kind: value``: the candidates for cues.
 
-These are the candidates for cues: the request's form, the metadata of its row, and, by `harness.audit.tokens`, the
-pieces of its text. No attack's vocabulary stands here: which of them is a cue comes out of the counts alone.
+Candidates are properties of the request's form, the metadata of its row, and the pieces of its text (see
+`harness.audit.tokens`). No vocabulary of attacks is used: the counts alone decide which attributes are cues.
 """
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from harness.audit.text import decoded, shown
+from harness.audit.text import decoded, one_line
 from harness.data.http_request import Request
 
-LONGEST_VALUE = 64  # bytes of a value that is named whole; of longer ones only the words are
+MAX_VALUE = 64  # bytes; of a longer value, only its words become attributes
 _WORD = re.compile(rb"[\w-]{2,}")
 _HOST = re.compile(rb"//([\w-]+(?:\.[\w-]+)+)")
 _EXTENSION = re.compile(rb"\.(\w{1,8})\Z")
 
-# The kinds, most telling first: where several attributes are on the same rows, the first one names the cue.
+# The kinds, most informative first: of several attributes on the same rows, the first kind names the cue.
 KINDS = (
     "cue",
     "source",
@@ -41,12 +41,14 @@ KINDS = (
     "parameters",
 )
 TEXT = "text"
-METADATA = frozenset(("cue", "source", "vendor", "year"))  # of the row: no classifier of payloads sees them
-SIZES = frozenset(("length", "body length", "headers", "parameters"))  # they change with whatever is cut out
+METADATA = frozenset(("cue", "source", "vendor", "year"))  # properties of the row that are not in the payload
+SIZES = frozenset(
+    ("length", "body length", "headers", "parameters")
+)  # any cut changes them, so that a cut cannot locate them
 
 
 class Attribute(NamedTuple):
-    """A yes-or-no property of a payload: its kind, and the value that it has (bytes as they stand in the payload)."""
+    """A binary property of a payload: a kind, and a value of that kind, as bytes of the payload."""
 
     kind: str
     value: bytes
@@ -54,15 +56,15 @@ class Attribute(NamedTuple):
     @property
     def name(self) -> str:
         """The attribute as one line of printable text."""
-        return f"{self.kind}: {shown(self.value)}"
+        return f"{self.kind}: {one_line(self.value)}"
 
 
 def of_request(payload: bytes, text: bytes) -> list[Attribute]:
-    """Returns the attributes of a request's form, each once; hosts, paths and names of parameters in lower case.
+    """Returns the distinct attributes of a request's form; hosts, paths and parameter names are in lower case.
 
     Args:
         payload: the request.
-        text: the same, made `harness.audit.text.readable`.
+        text: `harness.audit.text.readable` of the request.
     """
     return list(dict.fromkeys(Attribute(kind, value) for kind, value in _pairs(Request(payload), text) if value))
 
@@ -78,7 +80,7 @@ def _pairs(request: Request, text: bytes) -> Iterator[tuple[str, bytes]]:
     yield from _path(decoded(request.text(request.path)))
     yield from _headers(request)
     parameters = [request.text(p.name) for p in request.parameters]
-    yield from (("parameter", decoded(name).lower()) for name in parameters if len(name) <= LONGEST_VALUE)
+    yield from (("parameter", decoded(name).lower()) for name in parameters if len(name) <= MAX_VALUE)
     yield "parameters", _bin(len(request.parameters))
     yield "headers", _bin(len(request.headers))
     size = request.body[1] - request.body[0]
@@ -89,7 +91,7 @@ def _pairs(request: Request, text: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _path(path: bytes) -> Iterator[tuple[str, bytes]]:
-    segments = [segment for segment in path.lower().split(b"/") if 0 < len(segment) <= LONGEST_VALUE]
+    segments = [segment for segment in path.lower().split(b"/") if 0 < len(segment) <= MAX_VALUE]
     if segments:
         yield "path", b"/" + segments[0]
         yield from (("path segment", segment) for segment in segments[1:])
@@ -101,7 +103,7 @@ def _headers(request: Request) -> Iterator[tuple[str, bytes]]:
     for header in request.headers:
         name, value = request.text(header.name), request.text(header.value)
         yield "header name", name
-        if len(value) <= LONGEST_VALUE:
+        if len(value) <= MAX_VALUE:
             yield "header", name + b": " + value
         yield from (("header word", name + b": " + word) for word in _WORD.findall(decoded(value).lower()))
         if name.lower() == b"host":
@@ -109,18 +111,18 @@ def _headers(request: Request) -> Iterator[tuple[str, bytes]]:
 
 
 def _suffixes(host: bytes) -> Iterator[bytes]:
-    """The host and every domain above it but the last label."""
+    """Yields the host, and a wildcard for every parent domain but the top-level one."""
     labels = host.split(b".")
     yield host
     yield from (b"*." + b".".join(labels[at:]) for at in range(1, len(labels) - 1))
 
 
 def _bin(number: int, unit: bytes = b"") -> bytes:
-    """The power-of-two bin of a count: 0, 1, 2-3, 4-7 ..."""
+    """Returns the power-of-two bin of a count: 0, 1, 2-3, 4-7 ..."""
     low = 1 << (number.bit_length() - 1) if number else 0
     return (b"%d-%d %s" % (low, 2 * low - 1, unit) if low > 1 else b"%d %s" % (low, unit)).rstrip()
 
 
-def spelled(attribute: Attribute) -> bytes:
-    """Returns the bytes whose hash stands for an attribute."""
+def attribute_key(attribute: Attribute) -> bytes:
+    """Returns the bytes that identify an attribute, for hashing."""
     return attribute.kind.encode() + b"\0" + attribute.value

@@ -1,4 +1,4 @@
-"""Attributes that are on nearly the same observations, and so are one cue."""
+"""Groups attributes that nearly the same observations have: such attributes are one cue."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,91 +10,96 @@ import numpy.typing as npt
 from harness.audit.attributes import KINDS, TEXT, Attribute
 from harness.audit.incidence import Incidence
 
-SAME = 0.9  # Jaccard similarity of observations from which two attributes are one cue
-WITHIN = 0.9  # share of the rarer attribute's observations that have the other, for one to be a form of the other
+SAME_CUE = 0.9  # Jaccard similarity of their observations from which two attributes are one cue
+CONTAINED = 0.9  # share of the rarer attribute's observations from which one attribute is a form of the other
 
 
-class Overlap(NamedTuple):
-    """Observations of two attributes: both, those of the one, those of the other."""
+class Cooccurrence(NamedTuple):
+    """Numbers of observations that have both of two attributes, the first one, and the second one."""
 
     both: int
-    one: int
-    other: int
+    first: int
+    second: int
 
     @property
-    def same(self) -> bool:
-        """Whether the attributes are one cue."""
-        return self.both >= SAME * (self.one + self.other - self.both)
+    def same_cue(self) -> bool:
+        """Whether the attributes are one cue, by the Jaccard similarity of their observations."""
+        return self.both >= SAME_CUE * (self.first + self.second - self.both)
 
     @property
-    def contained(self) -> float:
-        """Share of the rarer one's observations that have both."""
-        return self.both / max(1, min(self.one, self.other))
+    def containment(self) -> float:
+        """Share of the rarer attribute's observations that also have the other one (overlap coefficient)."""
+        return self.both / max(1, min(self.first, self.second))
 
 
-class Chosen:
-    """Compares attributes with those chosen so far, by their observations."""
+class CueLeaders:
+    """The attributes that lead the groups formed so far; compares further attributes with them."""
 
-    def __init__(self, found: Incidence) -> None:
-        self._found, self._has, self._sizes = found, list[npt.NDArray[np.bool_]](), list[int]()
+    def __init__(self, incidence: Incidence) -> None:
+        self._incidence, self._masks, self._sizes = incidence, list[npt.NDArray[np.bool_]](), list[int]()
 
     def __len__(self) -> int:
-        return len(self._has)
+        return len(self._masks)
 
     def add(self, column: int) -> None:
-        """Chooses an attribute."""
-        who = self._found.who(column)
-        has = np.zeros(self._found.matrix.shape[0], dtype=bool)
-        has[who] = True
-        self._has.append(has)
-        self._sizes.append(len(who))
+        """Adds an attribute as the leader of a new group."""
+        observations = self._incidence.observations_with(column)
+        mask = np.zeros(self._incidence.matrix.shape[0], dtype=bool)
+        mask[observations] = True
+        self._masks.append(mask)
+        self._sizes.append(len(observations))
 
-    def overlaps(self, column: int) -> Iterator[Overlap]:
-        """Yields the overlap of an attribute with each that was chosen, in their order."""
-        who = self._found.who(column)
-        for has, size in zip(self._has, self._sizes, strict=True):
-            yield Overlap(int(has[who].sum()), len(who), size)
+    def cooccurrences(self, column: int) -> Iterator[Cooccurrence]:
+        """Yields the co-occurrence of an attribute with each leader, in the order in which they were added."""
+        observations = self._incidence.observations_with(column)
+        for mask, size in zip(self._masks, self._sizes, strict=True):
+            yield Cooccurrence(int(mask[observations].sum()), len(observations), size)
 
 
 @dataclass(frozen=True)
-class Group:
-    """Attributes that are one cue: the column of the one that names it, and the others but for parts of their text."""
+class CueGroup:
+    """Attributes that are one cue.
+
+    Attributes:
+        column: the attribute that names the cue.
+        also: the other attributes, without texts that are part of another one's text.
+    """
 
     column: int
     also: tuple[Attribute, ...]
 
 
-def merged(found: Incidence, columns: Sequence[int], most: int) -> list[Group]:
-    """Merges attributes on nearly the same observations into groups.
+def group_attributes(incidence: Incidence, columns: Sequence[int], most: int) -> list[CueGroup]:
+    """Groups attributes that nearly the same observations have.
 
     Args:
-        found: who has what.
-        columns: the attributes, strongest first.
-        most: groups that are wanted; what belongs to none of the first ones is left out.
+        incidence: which observations have which attributes.
+        columns: the attributes to group, strongest first.
+        most: maximum number of groups; attributes that would start a further one are left out.
     """
-    groups, chosen = list[list[int]](), Chosen(found)
+    groups, leaders = list[list[int]](), CueLeaders(incidence)
     for column in columns:
-        same = next((at for at, overlap in enumerate(chosen.overlaps(column)) if overlap.same), None)
-        if same is not None:
-            groups[same].append(column)
+        index = next((i for i, shared in enumerate(leaders.cooccurrences(column)) if shared.same_cue), None)
+        if index is not None:
+            groups[index].append(column)
         elif len(groups) < most:
             groups.append([column])
-            chosen.add(column)
-    return [_named(found, group) for group in groups]
+            leaders.add(column)
+    return [_name_group(incidence, group) for group in groups]
 
 
-def _named(found: Incidence, group: Sequence[int]) -> Group:
-    """Names a group by the most telling kind, and by the longest value within it."""
+def _name_group(incidence: Incidence, group: Sequence[int]) -> CueGroup:
+    """Names a group by its most informative kind, and within that by the longest value."""
 
     def rank(column: int) -> tuple[int, int]:
-        kind, value = found.attributes[column]
+        kind, value = incidence.attributes[column]
         return KINDS.index(kind), -len(value)
 
     best, *rest = sorted(group, key=rank)
-    also, spelled = list[Attribute](), [found.attributes[best].value.lower()]
-    for other in (found.attributes[column] for column in rest):
+    also, values = list[Attribute](), [incidence.attributes[best].value.lower()]
+    for other in (incidence.attributes[column] for column in rest):
         value = other.value.lower()
-        if other.kind != TEXT or not any(value in longer for longer in spelled):
+        if other.kind != TEXT or not any(value in longer for longer in values):
             also.append(other)
-            spelled.append(value)
-    return Group(best, tuple(also))
+            values.append(value)
+    return CueGroup(best, tuple(also))

@@ -1,4 +1,4 @@
-"""Near-duplicates with different labels: at least one of them is wrong, or the request does not tell the class."""
+"""Near-duplicates with different labels: a label is wrong, or the request does not determine the class."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from harness.data.corpus import Corpus
 from harness.scenario import Rows
 
-EXAMPLES = 5  # clusters that are shown
+EXAMPLES = 5  # clusters of which an example is reported
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Example:
 
 @dataclass(frozen=True)
 class Repetition:
-    """How often a corpus repeats itself, and whether it then says the same.
+    """Numbers of duplicates and near-duplicates in a corpus, and how many of them disagree on the label.
 
     Attributes:
-        copies: rows whose payload stands in another row too.
-        alike: rows that have a near-duplicate, copies included.
-        clusters: clusters of near-duplicates whose rows carry different labels.
-        disagreeing: rows of those clusters.
-        examples: from the largest of them.
+        copies: rows whose payload also occurs in another row.
+        alike: rows that have a near-duplicate, including copies.
+        clusters: clusters of near-duplicates whose rows have different labels.
+        disagreeing: rows in these clusters.
+        examples: from the largest of these clusters.
     """
 
     copies: int
@@ -39,13 +39,14 @@ class Repetition:
 
 
 def repetition(corpus: Corpus, payload: Rows, cluster: Rows) -> Repetition:
-    """Counts copies, near-duplicates and their disagreement.
+    """Counts copies, near-duplicates, and clusters of near-duplicates with different labels.
 
     Args:
         corpus: the rows.
-        payload: int64 (n,), a code that equal payloads share.
-        cluster: int64 (n,), cluster of near-duplicates, -1 where a row has none.
+        payload: int64 (n,), code of each payload; equal payloads have equal codes.
+        cluster: int64 (n,), cluster of near-duplicates, -1 if a row is in none.
     """
+    # A row without near-duplicates may still have copies: group it by its payload.
     _, groups = np.unique(np.where(cluster >= 0, cluster, cluster.max(initial=-1) + 1 + payload), return_inverse=True)
     repeats = np.bincount(payload)[payload] > 1
     pairs = np.unique(np.stack([groups, corpus.labels]), axis=1)

@@ -1,4 +1,4 @@
-"""One seed's draw of a scenario with its payloads rendered, so that every part of the audit looks at the same bytes."""
+"""One seed's draw of a scenario with rendered payloads, so that all parts of the audit use the same bytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,11 @@ from harness.scenario import Environment, Rendered, Rows, Scenario, ScenarioSpec
 
 
 @dataclass(frozen=True)
-class Part:
-    """Rows of one part of a scenario, their classes and their payloads; arrays are int64 (n,)."""
+class RenderedPart:
+    """Rows of one part of a scenario (training, validation or an environment), with labels and payloads.
+
+    Arrays are int64 (n,).
+    """
 
     rows: Rows
     labels: Rows
@@ -29,15 +32,15 @@ class Part:
         """The payloads of this part."""
         return self.rendered.payloads
 
-    def take(self, indices: npt.NDArray[np.int64]) -> "Part":
-        """Returns a copy of some of the rows."""
-        whole, chosen = self.rendered, indices.tolist()
-        cues = {name: [values[i] for i in chosen] for name, values in whole.cues.items()}
-        rendered = Rendered(whole.payloads.take(indices), [whole.spans[i] for i in chosen], cues)
-        return Part(self.rows[indices], self.labels[indices], rendered)
+    def take(self, indices: npt.NDArray[np.int64]) -> "RenderedPart":
+        """Returns a copy of the rows at the given indices."""
+        old, positions = self.rendered, indices.tolist()
+        cues = {name: [values[i] for i in positions] for name, values in old.cues.items()}
+        rendered = Rendered(old.payloads.take(indices), [old.spans[i] for i in positions], cues)
+        return RenderedPart(self.rows[indices], self.labels[indices], rendered)
 
-    def sample(self, most: int, seed: int) -> "Part":
-        """Returns up to ``most`` of the rows, drawn at random and kept in their order."""
+    def sample(self, most: int, seed: int) -> "RenderedPart":
+        """Returns a random sample of at most ``most`` rows, in their original order."""
         if len(self) <= most:
             return self
         rng = seeds.generator(seed, "split", (9,))
@@ -45,14 +48,14 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Draw:
-    """One seed of a scenario: its parts, the environments in their order."""
+class ScenarioDraw:
+    """One seed's draw of a scenario, rendered; environments are in the order of the spec."""
 
     scenario: Scenario
     seed: int
-    train: Part
-    validation: Part
-    environments: Mapping[str, Part]
+    train: RenderedPart
+    validation: RenderedPart
+    environments: Mapping[str, RenderedPart]
 
     @property
     def name(self) -> str:
@@ -60,12 +63,12 @@ class Draw:
         return self.scenario.spec.name
 
 
-def draw(benchmark: Benchmark, corpus: Corpus, spec: ScenarioSpec, seed: int) -> Draw:
-    """Draws one seed of a scenario with all the rows that there are, and renders them."""
+def draw_scenario(benchmark: Benchmark, corpus: Corpus, spec: ScenarioSpec, seed: int) -> ScenarioDraw:
+    """Draws one seed of a scenario, without a limit on rows, and renders all its parts."""
     scenario = benchmark.build(corpus, spec, seed, Sizes())
     environments = {name: _part(corpus, environment) for name, environment in scenario.environments.items()}
-    return Draw(scenario, seed, _part(corpus, scenario.train), _part(corpus, scenario.validation), environments)
+    return ScenarioDraw(scenario, seed, _part(corpus, scenario.train), _part(corpus, scenario.validation), environments)
 
 
-def _part(corpus: Corpus, environment: Environment) -> Part:
-    return Part(environment.rows, corpus.labels[environment.rows], environment.rendered(corpus))
+def _part(corpus: Corpus, environment: Environment) -> RenderedPart:
+    return RenderedPart(environment.rows, corpus.labels[environment.rows], environment.rendered(corpus))

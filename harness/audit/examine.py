@@ -1,4 +1,4 @@
-"""The whole audit of a corpus: draws the scenarios one by one and has every part look at them."""
+"""`audit`, the complete audit of a corpus: cues, duplicates, overlap, and per scenario leakage, drift and probes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -6,36 +6,36 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.audit.attributes import Attribute
-from harness.audit.cues import Cue, strongest
-from harness.audit.description_overlap import Overlap, overlaps
+from harness.audit.cues import Cue, strongest_cues
+from harness.audit.description_overlap import DescriptionOverlap, description_overlaps
 from harness.audit.disagreement import Repetition, repetition
-from harness.audit.draws import Draw, draw
+from harness.audit.draws import ScenarioDraw, draw_scenario
 from harness.audit.drift import Drift, drifts
-from harness.audit.incidence import Material, observations
-from harness.audit.leakage import Identities, Leakage, distinct_payloads, leakage
-from harness.audit.location import located
-from harness.audit.probing import Probes, Score, description_places
+from harness.audit.incidence import CueData, observations
+from harness.audit.leakage import Identities, Leakage, leakage
+from harness.audit.location import locate
+from harness.audit.probing import Probes, Score, text_of_row
 from harness.benchmark import Benchmark
 from harness.data import near_duplicates
 from harness.data.corpus import GROUP, Corpus, CorpusMeta
 from harness.data.http_request import Request
+from harness.data.linking import components, distinct_payloads
 from harness.errors import UserError
 from harness.scenario import Rendered, Rows, ScenarioSpec, StoredRows
-from harness.scenarios import splits
 
 WHOLE = "the whole corpus"
-_CUT = ("carrier", "headers", "headers-without-content", "values")  # what needs the parts of a request
+_REQUEST_PROBES = ("carrier", "headers", "headers-without-content", "values")  # they need parseable requests
 
 
 @dataclass(frozen=True)
 class CueTable:
-    """The strongest cues of every class in one set of rows.
+    """The strongest cues of each class in one set of rows.
 
     Attributes:
-        where: the rows: the whole corpus, or a scenario's training rows.
-        counted: what an observation is: a CVE, a group, a payload; each within one class.
-        located: rows whose attack's place is known.
-        classes: cues by class.
+        where: the set of rows: the whole corpus, or a scenario's training rows.
+        counted: the unit of an observation: CVEs, groups or distinct payloads, each within one class.
+        located: number of rows with a known attack span.
+        classes: cues by class name.
     """
 
     where: str
@@ -46,11 +46,14 @@ class CueTable:
 
 @dataclass
 class Audit:
-    """What was found.
+    """Results of an audit.
 
     Attributes:
-        overlaps: None where no row has a description.
-        uncut: payloads of which no attack can be cut: its place is not known, and they do not read as HTTP requests.
+        overlaps: overlap with descriptions, None if no row has a description.
+        uncut: number of payloads from which no attack can be cut: the span is unknown, and they are not HTTP requests.
+        cues: for the whole corpus, then for the training rows of each spurious-correlation scenario.
+        leakage, scores, drifts: for every scenario, seed and environment.
+        notes: remarks for the reader, one sentence each.
     """
 
     benchmark: str
@@ -59,7 +62,7 @@ class Audit:
     seeds: list[int]
     learner: str
     repetition: Repetition
-    overlaps: list[Overlap] | None
+    overlaps: list[DescriptionOverlap] | None
     uncut: int
     cues: list[CueTable] = field(default_factory=list)
     leakage: list[Leakage] = field(default_factory=list)
@@ -74,27 +77,27 @@ def audit(
     seeds: Sequence[int],
     learner: str,
     top: int,
-    tell: Callable[[str], None] = lambda what: None,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Audit:
     """Audits a benchmark's corpus and some of its scenarios.
 
     Args:
-        benchmark: where the rows come from.
-        scenarios: which of its scenarios to draw.
-        seeds: of each of them.
-        learner: the method that probes, by name.
-        top: most cues per class.
-        tell: is told what is being done.
+        benchmark: the benchmark with the corpus.
+        scenarios: scenarios to draw.
+        seeds: seeds of each scenario.
+        learner: name of the method that the probes train.
+        top: maximum number of cues per class.
+        progress: called with a description of each step before it starts.
 
     Raises:
-        UserError: the learner is unknown, needs more than payloads, or fails.
+        UserError: the learner is unknown, needs more than payloads, or failed.
     """
-    tell("reading the corpus")
+    progress("reading the corpus")
     corpus = benchmark.corpus()
     probes = Probes(corpus, learner)
-    unit, counted = _units(corpus)
+    unit, unit_name = _units(corpus)
     identities = Identities(corpus, _clusters(corpus))
-    places = description_places(corpus)
+    texts = text_of_row(corpus)
     rows = np.arange(len(corpus))
     stored = StoredRows(rows)(corpus)
     out = Audit(
@@ -104,7 +107,7 @@ def audit(
         seeds=list(seeds),
         learner=learner,
         repetition=repetition(corpus, distinct_payloads(corpus), identities.cluster),
-        overlaps=None if places is None else overlaps(corpus, places),
+        overlaps=None if texts is None else description_overlaps(corpus, texts),
         uncut=sum(
             span is None and Request(payload).malformed
             for payload, span in zip(stored.payloads, stored.spans, strict=True)
@@ -115,42 +118,44 @@ def audit(
         out.notes.append(f"not audited: {', '.join(others)} (name them with --scenario, or all)")
     if out.uncut:
         out.notes.append(
-            f"{out.uncut} of {len(corpus)} payloads do not read as HTTP requests, and nothing can be cut out of them: "
-            "where most are so, carrier, headers and values are not measured"
+            f"{out.uncut} of {len(corpus)} payloads are not HTTP requests, and nothing can be cut out of them: "
+            "if most are not, carrier, headers and values are not measured"
         )
-    tell("looking for cues")
-    out.cues.append(_cues(WHOLE, corpus, unit, counted, rows, stored, top))
+    progress("searching for cues")
+    out.cues.append(_cue_table(WHOLE, corpus, unit, unit_name, rows, stored, top))
     for spec in scenarios:
         for seed in seeds:
-            tell(f"drawing {spec.name}, seed {seed}")
+            progress(f"drawing {spec.name}, seed {seed}")
             try:
-                drawn = draw(benchmark, corpus, spec, seed)
+                draw = draw_scenario(benchmark, corpus, spec, seed)
             except (UserError, ValueError) as error:
                 out.notes.append(f"{spec.name}, seed {seed} cannot be drawn: {error}")
                 continue
             if spec.shift == "spurious-correlation" and seed == seeds[0]:
                 where = f"training rows of {spec.name}, seed {seed}"
-                out.cues.append(_cues(where, corpus, unit, counted, drawn.train.rows, drawn.train.rendered, top))
-            _look(out, drawn, identities, probes, tell)
+                out.cues.append(_cue_table(where, corpus, unit, unit_name, draw.train.rows, draw.train.rendered, top))
+            _examine(out, draw, identities, probes, progress)
     return out
 
 
-def _look(out: Audit, drawn: Draw, identities: Identities, probes: Probes, tell: Callable[[str], None]) -> None:
-    out.notes += [note for note in drawn.scenario.notes if note not in out.notes]
-    out.leakage += leakage(identities, drawn.scenario, drawn.seed)
-    out.drifts += drifts(drawn, len(out.corpus.classes))
-    for score in probes.scores(drawn, _CUT if 2 * out.uncut > out.corpus.rows else ()):
-        tell(f"probing {drawn.name}, seed {drawn.seed}: {score.probe}")
+def _examine(
+    out: Audit, draw: ScenarioDraw, identities: Identities, probes: Probes, progress: Callable[[str], None]
+) -> None:
+    out.notes += [note for note in draw.scenario.notes if note not in out.notes]
+    out.leakage += leakage(identities, draw.scenario, draw.seed)
+    out.drifts += drifts(draw, len(out.corpus.classes))
+    for score in probes.scores(draw, _REQUEST_PROBES if 2 * out.uncut > out.corpus.rows else ()):
+        progress(f"probing {draw.name}, seed {draw.seed}: {score.probe}")
         out.scores.append(score)
 
 
 def _units(corpus: Corpus) -> tuple[Rows, str]:
-    """Returns the unit that counts as one observation, int64 (n,), and its name: CVEs, else groups, else payloads."""
+    """Returns the unit of each row, int64 (n,), and what units are: CVEs, otherwise groups, otherwise payloads."""
     groups = [column for column in corpus.meta.columns if column.startswith(GROUP)]
     if cve := next((column for column in ("cve", GROUP + "cve") if corpus.has(column)), None):
-        return splits.components([corpus.codes(cve)[0]]), "CVEs"
+        return components([corpus.codes(cve)[0]]), "CVEs"
     if groups:
-        return splits.components([corpus.codes(column)[0] for column in groups]), "groups"
+        return components([corpus.codes(column)[0] for column in groups]), "groups"
     return distinct_payloads(corpus), "distinct payloads"
 
 
@@ -160,18 +165,20 @@ def _clusters(corpus: Corpus) -> Rows:
     return np.asarray(near_duplicates.clusters(corpus.each_payload()), dtype=np.int64)
 
 
-def _cues(where: str, corpus: Corpus, unit: Rows, counted: str, rows: Rows, rendered: Rendered, top: int) -> CueTable:
+def _cue_table(
+    where: str, corpus: Corpus, unit: Rows, unit_name: str, rows: Rows, rendered: Rendered, top: int
+) -> CueTable:
     observation, labels = observations(unit[rows], corpus.labels[rows], len(corpus.classes))
-    material = Material(rendered.payloads, _metadata(corpus, rows, rendered), observation, labels, corpus.classes)
-    known = sum(span is not None for span in rendered.spans)
-    found = strongest(material, top)
-    if known:
-        found = located(material, rendered.spans, found)
-    return CueTable(where, counted, known, dict(zip(corpus.classes, found, strict=True)))
+    data = CueData(rendered.payloads, _metadata(corpus, rows, rendered), observation, labels, corpus.classes)
+    span_count = sum(span is not None for span in rendered.spans)
+    cues = strongest_cues(data, top)
+    if span_count:
+        cues = locate(data, rendered.spans, cues)
+    return CueTable(where, unit_name, span_count, dict(zip(corpus.classes, cues, strict=True)))
 
 
 def _metadata(corpus: Corpus, rows: Rows, rendered: Rendered) -> list[list[Attribute]]:
-    """What the rows' columns say: year, vendor, source, cues; nothing where a value is missing."""
+    """Returns each row's year, vendor, source and cues as attributes, without missing values."""
     out: list[list[Attribute]] = [[] for _ in rows]
     columns = {
         kind: corpus.table.column(kind).take(rows).to_pylist() for kind in ("vendor", "source") if corpus.has(kind)
@@ -183,8 +190,8 @@ def _metadata(corpus: Corpus, rows: Rows, rendered: Rendered) -> list[list[Attri
         for attributes, value in zip(out, values, strict=True):
             if value is not None:
                 attributes.append(Attribute(kind, value.encode()))
-    for name, shown in rendered.cues.items():
-        for attributes, value in zip(out, shown, strict=True):
+    for name, values in rendered.cues.items():
+        for attributes, value in zip(out, values, strict=True):
             if value is not None:
                 attributes.append(Attribute("cue", f"{name}={value}".encode()))
     return out

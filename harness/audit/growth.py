@@ -1,4 +1,4 @@
-"""From a piece of text to the longest text that stands in its place, and who has that."""
+"""Extension of a piece of text to the longest text around it that most payloads share."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,71 +6,71 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.audit.incidence import Material
+from harness.audit.incidence import CueData
 from harness.audit.text import readable
-from harness.audit.tokens import LONGEST
+from harness.audit.tokens import MAX_PIECE
 from harness.scenario import Rows
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-ALIKE = 0.9  # share of the payloads with a piece that must go on alike for it to grow
-MOST_READ = 400  # payloads that are read to grow one piece, spread evenly over those that have it
-_STOP = frozenset(b" \t\r\n")
+AGREEMENT = 0.9  # share of the payloads with a piece that must continue with the same byte
+MAX_TEXTS = 400  # payloads that are read to extend one piece, evenly spaced among those that have it
+_BOUNDARY = frozenset(b" \t\r\n")
 
 
-def grown(piece: bytes, texts: Sequence[bytes]) -> bytes:
+def extend(piece: bytes, texts: Sequence[bytes]) -> bytes:
     """Returns the longest text around a piece that at least 90 % of the texts with the piece share.
 
-    It grows byte by byte, to the right and then to the left, up to white space and at most 64 bytes; upper and lower
-    case count as equal, and it is spelled as in the first text that has it.
+    The piece is extended byte by byte, to the right and then to the left, up to white space or a length of 64 bytes.
+    Case is ignored; the result is in the case of the first text that has it.
 
     Args:
-        piece: what to grow, in any case.
-        texts: readable payloads; those without the piece do not count.
+        piece: the text to extend, in any case.
+        texts: readable payloads; those without the piece are ignored.
     """
-    wanted = piece.lower()
-    places = [(text, text.lower().find(wanted)) for text in texts]
-    kept = [(text, at, at + len(piece)) for text, at in places if at >= 0]
-    needed = ALIKE * len(kept)
+    needle = piece.lower()
+    positions = [(text, text.lower().find(needle)) for text in texts]
+    matches = [(text, at, at + len(piece)) for text, at in positions if at >= 0]
+    needed = AGREEMENT * len(matches)
     for step in (1, -1):
-        while kept and kept[0][2] - kept[0][1] < LONGEST:
-            following = [_next(text, start, end, step) for text, start, end in kept]
-            byte, count = Counter(following).most_common(1)[0]
-            if count < needed or byte in _STOP or byte < 0:
+        while matches and matches[0][2] - matches[0][1] < MAX_PIECE:
+            next_bytes = [_next_byte(text, start, end, step) for text, start, end in matches]
+            byte, count = Counter(next_bytes).most_common(1)[0]
+            if count < needed or byte in _BOUNDARY or byte < 0:
                 break
-            kept = [
+            matches = [
                 (text, start - (step < 0), end + (step > 0))
-                for (text, start, end), found in zip(kept, following, strict=True)
-                if found == byte
+                for (text, start, end), next_byte in zip(matches, next_bytes, strict=True)
+                if next_byte == byte
             ]
-    text, start, end = kept[0] if kept else (piece, 0, len(piece))
+    text, start, end = matches[0] if matches else (piece, 0, len(piece))
     return text[start:end]
 
 
-def _next(text: bytes, start: int, end: int, step: int) -> int:
-    """The byte after (or before) a stretch of text, upper case as lower; -1 beyond its edges."""
+def _next_byte(text: bytes, start: int, end: int, step: int) -> int:
+    """Returns the byte after (or before) a range of text, in lower case; -1 at the end (or start) of the text."""
     at = end if step > 0 else start - 1
     return text[at : at + 1].lower()[0] if 0 <= at < len(text) else -1
 
 
-def texts_of(material: Material, rows: Rows) -> list[bytes]:
-    """Returns readable payloads of up to `MOST_READ` rows, evenly spread."""
-    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, MOST_READ).astype(np.int64))] if len(rows) else rows
-    return [readable(payload) for payload in material.payloads.take(chosen)]
+def texts_of(data: CueData, rows: Rows) -> list[bytes]:
+    """Returns the readable payloads of at most `MAX_TEXTS` rows, evenly spaced."""
+    sample = rows[np.unique(np.linspace(0, len(rows) - 1, MAX_TEXTS).astype(np.int64))] if len(rows) else rows
+    return [readable(payload) for payload in data.payloads.take(sample)]
 
 
-def who_has(material: Material, texts: Sequence[bytes]) -> "csc_array":
-    """Returns which observations have which texts (in any case), int32 (m, texts) of zeros and ones."""
+def text_incidence(data: CueData, texts: Sequence[bytes]) -> "csc_array":
+    """Returns which observations contain which texts, ignoring case; int32 (m, texts) of zeros and ones."""
     from scipy.sparse import csc_array
 
-    wanted = [text.lower() for text in texts]
+    needles = [text.lower() for text in texts]
     cells: set[tuple[int, int]] = set()
-    for rows in material.blocks():
-        owners = material.observation[rows].tolist()
-        for owner, payload in zip(owners, material.payloads.take(rows), strict=True):
-            whole = readable(payload).lower()
-            cells.update((owner, column) for column, text in enumerate(wanted) if text in whole)
+    for rows in data.blocks():
+        owners = data.observation[rows].tolist()
+        for owner, payload in zip(owners, data.payloads.take(rows), strict=True):
+            payload_text = readable(payload).lower()
+            cells.update((owner, column) for column, needle in enumerate(needles) if needle in payload_text)
     ordered = np.array(sorted(cells), dtype=np.int64).reshape(-1, 2)
     entries = (np.ones(len(ordered), dtype=np.int32), (ordered[:, 0], ordered[:, 1]))
-    return csc_array(entries, shape=(len(material.labels), len(wanted)))
+    return csc_array(entries, shape=(len(data.labels), len(needles)))

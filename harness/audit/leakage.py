@@ -1,8 +1,8 @@
-"""Leakage: what the tests of a split share with its training, and whether the split promises that they do not.
+"""Train-test leakage: what test rows share with training, and whether the split guarantees that they do not.
 
-Every split promises that no row, no copy of a row, no near-duplicate and no attack (core) stands on both sides. By its
-shift type a scenario promises more of its shifted environments: units (CVEs, groups) of their own, dates after those
-of training, sources of their own.
+Every split guarantees that no row, copy, near-duplicate or attack core is in both training and test. Depending on its
+shift type, a scenario guarantees more for its shifted environments: other units (CVEs, groups), later dates, or other
+sources than in training.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,23 +12,24 @@ from functools import cached_property
 import numpy as np
 
 from harness.data.corpus import GROUP, Corpus
+from harness.data.linking import distinct_payloads
 from harness.scenario import Rows, Scenario
 from harness.scenarios import splits
 
 ALWAYS = ("row", "exact duplicate", "near-duplicate", "attack core")
 UNIT, DATE, SOURCE = "unit", "date", "source"
-_PROMISES = {"attribute-generalization": (UNIT,), "temporal": (UNIT, DATE), "source": (SOURCE,)}
+_GUARANTEES = {"attribute-generalization": (UNIT,), "temporal": (UNIT, DATE), "source": (SOURCE,)}
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """Something that rows of an environment share with training and validation.
+    """A property that rows of an environment share with training or validation rows.
 
     Attributes:
-        what: what is shared: a row, an exact duplicate, a near-duplicate ...
-        rows: rows of the environment that share it.
-        leak: whether the scenario promises that there are none.
-        example: sample ids of such a row and of one that is trained on.
+        what: the property: row, exact duplicate, near-duplicate, attack core, CVE ...
+        rows: number of rows of the environment that share it.
+        leak: whether the scenario guarantees that no row shares it.
+        example: sample ids of such a row and of a training row with which it shares the property.
     """
 
     what: str
@@ -39,12 +40,12 @@ class Crossing:
 
 @dataclass(frozen=True)
 class Leakage:
-    """What one environment of one seed shares with training and validation.
+    """Leakage between training (with validation) and one environment, for one seed.
 
     Attributes:
-        rows: of the environment.
-        leaking: of them, rows that share anything that the scenario promises they do not.
-        crossings: what is shared; nothing that is not.
+        rows: number of rows of the environment.
+        leaking: number of these that share a property which the scenario guarantees not to be shared.
+        crossings: all shared properties, leaks or not.
     """
 
     scenario: str
@@ -56,11 +57,11 @@ class Leakage:
 
 
 class Identities:
-    """What makes two rows of a corpus the same, in several respects.
+    """The properties by which rows of a corpus are compared: payload, near-duplicate cluster, core, CVE, date ...
 
     Args:
         corpus: the rows.
-        cluster: int64 (n,), cluster of near-duplicates of each row, -1 where it has none.
+        cluster: int64 (n,), cluster of near-duplicates of each row, -1 if it is in none.
     """
 
     def __init__(self, corpus: Corpus, cluster: Rows) -> None:
@@ -68,20 +69,24 @@ class Identities:
 
     @cached_property
     def codes(self) -> Mapping[str, Rows]:
-        """Codes by what is shared, int64 (n,), -1 where missing."""
+        """Maps each property to a code per row, int64 (n,), -1 if missing; rows with equal codes share the property."""
         corpus = self._corpus
         out = {
             "row": np.arange(len(corpus)),
             "exact duplicate": distinct_payloads(corpus),
             "near-duplicate": self.cluster,
         }
-        named = {"attack core": "core", "CVE": "cve", "product": "product"}
-        named |= {"vendor": "vendor", SOURCE: SOURCE, **{f"group {name}": GROUP + name for name in corpus.meta.groups}}
-        return out | {what: corpus.codes(column)[0] for what, column in named.items() if corpus.has(column)}
+        columns = {"attack core": "core", "CVE": "cve", "product": "product"}
+        columns |= {
+            "vendor": "vendor",
+            SOURCE: SOURCE,
+            **{f"group {name}": GROUP + name for name in corpus.meta.groups},
+        }
+        return out | {what: corpus.codes(column)[0] for what, column in columns.items() if corpus.has(column)}
 
     @cached_property
     def days(self) -> "np.ndarray[tuple[int], np.dtype[np.float64]] | None":
-        """Days of the rows, NaN where missing; None where the corpus has no dates."""
+        """Date of each row in days, float64 (n,), NaN if missing; None if the corpus has no dates."""
         return splits.days(self._corpus) if self._corpus.has("date") else None
 
     def samples(self, *rows: int) -> list[str]:
@@ -89,40 +94,34 @@ class Identities:
         return list(self._corpus.table.column("sample").take(list(rows)).to_pylist())
 
 
-def distinct_payloads(corpus: Corpus) -> Rows:
-    """Returns a code per row that equal payloads share, int64 (n,)."""
-    codes = corpus.table.column("payload").combine_chunks().dictionary_encode().indices
-    return np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int64)
-
-
 def leakage(identities: Identities, scenario: Scenario, seed: int) -> Iterator[Leakage]:
-    """Yields what each environment of a scenario shares with training and validation, in their order."""
-    trained = np.unique(np.concatenate([scenario.train.rows, scenario.validation.rows]))
+    """Yields the leakage of each environment of a scenario, in order."""
+    train = np.unique(np.concatenate([scenario.train.rows, scenario.validation.rows]))
     for name, environment in scenario.environments.items():
         spec = scenario.spec.environments.get(name)
-        promised = (*ALWAYS, *(_PROMISES.get(scenario.spec.shift, ()) if spec and spec.shifted else ()))
-        codes = {**identities.codes, **({UNIT: scenario.unit} if UNIT in promised else {})}
-        tested = environment.rows
-        hits = {what: np.isin(code[tested], _known(code[trained])) for what, code in codes.items()}
-        if DATE in promised and identities.days is not None:
-            hits[DATE] = identities.days[tested] <= np.nanmax(identities.days[trained], initial=-np.inf)
+        guarantees = (*ALWAYS, *(_GUARANTEES.get(scenario.spec.shift, ()) if spec and spec.shifted else ()))
+        codes = {**identities.codes, **({UNIT: scenario.unit} if UNIT in guarantees else {})}
+        test = environment.rows
+        hits = {what: np.isin(code[test], _present(code[train])) for what, code in codes.items()}
+        if DATE in guarantees and identities.days is not None:
+            hits[DATE] = identities.days[test] <= np.nanmax(identities.days[train], initial=-np.inf)
         crossings = []
         for what, hit in hits.items():
             if hit.any():
-                row = int(tested[hit][0])
-                first, second = identities.samples(row, _partner(codes.get(what), identities, row, trained))
-                crossings.append(Crossing(what, int(hit.sum()), what in promised, (first, second)))
-        leaking = np.any([hit for what, hit in hits.items() if what in promised], axis=0)
-        yield Leakage(scenario.spec.name, name, seed, len(tested), int(leaking.sum()), tuple(crossings))
+                row = int(test[hit][0])
+                first, second = identities.samples(row, _partner(codes.get(what), identities, row, train))
+                crossings.append(Crossing(what, int(hit.sum()), what in guarantees, (first, second)))
+        leaking = np.any([hit for what, hit in hits.items() if what in guarantees], axis=0)
+        yield Leakage(scenario.spec.name, name, seed, len(test), int(leaking.sum()), tuple(crossings))
 
 
-def _known(codes: Rows) -> Rows:
+def _present(codes: Rows) -> Rows:
     return np.unique(codes[codes >= 0])
 
 
-def _partner(code: Rows | None, identities: Identities, row: int, trained: Rows) -> int:
-    """A trained row that shares the code; without one, the trained row of the latest date."""
+def _partner(code: Rows | None, identities: Identities, row: int, train: Rows) -> int:
+    """Returns a training row with the same code; without codes, the training row with the latest date."""
     if code is not None:
-        return int(trained[code[trained] == code[row]][0])
+        return int(train[code[train] == code[row]][0])
     assert identities.days is not None
-    return int(trained[np.nanargmax(identities.days[trained])])
+    return int(train[np.nanargmax(identities.days[train])])

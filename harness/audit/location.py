@@ -1,4 +1,4 @@
-"""Whether a cue lies in the attack or in its carrier, where the corpus tells where the attack is."""
+"""Whether a cue is in the attack or in the carrier, for corpora with attack spans."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,51 +6,58 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from harness.audit.attributes import METADATA, SIZES, TEXT, Attribute, of_request, spelled
+from harness.audit.attributes import METADATA, SIZES, TEXT, Attribute, attribute_key, of_request
 from harness.audit.cues import Cue
-from harness.audit.incidence import Material
+from harness.audit.incidence import CueData
 from harness.audit.text import readable
 from harness.data.payload_parts import Spans, carrier
 
 
-def located(
-    material: Material, spans: Sequence[Spans | None], cues: Sequence[tuple[Cue, ...]]
+def locate(
+    data: CueData, spans: Sequence[Spans | None], cues: Sequence[tuple[Cue, ...]]
 ) -> tuple[tuple[Cue, ...], ...]:
-    """Returns the cues of each class with the share of its payloads that lose them with their attack.
+    """Sets `Cue.inside`: the share of the payloads with the cue that lose it when the attack is cut out.
 
     Args:
-        material: what the cues were found in.
-        spans: place of each payload's attack; payloads without one do not count.
-        cues: of each class, in the order of the classes.
+        data: the rows in which the cues were found.
+        spans: attack span of each payload; payloads without one are ignored.
+        cues: the cues of each class, in the order of the classes.
+
+    Returns:
+        The cues of each class, in the same order.
     """
-    labels = material.labels[material.observation]
+    labels = data.labels[data.observation]
     out = []
     for k, of_class in enumerate(cues):
         rows = [row for row in np.flatnonzero(labels == k).tolist() if spans[row] is not None]
-        wanted = [cue.attribute for cue in of_class]
-        whole, left = np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.int64)
+        attributes = [cue.attribute for cue in of_class]
+        in_payload, in_carrier = np.zeros(len(attributes), np.int64), np.zeros(len(attributes), np.int64)
         for row in rows:
-            payload = material.payloads[row]
-            has = _has(payload, wanted)
-            whole += has
-            left += has & _has(carrier(payload, spans[row]), wanted)
+            payload = data.payloads[row]
+            has = _has(payload, attributes)
+            in_payload += has
+            in_carrier += has & _has(carrier(payload, spans[row]), attributes)
         out.append(
             tuple(
-                replace(cue, inside=1 - float(left[i] / whole[i])) if _can_tell(cue) and whole[i] else cue
+                replace(cue, inside=1 - float(in_carrier[i] / in_payload[i]))
+                if _is_locatable(cue) and in_payload[i]
+                else cue
                 for i, cue in enumerate(of_class)
             )
         )
     return tuple(out)
 
 
-def _can_tell(cue: Cue) -> bool:
-    """Whether cutting the attack out says where the cue is: not of metadata, nor of sizes."""
+def _is_locatable(cue: Cue) -> bool:
+    """Whether cutting out the attack shows where the cue is; it does not for metadata and sizes."""
     return cue.attribute.kind not in METADATA | SIZES
 
 
-def _has(payload: bytes, wanted: Sequence[Attribute]) -> npt.NDArray[np.bool_]:
+def _has(payload: bytes, attributes: Sequence[Attribute]) -> npt.NDArray[np.bool_]:
+    """Returns which attributes a payload has, ignoring case, bool (attributes,)."""
     text = readable(payload)
-    folded, form = text.lower(), {spelled(attribute).lower() for attribute in of_request(payload, text)}
+    lower, form = text.lower(), {attribute_key(attribute).lower() for attribute in of_request(payload, text)}
     return np.array(
-        [a.value.lower() in folded if a.kind == TEXT else spelled(a).lower() in form for a in wanted], dtype=bool
+        [a.value.lower() in lower if a.kind == TEXT else attribute_key(a).lower() in form for a in attributes],
+        dtype=bool,
     )

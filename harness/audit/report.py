@@ -1,4 +1,4 @@
-"""The audit's findings in sentences, its card in Markdown, and its JSON."""
+"""The audit report: findings as sentences, the Markdown card, and the JSON file."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,98 +8,98 @@ from typing import Any
 from harness.audit.cues import Cue
 from harness.audit.examine import Audit
 from harness.audit.leakage import Leakage
-from harness.audit.probing import FULL, MAJORITY, MOST_TESTED, MOST_TRAINED
+from harness.audit.probing import FULL, MAJORITY, MAX_TEST, MAX_TRAIN
 from harness.audit.tables import tables
-from harness.audit.text import markdown, shown
-from harness.audit.verdicts import figures, probe_means
+from harness.audit.text import markdown, one_line
+from harness.audit.verdicts import audit_figures, probe_means
 from harness.scenario import UNSEEN
 
-FORMAT = 1  # of audit.json
+FORMAT = 1  # version of audit.json
 _WORDS = {"row": "the row itself", "exact duplicate": "an exact duplicate", "attack core": "an attack core"}
 
 
 def findings(audit: Audit) -> list[str]:
-    """Returns what to know first, a sentence each."""
+    """Returns the main findings, one sentence each."""
     repeats = audit.repetition
     return [
         *_leaks(audit.leakage),
         f"{repeats.copies} of {audit.corpus.rows} rows are copies of others, {repeats.alike} have a near-duplicate; "
-        f"{repeats.clusters} clusters of near-duplicates ({repeats.disagreeing} rows) carry different labels.",
-        *_reached(audit),
+        f"{repeats.clusters} clusters of near-duplicates ({repeats.disagreeing} rows) have different labels.",
+        *_probe_findings(audit),
         *_strongest(audit),
     ]
 
 
 def _leaks(leakage: Sequence[Leakage]) -> Iterator[str]:
-    for found in leakage:
-        leaking = [crossing for crossing in found.crossings if crossing.leak]
-        for at, crossing in enumerate(leaking):
-            if at and crossing.rows <= leaking[at - 1].rows:
-                continue  # a copy is a near-duplicate too: said once
-            row, trained = map(shown, crossing.example)
+    for entry in leakage:
+        leaks = [crossing for crossing in entry.crossings if crossing.leak]
+        for i, crossing in enumerate(leaks):
+            if i and crossing.rows <= leaks[i - 1].rows:
+                continue  # a copy is also a near-duplicate: reported once
+            test_row, train_row = map(one_line, crossing.example)
             yield (
-                f"LEAK in {shown(found.scenario)}/{shown(found.environment)}, seed {found.seed}: {crossing.rows} of "
-                f"{found.rows} rows share {_WORDS.get(crossing.what, f'a {crossing.what}')} with training, "
-                f"for example {row} with {trained}."
+                f"LEAK in {one_line(entry.scenario)}/{one_line(entry.environment)}, seed {entry.seed}: {crossing.rows} "
+                f"of {entry.rows} rows share {_WORDS.get(crossing.what, f'a {crossing.what}')} with training, "
+                f"for example {test_row} with {train_row}."
             )
-    if leakage and not any(found.leaking for found in leakage):
+    if leakage and not any(entry.leaking for entry in leakage):
         yield (
-            f"No leak in {', '.join(dict.fromkeys(shown(found.scenario) for found in leakage))}: of "
-            f"{sum(found.rows for found in leakage)} tested rows none shares with training what its scenario promises "
-            f"to keep apart."
+            f"No leak in {', '.join(dict.fromkeys(one_line(entry.scenario) for entry in leakage))}: none of "
+            f"{sum(entry.rows for entry in leakage)} test rows shares with training what its scenario guarantees not "
+            f"to be shared."
         )
 
 
-def _reached(audit: Audit) -> Iterator[str]:
+def _probe_findings(audit: Audit) -> Iterator[str]:
     means = probe_means(audit)
-    scores = {place: each for place, each in means.items() if FULL in each and not place.endswith(f"/{UNSEEN}")}
+    scores = {place: probes for place, probes in means.items() if FULL in probes and not place.endswith(f"/{UNSEEN}")}
     if not scores:
         return
     worst, best = (pick(scores, key=lambda place: scores[place][FULL]) for pick in (min, max))
-    and_of = f" and of {scores[worst][FULL]:.2f} on {shown(worst)}" if worst != best else ""
-    yield f"The learner {audit.learner} reaches a macro-F1 of {scores[best][FULL]:.2f} on {shown(best)}{and_of}."
-    if not any("carrier" in each for each in scores.values()):
+    lowest = f" and {scores[worst][FULL]:.2f} on {one_line(worst)}" if worst != best else ""
+    yield f"The learner {audit.learner} has a macro-F1 of {scores[best][FULL]:.2f} on {one_line(best)}{lowest}."
+    if not any("carrier" in probes for probes in scores.values()):
         yield (
-            f"What it reaches without the attack is not measured: {audit.uncut} of {audit.corpus.rows} payloads do not "
-            "read as HTTP requests, and no attack can be cut out of them."
+            f"Its macro-F1 without the attack was not measured: {audit.uncut} of {audit.corpus.rows} payloads are not "
+            "HTTP requests, and no attack can be cut out of them."
         )
         return
-    most = max(scores, key=lambda place: scores[place]["carrier"])
-    each = scores[most]
+    place = max(scores, key=lambda place: scores[place]["carrier"])
+    probes = scores[place]
     yield (
-        f"Without the attack it still reaches up to {each['carrier']:.2f} ({shown(most)}: {each[FULL]:.2f} with it, "
-        f"{each[MAJORITY]:.2f} for the most frequent class alone)."
+        f"Without the attack, its macro-F1 is still up to {probes['carrier']:.2f} ({one_line(place)}: "
+        f"{probes[FULL]:.2f} with the attack, {probes[MAJORITY]:.2f} for always predicting the most frequent class)."
     )
 
 
 def _strongest(audit: Audit) -> Iterator[str]:
-    found = figures(audit)["cue"]
-    if found.value:
-        yield f"The strongest cue that is not known to lie in the attack: {found.where} (strength {found.value:.2f})."
+    cue = audit_figures(audit)["cue"]
+    if cue.value:
+        yield f"The strongest cue that is not known to be in the attack: {cue.where} (strength {cue.value:.2f})."
 
 
 def notes(audit: Audit) -> list[str]:
-    """Returns what the figures rest on, and what was left out, a sentence each."""
+    """Returns the assumptions behind the figures and what was left out, one sentence each."""
     out = [*audit.notes]
     located = audit.cues[0].located
     if located < audit.corpus.rows:
         out.append(
-            f"The place of the attack is known in {located} of {audit.corpus.rows} rows; elsewhere the values of all "
-            f"parameters stand for it."
+            f"The attack span is known in {located} of {audit.corpus.rows} rows; in the others, the values of all "
+            f"parameters stand in for it."
         )
     out.append(
-        f"Probes train on up to {MOST_TRAINED} rows and are tested on up to {MOST_TESTED} per environment; means over "
+        f"Probes are trained on up to {MAX_TRAIN} rows and tested on up to {MAX_TEST} per environment; means over "
         f"{len(audit.seeds)} seed{'s' if len(audit.seeds) > 1 else ''}."
     )
-    return [shown(note, 400) for note in out]
+    return [one_line(note, 400) for note in out]
 
 
 def title(audit: Audit) -> str:
-    """Returns what was audited, in one line."""
+    """Returns a title line: the benchmark, its size and the audited scenarios."""
     corpus = audit.corpus
     return (
-        f"{shown(audit.benchmark, 200)}: {corpus.rows} payloads, {len(corpus.classes)} classes; "
-        f"scenarios {', '.join(shown(spec.name) for spec in audit.scenarios)}"
+        f"{one_line(audit.benchmark, 200)}: {corpus.rows} payloads, {len(corpus.classes)} classes; "
+        f"scenarios {', '.join(one_line(spec.name) for spec in audit.scenarios)}"
     )
 
 
@@ -110,10 +110,10 @@ def card(audit: Audit) -> str:
         cells = [header, ["---"] * len(header), *lines]
         rows = "".join("| " + " | ".join(markdown(cell) if cell else " " for cell in row) + " |\n" for row in cells)
         parts.append(f"## {markdown(caption)}\n\n{markdown(note.capitalize())}.\n\n{rows}")
-    figured = [
-        f"{name}: {'not measured' if f.value is None else f'{f.value:.4g}'}" for name, f in figures(audit).items()
+    figures = [
+        f"{name}: {'not measured' if f.value is None else f'{f.value:.4g}'}" for name, f in audit_figures(audit).items()
     ]
-    parts.append("## Figures for `--fail-on`\n\n" + _bullets(figured))
+    parts.append("## Figures for `--fail-on`\n\n" + _bullets(figures))
     parts.append("## Notes\n\n" + _bullets([*notes(audit), f"corpus {audit.corpus.hash}"]))
     return "\n".join(parts)
 
@@ -123,7 +123,7 @@ def _bullets(lines: Sequence[str]) -> str:
 
 
 def to_json(audit: Audit) -> str:
-    """Returns the audit as JSON; bytes of payloads are spelled as `harness.audit.text.shown` does."""
+    """Returns the audit as JSON; payload bytes are escaped by `harness.audit.text.one_line`."""
     value = {
         "format": FORMAT,
         "benchmark": audit.benchmark,
@@ -132,8 +132,8 @@ def to_json(audit: Audit) -> str:
         "seeds": audit.seeds,
         "learner": audit.learner,
         "findings": findings(audit),
-        "figures": {name: figure._asdict() for name, figure in figures(audit).items()},
-        "leakage": [asdict(found) for found in audit.leakage],
+        "figures": {name: figure._asdict() for name, figure in audit_figures(audit).items()},
+        "leakage": [asdict(entry) for entry in audit.leakage],
         "probes": [asdict(score) for score in audit.scores],
         "cues": [
             {
@@ -145,7 +145,7 @@ def to_json(audit: Audit) -> str:
             for table in audit.cues
         ],
         "repetition": _plain(asdict(audit.repetition)),
-        "overlap": None if audit.overlaps is None else _plain([asdict(found) for found in audit.overlaps]),
+        "overlap": None if audit.overlaps is None else _plain([asdict(overlap) for overlap in audit.overlaps]),
         "drift": [asdict(drift) for drift in audit.drifts],
         "notes": notes(audit),
     }
@@ -155,7 +155,7 @@ def to_json(audit: Audit) -> str:
 def _cue(cue: Cue) -> dict[str, Any]:
     return {
         "kind": cue.attribute.kind,
-        "value": shown(cue.attribute.value, 4 * len(cue.attribute.value)),
+        "value": one_line(cue.attribute.value, 4 * len(cue.attribute.value)),
         "strength": round(cue.strength, 6),
         "bits": round(cue.bits, 6),
         "support": cue.support,
@@ -173,9 +173,9 @@ def _cue(cue: Cue) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Spells bytes as text, however deep."""
+    """Returns a nested value with all bytes escaped as text."""
     if isinstance(value, bytes):
-        return shown(value, 4 * len(value))
+        return one_line(value, 4 * len(value))
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

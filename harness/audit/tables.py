@@ -1,4 +1,4 @@
-"""The audit as tables of plain text, for the terminal and for the card alike."""
+"""The tables of an audit report, as plain text, for both the terminal and the Markdown card."""
 
 import math
 from collections.abc import Callable
@@ -7,17 +7,17 @@ from typing import NamedTuple
 from harness.audit.cues import Cue
 from harness.audit.examine import Audit, CueTable
 from harness.audit.probing import DESCRIPTION, FULL, MAJORITY, NEAREST
-from harness.audit.text import shown
+from harness.audit.text import one_line
 from harness.audit.verdicts import probe_means
 from harness.data import payload_parts
 from harness.scenarios.input_views import CUES
 
-SPELLINGS = 2  # other spellings of a cue that are shown beside it
+SPELLINGS = 2  # other spellings listed per cue
 _PROBES = (MAJORITY, FULL, *payload_parts.PROBES, CUES, NEAREST, DESCRIPTION)
 
 
-class Table(NamedTuple):
-    """A caption, a few words on how to read it, and cells; every text is printable and on one line."""
+class ReportTable(NamedTuple):
+    """A caption, a note on how to read the table, and its cells; every text is printable and on one line."""
 
     caption: str
     note: str
@@ -25,48 +25,48 @@ class Table(NamedTuple):
     lines: list[list[str]]
 
 
-def tables(audit: Audit) -> list[Table]:
-    """Returns every table that has a line."""
-    found = [_leakage(audit), _scores(audit), *map(_cues, audit.cues)]
-    found += [_drift(audit), _overlap(audit), _disagreement(audit)]
-    return [table for table in found if table.lines]
+def tables(audit: Audit) -> list[ReportTable]:
+    """Returns the non-empty tables, in the order of the report."""
+    every = [_leakage(audit), _scores(audit), *map(_cues, audit.cues)]
+    every += [_drift(audit), _overlap(audit), _disagreement(audit)]
+    return [table for table in every if table.lines]
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _leakage(audit: Audit) -> Table:
-    tested: dict[str, int] = {}
+def _leakage(audit: Audit) -> ReportTable:
+    totals: dict[str, int] = {}
     shared: dict[tuple[str, str], list[int]] = {}
-    first: dict[tuple[str, str], list[str]] = {}
-    for found in audit.leakage:
-        place = f"{found.scenario}/{found.environment}"
-        tested[place] = tested.get(place, 0) + found.rows
-        for crossing in found.crossings:
+    examples: dict[tuple[str, str], list[str]] = {}
+    for entry in audit.leakage:
+        place = f"{entry.scenario}/{entry.environment}"
+        totals[place] = totals.get(place, 0) + entry.rows
+        for crossing in entry.crossings:
             key = (place, crossing.what)
             shared.setdefault(key, []).append(crossing.rows)
-            example = f"{shown(crossing.example[0])} = {shown(crossing.example[1])} (seed {found.seed})"
-            first.setdefault(key, ["LEAK" if crossing.leak else "allowed", example])
-    return Table(
+            example = f"{one_line(crossing.example[0])} = {one_line(crossing.example[1])} (seed {entry.seed})"
+            examples.setdefault(key, ["LEAK" if crossing.leak else "allowed", example])
+    return ReportTable(
         "What tests share with training",
-        "rows over all seeds; a leak is what the scenario promises not to share",
-        ["scenario/environment", "shared", "rows", "", "for example"],
+        "rows over all seeds; a leak is something that the scenario guarantees not to be shared",
+        ["scenario/environment", "shared", "rows", "status", "example"],
         [
-            [shown(place), what, f"{sum(rows)} of {tested[place]}", *first[place, what]]
+            [one_line(place), what, f"{sum(rows)} of {totals[place]}", *examples[place, what]]
             for (place, what), rows in shared.items()
         ],
     )
 
 
-def _scores(audit: Audit) -> Table:
+def _scores(audit: Audit) -> ReportTable:
     means = probe_means(audit)
-    there = [probe for probe in _PROBES if any(probe in each for each in means.values())]
-    return Table(
-        f"What a learner reaches that sees a part of each payload only ({audit.learner}, macro-F1)",
-        "the closer carrier, headers or length come to full, the more the data tells without the attack",
-        ["scenario/environment", *there],
-        [[shown(place), *(_figure(each.get(probe)) for probe in there)] for place, each in means.items()],
+    probes = [probe for probe in _PROBES if any(probe in each for each in means.values())]
+    return ReportTable(
+        f"Macro-F1 of {audit.learner} on part of each payload (probes)",
+        "the closer carrier, headers or length are to full, the more the class can be predicted without the attack",
+        ["scenario/environment", *probes],
+        [[one_line(place), *(_figure(each.get(probe)) for probe in probes)] for place, each in means.items()],
     )
 
 
@@ -74,9 +74,9 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def _cues(table: CueTable) -> Table:
+def _cues(table: CueTable) -> ReportTable:
     lines = [
-        [shown(name) if at == 0 else "", *_cue(cue)]
+        [one_line(name) if at == 0 else "", *_cue(cue)]
         for name, cues in table.classes.items()
         for at, cue in enumerate(cues)
     ]
@@ -84,9 +84,9 @@ def _cues(table: CueTable) -> Table:
     if not table.located:
         header.remove("in the attack")
         lines = [[*line[:-2], line[-1]] for line in lines]
-    return Table(
+    return ReportTable(
         f"The strongest cues of each class in {table.where}",
-        f"shares are of {table.counted} within a class; strength 1 gives the class away; cues may be the attack itself",
+        f"shares are of {table.counted} in a class; strength 1 determines the class; a cue may be the attack itself",
         header,
         lines,
     )
@@ -106,19 +106,19 @@ def _cue(cue: Cue) -> list[str]:
     ]
 
 
-def _drift(audit: Audit) -> Table:
+def _drift(audit: Audit) -> ReportTable:
     def mean(place: tuple[str, str], value: Callable[..., float]) -> float:
         each = [value(drift) for drift in audit.drifts if (drift.scenario, drift.part) == place]
         return math.fsum(each) / len(each)
 
     places = dict.fromkeys((drift.scenario, drift.part) for drift in audit.drifts)
-    return Table(
-        "How far tests lie from training",
-        "means over seeds; classes: total variation distance, lengths: Kolmogorov-Smirnov distance, 0 to 1",
+    return ReportTable(
+        "Drift between training and test",
+        "means over seeds; classes: total variation distance, lengths: Kolmogorov-Smirnov statistic, both from 0 to 1",
         ["scenario/part", "rows", "median bytes", "classes", "lengths"],
         [
             [
-                shown("/".join(place)),
+                one_line("/".join(place)),
                 f"{mean(place, lambda drift: drift.rows):.0f}",
                 f"{mean(place, lambda drift: drift.quantiles[1]):.0f}",
                 f"{mean(place, lambda drift: drift.class_distance):.2f}",
@@ -129,31 +129,31 @@ def _drift(audit: Audit) -> Table:
     )
 
 
-def _overlap(audit: Audit) -> Table:
-    return Table(
-        "What payloads share with their own descriptions",
-        "rows that share eight bytes in a row with it, and the commonest such runs",
-        ["class", "rows", "share", "commonest runs (rows)"],
+def _overlap(audit: Audit) -> ReportTable:
+    return ReportTable(
+        "Text that payloads share with their own descriptions",
+        "rows that share at least eight consecutive bytes with their description, and the most common shared runs",
+        ["class", "rows", "share", "most common runs (rows)"],
         [
             [
-                shown(found.threat_class),
-                f"{found.rows} of {found.described}",
-                _percent(found.rows / found.described),
-                " · ".join(f"{shown(run)} ({rows})" for run, rows in found.runs),
+                one_line(overlap.threat_class),
+                f"{overlap.rows} of {overlap.described}",
+                _percent(overlap.rows / overlap.described),
+                " · ".join(f"{one_line(run)} ({rows})" for run, rows in overlap.runs),
             ]
-            for found in audit.overlaps or ()
-            if found.described
+            for overlap in audit.overlaps or ()
+            if overlap.described
         ],
     )
 
 
-def _disagreement(audit: Audit) -> Table:
-    return Table(
+def _disagreement(audit: Audit) -> ReportTable:
+    return ReportTable(
         "Near-duplicates with different labels",
         f"examples from {audit.repetition.clusters} clusters of {audit.repetition.disagreeing} rows",
         ["rows", "labels", "payload of the first"],
         [
-            [" = ".join(map(shown, e.samples)), " / ".join(map(shown, e.labels)), shown(e.payload)]
+            [" = ".join(map(one_line, e.samples)), " / ".join(map(one_line, e.labels)), one_line(e.payload)]
             for e in audit.repetition.examples
         ],
     )

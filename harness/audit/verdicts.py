@@ -1,4 +1,4 @@
-"""The figures that a data pipeline can be guarded by, and thresholds on them."""
+"""The figures of an audit that ``--fail-on`` can check, and their thresholds."""
 
 import math
 import re
@@ -8,14 +8,14 @@ from typing import NamedTuple
 from harness.audit.cues import Cue
 from harness.audit.examine import Audit
 from harness.audit.probing import DESCRIPTION, FULL, NEAREST
-from harness.audit.text import shown
+from harness.audit.text import one_line
 from harness.data import payload_parts
 from harness.errors import UserError, nearest
 from harness.scenarios.input_views import CUES
 
 
-class Figure(NamedTuple):
-    """A measured value and where it was found; None where the corpus lacks what it is measured on."""
+class AuditFigure(NamedTuple):
+    """A measured value and where it was measured; the value is None if the corpus lacks the data for it."""
 
     value: float | None
     where: str
@@ -27,17 +27,17 @@ _PROBES = {
     for name in (FULL, *payload_parts.PROBES, CUES, NEAREST, DESCRIPTION)
 }
 NAMES = (*_SHARES, *_PROBES)
-_ABSENT = Figure(None, "")
+_NOT_MEASURED = AuditFigure(None, "")
 
 
-def figures(audit: Audit) -> dict[str, Figure]:
-    """Returns every figure of `NAMES`; of those that occur in several places, the highest mean over the seeds."""
+def audit_figures(audit: Audit) -> dict[str, AuditFigure]:
+    """Returns every figure of `NAMES`; for one measured per environment, the highest mean over the seeds."""
     rows, repetition = audit.corpus.rows, audit.repetition
     out = {
         "leaks": _leaks(audit),
-        "duplicates": Figure(repetition.copies / rows, "share of the rows whose payload stands in another row too"),
-        "near-duplicates": Figure(repetition.alike / rows, "share of the rows that have a near-duplicate"),
-        "disagreement": Figure(repetition.disagreeing / rows, "share of the rows in clusters of different labels"),
+        "duplicates": AuditFigure(repetition.copies / rows, "share of rows whose payload also occurs in another row"),
+        "near-duplicates": AuditFigure(repetition.alike / rows, "share of rows that have a near-duplicate"),
+        "disagreement": AuditFigure(repetition.disagreeing / rows, "share of rows in clusters with different labels"),
         "cue": _strongest(audit),
         "overlap": _overlap(audit),
         "class-drift": _highest(_drift(audit, "class_distance")),
@@ -45,43 +45,44 @@ def figures(audit: Audit) -> dict[str, Figure]:
     }
     scores = probe_means(audit)
     for name, probe in _PROBES.items():
-        out[name] = _highest({place: found[probe] for place, found in scores.items() if probe in found})
+        out[name] = _highest({place: by_probe[probe] for place, by_probe in scores.items() if probe in by_probe})
     return out
 
 
-def _highest(values: Mapping[str, float]) -> Figure:
+def _highest(values: Mapping[str, float]) -> AuditFigure:
     if not values:
-        return _ABSENT
+        return _NOT_MEASURED
     place = max(values, key=lambda name: values[name])
-    return Figure(values[place], shown(place))
+    return AuditFigure(values[place], one_line(place))
 
 
-def _leaks(audit: Audit) -> Figure:
+def _leaks(audit: Audit) -> AuditFigure:
     if not audit.leakage:
-        return _ABSENT
-    return Figure(sum(found.leaking for found in audit.leakage), "tested rows, over all seeds")
+        return _NOT_MEASURED
+    return AuditFigure(sum(entry.leaking for entry in audit.leakage), "test rows, over all seeds")
 
 
-def _strongest(audit: Audit) -> Figure:
-    """The strongest cue but for those that lie in the attack, as far as that is known."""
-    found = [(cue, name, table.where) for table in audit.cues for name, cues in table.classes.items() for cue in cues]
-    outside = [(cue, name, where) for cue, name, where in found if not in_attack(cue)]
+def _strongest(audit: Audit) -> AuditFigure:
+    """Returns the strength of the strongest cue that is not known to be in the attack."""
+    cues = [(cue, name, table.where) for table in audit.cues for name, cues in table.classes.items() for cue in cues]
+    outside = [(cue, name, where) for cue, name, where in cues if not in_attack(cue)]
     if not outside:
-        return Figure(0.0, "no cue")
+        return AuditFigure(0.0, "no cue")
     cue, name, where = max(outside, key=lambda item: item[0].strength)
-    return Figure(cue.strength, f"{shown(name)}, {cue.name} in {where}")
+    return AuditFigure(cue.strength, f"{one_line(name)}, {cue.name} in {where}")
 
 
 def in_attack(cue: Cue) -> bool:
-    """Whether a cue is known to lie in the attack in at least half of the payloads that have it."""
+    """Whether a cue is known to be in the attack, in at least half of the payloads that have it."""
     return cue.inside is not None and cue.inside >= 0.5
 
 
-def _overlap(audit: Audit) -> Figure:
+def _overlap(audit: Audit) -> AuditFigure:
     if audit.overlaps is None:
-        return _ABSENT
+        return _NOT_MEASURED
     described = sum(overlap.described for overlap in audit.overlaps)
-    return Figure(sum(overlap.rows for overlap in audit.overlaps) / described, "share of the rows with a description")
+    share = sum(overlap.rows for overlap in audit.overlaps) / described
+    return AuditFigure(share, "share of rows with a description")
 
 
 def probe_means(audit: Audit) -> dict[str, dict[str, float]]:
@@ -94,7 +95,7 @@ def probe_means(audit: Audit) -> dict[str, dict[str, float]]:
 
 
 def _drift(audit: Audit, distance: str) -> dict[str, float]:
-    """The mean of a distance over the seeds, by ``scenario/environment``."""
+    """Returns the mean of a distance over the seeds, by ``scenario/environment``."""
     values: dict[str, list[float]] = {}
     for drift in audit.drifts:
         values.setdefault(f"{drift.scenario}/{drift.part}", []).append(getattr(drift, distance))
@@ -102,45 +103,45 @@ def _drift(audit: Audit, distance: str) -> dict[str, float]:
 
 
 def thresholds(text: str | None) -> dict[str, float]:
-    """Reads ``--fail-on``: ``leaks=0,carrier=0.4``; None where it is not given.
+    """Parses the value of ``--fail-on``, such as ``leaks=0,carrier=0.4``; None if the option is absent.
 
     Raises:
-        UserError: there is nothing in it, a part is not ``name=number``, there is no such figure, it is named twice, or
-            cannot be above its limit.
+        UserError: the text is empty, a part is not ``name=number``, there is no such figure, a figure is named twice,
+            or the figure can never exceed the threshold.
     """
     out: dict[str, float] = {}
     if text is not None and not text.strip(" ,"):
-        raise UserError("--fail-on: it names no figure; give one, as in leaks=0, or leave the option out.")
+        raise UserError("--fail-on: it names no figure; name at least one, as in leaks=0, or omit the option.")
     text = text or ""
     for part in (part.strip() for part in text.split(",") if part.strip()):
         name, equals, number = part.partition("=")
         if name not in NAMES:
-            raise UserError(f"--fail-on {part}: there is no figure {name}; {nearest(name, list(NAMES))}")
+            raise UserError(f"--fail-on {part}: the figure {name} is unknown; {nearest(name, list(NAMES))}")
         try:
             value = float(number)
         except ValueError:
             value = math.nan
         if not (equals and 0 <= value < math.inf):
-            raise UserError(f"--fail-on {part}: it must read NAME=NUMBER with a number of 0 or above.")
+            raise UserError(f"--fail-on {part}: it must be NAME=NUMBER, with a number of 0 or more.")
         if name in out:
             raise UserError(f"--fail-on {part}: {name} is named twice.")
         if value > 1 and name != "leaks":
-            raise UserError(f"--fail-on {part}: {name} is never above 1; a number from 0 to 1 is needed.")
+            raise UserError(f"--fail-on {part}: {name} is never above 1; use a number from 0 to 1.")
         out[name] = value
     return out
 
 
-def broken(found: Mapping[str, Figure], limits: Mapping[str, float]) -> Iterator[str]:
-    """Yields a sentence for every threshold that a figure is above.
+def violations(figures: Mapping[str, AuditFigure], limits: Mapping[str, float]) -> Iterator[str]:
+    """Yields a sentence for every figure that is above its threshold.
 
     Raises:
-        UserError: a figure was not measured, since the corpus lacks what it is measured on.
+        UserError: a figure was not measured, since the corpus lacks the data for it.
     """
     for name, limit in limits.items():
-        value, where = found[name]
+        value, where = figures[name]
         if value is None:
             raise UserError(
-                f"--fail-on {name}: it was not measured; this corpus or these scenarios have nothing for it."
+                f"--fail-on {name}: it was not measured; this corpus or these scenarios lack the data for it."
             )
         if value > limit:
             yield f"{name} is {value:g}, above {limit:g} ({where})."

@@ -54,10 +54,10 @@ def predict(
 
 
 def _write(out: Path, lines: "Iterator[str]") -> None:
-    from harness.storage.atomic_write import whole
+    from harness.storage.atomic_write import atomic_write
 
     try:
-        with whole(out) as file, file.open("w", encoding="utf-8") as stream:
+        with atomic_write(out) as file, file.open("w", encoding="utf-8") as stream:
             stream.writelines(f"{line}\n" for line in lines)
     except OSError as error:
         raise UserError(f"--out {out}: the file cannot be written ({error.strerror}).") from error

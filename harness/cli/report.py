@@ -27,7 +27,7 @@ def report(
     from harness.leaderboard.rules import RULES
     from harness.records.store import Store
     from harness.report.page import make
-    from harness.storage.atomic_write import whole
+    from harness.storage.atomic_write import atomic_write
 
     if not results.is_dir():
         raise UserError(f"--results {results}: there is no such folder; `harness run` writes results/local.")
@@ -37,7 +37,7 @@ def report(
     _check(output)
     page = make(Store(results), RULES, lambda line: console.print(line, markup=False, soft_wrap=True))
     try:
-        with whole(output) as file:
+        with atomic_write(output) as file:
             file.write_text(page, encoding="utf-8")
     except OSError as error:
         raise UserError(f"--output {output}: the file cannot be written ({error.strerror}).") from error

@@ -1,1 +1,1 @@
-"""The data model: corpora, payloads, and what is read off their bytes."""
+"""The data model: corpora, payloads, HTTP request parsing and near-duplicates."""

@@ -1,4 +1,4 @@
-"""The corpus: a payload table, a description table and metadata, content-hashed and cached as Arrow files."""
+"""The corpus: a table of payloads, a table of descriptions, and metadata with a content hash."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,16 +15,16 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT = 1  # of the tables; a change makes every record stale
-_AT_ONCE = 1024  # rows whose payloads are taken from Arrow together
+FORMAT = 1  # version of the tables; raise it to make every record stale
+_BATCH = 1024  # rows that `Corpus.each_payload` converts from Arrow at a time
 GROUP, CUE = "group.", "cue."  # column prefixes
-NAMED = frozenset(("vendor", "product"))  # columns whose values stand in several spellings
+NAMED = frozenset(("vendor", "product"))  # columns of names that occur in several spellings
 
 
 def name_key(text: str) -> str:
-    """Returns what all spellings of a vendor's or product's name share; empty where it says that there is none.
+    """Returns a key that is equal for all spellings of a vendor or product name; empty for an unknown name.
 
-    CVE records spell one product ``Jira Server`` and ``jira_server``, and an unknown one ``n/a``.
+    CVE records spell the same product ``Jira Server`` and ``jira_server``, and an unknown one ``n/a``.
     """
     key = "".join(letter for letter in text.casefold() if letter.isalnum())
     return "" if key in ("na", "none", "unknown", "unspecified") else key
@@ -33,9 +33,9 @@ def name_key(text: str) -> str:
 def payload_fields() -> "dict[str, pa.DataType]":
     """Returns the fixed columns of a payload table and their Arrow types.
 
-    ``sample`` (unique), ``payload`` and ``label`` are never null. ``span`` holds flat byte offsets of the attack:
-    start, end, start, end ... ``core`` names the attack, ``cluster`` a set of near-duplicates. Columns named
-    ``group.*`` (a group's name) and ``cue.*`` (a cue's value) are strings.
+    ``sample`` (unique), ``payload`` and ``label`` are never null. ``span`` holds the flat byte offsets of the attack:
+    start, end, start, end ... ``core`` identifies the attack, ``cluster`` a set of near-duplicates. A table may also
+    have string columns named ``group.*`` (name of a group) and ``cue.*`` (value of a cue).
     """
     import pyarrow as pa
 
@@ -60,7 +60,19 @@ def payload_fields() -> "dict[str, pa.DataType]":
 
 @dataclass(frozen=True)
 class CorpusMeta:
-    """What is known of a corpus without reading its rows."""
+    """Metadata of a corpus, available without reading its rows.
+
+    Attributes:
+        name: name of the benchmark or file.
+        hash: SHA-256 (hex) of the tables' content.
+        rows, descriptions: number of payloads, and of descriptions.
+        classes: class name to its number of payloads, sorted by name.
+        columns: column names of the payload table, sorted.
+        notes: what was dropped or changed while the corpus was built, one sentence each.
+        lacks: scenarios that the rows do not support, with the reason in one sentence.
+        left_out: rows of the source that are not in the corpus: reason, count, example.
+        origin: licence and commit of the source, if known.
+    """
 
     name: str
     hash: str
@@ -68,10 +80,10 @@ class CorpusMeta:
     descriptions: int
     classes: dict[str, int]
     columns: tuple[str, ...]
-    notes: tuple[str, ...] = ()  # what was dropped or changed while it was built, one sentence each
-    lacks: dict[str, str] = field(default_factory=dict)  # scenarios that its rows do not carry, a sentence each
-    left_out: tuple[tuple[str, int, str], ...] = ()  # what the source holds and the rows do not: reason, count, example
-    origin: dict[str, str] = field(default_factory=dict)  # of the source, where known: licence, commit
+    notes: tuple[str, ...] = ()
+    lacks: dict[str, str] = field(default_factory=dict)
+    left_out: tuple[tuple[str, int, str], ...] = ()
+    origin: dict[str, str] = field(default_factory=dict)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -86,11 +98,11 @@ class CorpusMeta:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Payloads with their labels and attributes, and the descriptions they refer to.
+    """Payloads with their labels and attributes, and the descriptions that they refer to.
 
     Attributes:
         table: one row per payload, see `payload_fields`.
-        descriptions: ``description_id``, ``text`` and, where known, ``label`` and ``cve``; may be empty.
+        descriptions: columns ``description_id``, ``text`` and, if known, ``label`` and ``cve``; may be empty.
         meta: name, content hash and counts.
     """
 
@@ -106,15 +118,15 @@ class Corpus:
         """Checks the tables, casts them to the schema and computes the content hash.
 
         Raises:
-            UserError: a required column is missing or has nulls, sample ids repeat, fewer than two classes. Where
-                there are no payloads, the classes are those of the descriptions.
+            UserError: a required column is missing or has nulls, sample ids repeat, or there are fewer than two
+                classes. If there are no payloads, the classes are those of the descriptions.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
 
         types = payload_fields()
         columns = {n: types.get(n, pa.string()) for n in table.column_names}
-        table = _in_one_piece(table.cast(pa.schema(list(columns.items()))))
+        table = _combine_chunks(table.cast(pa.schema(list(columns.items()))))
         for required in ("sample", "payload", "label"):
             if required not in columns:
                 raise UserError(f"corpus {name}: the column {required} is missing.")
@@ -122,13 +134,13 @@ class Corpus:
                 raise UserError(f"corpus {name}: {table.column(required).null_count} rows have no {required}.")
         if pc.count_distinct(table.column("sample")).as_py() != table.num_rows:
             repeated = next(v["values"] for v in table.column("sample").value_counts().to_pylist() if v["counts"] > 1)
-            raise UserError(f"corpus {name}: sample ids must be unique, and some repeat, as {repeated!r}.")
+            raise UserError(f"corpus {name}: sample ids must be unique, but {repeated!r} occurs more than once.")
         if descriptions is None:
             descriptions = pa.table({"description_id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
         counts = _class_counts(table, descriptions)
         if len(counts) < 2 and not (descriptions.num_rows and not table.num_rows):
-            there = ", ".join(counts) or "none"
-            raise UserError(f"corpus {name}: at least two classes are needed, and {len(counts)} is there ({there}).")
+            names = ", ".join(counts) or "none"
+            raise UserError(f"corpus {name}: at least two classes are needed; it has {len(counts)} ({names}).")
         digest = hashing.of_json([FORMAT, hashing.of_table(table), hashing.of_table(descriptions)])
         meta = CorpusMeta(
             name,
@@ -146,7 +158,7 @@ class Corpus:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names in their fixed (sorted) order; labels are indices into it."""
+        """Class names, sorted; labels are indices into this tuple."""
         return tuple(self.meta.classes)
 
     @cached_property
@@ -155,7 +167,7 @@ class Corpus:
         return self.codes("label")[0]
 
     def codes(self, column: str) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
-        """Returns a string column as integers (int64 (n,), -1 where missing) and their sorted values."""
+        """Returns a string column as codes, int64 (n,), -1 for a missing value, and the sorted values they index."""
         import pyarrow.compute as pc
 
         if column not in self._columns:
@@ -163,38 +175,38 @@ class Corpus:
             index = pc.index_in(self.table.column(column), value_set=_strings(values))
             codes = pc.fill_null(index, -1).to_numpy().astype(np.int64)
             self._columns[column] = (codes, tuple(values))
-        found: tuple[npt.NDArray[np.int64], tuple[str, ...]] = self._columns[column]
-        return found
+        codes_and_values: tuple[npt.NDArray[np.int64], tuple[str, ...]] = self._columns[column]
+        return codes_and_values
 
     def payloads(self, rows: npt.NDArray[np.int64]) -> Payloads:
         """Returns a copy of the payloads of the given rows."""
         import pyarrow as pa
 
-        taken = self.table.column("payload").take(pa.array(rows))
-        return Payloads.from_arrow(taken)
+        return Payloads.from_arrow(self.table.column("payload").take(pa.array(rows)))
 
     def each_payload(self) -> Iterator[bytes]:
-        """Yields the payload of every row, without a copy of all of them."""
+        """Yields the payload of every row, converting a batch at a time to bound memory."""
         column = self.table.column("payload")
-        for start in range(0, len(self), _AT_ONCE):
-            yield from column.slice(start, _AT_ONCE).to_pylist()
+        for start in range(0, len(self), _BATCH):
+            yield from column.slice(start, _BATCH).to_pylist()
 
     @cached_property
     def text_of_row(self) -> npt.NDArray[np.int64]:
-        """Place of each row's text in the description table, int64 (n,); -1 where it has none."""
+        """Index of each row's text in the description table, int64 (n,); -1 if it has none."""
         if not self.has("description_id") or not self.meta.descriptions:
             return np.full(len(self), -1, dtype=np.int64)
-        place = {name: at for at, name in enumerate(self.descriptions.column("description_id").to_pylist())}
+        index = {name: i for i, name in enumerate(self.descriptions.column("description_id").to_pylist())}
         codes, values = self.codes("description_id")
-        return np.array([*(place.get(value, -1) for value in values), -1], dtype=np.int64)[codes]
+        # The last entry, -1, is what the code -1 of a missing id selects.
+        return np.array([*(index.get(value, -1) for value in values), -1], dtype=np.int64)[codes]
 
     def has(self, column: str) -> bool:
         """Whether the payload table has the column."""
         return column in self.meta.columns
 
 
-def _in_one_piece(table: "pa.Table") -> "pa.Table":
-    """Returns the table with one chunk per column; a column that has one already is not copied."""
+def _combine_chunks(table: "pa.Table") -> "pa.Table":
+    """Returns the table with one chunk per column; a column that already has one chunk is not copied."""
     import pyarrow as pa
 
     return pa.table(
@@ -206,7 +218,7 @@ def _in_one_piece(table: "pa.Table") -> "pa.Table":
 
 
 def _class_counts(table: "pa.Table", descriptions: "pa.Table") -> dict[str, int]:
-    """Returns how many payloads each class has; all classes that descriptions name where there is no payload."""
+    """Returns the number of payloads of each class; without payloads, zero for each class of the descriptions."""
     if not table.num_rows and "label" in descriptions.column_names:
         return {name: 0 for name in descriptions.column("label").unique().to_pylist() if name is not None}
     return {row["values"]: row["counts"] for row in table.column("label").value_counts().to_pylist()}

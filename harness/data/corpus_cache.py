@@ -1,4 +1,4 @@
-"""Corpora as Arrow files in the cache folder, mapped into memory when they are read."""
+"""Cache of built corpora: Arrow files in the cache folder, memory-mapped when they are read."""
 
 import json
 import shutil
@@ -15,29 +15,30 @@ from harness.storage.cache_dir import cache_root
 if TYPE_CHECKING:
     import pyarrow as pa
 
-LAYOUT = 2  # of the cached files; a change makes every cache entry stale
-_PAYLOADS, _DESCRIPTIONS = "payloads.arrow", "descriptions.arrow"  # of a cached corpus
+LAYOUT = 2  # version of the cached files; raise it to invalidate every entry
+_PAYLOADS, _DESCRIPTIONS = "payloads.arrow", "descriptions.arrow"
 
 
 def cached(fingerprint: str, build: Callable[[], Corpus]) -> Corpus:
-    """Returns the corpus of a fingerprint from the cache, building and storing it first where it is absent.
+    """Returns a corpus from the cache; builds and stores it first if it is not cached.
 
     Args:
-        fingerprint: a hash of everything the corpus is made from (source bytes, mapping, code version).
-        build: makes the corpus; its errors pass through and nothing is stored then.
+        fingerprint: hash of everything that the corpus is built from (source bytes, mapping, code version).
+        build: builds the corpus. Its exceptions are passed on, and nothing is stored.
     """
-    folder = cache_root() / "corpora" / hashing.of_json([LAYOUT, fingerprint])[:32]
-    if not (folder / "meta.json").exists():
-        _store(folder, build())
-    return _load(folder)
+    return _load(_entry(fingerprint, build))
 
 
 def cached_meta(fingerprint: str, build: Callable[[], Corpus]) -> CorpusMeta:
-    """Like `cached`, but reads only the metadata, so that planning loads no rows."""
+    """Returns the metadata of a corpus, like `cached`, without loading its rows; planning needs no more."""
+    return _load_meta(_entry(fingerprint, build))
+
+
+def _entry(fingerprint: str, build: Callable[[], Corpus]) -> Path:
     folder = cache_root() / "corpora" / hashing.of_json([LAYOUT, fingerprint])[:32]
     if not (folder / "meta.json").exists():
         _store(folder, build())
-    return _load_meta(folder)
+    return folder
 
 
 def _store(folder: Path, corpus: Corpus) -> None:
@@ -49,16 +50,16 @@ def _store(folder: Path, corpus: Corpus) -> None:
         (temporary / "meta.json").write_text(json.dumps(asdict(corpus.meta)), encoding="utf-8")
         temporary.rename(folder)
     except OSError:
-        if not folder.exists():  # else another process was first, with the same content
+        if not folder.exists():  # otherwise another process stored the same content first
             raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _load_meta(folder: Path) -> CorpusMeta:
-    raw = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    raw |= {name: tuple(raw[name]) for name in ("columns", "notes")}
-    return CorpusMeta(**{**raw, "left_out": tuple(map(tuple, raw.get("left_out", ())))})
+    values = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    values |= {name: tuple(values[name]) for name in ("columns", "notes")}
+    return CorpusMeta(**{**values, "left_out": tuple(map(tuple, values.get("left_out", ())))})
 
 
 def _load(folder: Path) -> Corpus:
@@ -73,7 +74,7 @@ def _write(table: "pa.Table", path: Path) -> None:
 
 
 def _read(path: Path) -> "pa.Table":
-    """Maps a table's file: workers share its pages, and a payload that nobody reads takes no memory."""
+    """Memory-maps a table: worker processes share its pages, and payloads that are never read take no memory."""
     import pyarrow as pa
 
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()

@@ -1,8 +1,8 @@
-"""A tolerant model of an HTTP/1 request (RFC 9112): where its parts lie in the payload's bytes.
+"""A tolerant parser of HTTP/1 requests (RFC 9112) that locates each part of a request in the payload's bytes.
 
-Nothing is decoded or copied: every part is a span, so that a rewrite can keep the bytes it does not mean to change.
-A payload that does not read as a request is `Request.malformed`; it has no parts but its bytes. Parts are found when
-they are asked for. Quantifiers are possessive where they can be, so that no payload takes more than linear time.
+Nothing is decoded or copied: every part is a span, so that a rewrite can keep all bytes that it does not change. A
+payload that cannot be parsed is `Request.malformed` and has no parts but a body. Parts are located on first access.
+Regular expressions use possessive quantifiers where possible, so that parsing takes linear time on any payload.
 """
 
 import functools
@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 Span = tuple[int, int]  # start and end, byte offsets in the payload
-# "other" is a place whose encoding this model does not know: its bytes can be read as they are, and not be written.
+# "other" is a place whose encoding this parser does not know: its bytes can be read, but must not be rewritten.
 Place = Literal[
     "query", "form", "json", "multipart", "filename", "xml", "cdata", "cookie", "header", "path", "raw", "other"
 ]
@@ -21,9 +21,8 @@ _HEAD = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}+) (?:([^\r\n]*) (HTTP/\d(?:\.\d)?)[ \t]*+|([^\r\n]*+))(?:\r\n|\n|\Z)"
     rb"((?:[^:\s]++[ \t]*+:[^\r\n]*+(?:\r\n|\n|\Z))*+)(?:\r\n|\n|\Z)"
 )
-_BARE_TARGET = re.compile(
-    rb"(?:/|\*\Z|https?://)(?!.* HTTP/)", re.I
-)  # what makes a request of a line without a version
+# A first line without a version is a request line only if its target looks like one.
+_BARE_TARGET = re.compile(rb"(?:/|\*\Z|https?://)(?!.* HTTP/)", re.I)
 _VALUE = rb"[ \t]*+:[ \t]*+((?:[^\r\n]*[^\r\n\t ])?)[ \t]*+(?:\r\n|\n|\Z)"
 _FIELD = re.compile(rb"([^:\s]++)" + _VALUE)
 _AUTHORITY = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*+://[^/?]*+")
@@ -41,7 +40,7 @@ _FILENAME = re.compile(rb'\bfilename="([^"\r\n]*+)"', re.I)
 
 
 class Header(NamedTuple):
-    """One header field: its whole line with the line's end, its name, and its value without outer white space."""
+    """Spans of a header field: its line with the line end, its name, and its value without surrounding white space."""
 
     line: Span
     name: Span
@@ -49,7 +48,7 @@ class Header(NamedTuple):
 
 
 class Parameter(NamedTuple):
-    """A named value of the query, of a cookie or of the body, still encoded as its place demands."""
+    """Spans of the name and value of a parameter in the query, a cookie or the body, as encoded in the payload."""
 
     place: Place
     name: Span
@@ -62,15 +61,18 @@ def _finder(name: bytes) -> re.Pattern[bytes]:
 
 
 class Request:
-    """The parts of one payload.
+    """An HTTP request, parsed from a payload; its parts are spans of the payload's bytes.
+
+    Example: ``request = Request(payload); request.text(request.path)`` returns the bytes of the path.
 
     Attributes:
         payload: the bytes.
-        malformed: whether they do not read as a request; every other part is empty then, but for the body.
-        method, target, path, query, version: spans within the request line; empty ones where absent. The path of a
-            target in absolute form begins after its authority.
-        head: from the start to the end of the last header's line, without the blank line.
-        body: what follows the blank line.
+        malformed: whether the payload is not an HTTP request; then the body is the whole payload, and every other part
+            is empty.
+        method, target, path, query, version: spans in the request line, empty if absent. The path of a target in
+            absolute form starts after the authority.
+        head: span from the start to the end of the last header line, without the blank line.
+        body: span of everything after the blank line.
     """
 
     def __init__(self, payload: bytes) -> None:
@@ -100,21 +102,21 @@ class Request:
 
     @property
     def line_end(self) -> bytes:
-        """The end of the request line: CR LF, or LF where the payload has it so."""
+        """Line end of the request line: CR LF or LF."""
         return b"\r\n" if self.payload.endswith(b"\r\n", 0, self._fields[0]) else b"\n"
 
     @cached_property
     def headers(self) -> tuple[Header, ...]:
-        """The header fields, in their order."""
-        found = _FIELD.finditer(self.payload, *self._fields)
-        return tuple([Header(field.span(), field.span(1), field.span(2)) for field in found])
+        """The header fields, in order."""
+        fields = _FIELD.finditer(self.payload, *self._fields)
+        return tuple([Header(field.span(), field.span(1), field.span(2)) for field in fields])
 
     def header(self, name: bytes) -> Header | None:
-        """Returns the first header of a (lower-case) name."""
+        """Returns the first header with a name (given in lower case), or None."""
         return next(self.fields(name), None)
 
     def fields(self, name: bytes) -> Iterator[Header]:
-        """Yields the headers of a (lower-case) name, in their order."""
+        """Yields the headers with a name (given in lower case), in order."""
         start, end = self._fields
         search = _finder(name).search
         while start < end and (field := search(self.payload, start - 1, end)) is not None:
@@ -122,65 +124,65 @@ class Request:
             yield Header((field.start() + 1, start), field.span(1), field.span(2))
 
     @cached_property
-    def typed(self) -> Header | None:
-        """The (first) Content-Type."""
+    def content_type_header(self) -> Header | None:
+        """The first Content-Type header."""
         return self.header(b"content-type")
 
     @cached_property
     def content_type(self) -> bytes:
-        """The body's media type in lower case, without its parameters; empty where none is told."""
-        header = self.typed
+        """Media type of the body in lower case, without parameters; empty without a Content-Type header."""
+        header = self.content_type_header
         return b"" if header is None else self.text(header.value).partition(b";")[0].strip().lower()
 
     @cached_property
-    def coded(self) -> bool:
-        """Whether the body is not the content itself, but has a transfer or content coding (RFC 9112, 7)."""
+    def has_coding(self) -> bool:
+        """Whether the body has a transfer or content coding (RFC 9112, 7), so that it is not the content itself."""
         start, end = self._fields
         return start < end and _CODED.search(self.payload, start - 1, end) is not None
 
     @cached_property
-    def lengths(self) -> tuple[Header, ...]:
-        """Every Content-Length."""
+    def content_lengths(self) -> tuple[Header, ...]:
+        """All Content-Length headers."""
         return tuple(self.fields(b"content-length"))
 
     @property
-    def sized(self) -> bool:
-        """Whether Content-Length is told, and is the length of the body wherever it is (RFC 9110, 8.6)."""
+    def has_exact_length(self) -> bool:
+        """Whether there is a Content-Length header, and all of them equal the body's length (RFC 9110, 8.6)."""
         size = b"%d" % (self.body[1] - self.body[0])
-        return bool(self.lengths) and all(self.text(field.value) == size for field in self.lengths)
+        return bool(self.content_lengths) and all(self.text(field.value) == size for field in self.content_lengths)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        """Every parameter, in the order of the bytes: those of the query, of cookies, of the body."""
+        """All parameters in byte order: of the query, of cookies and of the body."""
         return (*self.query_parameters, *self.cookie_parameters, *self.body_parameters)
 
     @property
     def values(self) -> list[Span]:
-        """Where the values of parameters lie that are not empty, ascending, each once."""
+        """Distinct spans of all non-empty parameter values, ascending."""
         return sorted({p.value for p in self.parameters if p.value[0] < p.value[1]})
 
     @cached_property
     def query_parameters(self) -> tuple[Parameter, ...]:
-        """The parameters of the query, in their order."""
+        """The parameters of the query, in order."""
         return tuple(self._pairs("query", self.query))
 
     @cached_property
     def cookie_parameters(self) -> tuple[Parameter, ...]:
-        """The cookies (RFC 6265), in their order."""
-        found = []
+        """The cookies (RFC 6265), in order."""
+        cookies = []
         for header in self.fields(b"cookie"):
             for match in _CRUMB.finditer(self.payload, *header.value):
                 if match[2] is not None:
-                    found.append(Parameter("cookie", match.span(1), match.span(2)))
-        return tuple(found)
+                    cookies.append(Parameter("cookie", match.span(1), match.span(2)))
+        return tuple(cookies)
 
     @cached_property
     def body_parameters(self) -> tuple[Parameter, ...]:
-        """The parameters of the body by its content type; a body of another type is one without a name."""
+        """The parameters of the body, by content type; a body of an unknown type is one parameter without a name."""
         kind, (start, end) = self.content_type, self.body
         if start == end or self.malformed:
             return ()
-        if self.coded:
+        if self.has_coding:
             return (Parameter("other", (start, start), self.body),)
         if kind == b"application/x-www-form-urlencoded":
             return tuple(self._pairs("form", self.body))
@@ -201,18 +203,18 @@ class Request:
                 yield Parameter(place, match.span(1), (end, end) if match[2] is None else match.span(2))
 
     def _strings(self) -> Iterator[Parameter]:
-        """String values of a JSON body, each with the key that stands before it."""
+        """Yields the string values of a JSON body, each with the last key before it."""
         key = (self.body[0], self.body[0])
         for match in _STRING.finditer(self.payload, *self.body):
             if match[2] is None:
-                return  # it never ends
+                return  # unterminated string
             if match[3] is None:
                 yield Parameter("json", key, match.span(1))
             else:
                 key = match.span(1)
 
     def _texts(self) -> Iterator[Parameter]:
-        """Texts and CDATA sections of an XML body, each with the element that opens before it."""
+        """Yields the texts and CDATA sections of an XML body, each with the last start tag before it."""
         name = (self.body[0], self.body[0])
         for match in _TEXT.finditer(self.payload, *self.body):
             if match[2] is not None:
@@ -223,32 +225,33 @@ class Request:
 
     @cached_property
     def parts(self) -> tuple[Span, ...]:
-        """The parts of a multipart body (RFC 2046, 5.1.1), heads and contents, without the delimiters' lines."""
-        header = self.typed
-        told = header and _BOUNDARY.search(self.payload, *header.value)
-        if not told or self.coded:
+        """Spans of the parts of a multipart body (RFC 2046, 5.1.1): head and content, without delimiter lines."""
+        header = self.content_type_header
+        boundary = header and _BOUNDARY.search(self.payload, *header.value)
+        if not boundary or self.has_coding:
             return ()
-        mark, (start, end) = b"--" + told[1], self.body
-        found, begin, at = [], -1, self.payload.find(b"--" + told[1], start)
+        delimiter, (start, end) = b"--" + boundary[1], self.body
+        parts, begin, at = [], -1, self.payload.find(delimiter, start)
         while at >= 0:
-            line = _DELIMITED.match(self.payload, at + len(mark))
+            line = _DELIMITED.match(self.payload, at + len(delimiter))
             if line is not None and (at == start or self.payload[at - 1] == 10):
                 if begin >= 0:
-                    found.append((begin, max(begin, at - (2 if self.payload[at - 2] == 13 else 1))))
-                if line[1]:
-                    return tuple(found)
+                    # The line end before a delimiter belongs to the delimiter, not to the part.
+                    parts.append((begin, max(begin, at - (2 if self.payload[at - 2] == 13 else 1))))
+                if line[1]:  # the closing delimiter
+                    return tuple(parts)
                 begin = line.end()
-            at = self.payload.find(mark, at + len(mark))
-        return tuple(found) if begin < 0 else (*found, (begin, end))
+            at = self.payload.find(delimiter, at + len(delimiter))
+        return tuple(parts) if begin < 0 else (*parts, (begin, end))
 
     def _contents(self) -> Iterator[Parameter]:
-        """Fields, file names and contents of a multipart body (RFC 7578)."""
+        """Yields the fields, file names and contents of a multipart body (RFC 7578)."""
         for part in self.parts:
             head = _PART_HEAD.match(self.payload, *part)
             if head is None:
                 continue
-            name = _DISPOSITION.search(self.payload, *head.span(1))
-            named = name.span(1) if name else (part[0], part[0])
+            match = _DISPOSITION.search(self.payload, *head.span(1))
+            name = match.span(1) if match else (part[0], part[0])
             if filename := _FILENAME.search(self.payload, *head.span(1)):
-                yield Parameter("filename", named, filename.span(1))
-            yield Parameter("multipart", named, (head.end(), part[1]))
+                yield Parameter("filename", name, filename.span(1))
+            yield Parameter("multipart", name, (head.end(), part[1]))

@@ -1,4 +1,4 @@
-"""Which rows belong together: units that share a CVE, vendor or product, and cores that are one attack."""
+"""Links rows into units (rows that share a CVE, vendor or product) and attack cores (rows with the same attack)."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ Rows = npt.NDArray[np.int64]
 
 
 def components(columns: Sequence[Rows]) -> Rows:
-    """Links rows that share a value in any column and returns each row's component.
+    """Returns the connected component of each row, int64 (n,), in the graph that links rows with a common value.
 
     Args:
-        columns: int64 (n,) codes; -1 (missing) links nothing.
+        columns: int64 (n,) codes of each column; -1 (missing) links nothing.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -22,10 +22,11 @@ def components(columns: Sequence[Rows]) -> Rows:
     n = len(columns[0])
     sources, targets = [], []
     for codes in columns:
-        known = np.flatnonzero(codes >= 0)
-        _, first, inverse = np.unique(codes[known], return_index=True, return_inverse=True)
-        sources.append(known)
-        targets.append(known[first][inverse])
+        # A star per value, every row linked to the first row with it, gives the same components as all pairs.
+        rows = np.flatnonzero(codes >= 0)
+        _, first, inverse = np.unique(codes[rows], return_index=True, return_inverse=True)
+        sources.append(rows)
+        targets.append(rows[first][inverse])
     source, target = np.concatenate(sources), np.concatenate(targets)
     graph = coo_array((np.ones(len(source), dtype=np.int8), (source, target)), shape=(n, n))
     component: Rows = connected_components(graph, directed=False)[1].astype(np.int64)
@@ -33,32 +34,32 @@ def components(columns: Sequence[Rows]) -> Rows:
 
 
 def link(corpus: Corpus, groups: Sequence[str]) -> tuple[Rows, Rows]:
-    """Returns each row's unit and core, int64 (n,) both.
+    """Returns the resampling unit and the attack core of each row, both int64 (n,).
 
     Args:
-        corpus: its column ``core`` tells attacks apart; without one, equal payload bytes are one core. Near-duplicates
-            (its column ``cluster``) count as one core too.
-        groups: columns whose shared values link rows; none makes every distinct core a unit.
+        corpus: the column ``core`` identifies attacks; without it, rows with equal payload bytes have the same core.
+            Near-duplicates (column ``cluster``) also share a core.
+        groups: columns whose common values link rows into a unit; if empty, every core is a unit.
     """
-    core = corpus.codes("core")[0] if corpus.has("core") else _distinct_payloads(corpus)
+    core = corpus.codes("core")[0] if corpus.has("core") else distinct_payloads(corpus)
     if corpus.has("cluster"):
         core = components([core, corpus.codes("cluster")[0]])
-    return components([_linking(corpus, column) for column in groups] or [core]), core
+    return components([_link_codes(corpus, column) for column in groups] or [core]), core
 
 
-def _linking(corpus: Corpus, column: str) -> Rows:
-    """Codes of a column, those of vendors and products the same for all spellings of one name; -1 where missing."""
+def _link_codes(corpus: Corpus, column: str) -> Rows:
+    """Returns a column's codes, -1 if missing; all spellings of a vendor or product name get the same code."""
     codes, values = corpus.codes(column)
     if column not in NAMED:
         return codes
     names = [name_key(value) for value in values]
-    place = {name: code for code, name in enumerate(sorted({name for name in names if name}))}
-    merged = np.array([*(place[name] if name else -1 for name in names), -1], dtype=np.int64)
-    linked: Rows = merged[codes]  # the last entry is for rows without a value
-    return linked
+    code_of_name = {name: code for code, name in enumerate(sorted({name for name in names if name}))}
+    code_of_value = np.array([*(code_of_name[name] if name else -1 for name in names), -1], dtype=np.int64)
+    link_codes: Rows = code_of_value[codes]  # the code -1 of a missing value selects the last entry, -1
+    return link_codes
 
 
-def _distinct_payloads(corpus: Corpus) -> Rows:
+def distinct_payloads(corpus: Corpus) -> Rows:
+    """Returns a code of each row's payload, int64 (n,); equal payloads have equal codes."""
     codes = corpus.table.column("payload").combine_chunks().dictionary_encode().indices
-    distinct: Rows = codes.to_numpy(zero_copy_only=False).astype(np.int64)
-    return distinct
+    return np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int64)

@@ -1,72 +1,73 @@
-"""Probes: what a diagnostic that sees a part of the input only is shown of each payload.
+"""Parts of a payload (carrier, headers, values, length ...) that probes see in place of the whole payload.
 
-Where an attack's place is not known, the values of all parameters stand for it: the carrier of such a payload is what
-remains without them.
+A probe is a diagnostic model that is trained on one part only. If the attack span of a payload is unknown, the values
+of all parameters stand in for it: the carrier is then the payload without them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from harness.data.http_request import Request
 from harness.data.payloads import Payloads
 
-if TYPE_CHECKING:
-    pass
-
 Spans = Sequence[int]  # flat byte offsets: start, end, start, end ...
-_FINENESS = (1, 2, 4, 8)  # bins per doubling of a size
+_BINS_PER_OCTAVE = (1, 2, 4, 8)  # bins per doubling of a size
 
 
 def carrier(payload: bytes, spans: Spans | None) -> bytes:
     """Returns the payload without its attack."""
     if spans is None:
         spans = value_spans(payload)
-    out, at = [], 0
+    pieces, position = [], 0
     for start, end in zip(spans[::2], spans[1::2], strict=True):
-        out.append(payload[at:start])
-        at = end
-    return b"".join([*out, payload[at:]])
+        pieces.append(payload[position:start])
+        position = end
+    return b"".join([*pieces, payload[position:]])
 
 
 def value_spans(payload: bytes) -> Spans:
-    """Returns the flat byte offsets of the values of all parameters, in the order of the bytes."""
+    """Returns the flat byte offsets of the values of all parameters, ascending."""
     return [edge for value in Request(payload).values for edge in value]
 
 
 def headers(payload: bytes, spans: Spans | None) -> bytes:
-    """Returns the header lines of the carrier: neither request line nor body."""
+    """Returns the header lines of the carrier, without request line and body."""
     head = carrier(payload, spans).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
     return head.partition(b"\n")[2]
 
 
 def plain_headers(payload: bytes, spans: Spans | None) -> bytes:
-    """Returns the header lines of the carrier but for ``Content-*``, which describe the body."""
+    """Returns the header lines of the carrier without ``Content-*``, which describe the body."""
     lines = headers(payload, spans).split(b"\n")
     return b"\n".join(line for line in lines if not line.lower().startswith(b"content-"))
 
 
 def values(payload: bytes, spans: Spans | None) -> bytes:
-    """Returns the values of all parameters as they are encoded, a line's end between them."""
+    """Returns the values of all parameters as encoded in the payload, joined by LF."""
     edges = value_spans(payload)
     return b"\n".join(payload[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
 
 
 def length(payload: bytes, spans: Spans | None) -> bytes:
-    """Returns sizes alone: of the payload, its head and its body, and how many headers and parameters it has.
+    """Returns sizes only: of the payload, its head and its body, and the numbers of headers and parameters.
 
-    Each size is spelled as one word of four letters per fineness (1, 2, 4 and 8 bins per doubling), so that a learner
-    of text or of byte n-grams can read it.
+    Each size is written as four words of four letters, one per resolution (1, 2, 4 and 8 bins per doubling), so that a
+    model of text or byte n-grams can use it.
     """
     request = Request(payload)
     head, body = request.head[1] - request.head[0], request.body[1] - request.body[0]
     sizes = (len(payload), head, body, len(request.headers), len(request.parameters))
-    return b" ".join(_word(number, size, fine) for number, size in enumerate(sizes) for fine in range(len(_FINENESS)))
+    return b" ".join(
+        _size_word(index, size, resolution)
+        for index, size in enumerate(sizes)
+        for resolution in range(len(_BINS_PER_OCTAVE))
+    )
 
 
-def _word(which: int, size: int, fine: int) -> bytes:
+def _size_word(index: int, size: int, resolution: int) -> bytes:
+    bins = _BINS_PER_OCTAVE[resolution]
     octave = (size + 1).bit_length() - 1
-    within = ((size + 1) * _FINENESS[fine] >> octave) - _FINENESS[fine]
-    return bytes((ord("A") + which, ord("A") + fine, ord("a") + octave, ord("a") + within))
+    bin_in_octave = ((size + 1) * bins >> octave) - bins
+    return bytes((ord("A") + index, ord("A") + resolution, ord("a") + octave, ord("a") + bin_in_octave))
 
 
 def first_bytes(payload: bytes, spans: Spans | None) -> bytes:
@@ -85,13 +86,13 @@ PROBES: Mapping[str, Callable[[bytes, Spans | None], bytes]] = {
 
 
 def reduce(payloads: Payloads, spans: Sequence[Spans | None] | None, probe: str) -> Payloads:
-    """Returns what a probe shows of each payload.
+    """Returns the part of each payload that a probe sees.
 
     Args:
         payloads: n payloads.
-        spans: the place of each one's attack, None where it is not known; None for all where none is.
-        probe: a name in `PROBES`.
+        spans: attack span of each payload, None if unknown; None if all are unknown.
+        probe: a key of `PROBES`.
     """
-    show = PROBES[probe]
-    known = [None] * len(payloads) if spans is None else spans
-    return Payloads.from_list(show(payload, span) for payload, span in zip(payloads, known, strict=True))
+    extract = PROBES[probe]
+    span_of_each = [None] * len(payloads) if spans is None else spans
+    return Payloads.from_list(extract(payload, span) for payload, span in zip(payloads, span_of_each, strict=True))

@@ -1,4 +1,4 @@
-"""An immutable array of byte strings: one buffer and offsets, as in Arrow."""
+"""`Payloads`, an immutable array of byte strings in one buffer with offsets, as in Arrow."""
 
 import itertools
 import mmap
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class Payloads(Sequence[bytes]):
-    """The raw bytes of n payloads.
+    """The raw bytes of n payloads: a sequence of ``bytes``, with the underlying arrays for vectorised code.
 
     Attributes:
-        data: uint8 (total bytes), all payloads one after the other.
-        offsets: int64 (n + 1); payload i is ``data[offsets[i]:offsets[i + 1]]``.
+        data: uint8 (total bytes,), all payloads one after the other; read-only.
+        offsets: int64 (n + 1,), read-only; payload i is ``data[offsets[i]:offsets[i + 1]]``.
     """
 
     __slots__ = ("data", "offsets")
@@ -80,9 +80,8 @@ class Payloads(Sequence[bytes]):
         return self.data[self.offsets[index] : self.offsets[index + 1]].tobytes()
 
     def __iter__(self) -> Iterator[bytes]:
-        whole = self.data.tobytes()
-        bounds = self.offsets.tolist()
-        return (whole[a:b] for a, b in itertools.pairwise(bounds))
+        data = self.data.tobytes()
+        return (data[start:end] for start, end in itertools.pairwise(self.offsets.tolist()))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Payloads):
@@ -97,6 +96,7 @@ class Payloads(Sequence[bytes]):
         lengths = self.lengths[indices]
         offsets = np.zeros(len(indices) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])
+        # Index of each output byte in `self.data`: its output position, shifted by where its payload starts.
         source = np.repeat(self.offsets[:-1][indices] - offsets[:-1], lengths)
         source += np.arange(offsets[-1])
         return Payloads(self.data[source], offsets)
@@ -107,12 +107,12 @@ class Payloads(Sequence[bytes]):
         """Returns payloads as a zero-padded matrix.
 
         Args:
-            width: columns; longer payloads are cut. Give the batch's longest length to pad to the batch.
-            indices: which payloads, all by default.
+            width: number of columns; longer payloads are cut. Pass the longest length of a batch to pad to the batch.
+            indices: indices of the payloads, all by default.
 
         Returns:
             The matrix, uint8 (n, width), and the number of valid bytes of each row, int64 (n,). Zero is a legal
-            byte: only the lengths tell padding from data.
+            byte: only the lengths distinguish padding from data.
         """
         rows = np.arange(len(self)) if indices is None else np.asarray(indices, dtype=np.int64)
         starts = self.offsets[:-1][rows]
@@ -124,15 +124,15 @@ class Payloads(Sequence[bytes]):
 
 
 class PayloadWriter:
-    """Takes byte strings one at a time; the memory of all of them is the kernel's to keep or to drop.
+    """Collects byte strings one at a time in a memory-mapped temporary file, so that they need not fit into memory.
 
-    The file has no name and goes with the last reference to what `payloads` returned.
+    The file is unlinked from the start; its space is freed with the last reference to the result of `payloads`.
     """
 
     def __init__(self) -> None:
         folder = cache_root()
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=2**20)  # noqa: SIM115 - closed once it is mapped
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=2**20)  # noqa: SIM115 - closed once mapped
         self._offsets = array("q", [0])
 
     def __len__(self) -> int:
@@ -144,10 +144,10 @@ class PayloadWriter:
         self._offsets.append(self._offsets[-1] + len(data))
 
     def payloads(self) -> Payloads:
-        """Returns all of them; nothing can be added afterwards."""
+        """Returns all byte strings; nothing can be appended afterwards."""
         offsets = np.frombuffer(self._offsets, dtype=np.int64)
         self._file.flush()
-        empty = not offsets[-1]  # which cannot be mapped
+        empty = not offsets[-1]  # an empty file cannot be mapped
         data = b"" if empty else mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         self._file.close()
         return Payloads(np.frombuffer(data, dtype=np.uint8), offsets)

@@ -1,4 +1,4 @@
-"""The threat classes that all benchmarks share: CWE to class, class to anchor text.
+"""The threat classes that all benchmarks share: maps CWE numbers to classes, and classes to anchor texts.
 
 Identifiers are those of the Common Weakness Enumeration (https://cwe.mitre.org).
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ThreatClass:
-    """A label and the generic text that names it to a text encoder."""
+    """A class label and its anchor: the generic text that represents it to a text encoder."""
 
     name: str
     anchor: str
@@ -31,7 +31,7 @@ _CLASSES: dict[str, tuple[str, tuple[int, ...]]] = {
 CLASS_OF_CWE: dict[int, str] = {cwe: name for name, (_, cwes) in _CLASSES.items() for cwe in cwes}
 ANCHORS: dict[str, str] = {name: anchor for name, (anchor, _) in _CLASSES.items()}
 
-# Coarser families of public request collections: an anchor of their own, and the classes they hold.
+# Coarser classes of public request collections: anchor text, and the classes that each contains.
 _FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "sqli": ("SQL injection attack", ("sql-injection",)),
     "xss": ("cross-site scripting attack", ("cross-site-scripting",)),
@@ -70,27 +70,27 @@ _ALIASES: dict[str, str] = {
 
 
 def class_named(text: str) -> str | None:
-    """Returns the class that a text names: by itself, by a name in common use, or by CWEs; None where not just one.
+    """Returns the class that a text names, by its label, a common alias or CWE numbers; None if not exactly one.
 
-    Case, and whether words are parted by spaces, hyphens or underscores, do not matter.
+    Case is ignored, and so is whether words are separated by spaces, hyphens or underscores.
     """
     numbers = {int(number) for number in re.findall(r"CWE-(\d+)", text, re.I)}
     if numbers:
-        told = {CLASS_OF_CWE[number] for number in numbers if number in CLASS_OF_CWE}
-        return told.pop() if len(told) == 1 else None
+        classes = {CLASS_OF_CWE[number] for number in numbers if number in CLASS_OF_CWE}
+        return classes.pop() if len(classes) == 1 else None
     words = re.sub(r"[\s_-]+", "-", text.strip().lower())
     return words if words in ANCHORS else _ALIASES.get(words)
 
 
 def threat_class(name: str) -> ThreatClass:
-    """Returns the class of a label; an unknown label's anchor is made of its own words."""
+    """Returns the threat class of a label; the anchor of an unknown label consists of the label's words."""
     words = name.replace("_", " ").replace("-", " ")
-    family = _FAMILIES[name][0] if name in _FAMILIES else f"{words} attack"
-    return ThreatClass(name, ANCHORS.get(name, family))
+    other_anchor = _FAMILIES[name][0] if name in _FAMILIES else f"{words} attack"
+    return ThreatClass(name, ANCHORS.get(name, other_anchor))
 
 
 def classes_of(label: str) -> frozenset[str]:
-    """Returns the threat classes that a label stands for: itself, those of its family, or none where it is unknown."""
+    """Returns the threat classes that a label covers: itself, those of its family, or none if the label is unknown."""
     if label in ANCHORS:
         return frozenset((label,))
     return frozenset(_FAMILIES[label][1]) if label in _FAMILIES else frozenset()

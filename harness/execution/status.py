@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.errors import UserError
 from harness.records.provenance import host
 from harness.records.store import read
-from harness.storage.atomic_write import whole
+from harness.storage.atomic_write import atomic_write
 
 EVERY = 1.0  # seconds between two writes, at least
 HEARTBEAT = 10.0  # seconds after which a file is written anew though nothing happened
@@ -133,7 +133,7 @@ def published(root: Path, command: str, look: Callable[[], RunProgress]) -> Iter
 
 
 def _write(path: Path, status: RunStatus) -> None:
-    with contextlib.suppress(OSError), whole(path) as file:  # a full disk is said where a record is lost, not here
+    with contextlib.suppress(OSError), atomic_write(path) as file:  # the record store reports a full disk
         file.write_text(status.model_dump_json(), encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness import seeds, space
-from harness.errors import raised
+from harness.errors import format_error
 from harness.evaluation import metrics
 from harness.execution.budget import Ledger, OverBudget, Pruner, Sampler
 from harness.method import Context, Method, Predictor, TrainingData
@@ -177,7 +177,7 @@ class _Search:
         reason = str(error) if over else f"{type(error).__name__}: {error}"
         if not any(record.reason for record in self.trials):
             kind: FailureKind = "over-budget" if over else "exception"
-            self.first_error = (reason if over else raised(error), traceback.format_exc(), kind)
+            self.first_error = (reason if over else format_error(error), traceback.format_exc(), kind)
         self.trials.append(trial.record("over-budget" if over else "failed", reason=reason))
         self._study.tell(trial.asked, state=self._states["failed"])
 

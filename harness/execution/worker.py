@@ -9,7 +9,7 @@ import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from harness.errors import UserError, raised
+from harness.errors import UserError, format_error
 from harness.execution.budget import Ledger
 from harness.execution.cell import Task
 from harness.execution.run_cell import run_cell
@@ -52,7 +52,7 @@ def work(task: Task, memory: int | None, log: str, connection: Connection) -> No
     except UserError as error:
         fail("exception", str(error), "")
     except Exception as error:
-        fail("exception", raised(error), traceback.format_exc())
+        fail("exception", format_error(error), traceback.format_exc())
     else:
         connection.send(("done", outcome, time.perf_counter() - began))
     connection.close()

@@ -206,7 +206,7 @@ def _parts(message: Message) -> Sequence[str]:
     parts = []
     if has_path and b"#" not in target and (b"=" in query or b"?" not in target):
         parts.append("query")
-    if request.content_type == b"application/x-www-form-urlencoded" and not request.coded and b"=" in body:
+    if request.content_type == b"application/x-www-form-urlencoded" and not request.has_coding and b"=" in body:
         parts.append("form")
     return parts
 

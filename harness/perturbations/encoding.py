@@ -162,8 +162,14 @@ class ChunkedBody(Perturbation):
     def rewrite(self, message: Message, rng: random.Random) -> Message | None:
         """Splits the body into up to eight chunks of random sizes."""
         request, (start, end) = message.request, message.request.body
-        lines = [field.line for field in request.lengths]
-        if start == end or len(lines) != 1 or not request.sized or request.coded or message.overlaps_attack(*lines[0]):
+        lines = [field.line for field in request.content_lengths]
+        if (
+            start == end
+            or len(lines) != 1
+            or not request.has_exact_length
+            or request.has_coding
+            or message.overlaps_attack(*lines[0])
+        ):
             return None
         if request.text(request.version) != b"HTTP/1.1" or _has_lone_line_feed(request):
             return None

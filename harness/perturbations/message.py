@@ -146,7 +146,7 @@ class Message:
     def _body_place(self, span: Span) -> Place:
         """Returns the place of a body span outside of all parameters: ``raw`` for a whole or an XML document."""
         whole = span == self.request.body or self.request.content_type.endswith(b"xml")
-        return "raw" if whole and not self.request.coded else "other"
+        return "raw" if whole and not self.request.has_coding else "other"
 
     def with_edits(self, edits: Iterable[Edit]) -> "Message":
         """Returns the message after disjoint edits; an edit inside the attack resizes the attack.
@@ -192,9 +192,9 @@ class Message:
     def _length_edits(self, edits: list[Edit]) -> list[Edit]:
         (start, end), request = self.request.body, self.request
         growth = sum(len(data) - (last - first) for first, last, data in edits if first >= start)
-        if not growth or not request.sized:
+        if not growth or not request.has_exact_length:
             return []
-        return [Edit(*field.value, b"%d" % (end - start + growth)) for field in request.lengths]
+        return [Edit(*field.value, b"%d" % (end - start + growth)) for field in request.content_lengths]
 
 
 def _merge(spans: Iterable[Span]) -> tuple[Span, ...]:

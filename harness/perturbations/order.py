@@ -46,7 +46,7 @@ class JsonOrder(Perturbation):
         """Permutes whole members, unless a name such as ``@type`` controls how a deserialiser reads later members."""
         request = message.request
         body = request.text(request.body)
-        value = oracle.json_read(body) if request.content_type.endswith(b"json") and not request.coded else None
+        value = oracle.json_read(body) if request.content_type.endswith(b"json") and not request.has_coding else None
         if not isinstance(value, tuple) or any(name.startswith(("@", "$")) for name, _ in value):
             return None
         return _reorder(message, _members(message.payload, request.body), [name for name, _ in value], rng)
@@ -82,8 +82,8 @@ class MultipartOrder(Perturbation):
 def whole_parts(message: Message) -> list[bytes] | None:
     """Returns the parts of a multipart form; None unless a strict and a tolerant reader find the same number."""
     request = message.request
-    header = request.typed
-    if header is None or request.coded or request.content_type != b"multipart/form-data":
+    header = request.content_type_header
+    if header is None or request.has_coding or request.content_type != b"multipart/form-data":
         return None
     parts = oracle.parts_read(request.text(header.value), request.text(request.body))
     return parts if parts is not None and len(parts) == len(request.parts) else None

@@ -95,7 +95,7 @@ class BodyFormat(Perturbation):
     def rewrite(self, message: Message, rng: random.Random) -> Message | None:
         """Writes all names and values in one of the two other formats."""
         request, old = message.request, message.request.content_type
-        header, pairs = request.typed, _pairs(message)
+        header, pairs = request.content_type_header, _pairs(message)
         if header is None or pairs is None or message.overlaps_attack(*header.line):
             return None
         ascii_only = all(piece.text.isascii() for _, pieces in pairs for piece in pieces)
@@ -115,7 +115,7 @@ class BodyFormat(Perturbation):
     def keeps_class(self, before: Message, after: Message) -> bool:
         """Whether strict readers find the same names, values and attack, and everything else is the same."""
         old, new = before.request, after.request
-        first, second = old.typed, new.typed
+        first, second = old.content_type_header, new.content_type_header
         if first is None or second is None:
             return False
         fields = oracle.fields_read(old.text(first.value), old.text(old.body))
@@ -191,18 +191,20 @@ class Method(Perturbation):
         """Turns a GET with a query into a POST with a form, or the reverse."""
         request = message.request
         method, query, (start, end) = request.text(request.method), request.text(request.query), request.body
-        framing = [*request.fields(b"content-type"), *request.lengths]
+        framing = [*request.fields(b"content-type"), *request.content_lengths]
         cuts = ((at, at) for at in (request.query[1], request.head[1], start))
         fixed = [request.method, (request.path[1], request.query[0]), *cuts, *(field.line for field in framing)]
         complete = request.version[0] < request.version[1] and request.head[1] < start
-        if request.coded or not complete or any(message.overlaps_attack(*span) for span in fixed):
+        if request.has_coding or not complete or any(message.overlaps_attack(*span) for span in fixed):
             return None
         pieces: list[Span | Insertion]
         if method == b"GET" and b"=" in query and b"#" not in query and start == end and not framing:
             lines = b"Content-Type: %b\r\nContent-Length: %d\r\n" % (_FORM, len(query))
             pieces = [Insertion(b"POST"), (request.method[1], request.path[1]), (request.query[1], request.head[1])]
             return message.from_pieces([*pieces, Insertion(lines), (request.head[1], start), request.query])
-        plain_form = method == b"POST" and request.content_type == _FORM and request.sized and len(framing) == 2
+        plain_form = (
+            method == b"POST" and request.content_type == _FORM and request.has_exact_length and len(framing) == 2
+        )
         if (
             not plain_form
             or query

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from harness.errors import UserError
 from harness.records.migrations import upgraded
 from harness.records.schema import SCHEMA, CellId, Record
-from harness.storage.atomic_write import WRITING, whole
+from harness.storage.atomic_write import TEMPORARY_PREFIX, atomic_write
 
 MODEL = ".model"  # ends the name of a folder with a saved predictor
 _LONGEST = 100  # characters; a method may be a whole command, and records have their key beside it
@@ -93,7 +93,7 @@ class Store:
         path = self.path(record.id)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(record.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        with whole(path, sync=True) as file:
+        with atomic_write(path, sync=True) as file:
             file.write_text(text + "\n", encoding="utf-8")
         return path
 
@@ -109,7 +109,7 @@ class Store:
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as file:
+        with atomic_write(path) as file:
             file.write_bytes(content)
 
     def model_path(self, cell: CellId) -> Path:
@@ -123,7 +123,7 @@ class Store:
     def model_draft(self, cell: CellId) -> Path:
         """Returns the folder that a predictor is written to before it is whole."""
         place = self.model_path(cell)
-        return place.with_name(f"{WRITING}{place.name}")
+        return place.with_name(f"{TEMPORARY_PREFIX}{place.name}")
 
     def put_model(self, cell: CellId) -> None:
         """Makes the draft of a predictor the predictor of its record."""
@@ -158,7 +158,7 @@ class Store:
     def sweep(self) -> None:
         """Drops what killed runs left half-written; only for a run that is alone in the folder."""
         for folder in (".", "*/*", ".predictions/*/*"):
-            for path in self.root.glob(f"{folder}/{WRITING}*"):
+            for path in self.root.glob(f"{folder}/{TEMPORARY_PREFIX}*"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def log_path(self, cell: CellId, part: str | None = None) -> Path:

@@ -70,18 +70,18 @@ def _withheld(corpus: Corpus, scenario: Scenario, codes: npt.NDArray[np.int64]) 
     out: dict[str, npt.NDArray[np.bool_]] = {}
     parts = [scenario.validation.rows, *(environment.rows for environment in scenario.environments.values())]
     rows = np.unique(np.concatenate(parts))
-    for column in dict.fromkeys(("cve", *scenario.apart)):
+    for column in dict.fromkeys(("cve", *scenario.disjoint_columns)):
         if corpus.has(column) and column in table.column_names:
             key = name_key if column in NAMED else str
             values = {key(value) for value in corpus.table.column(column).take(rows).to_pylist() if value is not None}
             shared = [value is not None and key(value) in values - {""} for value in table.column(column).to_pylist()]
             out[f"of a {_WORDS.get(column, column)} that is validated or tested"] = np.array(shared, dtype=bool)
-    if scenario.until is not None:
+    if scenario.test_start is not None:
         dates = table.column("date").to_pylist() if "date" in table.column_names else [None] * table.num_rows
         days = np.array([np.inf if day is None else (day - _EPOCH).days for day in dates])
-        out["not dated before tests begin"] = days >= scenario.until
-    if scenario.unseen:
-        out["of a class that is to stay unseen"] = np.isin(codes, scenario.unseen)
+        out["not dated before tests begin"] = days >= scenario.test_start
+    if scenario.unseen_classes:
+        out["of a class that is to stay unseen"] = np.isin(codes, scenario.unseen_classes)
     return out
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.data.corpus import CUE, GROUP, Corpus, payload_fields
 from harness.errors import UserError
-from harness.storage.atomic_write import whole
+from harness.storage.atomic_write import atomic_write
 
 KEY = b"shortcut-harness"  # key in the file's metadata
 _FIELDS = {"sample": "id"}  # columns that have another name as a field of --map
@@ -36,7 +36,7 @@ def export(corpus: Corpus, path: Path) -> None:
     }
     table = table.replace_schema_metadata({KEY: json.dumps(metadata).encode()})
     try:
-        with whole(path) as file:
+        with atomic_write(path) as file:
             pq.write_table(table, file, compression="zstd")
     except OSError as error:
         raise UserError(f"--out {path} cannot be written ({error.strerror}).") from error

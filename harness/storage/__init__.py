@@ -1,1 +1,1 @@
-"""Files on disk: the cache folder, steps computed once, and replacing a file as a whole."""
+"""Files on disk: the cache folder, cached shared steps, and atomic file writes."""

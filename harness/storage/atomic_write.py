@@ -1,4 +1,4 @@
-"""Files that are whole or as they were."""
+"""Atomic file writes: a reader sees the old file or the complete new one, never a part."""
 
 import contextlib
 import os
@@ -6,23 +6,27 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-WRITING = ".writing-"  # begins the name of what is not whole yet; it has no suffix that a reader looks for
+TEMPORARY_PREFIX = ".writing-"  # starts the name of an incomplete file; readers match on suffixes that it lacks
 
 
 @contextlib.contextmanager
-def whole(path: Path, sync: bool = False) -> Iterator[Path]:
-    """Yields a file name beside a path, to write to; what was written takes the path's place when the block ends.
+def atomic_write(path: Path, sync: bool = False) -> Iterator[Path]:
+    """Yields a temporary path in the same folder; when the block ends, the file written there replaces ``path``.
 
-    Nothing is left of it where the block raises.
+    If the block raises, ``path`` is unchanged and the temporary file is deleted::
+
+        with atomic_write(folder / "record.json") as file:
+            file.write_text(text, encoding="utf-8")
 
     Args:
-        path: of the file that is to be there in the end; its folder exists.
-        sync: whether the bytes must be on the disk before they get their name.
+        path: the file to create or replace; its folder must exist.
+        sync: whether to flush the bytes to disk (``fsync``) before the rename.
     """
-    temporary = path.with_name(f"{WRITING}{secrets.token_hex(6)}.tmp")
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}.tmp")
     try:
         yield temporary
         if sync:
+            # Without this, a power failure after the rename could leave a complete name on an empty file.
             with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())
         temporary.replace(path)

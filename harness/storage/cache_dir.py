@@ -1,11 +1,11 @@
-"""The folder of everything that is computed once and kept: corpora, shared steps, downloads."""
+"""The cache folder: built corpora, shared steps and downloads."""
 
 import os
 from pathlib import Path
 
 
 def cache_root() -> Path:
-    """Returns the cache folder: ``$HARNESS_CACHE``, else the platform's place for user caches."""
+    """Returns the cache folder: ``$HARNESS_CACHE``, otherwise the platform's user cache folder."""
     import platformdirs
 
     return Path(os.environ.get("HARNESS_CACHE") or platformdirs.user_cache_dir("shortcut-harness"))

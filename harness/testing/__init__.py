@@ -1,6 +1,6 @@
-"""The conformance suite that every method runs through, for its author as for the tests of the harness.
+"""The conformance suite: checks that every method must pass, for its author and for the tests of the harness.
 
-With pytest, one test per check::
+To run it with pytest, one test per check::
 
     SUBJECT = testing.Subject(registry.method("my-method"))
 
@@ -10,9 +10,9 @@ With pytest, one test per check::
         assert outcome.status != "failed", outcome.text
 """
 
-from harness.testing.outcome import Check, CheckFailed, NotApplicable, Outcome
+from harness.testing.outcome import Check, CheckFailed, CheckOutcome, NotApplicable
 from harness.testing.subject import Subject
 from harness.testing.suite import CHECKS, check, run
 from harness.testing.toy import Toy, toy
 
-__all__ = ["CHECKS", "Check", "CheckFailed", "NotApplicable", "Outcome", "Subject", "Toy", "check", "run", "toy"]
+__all__ = ["CHECKS", "Check", "CheckFailed", "CheckOutcome", "NotApplicable", "Subject", "Toy", "check", "run", "toy"]

@@ -1,4 +1,4 @@
-"""What a check is and what comes of it."""
+"""The types of the conformance suite: a check, its outcome, and the exceptions that a check raises."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ Status = Literal["passed", "failed", "not-applicable"]
 
 
 class CheckFailed(Exception):
-    """The method does not do what the check asks; the message is one sentence that says what it did instead."""
+    """The method fails the check; the message says in one sentence what it did instead."""
 
 
 class NotApplicable(Exception):
-    """The check has nothing to ask of this method; the message says why."""
+    """The check does not apply to this method; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that every method must do.
+    """One requirement that every method must meet.
 
     Attributes:
         name: letters and hyphens.
-        summary: what is asked, in a few words.
-        function: returns what was seen, raises `CheckFailed` or `NotApplicable`.
-        needs: checks that must not have failed for this one to have something to look at.
+        summary: the requirement, in a few words.
+        function: returns a description of what was observed, or raises `CheckFailed` or `NotApplicable`.
+        needs: names of checks without which this one cannot run; if one of them failed, it is skipped.
     """
 
     name: str
@@ -36,8 +36,15 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of one check; ``text`` says what was seen, what is wrong, or why it does not apply."""
+class CheckOutcome:
+    """The outcome of one check.
+
+    Attributes:
+        name: name of the check.
+        status: ``passed``, ``failed`` or ``not-applicable``.
+        text: what was observed, what is wrong, or why the check does not apply.
+        seconds: wall time.
+    """
 
     name: str
     status: Status

@@ -1,6 +1,6 @@
-"""Small generated data that any method can be tried on: requests of four threat classes, told apart by their attack.
+"""Toy data for trying out a method: generated requests of four threat classes that differ in their attack.
 
-Everything is drawn from one seed. Hosts are reserved (RFC 2606), and the attacks only identify a weakness.
+All data are drawn from one seed. Hosts are reserved (RFC 2606), and the attacks only identify a weakness.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from harness.data.payloads import Payloads
 from harness.method import Descriptions, Tag, TrainingData
 
-ROWS = 60  # of training; half as many of validation and of test
+ROWS = 60  # training rows; validation and test have half as many each
 _ATTACKS: dict[str, tuple[str, ...]] = {
     "sql-injection": ("{n}' UNION SELECT {n},version()-- -", "{n} AND (SELECT {n})={n}-- -", "{n}' OR '{n}'='{n}"),
     "cross-site-scripting": ("<script>alert({n})</script>", '"><img src=x onerror=alert({n})>', "<svg onload=print()>"),
@@ -32,8 +32,8 @@ _WORDS = ("view", "search", "item", "list", "report", "download", "user", "page"
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows with all that any tag may ask for; the attributes are those of `harness.method.TrainingData`."""
+class ToyRows:
+    """Rows with the data of all tags; the attributes are those of `harness.method.TrainingData`."""
 
     payloads: Payloads
     labels: npt.NDArray[np.int64]
@@ -43,30 +43,30 @@ class Rows:
     cues: Mapping[str, npt.NDArray[np.int64]]
     spans: tuple[tuple[int, ...], ...]
 
-    def handed(self, tags: frozenset[Tag]) -> TrainingData:
-        """Returns a fresh copy of what a method with these tags is handed."""
-        texts, grouped = self.descriptions, "groups" in tags
-        copied = Descriptions(texts.texts, texts.labels.copy(), texts.of_row.copy())
+    def training_data(self, tags: frozenset[Tag]) -> TrainingData:
+        """Returns a new copy of the data that a method with these tags receives."""
+        texts, has_groups = self.descriptions, "groups" in tags
+        descriptions = Descriptions(texts.texts, texts.labels.copy(), texts.of_row.copy())
         return TrainingData(
             payloads=self.payloads[:],
             labels=self.labels.copy(),
-            descriptions=copied if "text" in tags else None,
-            groups=self.groups.copy() if grouped else None,
-            environments=self.environments.copy() if grouped else None,
-            cues={name: codes.copy() for name, codes in self.cues.items()} if grouped else None,
+            descriptions=descriptions if "text" in tags else None,
+            groups=self.groups.copy() if has_groups else None,
+            environments=self.environments.copy() if has_groups else None,
+            cues={name: codes.copy() for name, codes in self.cues.items()} if has_groups else None,
             spans=self.spans if "span" in tags else None,
         )
 
-    def with_more(self, payloads: Sequence[bytes], labels: Sequence[int]) -> "Rows":
-        """Returns these and more rows: without a text or span, of the first group, environment and cue values."""
+    def append(self, payloads: Sequence[bytes], labels: Sequence[int]) -> "ToyRows":
+        """Returns these rows and more, which have no text or span, and the first group, environment and cue values."""
         n = len(payloads)
-        return Rows(
+        return ToyRows(
             payloads=Payloads.from_list([*self.payloads, *payloads]),
-            labels=_with(self.labels, labels),
-            descriptions=replace(self.descriptions, of_row=_with(self.descriptions.of_row, [-1] * n)),
-            groups=_with(self.groups, [0] * n),
-            environments=_with(self.environments, [0] * n),
-            cues={name: _with(codes, [0] * n) for name, codes in self.cues.items()},
+            labels=_append(self.labels, labels),
+            descriptions=replace(self.descriptions, of_row=_append(self.descriptions.of_row, [-1] * n)),
+            groups=_append(self.groups, [0] * n),
+            environments=_append(self.environments, [0] * n),
+            cues={name: _append(codes, [0] * n) for name, codes in self.cues.items()},
             spans=(*self.spans, *([()] * n)),
         )
 
@@ -75,31 +75,31 @@ class Rows:
 class Toy:
     """Training, validation and test rows, and the names of their classes."""
 
-    train: Rows
-    validation: Rows
-    test: Rows
+    train: ToyRows
+    validation: ToyRows
+    test: ToyRows
     classes: tuple[str, ...] = CLASSES
 
 
 def toy(seed: int = 0) -> Toy:
-    """Returns the toy of a seed: `ROWS` training rows, classes equally often; the same bytes in any process."""
+    """Returns the toy data of a seed, with `ROWS` training rows and balanced classes; equal bytes in any process."""
     rng = np.random.default_rng(seed)
     return Toy(_rows(rng, ROWS), _rows(rng, ROWS // 2), _rows(rng, ROWS // 2))
 
 
-def _with(codes: npt.NDArray[np.int64], more: Sequence[int]) -> npt.NDArray[np.int64]:
-    return np.concatenate([codes, np.array(more, dtype=np.int64)])
+def _append(codes: npt.NDArray[np.int64], values: Sequence[int]) -> npt.NDArray[np.int64]:
+    return np.concatenate([codes, np.array(values, dtype=np.int64)])
 
 
-def _rows(rng: np.random.Generator, n: int) -> Rows:
+def _rows(rng: np.random.Generator, n: int) -> ToyRows:
     labels = rng.permutation(np.arange(n, dtype=np.int64) % len(CLASSES))
     cues = {"host": rng.integers(len(_HOSTS), size=n), "client": rng.integers(len(_CLIENTS), size=n)}
     requests = [_request(rng, int(label), int(h), int(c)) for label, h, c in zip(labels, *cues.values(), strict=True)]
-    which = rng.integers(2, size=n)
-    return Rows(
+    text_choice = rng.integers(2, size=n)
+    return ToyRows(
         payloads=Payloads.from_list(payload for payload, _ in requests),
         labels=labels,
-        descriptions=_descriptions(labels, which, rng.random(n) < 0.1),
+        descriptions=_descriptions(labels, text_choice, rng.random(n) < 0.1),
         groups=labels * len(_HOSTS) + cues["host"],
         environments=rng.integers(2, size=n),
         cues=cues,
@@ -108,7 +108,7 @@ def _rows(rng: np.random.Generator, n: int) -> Rows:
 
 
 def _request(rng: np.random.Generator, label: int, host: int, client: int) -> tuple[bytes, tuple[int, int]]:
-    """Returns a request and where its attack lies."""
+    """Returns a request and the span of its attack."""
     attacks = _ATTACKS[CLASSES[label]]
     attack = attacks[rng.integers(len(attacks))].format(n=rng.integers(10, 9999))
     path, name = (_WORDS[i] for i in rng.choice(len(_WORDS), 2, replace=False))
@@ -122,16 +122,18 @@ def _request(rng: np.random.Generator, label: int, host: int, client: int) -> tu
 
 
 def _descriptions(
-    labels: npt.NDArray[np.int64], which: npt.NDArray[np.int64], without: npt.NDArray[np.bool_]
+    labels: npt.NDArray[np.int64], text_choice: npt.NDArray[np.int64], missing: npt.NDArray[np.bool_]
 ) -> Descriptions:
-    """The texts of all classes; each row has one of its class's, but for those without."""
-    texts = [(text, at) for at, name in enumerate(CLASSES) for text in _TEXTS[name]]
-    of_row = np.where(without, -1, labels * 2 + which)
-    return Descriptions(tuple(text for text, _ in texts), np.array([at for _, at in texts], dtype=np.int64), of_row)
+    """Returns the texts of all classes, with one of its class's texts for each row that is not missing its text."""
+    texts = [(text, label) for label, name in enumerate(CLASSES) for text in _TEXTS[name]]
+    of_row = np.where(missing, -1, labels * 2 + text_choice)
+    return Descriptions(
+        tuple(text for text, _ in texts), np.array([label for _, label in texts], dtype=np.int64), of_row
+    )
 
 
 def arrays_of(data: TrainingData) -> Mapping[str, npt.NDArray[np.generic]]:
-    """Returns every array of some rows, by the name that a method knows it by."""
+    """Returns all arrays of training data, by the name under which a method accesses them."""
     out: dict[str, npt.NDArray[np.generic]] = {
         "payloads.data": data.payloads.data,
         "payloads.offsets": data.payloads.offsets,

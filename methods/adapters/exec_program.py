@@ -42,7 +42,7 @@ class Exec(AdaptedMethod):
         self._check_program(self._words[0])
 
     def _check_program(self, program: str) -> None:
-        path = self.ref.moved.get(program, Path(program))
+        path = self.ref.local_paths.get(program, Path(program))
         if "/" not in program:
             if shutil.which(program) is None:
                 hint = f"write exec:./{program}" if path.is_file() else "a program of a folder is written exec:./NAME"
@@ -67,7 +67,7 @@ class Exec(AdaptedMethod):
     def files(self) -> Mapping[str, Path]:
         """Every word that names a file, but for a program that each machine finds on its own PATH."""
         words = self._words if "/" in self._words[0] else self._words[1:]
-        places = {word: self.ref.moved.get(word, Path(word)) for word in words}
+        places = {word: self.ref.local_paths.get(word, Path(word)) for word in words}
         return {word: path for word, path in places.items() if path.is_file()}
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:

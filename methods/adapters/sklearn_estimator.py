@@ -133,7 +133,7 @@ class _Copies:
 
 def _load(ref: MethodRef, name: str) -> ModuleType:
     """Imports the module as Python does: from the current folder first, or from where it was sent."""
-    sent = ref.moved.get(name)
+    sent = ref.local_paths.get(name)
     folder = Path.cwd() if sent is None else sent.parents[name.count(".")]
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))

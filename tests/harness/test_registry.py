@@ -38,7 +38,7 @@ def test_a_method_without_fit_is_refused() -> None:
     [
         ({"a": Float(1.0, 0.0, default=0.5)}, "low"),
         ({"a": Float(0.0, 1.0, default=2.0)}, "default"),
-        ({"a": Float(0.0, 1.0, default=0.5, log=True)}, "logarithmic"),
+        ({"a": Float(0.0, 1.0, default=0.5, log=True)}, "log=True"),
         ({"a": Categorical(("x",), default="y")}, "not among"),
         ({"a": 3}, "is 3"),
     ],

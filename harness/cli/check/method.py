@@ -28,7 +28,7 @@ def method(
     from harness import registry
     from harness.api.methods import check_requirements
     from harness.api.prepared_run import memory_limit, positive
-    from harness.testing.apart import bench, outcomes
+    from harness.testing.check_process import open_check_process, run_checks
     from harness.testing.suite import CHECKS
 
     seconds = positive("--seconds", seconds, seconds)
@@ -40,8 +40,8 @@ def method(
     console = options.terminal()
     summaries = {check.name: check.summary for check in CHECKS}
     counts: Counter[str] = Counter()
-    with bench(info, plugins, seconds, limit) as process:
-        for outcome in outcomes(process):
+    with open_check_process(info, plugins, seconds, limit) as process:
+        for outcome in run_checks(process):
             counts[outcome.status] += 1
             text = f"{summaries[outcome.name]}: {outcome.text}" if outcome.text else summaries[outcome.name]
             line = f"{outcome.status:<15} {outcome.name:<20} {outcome.seconds:6.1f} s  {text}"

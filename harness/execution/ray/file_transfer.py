@@ -12,7 +12,7 @@ from harness import hashing, registry
 from harness.errors import UserError
 from harness.execution.cell import Task, method_of
 from harness.method import AdaptedMethod
-from harness.storage.atomic_write import whole
+from harness.storage.atomic_write import atomic_write
 from harness.storage.cache_dir import cache_root
 
 T = TypeVar("T", bound=Task)
@@ -104,7 +104,7 @@ def localize(task: T, run_files: RunFiles, get: Callable[[Any], bytes], files: M
         benchmark = replace(benchmark, argument=str(unpack_file(run_files.source, get)))
     adapter = task.adapter
     if adapter is not None:
-        adapter = replace(adapter, moved={word: unpack_file(sent, get) for word, sent in files.items()})
+        adapter = replace(adapter, local_paths={word: unpack_file(sent, get) for word, sent in files.items()})
     return replace(task, plugins=plugins, benchmark=benchmark, adapter=adapter)
 
 
@@ -127,7 +127,7 @@ def unpack_file(sent: SentFile, get: Callable[[Any], bytes]) -> Path:
 
 
 def _write(place: Path, sent: SentFile, get: Callable[[Any], bytes]) -> None:
-    with whole(place) as file:
+    with atomic_write(place) as file:
         with file.open("wb") as stream:
             for piece in sent.pieces:
                 stream.write(get(piece))

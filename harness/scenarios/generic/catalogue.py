@@ -185,9 +185,9 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
         environments={name: Environment(StoredRows(drawn.environments[name])) for name in spec.environments},
         unit=folds.unit,
         notes=tuple(f"{spec.name}: {note}" for note in (*drawn.notes, *_few(folds))),
-        apart=() if generic.spec.shift == "none" else generic.links,
-        until=None if drawn.until is None else int(drawn.until),
-        unseen=drawn.unseen,
+        disjoint_columns=() if generic.spec.shift == "none" else generic.links,
+        test_start=None if drawn.until is None else int(drawn.until),
+        unseen_classes=drawn.unseen,
         grouped_by=known.by,
     )
 

@@ -18,11 +18,11 @@ def random_counts() -> tuple[np.ndarray, np.ndarray, Association]:
 
 
 def test_bits_are_the_mutual_information(random_counts: tuple[np.ndarray, np.ndarray, Association]) -> None:
-    has, labels, found = random_counts
+    has, labels, association = random_counts
     for k in range(3):
         for i in range(5):
             expected = mutual_info_score(labels == k, has[:, i]) / np.log(2)
-            assert found.bits[k, i] == pytest.approx(expected, abs=1e-12)
+            assert association.bits[k, i] == pytest.approx(expected, abs=1e-12)
 
 
 def test_an_attribute_that_is_the_class_has_strength_one() -> None:
@@ -34,10 +34,10 @@ def test_an_attribute_that_is_the_class_has_strength_one() -> None:
     assert (strength[~np.eye(3, dtype=bool)] < 0.5).all()
 
 
-def test_p_values_are_fishers_corrected_over_all_tests(
+def test_p_values_are_fishers_adjusted_over_all_tests(
     random_counts: tuple[np.ndarray, np.ndarray, Association],
 ) -> None:
-    has, labels, found = random_counts
+    has, labels, association = random_counts
     plain = np.array(
         [
             [
@@ -49,7 +49,7 @@ def test_p_values_are_fishers_corrected_over_all_tests(
             for k in range(3)
         ]
     )
-    assert found.corrected() == pytest.approx(false_discovery_control(plain.ravel()).reshape(3, 5))
+    assert association.adjusted_p_values() == pytest.approx(false_discovery_control(plain.ravel()).reshape(3, 5))
 
 
 def test_intervals_are_wilsons_and_newcombes() -> None:

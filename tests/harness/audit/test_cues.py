@@ -1,12 +1,12 @@
-"""Cues come out of counts: what is planted is named, what is chance is not."""
+"""Planted cues are found and named, chance associations are not."""
 
 import numpy as np
 import pytest
 
-from harness.audit.cues import Cue, strongest
-from harness.audit.growth import grown
-from harness.audit.location import located
-from tests.harness.audit.corpora import material, request
+from harness.audit.cues import Cue, strongest_cues
+from harness.audit.growth import extend
+from harness.audit.location import locate
+from tests.harness.audit.corpora import cue_data, request
 
 
 def names(cues: tuple[Cue, ...]) -> list[str]:
@@ -16,24 +16,24 @@ def names(cues: tuple[Cue, ...]) -> list[str]:
 def test_a_user_agent_that_equals_the_class_is_the_top_cue_of_each() -> None:
     rng = np.random.default_rng(0)
     labels = [i % 3 for i in range(90)]
-    found = strongest(material([request(rng, agent=f"scanner-{k}/2.1") for k in labels], labels), 5)
+    cues = strongest_cues(cue_data([request(rng, agent=f"scanner-{k}/2.1") for k in labels], labels), 5)
     for k in range(3):
-        assert found[k][0].name == f"header: User-Agent: scanner-{k}/2.1"
-        assert found[k][0].strength == pytest.approx(1)
-        assert found[k][0].support == found[k][0].size == 30
-        assert found[k][0].lift is None
+        assert cues[k][0].name == f"header: User-Agent: scanner-{k}/2.1"
+        assert cues[k][0].strength == pytest.approx(1)
+        assert cues[k][0].support == cues[k][0].size == 30
+        assert cues[k][0].lift is None
 
 
 def test_random_bytes_with_random_labels_have_no_cue() -> None:
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 4, 800).tolist()
-    assert strongest(material([rng.bytes(120) for _ in labels], labels), 10) == ((), (), (), ())
+    assert strongest_cues(cue_data([rng.bytes(120) for _ in labels], labels), 10) == ((), (), (), ())
 
 
 def test_random_requests_with_random_labels_have_no_cue() -> None:
     rng = np.random.default_rng(2)
     labels = rng.integers(0, 3, 600).tolist()
-    assert strongest(material([request(rng) for _ in labels], labels), 10) == ((), (), ())
+    assert strongest_cues(cue_data([request(rng) for _ in labels], labels), 10) == ((), (), ())
 
 
 def test_forty_requests_of_one_unit_are_one_observation() -> None:
@@ -42,8 +42,8 @@ def test_forty_requests_of_one_unit_are_one_observation() -> None:
     marked = [i < 40 for i in range(120)]
     payloads = [request(rng, path="/marked" if mark else "") for mark in marked]
     unit = [0 if mark else i for i, mark in enumerate(marked)]
-    assert "path: /marked" not in names(strongest(material(payloads, labels, unit), 20)[0])
-    assert "path: /marked" in names(strongest(material(payloads, labels), 20)[0])
+    assert "path: /marked" not in names(strongest_cues(cue_data(payloads, labels, unit), 20)[0])
+    assert "path: /marked" in names(strongest_cues(cue_data(payloads, labels), 20)[0])
 
 
 def test_a_literal_is_named_whole_and_its_weaker_spellings_beside_it() -> None:
@@ -51,7 +51,7 @@ def test_a_literal_is_named_whole_and_its_weaker_spellings_beside_it() -> None:
     labels = [i % 2 for i in range(200)]
     values = {0: ("%3Cb%3Eprobe(page.title)", "%3Cb%3Eprobe(7)"), 1: ("", "")}
     payloads = [request(rng, value=values[k][i % 10 == 0]) for i, k in enumerate(labels)]
-    (cue, *_), _ = strongest(material(payloads, labels), 3)
+    (cue, *_), _ = strongest_cues(cue_data(payloads, labels), 3)
     spellings = [cue.attribute.value, *(form.attribute.value for form in cue.forms)]
     assert cue.attribute.value == b"<b>probe("
     assert b"<b>probe(page.title)" in spellings
@@ -62,20 +62,20 @@ def test_attributes_of_the_same_requests_are_one_cue() -> None:
     rng = np.random.default_rng(7)
     labels = [i % 2 for i in range(80)]
     payloads = [request(rng, agent=f"agent-{k}", value=f"&mark=m{k}x") for k in labels]
-    (cue, *others), _ = strongest(material(payloads, labels), 10)
+    (cue, *others), _ = strongest_cues(cue_data(payloads, labels), 10)
     assert cue.name == "header: User-Agent: agent-0"
     assert "text: mark=m0x" in [attribute.name for attribute in cue.also]
     assert all("agent" not in other.name and "m0x" not in other.name for other in others)
 
 
-def test_text_grows_while_nine_in_ten_go_on_alike() -> None:
+def test_text_is_extended_while_nine_in_ten_continue_alike() -> None:
     texts = [b"x=ALERT('hi') y"] * 9 + [b"z=alert('ho') y"]
-    assert grown(b"alert", texts) == b"x=ALERT('hi')"
-    assert grown(b"alert", [*texts, b"alert()", b"alert()"]) == b"ALERT("
-    assert grown(b"absent", texts) == b"absent"
+    assert extend(b"alert", texts) == b"x=ALERT('hi')"
+    assert extend(b"alert", [*texts, b"alert()", b"alert()"]) == b"ALERT("
+    assert extend(b"absent", texts) == b"absent"
 
 
-def test_a_cue_tells_whether_it_lies_in_the_attack() -> None:
+def test_a_cue_is_located_in_the_attack_or_outside() -> None:
     rng = np.random.default_rng(5)
     labels = [i % 2 for i in range(80)]
     payloads = [
@@ -83,11 +83,11 @@ def test_a_cue_tells_whether_it_lies_in_the_attack() -> None:
         for i, k in enumerate(labels)
     ]
     spans = [[at := p.index(b"q=") + 2, at + 6] for p in payloads]
-    found = material(payloads, labels)
-    inside = {cue.name: cue.inside for cue in located(found, spans, strongest(found, 10))[0]}
+    data = cue_data(payloads, labels)
+    inside = {cue.name: cue.inside for cue in locate(data, spans, strongest_cues(data, 10))[0]}
     assert inside["header: User-Agent: agent-0"] == 0
     assert next(share for name, share in inside.items() if "strike" in name) == 1
-    unknown = located(found, [None] * len(payloads), strongest(found, 10))
+    unknown = locate(data, [None] * len(payloads), strongest_cues(data, 10))
     assert {cue.inside for cue in unknown[0]} == {None}
 
 
@@ -96,8 +96,8 @@ def test_the_same_payloads_give_the_same_cues_in_any_order() -> None:
     labels = np.array([i % 3 for i in range(120)])
     payloads = [request(rng, agent=f"a-{k}", value=f"&k={k}") for k in labels]
     order = rng.permutation(120)
-    one = strongest(material(payloads, labels.tolist()), 10)
-    other = strongest(material([payloads[i] for i in order], labels[order].tolist()), 10)
+    one = strongest_cues(cue_data(payloads, labels.tolist()), 10)
+    other = strongest_cues(cue_data([payloads[i] for i in order], labels[order].tolist()), 10)
     assert [[(c.name, c.support, c.strength) for c in cues] for cues in one] == [
         [(c.name, c.support, c.strength) for c in cues] for cues in other
     ]

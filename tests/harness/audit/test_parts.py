@@ -1,15 +1,15 @@
-"""Overlap with descriptions, drift, repetition, the nearest neighbour, and what text is shown as."""
+"""Overlap with descriptions, drift, duplicates, the nearest-neighbour probe, and escaping of text."""
 
 import numpy as np
 import pyarrow as pa
 
 from harness import Corpus, Environment, EnvironmentSpec, Payloads, Rendered, Scenario, ScenarioSpec, StoredRows
-from harness.audit.description_overlap import overlaps
+from harness.audit.description_overlap import description_overlaps
 from harness.audit.disagreement import repetition
-from harness.audit.draws import Draw, Part
+from harness.audit.draws import RenderedPart, ScenarioDraw
 from harness.audit.drift import drifts
-from harness.audit.neighbour import nearest
-from harness.audit.text import decoded, markdown, readable, shown
+from harness.audit.neighbour import nearest_labels
+from harness.audit.text import decoded, markdown, one_line, readable
 from tests.harness.audit.corpora import corpus
 
 
@@ -25,14 +25,14 @@ def test_text_that_a_payload_shares_with_its_description_is_counted_and_named() 
         }
     )
     data = Corpus.create("described", table, pa.table({"description_id": ["0", "1"], "text": texts}))
-    first, second = overlaps(data, np.array([0, 1, 1, -1]))
+    first, second = description_overlaps(data, np.array([0, 1, 1, -1]))
     assert (first.described, first.rows, first.runs) == (2, 1, ((b"export.cgi", 1),))
     assert (second.described, second.rows, second.runs) == (1, 0, ())
 
 
-def part(labels: list[int], lengths: list[int]) -> Part:
+def part(labels: list[int], lengths: list[int]) -> RenderedPart:
     payloads = Payloads.from_list(b"x" * n for n in lengths)
-    return Part(np.arange(len(labels)), np.array(labels), Rendered(payloads, [None] * len(labels)))
+    return RenderedPart(np.arange(len(labels)), np.array(labels), Rendered(payloads, [None] * len(labels)))
 
 
 def test_drift_is_the_distance_of_classes_and_lengths_from_training() -> None:
@@ -41,36 +41,36 @@ def test_drift_is_the_distance_of_classes_and_lengths_from_training() -> None:
     scenario = Scenario(spec, nothing, nothing, {}, np.arange(0))
     train = part([0, 0, 1, 1], [10, 20, 30, 40])
     tests = {"same": train, "other": part([1, 1, 1, 1], [50, 60, 70, 80])}
-    own, same, other = drifts(Draw(scenario, 0, train, train, tests), 2)
+    own, same, other = drifts(ScenarioDraw(scenario, 0, train, train, tests), 2)
     assert (own.part, own.class_distance, own.length_distance, own.length_p) == ("train", 0, 0, 1)
     assert (same.class_distance, same.length_distance) == (0, 0)
     assert (other.class_distance, other.length_distance, other.quantiles[1]) == (0.5, 1, 60)
 
 
-def test_near_duplicates_with_different_labels_are_counted_and_shown() -> None:
+def test_near_duplicates_with_different_labels_are_counted_and_listed() -> None:
     payloads = [b"one", b"one", b"two", b"two!", b"three", b"four"]
     data = corpus(payloads, ["a", "b", "a", "a", "b", "b"])
     copies = np.array([0, 0, 1, 2, 3, 4])
-    found = repetition(data, copies, np.array([-1, -1, 7, 7, -1, -1]))
-    assert (found.copies, found.alike, found.clusters, found.disagreeing) == (2, 4, 1, 2)
-    (example,) = found.examples
+    result = repetition(data, copies, np.array([-1, -1, 7, 7, -1, -1]))
+    assert (result.copies, result.alike, result.clusters, result.disagreeing) == (2, 4, 1, 2)
+    (example,) = result.examples
     assert (example.samples, example.labels, example.payload) == (("row-0", "row-1"), ("a", "b"), b"one")
 
 
 def test_the_nearest_neighbour_is_the_payload_with_most_in_common() -> None:
     train = Payloads.from_list([b"GET /alpha/page?id=1", b"POST /omega/form", b""])
     test = Payloads.from_list([b"POST /omega/other", b"GET /alpha/page?id=2", b"abc"])
-    assert nearest(train, np.array([4, 5, 6]), test).tolist() == [5, 4, 4]
+    assert nearest_labels(train, np.array([4, 5, 6]), test).tolist() == [5, 4, 4]
 
 
-def test_hostile_text_is_spelled_out() -> None:
-    assert shown(b"\x1b[2Jred\x00\r\n") == "\\x1b[2Jred\\x00\\x0d\\x0a"
-    assert shown(b"caf\xc3\xa9 \xff") == "café \\xff"
-    assert shown("left\u202eright\ud800") == "left\\u202eright\\ud800"
-    assert shown(b"  x ") == "␣␣x␣"
-    assert shown(b"   ") == "␣␣␣"
-    assert shown("y" * 100, 10) == "y" * 9 + "…"
-    assert len(shown(b"\x00" * 100, 10)) == 10
+def test_hostile_text_is_escaped() -> None:
+    assert one_line(b"\x1b[2Jred\x00\r\n") == "\\x1b[2Jred\\x00\\x0d\\x0a"
+    assert one_line(b"caf\xc3\xa9 \xff") == "café \\xff"
+    assert one_line("left\u202eright\ud800") == "left\\u202eright\\ud800"
+    assert one_line(b"  x ") == "␣␣x␣"
+    assert one_line(b"   ") == "␣␣␣"
+    assert one_line("y" * 100, 10) == "y" * 9 + "…"
+    assert len(one_line(b"\x00" * 100, 10)) == 10
 
 
 def test_markdown_shows_text_as_it_is() -> None:

@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import Payloads
-from harness.audit.tokens import LONGEST, hashes, pieces
+from harness.audit.tokens import MAX_PIECE, hashes, pieces
 
 TEXTS = st.lists(st.text("ab_7-./=<> \r\n\xe9").map(lambda text: text.encode("latin-1")), max_size=6)
 
 
 def expected(payload: bytes) -> list[bytes]:
-    """The pieces of one payload, the plain way."""
+    """Returns the pieces of one payload by a simple loop."""
     out = []
     for line in re.split(rb"[\r\n]+", payload):
         runs = re.findall(rb"[0-9A-Za-z_\x80-\xff]+|[^0-9A-Za-z_\x80-\xff]+", line)
@@ -19,15 +19,15 @@ def expected(payload: bytes) -> list[bytes]:
         for at, run in enumerate(runs):
             if re.match(rb"[0-9A-Za-z_\x80-\xff]", run):
                 out += [b"".join(runs[at : at + n]) for n in (3, 5) if at + n <= len(runs)]
-    return sorted(piece for piece in out if len(piece) <= LONGEST)
+    return sorted(piece for piece in out if len(piece) <= MAX_PIECE)
 
 
 @given(TEXTS)
 def test_pieces_are_words_delimiters_and_neighbouring_words_of_one_line(texts: list[bytes]) -> None:
     payloads = Payloads.from_list(texts)
-    found = pieces(payloads)
+    positions = pieces(payloads)
     by_row: list[list[bytes]] = [[] for _ in texts]
-    for start, end, row in zip(*(part.tolist() for part in found), strict=True):
+    for start, end, row in zip(*(part.tolist() for part in positions), strict=True):
         by_row[row].append(payloads.data[start:end].tobytes())
     assert [sorted(row) for row in by_row] == [expected(text) for text in texts]
 
@@ -35,11 +35,11 @@ def test_pieces_are_words_delimiters_and_neighbouring_words_of_one_line(texts: l
 @given(st.lists(st.binary(max_size=12), min_size=1, max_size=8))
 def test_hashes_are_equal_exactly_where_the_folded_bytes_are(texts: list[bytes]) -> None:
     payloads = Payloads.from_list(texts)
-    found = hashes(payloads.data, payloads.offsets[:-1], payloads.offsets[1:])
+    values = hashes(payloads.data, payloads.offsets[:-1], payloads.offsets[1:])
     folded = [text.lower() for text in texts]
     for i, one in enumerate(folded):
         for j, other in enumerate(folded):
-            assert (found[i] == found[j]) == (one == other)
+            assert (values[i] == values[j]) == (one == other)
 
 
 def test_hashes_do_not_depend_on_where_the_bytes_stand() -> None:

@@ -230,7 +230,7 @@ def test_payloads_that_are_no_requests_have_no_carrier(shell: Shell, requests_fi
     options = ("--map", "payload=raw,label=class", "--scenario", "random", "--seeds", 1, "--top", 1)
     done = shell("audit", "files:escaped.jsonl", *options)
     assert done.returncode == 0, done.stderr
-    assert "What it reaches without the attack is not measured: 480 of 480 payloads do not read as HTTP" in done.stdout
+    assert "Its macro-F1 without the attack was not measured: 480 of 480 payloads are not HTTP" in done.stdout
     assert "No leak in random:" in done.stdout
     assert "not audited: " in done.stdout
     guarded = shell("audit", "files:escaped.jsonl", *options, "--fail-on", "carrier=0.5")

@@ -30,7 +30,7 @@ def test_hash_depends_on_every_value_and_not_on_chunks() -> None:
         assert hashing.of_table(changed) != hashing.of_table(whole)
 
 
-def test_the_cache_gives_back_what_was_built(cache: object) -> None:
+def test_the_cache_returns_what_was_built(cache: object) -> None:
     built = Corpus.create("toy", table(), notes=("a note",))
     loaded = cached("test-fingerprint", lambda: built)
     assert loaded.table.equals(built.table)

@@ -1,4 +1,4 @@
-"""The request model: what it finds, what it lets be, and that no payload takes it more than linear time."""
+"""The request parser: the parts it finds, malformed payloads, and linear time on any payload."""
 
 import time
 
@@ -67,14 +67,14 @@ def test_tolerates(payload: bytes, headers: int, end: bytes) -> None:
         b"HTTP/1.1 200 OK\r\n\r\n",
     ],
 )
-def test_leaves_alone_what_does_not_read_as_a_request(payload: bytes) -> None:
+def test_payloads_that_are_not_requests_are_malformed(payload: bytes) -> None:
     request = Request(payload)
     assert request.malformed
     assert request.headers == request.parameters == request.parts == ()
     assert request.text(request.body) == payload
 
 
-def test_finds_headers_by_name_also_where_they_stand_twice() -> None:
+def test_finds_headers_by_name_also_if_repeated() -> None:
     request = Request(b"GET / HTTP/1.1\r\nCookie: a=1\r\nCOOKIE:b=2\r\nX: y\r\ncookie: c=3\r\n\r\nCookie: d=4")
     assert [request.text(field.value) for field in request.fields(b"cookie")] == [b"a=1", b"b=2", b"c=3"]
     assert [request.text(field.line) for field in request.fields(b"x")] == [b"X: y\r\n"]
@@ -137,7 +137,7 @@ def test_multipart_fields_file_names_and_contents(end: bytes, content: bytes) ->
     ]
 
 
-def test_bodies_that_are_not_as_told() -> None:
+def test_bodies_that_contradict_their_content_type() -> None:
     assert body("multipart/form-data; boundary=C", MULTIPART) == []
     assert body("multipart/form-data", MULTIPART) == []
     assert texts(Request(b"POST / HTTP/1.1\r\n\r\na=1")) == [("raw", b"", b"a=1")]
@@ -187,7 +187,7 @@ def seconds(payload: bytes) -> float:
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_time_grows_with_the_length_and_not_with_its_square(kind: str) -> None:
+def test_time_grows_linearly_with_the_length(kind: str) -> None:
     head, unit, tail = HOSTILE[kind]
     short, long = (seconds(head + unit * (size // len(unit)) + tail) for size in (10_000, 100_000))
     assert long < 40 * max(short, 1e-4), f"{short} s at 10 KB, {long} s at 100 KB"

@@ -141,7 +141,7 @@ def test_long_payloads_are_compared_whole() -> None:
 
 
 def test_the_threshold_has_bounds() -> None:
-    with pytest.raises(UserError, match=r"0\.5; it must lie from 0\.8 to 1"):
+    with pytest.raises(UserError, match=r"0\.5; it must be from 0\.8 to 1"):
         clusters([b"a"], threshold=0.5)
 
 

@@ -28,7 +28,9 @@ def test_a_carrier_changes_around_the_same_attack(perturbation: Perturbation) ->
     assert perturbation.touches_attack == (perturbation.name == "body-format")
     assert perturbation.touches_attack or all(sorted(a.ranges) == sorted(b.ranges) for a, b in results)
     assert all(
-        after.request.sized for before, after in results if before.request.sized and after.request.body[1:] > (0,)
+        after.request.has_exact_length
+        for before, after in results
+        if before.request.has_exact_length and after.request.body[1:] > (0,)
     ) or (perturbation.name == "method")
 
 
@@ -143,7 +145,7 @@ def test_padding_appends_what_is_not_there_yet() -> None:
     assert len(targets) > 10
     assert len(bodies) > 10
     assert any(len(after.request.headers) == 4 for after in results)
-    assert all(after.request.sized for after in results)
+    assert all(after.request.has_exact_length for after in results)
     assert all(len(after.request.parameters) + len(after.request.headers) == 6 for after in results)
 
 

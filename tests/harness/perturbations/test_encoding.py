@@ -131,7 +131,7 @@ def test_percent_encoding_leaves_alone_what_is_not_percent_encoded(text: str, at
 def test_percent_encoding_of_a_form_keeps_content_length_right() -> None:
     head = "POST / HTTP/1.1\nContent-Type: application/x-www-form-urlencoded\nContent-Length: 5\n\n"
     for after in draws(PercentEncoding(), request(head + "q=1'2", "1'2")):
-        assert after.request.sized
+        assert after.request.has_exact_length
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_names_in_bodies_change_with_the_length() -> None:
         results = draws(ParameterRename(), message)
         assert results
         for after in results:
-            assert after.request.sized
+            assert after.request.has_exact_length
             assert not any(after.request.text(p.name) == b"up" for p in after.request.parameters)
 
 
@@ -88,7 +88,7 @@ def test_another_format_holds_the_same_names_values_and_attack(message: Message)
     }
     for after in results:
         assert read(after) == read(message) == [("a", "1"), ("q", '\' or\r\n "x"'), ("b", "")]
-        assert after.request.sized
+        assert after.request.has_exact_length
         again = draws(BodyFormat(), after)
         assert message.request.content_type in {back.request.content_type for back in again}
 

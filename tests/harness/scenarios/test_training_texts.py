@@ -76,7 +76,7 @@ def test_where_products_are_held_out_so_are_their_other_texts(corpus: Corpus) ->
 
 def test_before_a_date_no_text_of_later_days_is_known(corpus: Corpus) -> None:
     scenario = drawn(corpus, "time-disjoint")
-    begin = datetime.date(1970, 1, 1) + datetime.timedelta(days=scenario.until)
+    begin = datetime.date(1970, 1, 1) + datetime.timedelta(days=scenario.test_start)
     extra = without_payload(corpus, scenario)
     assert extra
     assert max(facts(corpus, extra, "date")) < begin
@@ -86,8 +86,8 @@ def test_unseen_classes_have_neither_row_nor_text(corpus: Corpus) -> None:
     for seed in range(3):
         scenario = drawn(corpus, "zero-shot", seed)
         given = training_texts.training_descriptions(corpus, scenario)
-        assert set(scenario.unseen) == set(range(seed, 11, 3))
-        assert not np.isin(given.labels, scenario.unseen).any()
+        assert set(scenario.unseen_classes) == set(range(seed, 11, 3))
+        assert not np.isin(given.labels, scenario.unseen_classes).any()
         for part in (scenario.train, scenario.validation, scenario.environments["seen"]):
-            assert not np.isin(corpus.labels[part.rows], scenario.unseen).any()
-        assert np.isin(corpus.labels[scenario.environments["unseen"].rows], scenario.unseen).all()
+            assert not np.isin(corpus.labels[part.rows], scenario.unseen_classes).any()
+        assert np.isin(corpus.labels[scenario.environments["unseen"].rows], scenario.unseen_classes).all()

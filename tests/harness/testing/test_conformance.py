@@ -1,4 +1,4 @@
-"""Every built-in method, whatever there will be, does what every method must.
+"""Every built-in method passes every conformance check.
 
 The checks share fits, and the methods the activations of a frozen trunk. Those on torch take seconds per fit: of them
 the fast tests look at one fit, and of the controls among them at none; the full rounds look at all.
@@ -30,13 +30,13 @@ def cases() -> Iterator[object]:
 @pytest.fixture(scope="module")
 def subject_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], testing.Subject]:
     root: Path = tmp_path_factory.mktemp("shared")
-    made: dict[str, testing.Subject] = {}
+    subjects: dict[str, testing.Subject] = {}
 
     def subject(name: str) -> testing.Subject:
-        if name not in made:
-            made.clear()  # one at a time: their predictors hold memory
-            made[name] = testing.Subject(registry.method(name), SharedSteps(root))
-        return made[name]
+        if name not in subjects:
+            subjects.clear()  # keep only one, since predictors take memory
+            subjects[name] = testing.Subject(registry.method(name), SharedSteps(root))
+        return subjects[name]
 
     return subject
 
@@ -54,7 +54,7 @@ def test_the_toy_is_the_same_in_any_process_and_carries_every_tag() -> None:
     assert toy.train.payloads == again.train.payloads
     assert len(toy.train.payloads) == 60
     assert not set(toy.train.payloads) & set(toy.test.payloads)
-    everything = toy.train.handed(frozenset(("text", "groups", "span")))
+    everything = toy.train.training_data(frozenset(("text", "groups", "span")))
     assert everything.descriptions is not None
     assert everything.descriptions.of_row.min() == -1  # some rows have no text
     known = everything.descriptions.of_row >= 0
@@ -68,5 +68,5 @@ def test_the_toy_is_the_same_in_any_process_and_carries_every_tag() -> None:
         attack = payload[span[0] : span[1]]
         assert len(attack) > 2
         assert payload.startswith((b"GET /", b"POST /"))
-    plain = toy.train.handed(frozenset())
+    plain = toy.train.training_data(frozenset())
     assert plain.descriptions is plain.groups is plain.environments is plain.cues is plain.spans is None

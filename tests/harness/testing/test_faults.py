@@ -1,19 +1,19 @@
-"""Each check fails for the fault that it is there for, says so in a sentence, and for no other."""
+"""Each check fails for its own fault, with a message in one sentence, and for no other fault."""
 
 from pathlib import Path
 
 import pytest
 
 from harness import registry, testing
-from harness.testing import fitting
+from harness.testing import fitting_checks
 
 registry.discover([str(Path(__file__).parent / "faulty_plugin.py")])
 ALL = {check.name for check in testing.CHECKS}
 FAULTS: dict[str, dict[str, str]] = {
     "faultless": {},
     "says-why": {},
-    "hungry": {},  # asks for everything that a tag promises
-    "frugal": {},  # asks for nothing, and refuses to be handed more
+    "hungry": {},  # requires the data of every tag
+    "frugal": {},  # has no tag, and refuses to receive more
     "floor": {},
     "keeps-nothing": {},
     "no-summary": {"declares-itself": "summary must be one line"},
@@ -21,23 +21,23 @@ FAULTS: dict[str, dict[str, str]] = {
     "does-not-fit": {"fits": "fit raised KeyError: 'on purpose' (faulty_plugin.py, line"},
     "returns-nothing": {"fits": "fit returned NoneType"},
     "reports-nan": {"fits": "the score reported at step 0 is nan"},
-    "float64": {"gives-probabilities": "float32 is needed"},
+    "float64": {"gives-probabilities": "it must return float32"},
     "sums-to-two": {"gives-probabilities": "summing to one"},
     "too-wide": {"gives-probabilities": "shape ("},
     "trips-over-nothing": {"predicts-nothing": "predict_proba raised IndexError"},
     "blind": {"learns": "accuracy on separable rows is 0.2"},
-    "untuned": {"searches": "its search space holds one configuration"},
-    "one-choice": {"searches": "its search space holds one configuration"},
+    "untuned": {"searches": "its search space has one configuration"},
+    "one-choice": {"searches": "its search space has one configuration"},
     "transductive": {"predicts-alone": "change by up to"},
     "unseeded": {"repeats-itself": "two fits with the same rows"},
     "counts-once": {"repeats-itself": "counted (10, 1) and (0, 0) examples and steps"},
-    "fickle": {"repeats-itself": "asked twice", "saves-and-loads": "differ by up to"},
-    "changes-labels": {"spares-its-data": "it changed train.labels"},
-    "changes-payloads": {"spares-its-data": "it changed the payloads of predict_proba"},
-    "deaf": {"stops-at-once": "more times after the answer was yes", "stops-later": "more times after"},
-    "slow": {"stops-at-once": "and 0.5 s when it was not", "stops-later": "and 0.5 s when it was not"},
-    "raises-when-told": {"stops-at-once": "told to stop, fit raised ValueError: stopped"},
-    "utf-8-only": {"predicts-oddities": "for a payload that is no UTF-8"},
+    "fickle": {"repeats-itself": "called twice", "saves-and-loads": "differ by up to"},
+    "changes-labels": {"spares-its-data": "it modified train.labels"},
+    "changes-payloads": {"spares-its-data": "it modified the payloads of predict_proba"},
+    "deaf": {"stops-at-once": "more times after it returned True", "stops-later": "more times after"},
+    "slow": {"stops-at-once": "and 0.5 s without it", "stops-later": "and 0.5 s without it"},
+    "raises-when-told": {"stops-at-once": "after should_stop, fit raised ValueError: stopped"},
+    "utf-8-only": {"predicts-oddities": "for a payload that is not UTF-8"},
     "no-empty": {"trains-on-oddities": "with an empty payload in the data, fit raised ValueError"},
     "two-rows": {"trains-on-oddities": "with a class with one row in the data"},
     "every-class": {"trains-on-oddities": "with a class without a row in the data"},
@@ -51,7 +51,7 @@ FAULTS: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_fails_its_check_and_no_other(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "GRACE", 0.2)
+    monkeypatch.setattr(fitting_checks, "GRACE", 0.2)
     outcomes = {outcome.name: outcome for outcome in testing.check(registry.method(name))}
     assert set(outcomes) == ALL
     failed = {outcome.name: outcome.text for outcome in outcomes.values() if outcome.status == "failed"}
@@ -75,10 +75,10 @@ def test_every_check_has_a_fault_that_it_finds() -> None:
     assert {check for faults in FAULTS.values() for check in faults} | {"imports-light"} == ALL
 
 
-def test_what_does_not_apply_says_why() -> None:
+def test_checks_that_do_not_apply_give_the_reason() -> None:
     floor = {outcome.name: outcome for outcome in testing.check(registry.method("floor"))}
     assert floor["learns"].status == floor["searches"].status == "not-applicable"
-    assert "a floor, not a learner" in floor["learns"].text
+    assert "a constant baseline" in floor["learns"].text
     kept = testing.check(registry.method("keeps-nothing"))[-1]
     assert (kept.name, kept.status) == ("saves-and-loads", "not-applicable")
     unfit = testing.check(registry.method("does-not-fit"))

@@ -1,9 +1,8 @@
-"""What a probe shows of a payload."""
+"""The parts of a payload that probes see."""
 
-import numpy as np
 import pytest
 
-from harness import Payloads, Rendered
+from harness import Payloads
 from harness.data import payload_parts
 
 REQUEST = (
@@ -12,38 +11,38 @@ REQUEST = (
 )
 
 
-def show(probe: str, spans: list[int] | None) -> bytes:
-    (shown,) = payload_parts.reduce(Payloads.from_list([REQUEST]), [spans], probe)
-    return shown
+def part_of(probe: str, spans: list[int] | None) -> bytes:
+    (part,) = payload_parts.reduce(Payloads.from_list([REQUEST]), [spans], probe)
+    return part
 
 
 def test_the_carrier_is_the_payload_without_its_attack() -> None:
     at = REQUEST.index(b"first")
-    assert show("carrier", [at, at + 5]) == REQUEST.replace(b"first", b"")
-    assert show("carrier", []) == REQUEST
+    assert part_of("carrier", [at, at + 5]) == REQUEST.replace(b"first", b"")
+    assert part_of("carrier", []) == REQUEST
 
 
 def test_where_the_attack_is_not_known_the_carrier_lacks_every_parameter_value() -> None:
     expected = REQUEST.replace(b"=id ", b"= ").replace(b"k=v", b"k=").replace(b"first", b"").replace(b"second", b"")
-    assert show("carrier", None) == expected
+    assert part_of("carrier", None) == expected
     assert list(payload_parts.reduce(Payloads.from_list([REQUEST] * 2), None, "carrier")) == [expected] * 2
 
 
 def test_headers_are_neither_request_line_nor_body() -> None:
-    assert show("headers", []).splitlines()[0] == b"Host: site.test"
-    assert show("headers", []).endswith(b"X-Y: z")
-    assert b"Content-Type" in show("headers", [])
-    assert b"Content-Type" not in show("headers-without-content", [])
+    assert part_of("headers", []).splitlines()[0] == b"Host: site.test"
+    assert part_of("headers", []).endswith(b"X-Y: z")
+    assert b"Content-Type" in part_of("headers", [])
+    assert b"Content-Type" not in part_of("headers-without-content", [])
 
 
 def test_values_are_those_of_all_parameters() -> None:
-    assert show("values", None) == show("values", []) == b"id\nv\nfirst\nsecond"
+    assert part_of("values", None) == part_of("values", []) == b"id\nv\nfirst\nsecond"
 
 
 def test_length_tells_sizes_and_nothing_else() -> None:
-    assert show("length", None) == payload_parts.length(REQUEST.replace(b"second", b"second"[::-1]), None)
+    assert part_of("length", None) == payload_parts.length(REQUEST.replace(b"second", b"second"[::-1]), None)
     longer = payload_parts.length(REQUEST + b"!" * 400, None)
-    assert show("length", None).split(b" ")[:1] != longer.split(b" ")[:1]
+    assert part_of("length", None).split(b" ")[:1] != longer.split(b" ")[:1]
     assert {len(word) for word in longer.split(b" ")} == {4}
     coarse = {payload_parts.length(b"x" * n, None).split(b" ")[0] for n in range(63, 127)}
     fine = {payload_parts.length(b"x" * n, None).split(b" ")[3] for n in range(63, 127)}
@@ -54,10 +53,3 @@ def test_length_tells_sizes_and_nothing_else() -> None:
 @pytest.mark.parametrize("payload", [b"", b"\x00\xff", b"GET", b"x" * 70_000])
 def test_no_payload_breaks_a_probe(probe: str, payload: bytes) -> None:
     assert len(payload_parts.reduce(Payloads.from_list([payload]), None, probe)) == 1
-
-
-def test_cues_are_shown_as_text() -> None:
-    rendered = Rendered(Payloads.from_list([b"a", b"b"]), [None, None], {"host": ["x", "y"], "agent": ["c", None]})
-    assert list(payload_parts.cues(rendered)) == [b"host=x\nagent=c\n", b"host=y\n"]
-    assert list(payload_parts.cues(Rendered(Payloads.from_list([b"a"]), [None]))) == [b""]
-    assert np.array_equal(payload_parts.cues(rendered).lengths, [15, 7])
