@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness import hashing, oracles, registry, seeds, sources, space, testing
-    from harness.api import Results, ResultTable, load_results, predict, run
+    from harness.api import (
+        AuditResult,
+        Leaderboard,
+        Results,
+        ResultTable,
+        audit,
+        leaderboard,
+        load_results,
+        predict,
+        run,
+    )
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.data import byte_ngrams, http_request, near_duplicates, payload_parts, taxonomy
     from harness.data.corpus import Corpus, CorpusMeta
@@ -49,6 +59,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_OPINION",
     "AdaptedMethod",
+    "AuditResult",
     "Benchmark",
     "BenchmarkRef",
     "Categorical",
@@ -63,6 +74,7 @@ __all__ = [
     "Float",
     "GenericBenchmark",
     "Int",
+    "Leaderboard",
     "Message",
     "Method",
     "MethodRef",
@@ -81,12 +93,14 @@ __all__ = [
     "TrainingData",
     "Transform",
     "UserError",
+    "audit",
     "byte_ngrams",
     "cached",
     "cached_meta",
     "generic",
     "hashing",
     "http_request",
+    "leaderboard",
     "load_results",
     "metrics",
     "near_duplicates",
@@ -110,7 +124,17 @@ __all__ = [
 
 # Where each name lives; imported on first use.
 _NAMES = {
-    "harness.api": ("ResultTable", "Results", "load_results", "predict", "run"),
+    "harness.api": (
+        "AuditResult",
+        "Leaderboard",
+        "ResultTable",
+        "Results",
+        "audit",
+        "leaderboard",
+        "load_results",
+        "predict",
+        "run",
+    ),
     "harness.benchmark": ("Benchmark", "BenchmarkRef"),
     "harness.data.corpus": ("Corpus", "CorpusMeta"),
     "harness.data.corpus_cache": ("cached", "cached_meta"),

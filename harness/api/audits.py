@@ -8,9 +8,9 @@ from pathlib import Path
 
 from harness import registry
 from harness.api.benchmarks import BenchmarkLike, DataOptions, open_benchmark
-from harness.audit import report, verdicts
-from harness.audit.examine import Audit
-from harness.audit.examine import audit as examine
+from harness.auditing import report, verdicts
+from harness.auditing.examine import Audit
+from harness.auditing.examine import audit as examine
 from harness.errors import UserError
 from harness.execution.plan import choose_scenarios
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import registry
+from harness.boards.build import boards
+from harness.boards.check import check as compare
+from harness.boards.json_export import to_json
+from harness.boards.render import markdown
+from harness.boards.rules import RULES
 from harness.errors import UserError
-from harness.leaderboard.build import boards
-from harness.leaderboard.check import check as compare
-from harness.leaderboard.json_export import to_json
-from harness.leaderboard.render import markdown
-from harness.leaderboard.rules import RULES
 from harness.records.store import Entry, Store
 from harness.storage.atomic_write import atomic_write
 

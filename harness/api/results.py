@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import registry
+from harness.boards.build import boards
+from harness.boards.model import Board, Row
+from harness.boards.rules import RULES
 from harness.errors import UserError, nearest
-from harness.leaderboard.build import boards
-from harness.leaderboard.model import Board, Row
-from harness.leaderboard.rules import RULES
 from harness.protocol import FOLDS
 from harness.records.schema import Record
 from harness.records.store import Store

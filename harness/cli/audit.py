@@ -11,7 +11,7 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.audit.examine import Audit
+    from harness.auditing.examine import Audit
 
 
 def audit(
@@ -73,8 +73,8 @@ def audit(
 
 
 def _print(console: "Console", findings: "Audit") -> None:
-    from harness.audit import report
-    from harness.audit.tables import tables
+    from harness.auditing import report
+    from harness.auditing.tables import tables
 
     console.print(report.title(findings), markup=False, soft_wrap=True)
     for line in report.findings(findings):

@@ -23,8 +23,8 @@ def report(
     import webbrowser
 
     from harness import registry
+    from harness.boards.rules import RULES
     from harness.execution.local_executor import SINGLE_THREADED
-    from harness.leaderboard.rules import RULES
     from harness.records.store import Store
     from harness.report.page import make
     from harness.storage.atomic_write import atomic_write

@@ -224,9 +224,9 @@ def _announce(console: "Console", prepared: "PreparedRun") -> None:
 
 
 def _report(console: "Console", outcome: "RunOutcome", results: Path) -> None:
-    from harness.leaderboard.build import boards
-    from harness.leaderboard.render import terminal_lines, terminal_tables
-    from harness.leaderboard.rules import RULES
+    from harness.boards.build import boards
+    from harness.boards.render import terminal_lines, terminal_tables
+    from harness.boards.rules import RULES
 
     for board in boards(outcome.records, RULES):
         for caption, table, left_out in terminal_tables(board, console.width):

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterator
 
-from harness.leaderboard.model import Board, Row
-from harness.leaderboard.tables import NO_VALUE, TextTable, format_number, with_interval
+from harness.boards.model import Board, Row
+from harness.boards.tables import NO_VALUE, TextTable, format_number, with_interval
 from harness.report.figures import (
     Chart,
     axis,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from harness import registry
 from harness.benchmark import Benchmark, BenchmarkRef
+from harness.boards.model import Board
 from harness.errors import UserError
-from harness.leaderboard.model import Board
 from harness.records.predictions import Predictions, read
 from harness.records.schema import Record
 from harness.records.store import Store

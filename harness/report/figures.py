@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.boards.tables import TextTable
 from harness.errors import UserError
-from harness.leaderboard.tables import TextTable
 from harness.safe_text import printable
 
 if TYPE_CHECKING:

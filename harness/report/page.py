@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from harness.boards import tables
+from harness.boards.build import Rules, Setting, boards, display_names, setting_of
+from harness.boards.diagnostics import diagnostics
+from harness.boards.model import TRACKS, Board
+from harness.boards.tables import NO_VALUE, TextTable
+from harness.boards.verdicts import contrasts, differences, sentence, summary
 from harness.errors import UserError
-from harness.leaderboard import tables
-from harness.leaderboard.build import Rules, Setting, boards, display_names, setting_of
-from harness.leaderboard.diagnostics import diagnostics
-from harness.leaderboard.model import TRACKS, Board
-from harness.leaderboard.tables import NO_VALUE, TextTable
-from harness.leaderboard.verdicts import contrasts, differences, sentence, summary
 from harness.records.schema import Record
 from harness.records.store import Store
 from harness.report import search

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.benchmark import Benchmark
+from harness.boards.model import ScenarioSeed
 from harness.data.corpus import Corpus
-from harness.leaderboard.model import ScenarioSeed
 from harness.records.predictions import Predictions
 from harness.records.schema import Record
 from harness.records.store import Store

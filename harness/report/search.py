@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
-from harness.leaderboard.budget_use import budget_use
-from harness.leaderboard.model import Board
-from harness.leaderboard.tables import NO_VALUE, TextTable, format_number
+from harness.boards.budget_use import budget_use
+from harness.boards.model import Board
+from harness.boards.tables import NO_VALUE, TextTable, format_number
 from harness.records.schema import LimitedBy, Record, TrialState
 from harness.report.figures import (
     Chart,

@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("registry",),
     ("sources",),
     ("execution",),
-    ("leaderboard", "audit"),
+    ("boards", "auditing"),
     ("testing", "report"),
     ("api",),
     ("cli",),

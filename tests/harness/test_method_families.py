@@ -10,9 +10,9 @@ import pytest
 
 from harness import UserError, registry
 from harness.benchmark import BenchmarkRef
+from harness.boards.build import Rules, boards
 from harness.execution.cell import method_of
 from harness.execution.ray import file_transfer
-from harness.leaderboard.build import Rules, boards
 from harness.method import MethodRef
 from harness.records.schema import Record
 from tests.conftest import Shell, results_of

@@ -14,7 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from harness.records.schema import CellId
 from harness.records.store import Store
 from tests.conftest import ROOT
-from tests.harness.leaderboard.boards import RUN, record
+from tests.harness.boards.boards import RUN, record
 
 METHODS, SEEDS = (35, 96) if os.environ.get("HARNESS_FULL_ROUNDS") else (14, 24)  # times three scenarios
 BOUND = 25  # times reading them

@@ -11,8 +11,8 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.leaderboard.agreement import Agreement
-    from harness.leaderboard.model import Board
+    from harness.boards.agreement import Agreement
+    from harness.boards.model import Board
 
 _LEGEND = (
     "Kendall's tau: 1 if both boards order every pair of methods the same way, 0 if the two orders are unrelated. With "
@@ -30,7 +30,7 @@ def agreement(
     Prints Kendall's tau between the two rankings, for example of two corpora. Each folder must hold one board.
     """
     from harness import registry
-    from harness.leaderboard.agreement import agreement as compare
+    from harness.boards.agreement import agreement as compare
 
     registry.discover(plugin or [])
     boards = (_board(first), _board(second))
@@ -49,8 +49,8 @@ def agreement(
 
 
 def _board(results: Path) -> "Board":
-    from harness.leaderboard.build import boards
-    from harness.leaderboard.rules import RULES
+    from harness.boards.build import boards
+    from harness.boards.rules import RULES
 
     candidates = [board for board in boards(options.records_in(results, option=""), RULES) if board.rows]
     if len(candidates) != 1:

@@ -9,8 +9,8 @@ from harness.cli import options
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.leaderboard.budget_use import BudgetUse
-    from harness.leaderboard.build import Setting
+    from harness.boards.budget_use import BudgetUse
+    from harness.boards.build import Setting
     from harness.records.schema import Record
 
 _LEGEND = (
@@ -35,9 +35,9 @@ def budget(
     Exit code 0: both hold. 1: one does not; the last lines say where.
     """
     from harness import registry
-    from harness.leaderboard.budget_use import budget_use, by_board, findings, share_of_seconds
-    from harness.leaderboard.build import core_hours
-    from harness.leaderboard.rules import is_stale
+    from harness.boards.budget_use import budget_use, by_board, findings, share_of_seconds
+    from harness.boards.build import core_hours
+    from harness.boards.rules import is_stale
 
     if by not in ("method", "scenario"):
         raise UserError(f"--by {by}: the value must be method or scenario.")

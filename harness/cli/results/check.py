@@ -25,7 +25,7 @@ def check(
     Exit code 0: no problem found. 1: there are problems; each is printed with its record.
     """
     from harness import registry
-    from harness.leaderboard.submission import check as check_records
+    from harness.boards.submission import check as check_records
     from harness.records.store import Store
     from harness.safe_text import printable
 

@@ -50,8 +50,8 @@ def verify(
     """
     from harness import registry
     from harness.api.benchmarks import reference
+    from harness.boards.rules import is_stale
     from harness.execution.rerun import choose
-    from harness.leaderboard.rules import is_stale
     from harness.protocol import RERUN_TOLERANCE
     from harness.records.provenance import processor
 

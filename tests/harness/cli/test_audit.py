@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from harness import BenchmarkRef, registry
-from harness.audit.examine import audit
-from harness.audit.verdicts import NAMES, probe_means
+from harness.auditing.examine import audit
+from harness.auditing.verdicts import NAMES, probe_means
 from tests.conftest import SHARED, Shell
-from tests.harness.audit.corpora import request
+from tests.harness.auditing.corpora import request
 from tests.harness.cli.test_light_start import loaded
 
 NUCLEI = SHARED / "nuclei_dev.jsonl.gz"

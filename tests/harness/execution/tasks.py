@@ -6,7 +6,7 @@ from typing import Any
 from harness.benchmark import BenchmarkRef
 from harness.execution.cell import PrepareTask, RunTask
 from harness.records.schema import CellInfo
-from tests.harness.leaderboard.boards import record
+from tests.harness.boards.boards import record
 
 NOWHERE = BenchmarkRef("x")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.benchmark import BenchmarkRef
-from harness.leaderboard.build import Rules, boards
+from harness.boards.build import Rules, boards
 from harness.records import predictions
 from harness.report.charts import charts
 from harness.report.figures import label
@@ -16,7 +16,7 @@ from harness.report.page import embedded
 from harness.report.payloads import MAX_BYTES, excerpt
 from harness.safe_text import visible
 from harness.statistics.robustness import logit
-from tests.harness.leaderboard.boards import records
+from tests.harness.boards.boards import records
 
 
 def test_bytes_that_do_not_print_are_escaped_and_distinguishable() -> None:

@@ -1,0 +1,129 @@
+"""Converts boards to JSON values for ``leaderboard.json``; docs/leaderboard.md describes the schema."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from harness.boards.model import Board, Effect, Row, ScenarioSeed
+from harness.boards.verdicts import sentence
+from harness.statistics.contrasts import Claim
+from harness.statistics.intervals import Interval
+
+SCHEMA = 2
+_DIGITS = 6  # hides differences in the last bits between machines
+
+
+def to_json(boards: Sequence[Board], files: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the boards as JSON values.
+
+    Args:
+        boards: in the order of the page.
+        files: digest of each record's file by its path in the results folder.
+    """
+    plain = {"schema_version": SCHEMA, "boards": [_board(board) for board in boards], "records": dict(files)}
+    rounded: dict[str, Any] = _rounded(plain)
+    return rounded
+
+
+def _board(board: Board) -> dict[str, Any]:
+    return {
+        "benchmark": board.benchmark,
+        "corpus": board.corpus,
+        "preset": board.preset,
+        "ranked": board.ranked,
+        "trials": board.trials,
+        "seconds": board.seconds,
+        "sampler": board.sampler,
+        "pruner": board.pruner,
+        "precision": board.precision,
+        "sizes": list(board.sizes),
+        "seeds": list(board.seeds),
+        "scenarios": dict(board.scenarios),
+        "methods": [_row(row, board) for row in board.rows],
+        "claims": [_claim(claim) for claim in board.claims],
+        "effects": [_effect(effect) for effect in board.effects],
+        "effective_robustness": None if board.robustness is None else _without(asdict(board.robustness), "effective"),
+        "probes": [{"view": v, "environment": e, "macro_f1": value} for (v, e), value in board.probes.items()],
+        "perturbation_counts": list(board.perturbation_counts),
+        "notes": list(board.notes),
+        "provenance": dict(board.provenance),
+    }
+
+
+def _row(row: Row, board: Board) -> dict[str, Any]:
+    environments: dict[str, dict[str, Mapping[str, float]]] = {}
+    for (scenario, env), metrics in sorted(row.metrics.items()):
+        environments.setdefault(scenario, {})[env] = metrics
+    effective = board.robustness.effective.get(row.method) if board.robustness else None
+    return {
+        "method": row.method,
+        "version": row.version,
+        "kind": row.kind,
+        "tags": list(row.tags),
+        "track": row.track,
+        "rank": row.rank,
+        "rank_interval": None if row.ranks is None else list(row.ranks),
+        "letters": row.letters,
+        "unranked_reason": row.unranked_reason,
+        "score": _interval(row.score),
+        "score_by_seed": {str(seed): value for seed, value in sorted(row.by_seed.items())},
+        "score_bootstrap": None if row.bootstrap is None else list(row.bootstrap),
+        "worst_environment": None if row.worst is None else {"name": row.worst[1], "macro_f1": row.worst[0]},
+        "worst_group": None if row.worst_group is None else row.worst_group._asdict(),
+        "calibration_error": {"id": row.calibration[0], "shifted": row.calibration[1]},
+        "id": row.id,
+        "gap": row.gap,
+        "effective_robustness": effective,
+        "environments": environments,
+        "validation_curve": list(row.curve),
+        "cost": asdict(row.cost),
+        "done": row.done,
+        "failed": {_cell(place): reason for place, reason in row.failed.items()},
+        "missing": [_cell(place) for place in row.missing],
+        "not_applicable": row.not_applicable,
+        "stale": row.stale,
+    }
+
+
+def _cell(place: ScenarioSeed) -> str:
+    return f"{place[0]}, seed {place[1]}"
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    return {
+        "method": claim.method,
+        "verdict": claim.verdict,
+        "sentence": sentence(claim),
+        "scenarios": list(claim.scenarios),
+        "exclusions": list(claim.exclusions),
+        "contrasts": [
+            {
+                **asdict(step),
+                "difference": _interval(step.difference),
+                "posterior": None if step.posterior is None else step.posterior._asdict(),
+            }
+            for step in claim.contrasts
+        ],
+    }
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    differences = {"id": effect.id, "shifted": effect.shifted, "flip_rate": effect.flip_rate}
+    plain = {name: {at: _interval(value) for at, value in intervals.items()} for name, intervals in differences.items()}
+    return {"method": effect.method, "base": effect.base, **plain}
+
+
+def _interval(value: Interval | None) -> dict[str, float | None] | None:
+    return None if value is None else {"mean": value.mean, "half_width": value.half_width}
+
+
+def _without(values: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != name}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, _DIGITS)
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,27 @@
+"""Rules of the leaderboard that come from the registry and the protocol: staleness, ranking presets, contrasts."""
+
+from harness import registry
+from harness.boards.build import Rules
+from harness.protocol import PRESETS, PROTOCOL_VERSION
+from harness.records.schema import Record
+
+
+def is_stale(record: Record) -> bool:
+    """Whether a record was made under another protocol, or by another version of a registered method."""
+    version = registry.version_of(record.cell.method)
+    outdated = version is not None and version != record.cell.method_version
+    return outdated or record.cell.protocol != PROTOCOL_VERSION
+
+
+def ranks(preset: str) -> bool:
+    """Whether boards of a preset rank methods; boards of unknown presets do not."""
+    return preset in PRESETS and PRESETS[preset].ranked
+
+
+def contrasts(method: str) -> tuple[str, ...]:
+    """Returns the methods that a method's claim is tested against; none if it makes no claim or is not registered."""
+    info = registry.methods().get(method)
+    return info.contrasts if info else ()
+
+
+RULES = Rules(is_stale, ranks, contrasts)

@@ -1,0 +1,262 @@
+"""The board's tables that compare methods: ranking, intervals, scenarios, trials; and the lists below them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from harness.boards.model import TRACKS, Board, Column, Cost, Row, ScenarioSeed, Track
+from harness.boards.notes import merge_subjects
+from harness.evaluation.metrics import area_under_time
+from harness.protocol import FALLBACK
+from harness.scenario import SEEN, UNSEEN
+from harness.statistics.intervals import Interval
+
+TextTable = tuple[str, list[str], list[list[str]]]  # caption, header, rows
+NO_VALUE = "–"
+FALLBACK_MARK = "‡"  # beside a score in which failed cells count with the fallback's figures
+_MAX_SHARED_COLUMNS = 3  # scenarios with more environments get a table of their own
+
+
+def format_number(value: float | None, digits: int = 3) -> str:
+    """Returns a number with so many decimals, or a dash for None."""
+    return NO_VALUE if value is None else f"{value:.{digits}f}"
+
+
+def with_interval(value: Interval | None) -> str:
+    """Returns a mean with the half-width of its interval."""
+    if value is None:
+        return NO_VALUE
+    return format_number(value.mean) + ("" if value.half_width is None else f" ± {value.half_width:.3f}")
+
+
+def _bounds(bounds: tuple[float, float] | None) -> str:
+    """Returns bounds clipped to 0 and 1, which a t interval over few folds can exceed."""
+    return NO_VALUE if bounds is None else f"{max(bounds[0], 0):.3f} to {min(bounds[1], 1):.3f}"
+
+
+def main_tables(board: Board) -> Iterator[TextTable]:
+    """Yields the main table of each track that has a method; the caption is empty if there is only one track."""
+    tracks: list[Track] = [track for track in TRACKS if board.of_track(track)] or ["free"]
+    for track in tracks:
+        caption = f"Track {track}: methods that {TRACKS[track]}" if len(tracks) > 1 else ""
+        yield caption, *_main_table(board, track)
+
+
+def _main_table(board: Board, track: Track) -> tuple[list[str], list[list[str]]]:
+    header = ["rank", "method", "score", "letters", "worst environment", "ID", "gap", "flip rate / cue-follow"]
+    header += ["perturbed (worst)", "trials", "train s", "shared steps s", "µs per payload", "cells"]
+    return header, [
+        [
+            _rank(row),
+            row.method,
+            with_interval(row.score) + _qualifier(row),
+            row.letters or NO_VALUE,
+            _with_name(row.worst),
+            format_number(row.id),
+            format_number(row.gap),
+            " / ".join(format_number(cue_mean(row, metric)) for metric in ("flip_rate", "cue_follow")),
+            _with_name(worst_perturbation(row)),
+            _trials(row.cost),
+            format_number(row.cost.training_seconds, 1),
+            format_number(row.cost.shared_seconds, 1),
+            format_number(row.cost.micros_per_payload, 0),
+            _cells(row),
+        ]
+        for row in board.of_track(track)
+    ]
+
+
+def _qualifier(row: Row) -> str:
+    """Returns the marks of a score that includes the fallback's figures or lacks cells."""
+    if row.score is None:
+        return ""
+    return (f" {FALLBACK_MARK}" if row.failed else "") + ("" if row.complete else " of its cells")
+
+
+def _rank(row: Row) -> str:
+    if row.rank is None or row.ranks is None:
+        return NO_VALUE
+    return f"{row.rank} ({row.ranks[0]}–{row.ranks[1]})"
+
+
+def _with_name(value: tuple[float, str] | None) -> str:
+    return NO_VALUE if value is None else f"{format_number(value[0])} ({value[1]})"
+
+
+def _trials(cost: Cost) -> str:
+    return f"{cost.trials}" + (f" of {cost.trials_requested}" if cost.trials != cost.trials_requested else "")
+
+
+def cue_mean(row: Row, metric: str) -> float | None:
+    """Returns the mean of a rate over the environments that flip one cue."""
+    rates = [
+        metrics[metric] for (_, env), metrics in sorted(row.metrics.items()) if metric in metrics and _one_cue(env)
+    ]
+    return sum(rates) / len(rates) if rates else None
+
+
+def _one_cue(environment: str) -> bool:
+    return environment.startswith("flip.") and environment != "flip.all"
+
+
+def worst_perturbation(row: Row) -> tuple[float, str] | None:
+    """Returns the lowest worst-case macro-F1 under perturbation, and its suite and scenario."""
+    candidates = [
+        (metrics["worst_case"], f"{env.partition('.')[2]}, {scenario}")
+        for (scenario, env), metrics in row.metrics.items()
+        if "worst_case" in metrics and "." in env
+    ]
+    return min(candidates, default=None)
+
+
+def _cells(row: Row) -> str:
+    counts = (
+        (row.done, "done"),
+        (len(row.failed), "failed"),
+        (len(row.unrecorded), "missing"),
+        (row.not_applicable, "not applicable"),
+        (row.stale, "stale"),
+    )
+    text = ", ".join(f"{count} {word}" for count, word in counts if count)
+    return f"{text}; {row.unranked_reason}" if row.kind not in ("ranked", "fixed") else text
+
+
+def intervals(board: Board) -> Iterator[TextTable]:
+    """Yields the table of intervals, worst group, calibration and effective robustness, on a board that ranks."""
+    if not board.ranked or not any(row.score for row in board.rows):
+        return
+    effective = board.robustness.effective if board.robustness else {}
+    header = ["method", "score: 95 % over folds", "score: 95 % by bootstrap", "worst group", "worst group: 95 %"]
+    header += ["calibration error, ID / shifted", "effective robustness"]
+    lines = [
+        [
+            row.method,
+            NO_VALUE if row.score is None or row.score.half_width is None else _bounds((row.score.low, row.score.high)),
+            _bounds(row.bootstrap),
+            _with_name(row.worst_group and (row.worst_group.accuracy, row.worst_group.name)),
+            NO_VALUE if row.worst_group is None else _bounds((row.worst_group.low, row.worst_group.high)),
+            " / ".join(map(format_number, row.calibration)),
+            f"{effective[row.method]:+.3f}" if row.method in effective else NO_VALUE,
+        ]
+        for row in board.rows
+    ]
+    yield "Intervals, worst group, calibration, effective robustness", header, lines
+
+
+def scenarios(board: Board) -> Iterator[TextTable]:
+    """Yields macro-F1 by environment: one table for all scenarios with few environments, one for each other scenario.
+
+    Zero-shot scenarios come first, with balanced accuracy. Methods without a result in a scenario are left out.
+    """
+    zero_shot = {scenario for scenario, env in board.columns if env == UNSEEN}
+    for name in sorted(zero_shot):
+        yield (
+            f"{name} (not scored): balanced accuracy with all classes as candidates",
+            *_zero_shot(board, name),
+        )
+    others = [name for name in board.scenarios if name not in zero_shot]
+    wide = [name for name in others if sum(column[0] == name for column in board.columns) > _MAX_SHARED_COLUMNS]
+    narrow = [name for name in others if name not in wide]
+    if narrow:
+        shifts = "; ".join(f"{name}: {board.scenarios[name]}" for name in narrow)
+        yield f"Macro-F1 by environment ({shifts})", *_by_environment(board, narrow, prefix=True)
+    for name in wide:
+        yield f"{name} (shift: {board.scenarios[name]}), macro-F1 by environment", *_by_environment(board, [name])
+
+
+def _zero_shot(board: Board, name: str) -> tuple[list[str], list[list[str]]]:
+    columns = ((SEEN, "balanced_accuracy"), (UNSEEN, "balanced_accuracy"), (UNSEEN, "harmonic_mean"))
+    lines = [
+        [row.method, *(format_number(row.metric((name, env), metric)) for env, metric in columns)] for row in board.rows
+    ]
+    return ["method", SEEN, UNSEEN, "harmonic mean"], lines
+
+
+def _by_environment(board: Board, names: Sequence[str], prefix: bool = False) -> tuple[list[str], list[list[str]]]:
+    columns = [column for column in board.columns if column[0] in names]
+    windows = [own for name in names if len(own := _windows(board, name)) > 1]
+    header = ["method", *("/".join(column) if prefix else column[1] for column in columns)]
+    header += [f"{own[0][0]}/area under time" if prefix else "area under time" for own in windows]
+    lines = [
+        [row.method, *(format_number(row.metric(c)) for c in columns), *(format_number(_area(row, w)) for w in windows)]
+        for row in board.rows
+        if any(row.metric(c) is not None for c in columns)
+    ]
+    rows = [max((row.metric(c, "rows") or 0 for row in board.rows), default=0) for c in columns]
+    return header, [*lines, ["rows per seed", *(f"{count:.0f}" for count in rows), *("" for _ in windows)]]
+
+
+def _windows(board: Board, name: str) -> list[Column]:
+    """Returns the time windows that a scenario tests in, in their order."""
+    return [c for c in board.columns if c[0] == name and board.scenarios[name] == "temporal" and c[1][:5] == "test."]
+
+
+def _area(row: Row, windows: Sequence[Column]) -> float | None:
+    over_time = [value for column in windows if (value := row.metric(column)) is not None]
+    return area_under_time(over_time) if len(over_time) == len(windows) else None
+
+
+def curves(board: Board) -> Iterator[TextTable]:
+    """Yields the table of validation score against number of trials, if a method ran two random trials or more."""
+    most = max((len(row.curve) for row in board.rows), default=0)
+    if most < 2:
+        return
+    header = ["method", *(f"{i} trials" if i > 1 else "1 trial" for i in range(1, most + 1))]
+    lines = [
+        [row.method, *(format_number(row.curve[i] if i < len(row.curve) else None) for i in range(most))]
+        for row in board.rows
+        if row.curve
+    ]
+    yield "Expected best macro-F1 on validation, by number of random trials", header, lines
+
+
+def remarks(board: Board) -> Iterator[tuple[str, list[str]]]:
+    """Yields the lists below the tables, each with its heading: failures, missing cells, perturbation counts, notes."""
+    yield f"Failed cells ({FALLBACK_MARK}: they count with the scores of `{FALLBACK}`)", list(failures(board))
+    yield "Missing cells", list(missing(board))
+    yield "Perturbed and excised rows", list(board.perturbation_counts)
+    yield "Notes", list(notes(board))
+
+
+def missing(board: Board) -> Iterator[str]:
+    """Yields one line per set of missing cells, with the methods that lack them."""
+    methods: dict[str, list[str]] = {}
+    for row in board.rows:
+        if row.unrecorded:
+            methods.setdefault(join_cells(row.unrecorded), []).append(row.method)
+    for cells, names in methods.items():
+        yield f"{', '.join(names)}: {cells}"
+
+
+def notes(board: Board) -> Iterator[str]:
+    """Yields the board's notes, one per text, and why effective robustness is not shown."""
+    yield from merge_subjects(board.notes)
+    if board.robustness and board.robustness.unavailable_reason:
+        yield f"effective robustness is not shown: {board.robustness.unavailable_reason}"
+
+
+def failures(board: Board) -> Iterator[str]:
+    """Yields one line per method and reason of failure, with the cells."""
+    for row in board.rows:
+        cells: dict[str, list[ScenarioSeed]] = {}
+        for cell, reason in sorted(row.failed.items()):
+            cells.setdefault(reason, []).append(cell)
+        for reason, members in cells.items():
+            yield f"{row.method} on {join_cells(members)}: {reason}"
+
+
+def join_cells(cells: Iterable[ScenarioSeed]) -> str:
+    """Returns cells as text, grouped by scenario: "iid, seeds 0, 1; cve-disjoint, seed 2"."""
+    seeds: dict[str, list[str]] = {}
+    for scenario, seed in cells:
+        seeds.setdefault(scenario, []).append(str(seed))
+    return "; ".join(f"{name}, seed{'s' if len(s) > 1 else ''} {', '.join(s)}" for name, s in seeds.items())
+
+
+def title(board: Board) -> str:
+    """Returns the board's title: benchmark, corpus, preset, rows, seeds and budget."""
+    rows = "/".join("all" if size is None else str(size) for size in board.sizes)
+    seeds = f"{len(board.seeds)} seed{'s' if len(board.seeds) != 1 else ''}"
+    smoke = "" if board.ranked else " · smoke test, not ranked"
+    return (
+        f"{board.benchmark}, corpus {board.corpus[:8]} · preset {board.preset} · {rows} rows · {seeds} · "
+        f"{board.trials} trials, {board.seconds:g} s per cell{smoke}"
+    )
