@@ -21,7 +21,6 @@ from harness.method import MethodInfo, Predictor
 from harness.records.predictors import Manifest, loadable, restore
 from harness.records.schema import Record
 from harness.records.store import Store
-from harness.scenarios.input_views import AT
 from harness.storage.shared_steps import Arrays
 
 _BATCH = 1024  # payloads predicted at a time, which bounds the memory
@@ -142,7 +141,7 @@ def _method(record: Record) -> MethodInfo:
 def _why(record: Record) -> str:
     if record.status != "done":
         return f"its cell is {record.status}"
-    if AT in record.cell.scenario:
+    if record.cell.view:
         return "it is a probe, which reads only a part of each payload"
     if not loadable(_method(record)):
         return "the method does not support saving"

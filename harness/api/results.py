@@ -224,7 +224,7 @@ class Results:
                 rows.append({"scenario": scenario, **_difference(values[0][scenario], values[1][scenario])})
             if rows:
                 rows.append({"scenario": "score", **_difference(by_name[method].by_seed, by_name[other].by_seed)})
-            rows = [{"benchmark": board.benchmark, "preset": board.preset, **row} for row in rows]
+            rows = [{"benchmark": board.setting.benchmark, "preset": board.setting.preset, **row} for row in rows]
         if not rows:
             raise UserError(f"{method} and {other} have no scored scenario and seed in common.")
         return ResultTable.of_rows(rows, _CONTRAST_COLUMNS)
@@ -234,7 +234,7 @@ class Results:
         scores: dict[str, dict[int, float]] = {}
         for record in self.records:
             cell = record.cell
-            on_board = (cell.method, cell.corpus, cell.preset) == (method, board.corpus, board.preset)
+            on_board = (cell.method, cell.corpus, cell.preset) == (method, board.setting.corpus, board.setting.preset)
             if on_board and record.result is not None and cell.scored:
                 values = [record.result.metrics[name]["macro_f1"] for name in cell.scored]
                 scores.setdefault(cell.scenario, {})[cell.seed] = sum(values) / len(values)
@@ -281,8 +281,8 @@ def _label(record: Record) -> str:
 
 def _board_row(board: Board, row: Row) -> dict[str, Any]:
     return {
-        "benchmark": board.benchmark,
-        "preset": board.preset,
+        "benchmark": board.setting.benchmark,
+        "preset": board.setting.preset,
         "rank": row.rank,
         "method": row.method,
         "kind": row.kind,

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from harness.boards.build import Setting, setting_of
+from harness.boards.build import setting_of
+from harness.boards.model import Setting
 from harness.protocol import STOP_FACTOR
 from harness.records.schema import CellInfo, LimitedBy, Record, TrialState
-from harness.scenarios.input_views import AT
 
 _ASPECTS: Mapping[str, Callable[[CellInfo], str]] = {
     "trials": lambda cell: str(cell.trials),
@@ -59,7 +59,7 @@ def by_board(records: Iterable[Record]) -> dict[Setting, list[Record]]:
     """Groups records by board, without records of input views, which compare no methods."""
     groups: dict[Setting, list[Record]] = defaultdict(list)
     for record in records:
-        if AT not in record.cell.scenario:
+        if not record.cell.view:
             groups[setting_of(record)].append(record)
     return dict(sorted(groups.items(), key=lambda item: repr(item[0])))
 

@@ -4,12 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
-from typing import NamedTuple
 
 from harness import hashing
 from harness.boards import ranking, tables
 from harness.boards.effects import effects
-from harness.boards.model import Board, Column, ScenarioSeed
+from harness.boards.model import Board, Column, ScenarioSeed, Setting
 from harness.boards.notes import merge_numbers
 from harness.boards.record_selection import (
     common_cells,
@@ -21,22 +20,7 @@ from harness.boards.record_selection import (
 from harness.boards.rows import make_row, scoring_records
 from harness.protocol import FALLBACK
 from harness.records.schema import Record
-from harness.scenarios.input_views import AT
 from harness.scenarios.perturbed import own_environments
-
-
-class Setting(NamedTuple):
-    """Corpus, budget and precision, which all records of one board share."""
-
-    benchmark: str
-    corpus: str
-    preset: str
-    trials: int
-    seconds: float
-    sampler: str
-    pruner: str
-    precision: str
-    sizes: tuple[int | None, ...]
 
 
 def setting_of(record: Record) -> Setting:
@@ -92,8 +76,8 @@ def _order(item: tuple[Setting, list[Record]]) -> str:
 def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
     outdated = superseded(records, rules.is_stale)
     stale = [r for r in records if r.key in outdated]
-    views = [r for r in records if AT in r.cell.scenario and r.key not in outdated]
-    fresh = [r for r in records if AT not in r.cell.scenario and r.key not in outdated]
+    views = [r for r in records if r.cell.view and r.key not in outdated]
+    fresh = [r for r in records if not r.cell.view and r.key not in outdated]
     scenarios = {r.cell.scenario: r.cell for r in fresh}
     columns = tuple(
         (name, env)
@@ -121,10 +105,11 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
     notes = {note for r in fresh if r.result for note in r.result.notes}
     ranked_rows = ranking.with_ranks(rows, scoring) if ranked else tuple(rows)
     return Board(
-        **setting._asdict(),
+        setting=setting,
         ranked=ranked,
         seeds=tuple(sorted({seed for _, seed in cells})),
         scenarios={name: cell.shift for name, cell in sorted(scenarios.items())},
+        environments={name: env for r in fresh for name, env in r.cell.environments.items()},
         columns=columns,
         rows=ranked_rows,
         probes=_probes(views),
@@ -146,9 +131,9 @@ def _probes(records: list[Record]) -> dict[tuple[str, str], float]:
     """Returns mean macro-F1 by (input view and method, scenario/environment)."""
     values: dict[tuple[str, str], list[float]] = defaultdict(list)
     for record in records:
-        scenario, _, view = record.cell.scenario.partition(AT)
+        cell = record.cell
         for env, metrics in (record.result.metrics if record.result else {}).items():
-            values[f"{view} ({record.cell.method})", f"{scenario}/{env}"].append(metrics["macro_f1"])
+            values[f"{cell.view} ({cell.method})", f"{cell.base_scenario}/{env}"].append(metrics["macro_f1"])
     return {key: fmean(scores) for key, scores in sorted(values.items())}
 
 

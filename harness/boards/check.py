@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import hashing
-from harness.boards.build import Rules, Setting, setting_differences, setting_of
+from harness.boards.build import Rules, setting_differences, setting_of
+from harness.boards.model import Setting
 from harness.boards.record_selection import one_per_cell, superseded
 from harness.records.consistency import disagreements
 from harness.records.store import Entry

@@ -8,8 +8,7 @@ from statistics import fmean
 
 from harness.boards.model import Board, Row
 from harness.boards.tables import TextTable, format_number
-from harness.scenario import ATTACK_ONLY, EXCISED
-from harness.scenarios.perturbed import PERTURBED
+from harness.scenario import ATTACK_ONLY, EXCISED, EnvironmentKind
 
 
 def diagnostics(board: Board) -> Iterator[TextTable]:
@@ -20,9 +19,10 @@ def diagnostics(board: Board) -> Iterator[TextTable]:
     yield from _probe_table(board)
 
 
-def _where(board: Board, metric: str, prefix: str = "") -> tuple[list[str], str]:
-    """Returns the environments that have a metric, in order, and the names of their scenarios."""
-    columns = {c for row in board.rows for c, m in row.metrics.items() if metric in m and c[1].startswith(prefix)}
+def _where(board: Board, metric: str, kind: EnvironmentKind) -> tuple[list[str], str]:
+    """Returns the environments of a kind that have a metric, in order, and the names of their scenarios."""
+    names = {name for name, env in board.environments.items() if env.kind == kind}
+    columns = {c for row in board.rows for c, m in row.metrics.items() if metric in m and c[1] in names}
     return sorted({env for _, env in columns}), ", ".join(sorted({scenario for scenario, _ in columns}))
 
 
@@ -32,9 +32,9 @@ def _mean(row: Row, environment: str, metric: str) -> str:
 
 
 def _cue_table(board: Board) -> Iterator[TextTable]:
-    environments, scenarios = _where(board, "cue_follow")
+    environments, scenarios = _where(board, "cue_follow", "flip")
     if environments:
-        header = ["method", *(env.removeprefix("flip.") for env in environments)]
+        header = ["method", *(board.environments[env].subject for env in environments)]
         lines = [
             [row.method, *(f"{_mean(row, env, 'flip_rate')} / {_mean(row, env, 'cue_follow')}" for env in environments)]
             for row in board.rows
@@ -43,10 +43,10 @@ def _cue_table(board: Board) -> Iterator[TextTable]:
 
 
 def _perturbation_table(board: Board) -> Iterator[TextTable]:
-    environments, scenarios = _where(board, "worst_case", PERTURBED)
+    environments, scenarios = _where(board, "worst_case", "perturbed")
     if environments:
         metrics = ("base_macro_f1", "macro_f1", "worst_case", "flip_rate")
-        header = ["method", *(env.removeprefix(PERTURBED) for env in environments)]
+        header = ["method", *(board.environments[env].subject for env in environments)]
         lines = [
             [row.method, *(" / ".join(_mean(row, env, metric) for metric in metrics) for env in environments)]
             for row in board.rows
@@ -56,7 +56,7 @@ def _perturbation_table(board: Board) -> Iterator[TextTable]:
 
 
 def _occlusion_table(board: Board) -> Iterator[TextTable]:
-    environments, scenarios = _where(board, "attack_attribution")
+    environments, scenarios = _where(board, "attack_attribution", "excised")
     if environments:
         header = ["method", "attack removed", "attack only", "attribution to the attack", "attack's share of bytes"]
         columns = (

@@ -10,7 +10,6 @@ from harness.protocol import FOLDS
 from harness.records.schema import Record
 from harness.statistics.intervals import Interval, paired
 
-_FLIP = "flip."
 Pairs = Mapping[ScenarioSeed, tuple[Record, Record]]
 Metric = Callable[[str, Record], float | None]  # of a scenario and its record
 
@@ -40,10 +39,16 @@ def effects(
 
 def _effect(method: str, base: str, pairs: Pairs) -> Effect:
     scenarios = {name: {p: pair for p, pair in pairs.items() if p[0] == name} for name, _ in pairs}
-    flips = {env for pair in pairs.values() for r in pair for env in _metrics(r) if env.startswith(_FLIP)}
+    flips = {
+        name: env.subject
+        for pair in pairs.values()
+        for record in pair
+        for name, env in record.cell.environments.items()
+        if env.kind == "flip" and name in _metrics(record)
+    }
     in_id = {name: _difference(own, lambda name, r: in_distribution({name: r})) for name, own in scenarios.items()}
     shifted = {name: _difference(own, lambda name, r: score({name: r})) for name, own in scenarios.items()}
-    rates = {env.removeprefix(_FLIP): _difference(pairs, _rate(env)) for env in sorted(flips)}
+    rates = {cue: _difference(pairs, _rate(name)) for name, cue in sorted(flips.items())}
     return Effect(method, base, *map(_available, (in_id, shifted, rates)))
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from harness.records.schema import EnvironmentInfo
 from harness.statistics.bootstrap import WorstGroup
 from harness.statistics.contrasts import Claim
 from harness.statistics.intervals import Interval
@@ -129,13 +130,29 @@ class Effect:
     flip_rate: Mapping[str, Interval]
 
 
+class Setting(NamedTuple):
+    """Corpus, budget and precision, which all records of one board share."""
+
+    benchmark: str
+    corpus: str
+    preset: str
+    trials: int
+    seconds: float
+    sampler: str
+    pruner: str
+    precision: str
+    sizes: tuple[int | None, ...]
+
+
 @dataclass(frozen=True)
 class Board:
     """Results of all methods on one corpus with one budget.
 
     Attributes:
+        setting: the corpus, the budget and the precision.
         ranked: whether methods are ranked with this preset.
         scenarios: shift type of each scenario.
+        environments: version and kind of each environment, derived ones included, by name.
         columns: the scenarios' own environments.
         rows: methods with a record of the current version, best first.
         probes: macro-F1 of a learner that sees one view of the input, by (view and learner, scenario/environment).
@@ -146,18 +163,11 @@ class Board:
         robustness: effective robustness; None on boards that do not rank.
     """
 
-    benchmark: str
-    corpus: str
-    preset: str
+    setting: Setting
     ranked: bool
-    trials: int
-    seconds: float
-    sampler: str
-    pruner: str
-    precision: str
-    sizes: tuple[int | None, ...]
     seeds: tuple[int, ...]
     scenarios: Mapping[str, str]
+    environments: Mapping[str, EnvironmentInfo]
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     probes: Mapping[tuple[str, str], float]

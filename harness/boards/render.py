@@ -70,7 +70,7 @@ def _board(board: Board, brief: bool) -> str:
         return "\n".join(parts)
     parts += [_table(*table) for details in _DETAILS for table in details(board)]
     parts += [_bullets(heading, lines) for heading, lines in tables.remarks(board) if lines]
-    provenance = [f"corpus {board.corpus[:16]}", *(f"{k}: {v}" for k, v in board.provenance.items())]
+    provenance = [f"corpus {board.setting.corpus[:16]}", *(f"{k}: {v}" for k, v in board.provenance.items())]
     return "\n".join([*parts, _bullets("Provenance", provenance)])
 
 

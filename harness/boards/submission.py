@@ -12,7 +12,7 @@ from harness.evaluation import counts
 from harness.execution.rerun import NotRebuilt, method_of
 from harness.protocol import PRESETS, PROTOCOL_VERSION, STOP_FACTOR
 from harness.records.consistency import disagreements
-from harness.records.schema import Record, Result
+from harness.records.schema import CellInfo, Record, Result
 from harness.records.store import MODEL, Store, read
 from harness.scenarios.perturbed import own_environments
 
@@ -159,26 +159,21 @@ def _other_rows(records: Sequence[tuple[str, Record]], official: Iterable[Record
         cell = record.cell
         if record.result is not None:
             place = (cell.corpus, cell.scenario, cell.scenario_version, cell.seed, tuple(cell.sizes))
-            groups[place].append((name, _test_rows(record.result)))
+            groups[place].append((name, _test_rows(cell, record.result)))
     for members in groups.values():
-        common = Counter(frozenset(_own_rows(rows).items()) for _, rows in members).most_common(1)[0][0]
+        common = Counter(frozenset(rows.items()) for _, rows in members).most_common(1)[0][0]
         for name, rows in members:
-            if name and frozenset(_own_rows(rows).items()) != common:
+            if name and frozenset(rows.items()) != common:
                 yield name, "its test rows differ from those of other methods with the same scenario and seed"
 
 
-def _own_rows(rows: TestRows) -> TestRows:
+def _test_rows(cell: CellInfo, result: Result) -> TestRows:
     """Returns the test rows of a scenario's own environments, without derived ones, which only some runs have."""
-    names = set(own_environments({env for env, _, _ in rows}))
-    return {key: count for key, count in rows.items() if key[0] in names}
-
-
-def _test_rows(result: Result) -> TestRows:
     numbers: TestRows = Counter()
-    for env in result.counts:
+    for env in own_environments(cell.environments):
         try:
             table = counts.table(result.tables, env)
-        except ValueError:
+        except (KeyError, ValueError):
             continue  # reported as a fault of the record itself
         for unit, true, _, _, rows in table.tolist():
             numbers[env, result.units[unit], true] += rows

@@ -52,8 +52,8 @@ def _main_table(board: Board, track: Track) -> tuple[list[str], list[list[str]]]
             _with_name(row.worst),
             format_number(row.id),
             format_number(row.gap),
-            " / ".join(format_number(cue_mean(row, metric)) for metric in ("flip_rate", "cue_follow")),
-            _with_name(worst_perturbation(row)),
+            " / ".join(format_number(cue_mean(board, row, metric)) for metric in ("flip_rate", "cue_follow")),
+            _with_name(worst_perturbation(board, row)),
             _trials(row.cost),
             format_number(row.cost.training_seconds, 1),
             format_number(row.cost.shared_seconds, 1),
@@ -85,24 +85,21 @@ def _trials(cost: Cost) -> str:
     return f"{cost.trials}" + (f" of {cost.trials_requested}" if cost.trials != cost.trials_requested else "")
 
 
-def cue_mean(row: Row, metric: str) -> float | None:
+def cue_mean(board: Board, row: Row, metric: str) -> float | None:
     """Returns the mean of a rate over the environments that flip one cue."""
+    one_cue = {name for name, env in board.environments.items() if env.kind == "flip" and env.subject != "all"}
     rates = [
-        metrics[metric] for (_, env), metrics in sorted(row.metrics.items()) if metric in metrics and _one_cue(env)
+        metrics[metric] for (_, env), metrics in sorted(row.metrics.items()) if env in one_cue and metric in metrics
     ]
     return sum(rates) / len(rates) if rates else None
 
 
-def _one_cue(environment: str) -> bool:
-    return environment.startswith("flip.") and environment != "flip.all"
-
-
-def worst_perturbation(row: Row) -> tuple[float, str] | None:
+def worst_perturbation(board: Board, row: Row) -> tuple[float, str] | None:
     """Returns the lowest worst-case macro-F1 under perturbation, and its suite and scenario."""
     candidates = [
-        (metrics["worst_case"], f"{env.partition('.')[2]}, {scenario}")
+        (metrics["worst_case"], f"{board.environments[env].subject}, {scenario}")
         for (scenario, env), metrics in row.metrics.items()
-        if "worst_case" in metrics and "." in env
+        if "worst_case" in metrics and board.environments[env].kind == "perturbed"
     ]
     return min(candidates, default=None)
 
@@ -253,10 +250,11 @@ def join_cells(cells: Iterable[ScenarioSeed]) -> str:
 
 def title(board: Board) -> str:
     """Returns the board's title: benchmark, corpus, preset, rows, seeds and budget."""
-    rows = "/".join("all" if size is None else str(size) for size in board.sizes)
+    rows = "/".join("all" if size is None else str(size) for size in board.setting.sizes)
     seeds = f"{len(board.seeds)} seed{'s' if len(board.seeds) != 1 else ''}"
+    setting = board.setting
     smoke = "" if board.ranked else " · smoke test, not ranked"
     return (
-        f"{board.benchmark}, corpus {board.corpus[:8]} · preset {board.preset} · {rows} rows · {seeds} · "
-        f"{board.trials} trials, {board.seconds:g} s per cell{smoke}"
+        f"{setting.benchmark}, corpus {setting.corpus[:8]} · preset {setting.preset} · {rows} rows · {seeds} · "
+        f"{setting.trials} trials, {setting.seconds:g} s per cell{smoke}"
     )

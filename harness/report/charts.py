@@ -185,7 +185,7 @@ def _cues(board: Board, prefix: str) -> Iterator[Chart]:
 
 
 def _bars(board: Board, environments: list[str], metric: str, name: str, title: str, caption: str) -> Chart:
-    cues = [env.removeprefix("flip.") for env in environments]
+    cues = [board.environments[env].subject for env in environments]
     figure = empty_figure(
         height=420, xaxis=axis(cues, tickangle=-30), yaxis=axis(title=metric.replace("_", " ")), barmode="group"
     )

@@ -7,7 +7,6 @@ from harness.errors import UserError
 from harness.evaluation import counts
 from harness.records.schema import Record
 from harness.safe_text import printable
-from harness.scenarios.perturbed import own_environments
 
 
 def confusion_matrices(records: Sequence[Record], names: Mapping[str, str], methods: Sequence[str]) -> dict[str, Any]:
@@ -27,15 +26,19 @@ def confusion_matrices(records: Sequence[Record], names: Mapping[str, str], meth
     """
     totals: dict[tuple[str, str], Any] = {}
     classes: list[str] = []
+    derived: set[str] = set()
     for record in records:
         if record.result is None:
             continue
         classes = record.result.classes
         for env in record.result.counts:
             place = names[record.key], f"{record.cell.scenario}/{env}"
+            if record.cell.environments[env].derived:
+                derived.add(place[1])
             matrix = _matrix(record, env)
             totals[place] = totals[place] + matrix if place in totals else matrix
-    environments = sorted({env for _, env in totals}, key=_own_first)
+    # A scenario's own environments stand before those derived from them.
+    environments = sorted({env for _, env in totals}, key=lambda env: (env in derived, env))
     return {
         "classes": [printable(name) for name in classes],
         "methods": [printable(name) for name in methods],
@@ -47,11 +50,6 @@ def confusion_matrices(records: Sequence[Record], names: Mapping[str, str], meth
             if (method, env) in totals
         },
     }
-
-
-def _own_first(environment: str) -> tuple[bool, str]:
-    """Sort key that puts a scenario's own environments before those derived from them."""
-    return not own_environments([environment.partition("/")[2]]), environment
 
 
 def _matrix(record: Record, env: str) -> Any:

@@ -60,13 +60,17 @@ def open_corpus(board: Board, references: Sequence[BenchmarkRef]) -> OpenedBench
     """Opens the benchmark of a board, by the reference that the run recorded if any, else by its registered name."""
     names = registry.benchmarks()
     by_name = (
-        [BenchmarkRef(board.benchmark)] if board.benchmark in names and not names[board.benchmark].argument else []
+        [BenchmarkRef(board.setting.benchmark)]
+        if board.setting.benchmark in names and not names[board.setting.benchmark].argument
+        else []
     )
-    reason = f"the records do not name the source of {board.benchmark}, and no benchmark of this name is registered"
+    reason = (
+        f"the records do not name the source of {board.setting.benchmark}, and no benchmark of this name is registered"
+    )
     for reference in (*references, *by_name):
         try:
             benchmark = registry.open_benchmark(reference)
-            if benchmark.meta().hash == board.corpus:
+            if benchmark.meta().hash == board.setting.corpus:
                 return OpenedBenchmark(benchmark)
             reason = f"the corpus of {reference} has changed since the records were made"
         except UserError as error:
@@ -91,7 +95,7 @@ class DatasetCard:
 
 def dataset_card(board: Board, records: Sequence[Record], opened: OpenedBenchmark) -> DatasetCard:
     """Returns the dataset card of a board's corpus."""
-    facts = [("corpus", board.benchmark), ("content hash", board.corpus)]
+    facts = [("corpus", board.setting.benchmark), ("content hash", board.setting.corpus)]
     done = [record.result for record in records if record.result]
     rows = [
         f"{name}: {', '.join(sorted({str(r.rows[part]) for r in done})) or 'unknown'}"

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from harness.boards import tables
-from harness.boards.build import Rules, Setting, boards, display_names, setting_of
+from harness.boards.build import Rules, boards, display_names, setting_of
 from harness.boards.diagnostics import diagnostics
 from harness.boards.model import TRACKS, Board
 from harness.boards.tables import NO_VALUE, TextTable
@@ -24,7 +24,6 @@ from harness.report.corpora import DatasetCard, dataset_card, open_corpus
 from harness.report.figures import Chart, graph_objects, script
 from harness.report.samples import SamplePanel, sample_panel, select_predictions
 from harness.safe_text import printable
-from harness.scenarios.input_views import AT
 
 _MAX_TEXT = 1000  # characters of one text
 
@@ -92,8 +91,8 @@ def make(store: Store, rules: Rules, say: Callable[[str], None] = lambda line: N
 def _section(
     name: str, board: Board, every: Iterable[Record], store: Store, rules: Rules, say: Callable[[str], None]
 ) -> BoardSection:
-    setting = Setting(*(getattr(board, field) for field in Setting._fields))
-    records = [r for r in every if setting_of(r) == setting and AT not in r.cell.scenario and not rules.is_stale(r)]
+    setting = board.setting
+    records = [r for r in every if setting_of(r) == setting and not r.cell.view and not rules.is_stale(r)]
     names, methods = display_names(records), [row.method for row in board.rows]
     say(f"{tables.title(board)}: {len(records)} records")
     single = select_predictions(store, records)

@@ -15,7 +15,7 @@ from harness.report.corpora import OpenedBenchmark, SinglePredictions, has_predi
 from harness.report.occlusion import Drops, OcclusionResult, occlude
 from harness.report.payloads import LEVELS, PayloadExcerpt, excerpt
 from harness.scenario import NEUTRAL, Environment, Rendered, Rows, Scenario, Sizes
-from harness.scenarios.perturbed import base_of, own_environments
+from harness.scenarios.perturbed import base_of
 
 MAX_SAMPLES = 12  # payloads, spread over the classes
 
@@ -85,7 +85,7 @@ def select_predictions(store: Store, records: Sequence[Record]) -> SinglePredict
         return SinglePredictions()
 
     def order(cell: ScenarioSeed) -> tuple[object, ...]:
-        flips = sum(env.startswith("flip.") for env in cells[cell][0].cell.environments)
+        flips = sum(env.kind == "flip" for env in cells[cell][0].cell.environments.values())
         return -flips, -len(cells[cell]), cell
 
     return load_predictions(store, cells[min(cells, key=order)])
@@ -227,9 +227,8 @@ def _summary(drops: Drops) -> str:
 def _in_order(environments: Mapping[str, Environment], base: str) -> list[tuple[str, Environment]]:
     """Returns a scenario's own environments, with those first that the others are compared with."""
     first = (base, NEUTRAL, "id", "absent", "novel")
-    names = sorted(
-        own_environments(environments), key=lambda name: (first.index(name) if name in first else len(first), name)
-    )
+    own = [name for name, environment in environments.items() if not environment.base]
+    names = sorted(own, key=lambda name: (first.index(name) if name in first else len(first), name))
     return [(name, environments[name]) for name in names]
 
 

@@ -47,7 +47,10 @@ def compute_cost(board: Board, prefix: str) -> Chart:
         [row.method, f"{row.cost.training_seconds or 0:.1f}", f"{row.cost.shared_seconds or 0:.1f}"]
         for row in rows[::-1]
     ]
-    caption = f"Mean over cells. The budget is {board.trials} trials and {board.seconds:g} s per cell for every method."
+    setting = board.setting
+    caption = (
+        f"Mean over cells. The budget is {setting.trials} trials and {setting.seconds:g} s per cell for every method."
+    )
     table: TextTable = ("Compute seconds per cell", ["method", "train s", "shared steps s"], lines)
     return Chart(f"{prefix}-compute", "Compute time", caption, plotly_json(figure), table)
 

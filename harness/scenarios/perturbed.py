@@ -4,7 +4,7 @@ They hold rows of one base environment and enter no score. A row for which a cha
 nothing to change, is left out and counted.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from harness.perturbations import suite as find_suite
 from harness.perturbations.engine import PerturbationTally, perturb, versions
 from harness.perturbations.excision import attack_only, excised
 from harness.perturbations.message import Message
+from harness.records.schema import EnvironmentInfo
 from harness.scenario import (
     ATTACK_ONLY,
     EXCISED,
@@ -27,8 +28,6 @@ from harness.scenario import (
     Scenario,
     ScenarioSpec,
 )
-
-PERTURBED = "perturbed."  # prefix of an environment's name, before the suite's
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class PerturbedOptions:
             added = {EXCISED: EnvironmentSpec(kind="excised"), ATTACK_ONLY: EnvironmentSpec(kind="attack-only")}
         for name in self.suites:
             made_of = [dict(versions(find_suite(name))), self.depth, self.draws]
-            added[PERTURBED + name] = EnvironmentSpec(
+            added[f"perturbed.{name}"] = EnvironmentSpec(
                 version=int(hashing.of_json(made_of)[:8], 16), kind="perturbed", subject=name
             )
         return added
@@ -69,9 +68,9 @@ def with_perturbed(spec: ScenarioSpec, options: PerturbedOptions) -> ScenarioSpe
     return spec if spec.view else replace(spec, environments={**spec.environments, **options.specs})
 
 
-def own_environments(environments: Iterable[str]) -> list[str]:
+def own_environments(environments: Mapping[str, EnvironmentInfo]) -> list[str]:
     """Returns the names of environments that are a scenario's own, not derived."""
-    return [name for name in environments if name not in (EXCISED, ATTACK_ONLY) and not name.startswith(PERTURBED)]
+    return [name for name, environment in environments.items() if not environment.derived]
 
 
 def base_of(spec: ScenarioSpec) -> str:
@@ -124,8 +123,9 @@ def perturbed_environments(
     number = seeds.integer(seed, "split", (4,))
     for name in wanted:
         tally = out.tallies[name] = PerturbationTally()
-        if name.startswith(PERTURBED):
-            chosen = _perturbed(messages, name.removeprefix(PERTURBED), options, number, tally)
+        spec = options.specs[name]
+        if spec.kind == "perturbed":
+            chosen = _perturbed(messages, spec.subject, options, number, tally)
         else:
             chosen = [_reduced(messages, excised if name == EXCISED else attack_only, tally)]
         kept = np.array([all(draw[i] is not None for draw in chosen) for i in range(len(messages))], dtype=bool)

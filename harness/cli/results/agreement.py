@@ -40,7 +40,8 @@ def agreement(
         raise UserError(f"{first} and {second}: {error}.") from error
     console = options.terminal()
     for position, board in zip(("first", "second"), boards, strict=True):
-        line = f"{position}: {board.benchmark} (corpus {board.corpus[:12]}), preset {board.preset}, "
+        setting = board.setting
+        line = f"{position}: {setting.benchmark} (corpus {setting.corpus[:12]}), preset {setting.preset}, "
         line += f"{len(board.seeds)} seed{'s' * (len(board.seeds) > 1)}, scenarios {', '.join(board.scenarios)}"
         console.print(line, markup=False, soft_wrap=True)
     options.print_table(["method", "first: rank", "score", "second: rank", "score"], list(_lines(comparison)))
@@ -54,7 +55,10 @@ def _board(results: Path) -> "Board":
 
     candidates = [board for board in boards(options.records_in(results, option=""), RULES) if board.rows]
     if len(candidates) != 1:
-        names = "; ".join(f"{b.benchmark} {b.corpus[:8]}, {b.preset}, {b.seconds:g} s" for b in candidates)
+        names = "; ".join(
+            f"{b.setting.benchmark} {b.setting.corpus[:8]}, {b.setting.preset}, {b.setting.seconds:g} s"
+            for b in candidates
+        )
         raise UserError(
             f"{results}: the records form {len(candidates)} boards ({names or 'none of the current versions'}); a "
             "folder with one board is required."

@@ -10,7 +10,7 @@ from harness.errors import UserError
 
 if TYPE_CHECKING:
     from harness.boards.budget_use import BudgetUse
-    from harness.boards.build import Setting
+    from harness.boards.model import Setting
     from harness.records.schema import Record
 
 _LEGEND = (
@@ -104,9 +104,8 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _notes(stored: "list[Record]", records: "list[Record]") -> list[str]:
-    from harness.scenarios.input_views import AT
 
-    stale, views = len(stored) - len(records), sum(AT in record.cell.scenario for record in records)
+    stale, views = len(stored) - len(records), sum(bool(record.cell.view) for record in records)
     failed = sum(record.status == "failed" for record in records)
     return [
         text
