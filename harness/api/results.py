@@ -96,13 +96,14 @@ class ResultTable:
             r"\toprule",
             " & ".join(map(_latex, self.columns)) + r" \\",
             r"\midrule",
-            *(" & ".join(map(_latex, cells)) + r" \\" for cells in self._cells(len(self))),
+            *(" & ".join(map(_latex, cells)) + r" \\" for cells in self.text_rows()),
             r"\bottomrule",
             r"\end{tabular}",
         ]
         return _written("\n".join(lines) + "\n", path)
 
-    def _cells(self, most: int) -> Iterator[list[str]]:
+    def text_rows(self, most: int | None = None) -> Iterator[list[str]]:
+        """Yields the first rows, or all, as text: floats with three decimals, nulls empty."""
         for row in self.arrow.slice(0, most).to_pylist():
             yield [_text(row[name]) for name in self.columns]
 
@@ -110,7 +111,7 @@ class ResultTable:
         head = "".join(f"<th>{escape(printable(name))}</th>" for name in self.columns)
         body = "".join(
             "<tr>" + "".join(f"<td>{escape(printable(cell))}</td>" for cell in cells) + "</tr>"
-            for cells in self._cells(_MOST_SHOWN)
+            for cells in self.text_rows(_MOST_SHOWN)
         )
         more = f"<p>… {len(self) - _MOST_SHOWN} more rows</p>" if len(self) > _MOST_SHOWN else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
@@ -121,7 +122,7 @@ class ResultTable:
         from rich.table import Column, Table
         from rich.text import Text
 
-        cells = list(self._cells(_MOST_SHOWN))
+        cells = list(self.text_rows(_MOST_SHOWN))
         widths = [max(map(len, column)) + 3 for column in zip(self.columns, *cells, strict=True)]
         fitting = max(1, sum(total <= _WIDTH for total in accumulate(widths)))
         table = Table(

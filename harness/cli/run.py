@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.api.prepared_run import PreparedRun
+    from harness.boards.model import Board
     from harness.execution.scheduler import RunOutcome
 
 
@@ -224,18 +225,23 @@ def _announce(console: "Console", prepared: "PreparedRun") -> None:
 
 
 def _report(console: "Console", outcome: "RunOutcome", results: Path) -> None:
-    from harness.boards.build import boards
-    from harness.boards.render import terminal_lines, terminal_tables
-    from harness.boards.rules import RULES
+    from harness.api import Results
 
-    for board in boards(outcome.records, RULES):
-        for caption, table, left_out in terminal_tables(board, console.width):
-            console.print(caption, markup=False, soft_wrap=True)
-            console.print(table)
-            if left_out:
-                console.print(left_out, markup=False, soft_wrap=True)
-        for line in terminal_lines(board):
-            console.print(line, markup=False, soft_wrap=True)
+    print_boards(console, Results(tuple(outcome.records), results).boards())
     console.print(f"Records: {results}", markup=False, soft_wrap=True)
     where = "" if results == Path("results/local") else f" --results {results}"
     console.print(f"Charts and sample payloads: harness report{where} --open", markup=False, soft_wrap=True)
+
+
+def print_boards(console: "Console", boards: "list[Board]") -> None:
+    """Prints boards as tables that fit the terminal, each with its notes."""
+    from harness.boards.render import terminal_lines, terminal_tables
+
+    for board in boards:
+        for caption, table, hidden in terminal_tables(board, console.width):
+            console.print(caption, markup=False, soft_wrap=True)
+            console.print(table)
+            if hidden:
+                console.print(hidden, markup=False, soft_wrap=True)
+        for line in terminal_lines(board):
+            console.print(line, markup=False, soft_wrap=True)

@@ -37,12 +37,20 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return end.value.code if isinstance(end.value.code, int) else 0
 
 
-def test_the_top_level_has_ten_verbs_and_results_has_five(
+def test_the_top_level_has_ten_verbs_and_results_has_seven(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_main(monkeypatch, "--help") == 0
     assert re.findall(r"^  ([a-z]\S*)", capsys.readouterr().out.partition("Commands:")[2], flags=re.M) == TOP_LEVEL
-    assert list(ROOT.commands["results"].commands) == ["agreement", "budget", "verify", "status", "check"]
+    assert list(ROOT.commands["results"].commands) == [
+        "board",
+        "compare",
+        "agreement",
+        "budget",
+        "verify",
+        "status",
+        "check",
+    ]
     assert list(ROOT.commands["new"].commands) == list(ROOT.commands["check"].commands) == ["method"]
 
 

@@ -1,0 +1,42 @@
+"""``harness results board``: prints the board of a results folder without running anything."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+from harness.errors import UserError, nearest
+
+FORMATS = ("table", "csv", "latex", "json", "markdown")
+
+
+def board(
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results/local"),
+    format_: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="table, csv, latex, json or markdown.")
+    ] = "table",
+    plugin: options.Plugin = None,
+) -> None:
+    """Print the board of a results folder.
+
+    `csv` and `latex` are the table of `harness.load_results(DIR).table()`; `json` and `markdown` are what `harness
+    leaderboard` writes.
+    """
+    from harness import registry
+    from harness.api import leaderboard, load_results
+    from harness.cli.run import print_boards
+
+    if format_ not in FORMATS:
+        raise UserError(f"--format {format_} is unknown; {nearest(format_, list(FORMATS))}")
+    registry.discover(plugin or [])
+    stored = load_results(results)
+    if format_ == "table":
+        print_boards(options.terminal(), stored.boards())
+    elif format_ in ("json", "markdown"):
+        page = leaderboard(results)
+        print((page.json if format_ == "json" else page.markdown).rstrip("\n"))
+    else:
+        table = stored.table()
+        text = table.to_csv() if format_ == "csv" else table.to_latex()
+        print((text or "").rstrip("\n"))

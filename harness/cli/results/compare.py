@@ -1,0 +1,27 @@
+"""``harness results compare``: the paired difference of two methods."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+
+
+def compare(
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="A method with records in the folder.")],
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="The method it is compared with.")],
+    results: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results/local"),
+    plugin: options.Plugin = None,
+) -> None:
+    """Show how far one method is ahead of another.
+
+    Prints the difference of macro-F1 in the scored environments, paired over seeds, with its 95 % interval and the p
+    of the paired t-test: by scenario, and for the score.
+    """
+    from harness import registry
+    from harness.api import load_results
+
+    registry.discover(plugin or [])
+    table = load_results(results).contrast(method, other)
+    options.print_table(table.columns, [list(cells) for cells in table.text_rows()])
