@@ -1,1 +1,5 @@
-"""The registered methods, one light module each; heavy libraries are imported inside ``fit``."""
+"""The methods that come with the harness: one registered method per file.
+
+``controls`` and ``adapters`` register methods too. ``base`` holds what several methods share and ``neural`` their torch
+code; neither registers anything. Heavy libraries are imported inside ``fit``.
+"""

@@ -1,4 +1,4 @@
-"""A gated convolution over raw bytes, trained from scratch by cross-entropy."""
+"""byte-cnn: a gated convolution over raw bytes, trained from scratch by cross-entropy."""
 
 from harness import Context, Params, Predictor, TrainingData, register_method
 
@@ -13,10 +13,10 @@ from .base.byte_cnn import REQUIRES, SPACE, ByteCNNBase
     requires=REQUIRES,
 )
 class ByteCNNMethod(ByteCNNBase):
-    """Short windows at stride one: attacks are a few bytes long, unlike the executables of the paper."""
+    """MalConv for short payloads: short windows at stride 1, since attacks are a few bytes long, unlike executables."""
 
     space = SPACE
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains for at most `epochs`."""
-        return self.plain(train, validation, params, context)
+        return self.fit_cross_entropy(train, validation, params, context)

@@ -1,4 +1,4 @@
-"""A timm backbone on a byte plot: bytes as the grey values of a square image."""
+"""byte-image: a timm backbone on a byte plot, in which bytes are the grey values of a square image."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ SIDE = 32  # pixels: 1,024 bytes
     requires=("torch", "safetensors.torch", "timm", "transformers.optimization"),
 )
 class ByteImageMethod(TorchMethod):
-    """What a vision backbone makes of bytes; on a processor it is slow, so it is not among the ranked ones."""
+    """A vision backbone that reads bytes. It is slow without a GPU, and therefore not ranked."""
 
     space = {
         "learning_rate": Float(3e-4, 1e-2, default=3e-3, log=True),
@@ -27,7 +27,7 @@ class ByteImageMethod(TorchMethod):
     }
 
     def load(self, folder: Path, context: Context) -> Predictor:
-        """See `Method.load`; the tower is known once its module is loaded."""
+        """See `Method.load`; importing the tower's module registers it in `Tower.KINDS`."""
         from .neural import byte_image  # noqa: F401
 
         return super().load(folder, context)

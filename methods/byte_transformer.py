@@ -1,10 +1,10 @@
-"""A small transformer over patches of raw bytes, trained from scratch by cross-entropy."""
+"""byte-transformer: a small transformer over patches of raw bytes, trained from scratch by cross-entropy."""
 
 from harness import Categorical, Context, Float, Int, Params, Predictor, TrainingData, register_method
 
 from .base.encoder import TorchMethod
 
-LONGEST = 1024  # bytes; 99 % of real requests are shorter than 1,600
+MAX_BYTES = 1024  # later bytes are cut; 99 % of real requests are shorter than 1,600
 
 
 @register_method(
@@ -15,7 +15,7 @@ LONGEST = 1024  # bytes; 99 % of real requests are shorter than 1,600
     requires=("torch", "safetensors.torch", "transformers.optimization"),
 )
 class ByteTransformerMethod(TorchMethod):
-    """What attention learns without pretraining, from a few hundred rows."""
+    """A transformer without pretraining, trained on a few hundred rows."""
 
     space = {
         "learning_rate": Float(5e-4, 5e-3, default=2e-3, log=True),
@@ -34,7 +34,7 @@ class ByteTransformerMethod(TorchMethod):
 
         seed_everything(context)
         tower = ByteTransformer(
-            params["size"], params["depth"], params["patch"], dropout=params["dropout"], longest=LONGEST
+            params["size"], params["depth"], params["patch"], dropout=params["dropout"], longest=MAX_BYTES
         )
         head = CrossEntropyHead(tower.width, len(context.classes))
         settings = Settings(params["learning_rate"], epochs=10, batch=16, weight_decay=params["weight_decay"])

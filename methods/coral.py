@@ -1,4 +1,4 @@
-"""Deep CORAL: features are to have the same mean and covariance in every training environment."""
+"""Deep CORAL: penalises differences of feature means and covariances between training environments."""
 
 from typing import TYPE_CHECKING
 
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     requires=REQUIRES,
 )
 class Coral(EnvironmentMethod):
-    """As in DomainBed: every pair of training environments, the penalty in full from the first step."""
+    """As in DomainBed: all pairs of training environments, with the full penalty from the first step."""
 
     space = {**SPACE, "penalty": Float(1e-1, 1e1, default=1.0, log=True)}  # DomainBed: 1, 10^U(-1, 1)
 
-    def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, begins: int) -> "CoralHead":
+    def head(
+        self, width: int, classes: int, environments: "torch.Tensor", params: Params, start_step: int
+    ) -> "CoralHead":
         """See `EnvironmentMethod.head`."""
         from .neural.robust.heads import CoralHead
 

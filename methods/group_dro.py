@@ -1,4 +1,4 @@
-"""Distributionally robust optimisation over groups: the worse a group goes, the more it weighs."""
+"""Group DRO: distributionally robust optimisation, in which groups with a higher loss get more weight."""
 
 from harness import Context, Float, Int, Params, Predictor, TrainingData, register_method
 
@@ -9,13 +9,13 @@ from .base.byte_cnn import REQUIRES, SPACE, ByteCNNBase
     "group-dro",
     version=2,
     tags=("groups",),
-    summary="byte-cnn, groups weighed by exponential ascent on their losses",
+    summary="byte-cnn, groups weighted by exponentiated-gradient ascent on their losses",
     reference="Sagawa et al. 2020, arXiv 1911.08731",
     contrasts=("byte-cnn",),
     requires=REQUIRES,
 )
 class GroupDRO(ByteCNNBase):
-    """Batches are balanced by group, as in the paper's code."""
+    """Group DRO with batches balanced by group, as in the paper's code."""
 
     space = {
         **SPACE,
@@ -29,7 +29,7 @@ class GroupDRO(ByteCNNBase):
 
         from .neural.robust import sampling
         from .neural.robust.heads import GroupDROHead
-        from .neural.training import Course, fit_classifier, seed_everything
+        from .neural.training import LoopOptions, fit_classifier, seed_everything
 
         assert train.groups is not None
         assert validation.groups is not None
@@ -37,5 +37,5 @@ class GroupDRO(ByteCNNBase):
         tower = self.tower(params)
         groups = torch.from_numpy(train.groups)
         head = GroupDROHead(tower.width, len(context.classes), groups, params["rate"], params["adjustment"])
-        course = Course(sampling.balanced(train.groups), sampling.counterweights(validation.groups))
-        return fit_classifier(tower, head, train, validation, self.settings(params), context, course)
+        options = LoopOptions(sampling.balanced_sampler(train.groups), sampling.balancing_weights(validation.groups))
+        return fit_classifier(tower, head, train, validation, self.settings(params), context, options)

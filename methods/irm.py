@@ -1,11 +1,11 @@
-"""Invariant risk minimisation: one classifier is to be optimal in every training environment."""
+"""Invariant risk minimisation: penalises classifiers that are not optimal in every training environment."""
 
 from typing import TYPE_CHECKING
 
 from harness import Float, Params, register_method
 
 from .base.byte_cnn import REQUIRES, SPACE
-from .base.environments import BEGINS, EnvironmentMethod
+from .base.environments import PENALTY_START_SPACE, EnvironmentMethod
 
 if TYPE_CHECKING:
     import torch
@@ -17,24 +17,27 @@ if TYPE_CHECKING:
     "irm",
     version=2,
     tags=("groups",),
-    summary="byte-cnn under the invariance penalty IRMv1",
+    summary="byte-cnn with the invariance penalty IRMv1",
     reference="Arjovsky et al. 2019, arXiv 1907.02893",
     contrasts=("control-no-penalty", "byte-cnn"),
     requires=REQUIRES,
 )
 class IRM(EnvironmentMethod):
-    """With one environment the penalty still asks that its classifier's scale be right."""
+    """IRMv1. With one environment the penalty is not zero: it asks for a classifier whose scale is optimal there."""
 
     needs_two = False
     space = {
         **SPACE,
-        **BEGINS,
-        "begins": Float(2e-3, 0.8, default=0.5, log=True),  # later than for the others: it all but ends the learning
+        **PENALTY_START_SPACE,
+        # The default starts later than for the other methods: under the full penalty little more is learned.
+        "begins": Float(2e-3, 0.8, default=0.5, log=True),
         "penalty": Float(1e-1, 1e5, default=1e2, log=True),  # DomainBed: 100, 10^U(-1, 5)
     }
 
-    def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, begins: int) -> "IRMHead":
+    def head(
+        self, width: int, classes: int, environments: "torch.Tensor", params: Params, start_step: int
+    ) -> "IRMHead":
         """See `EnvironmentMethod.head`."""
         from .neural.robust.heads import IRMHead
 
-        return IRMHead(width, classes, environments, params["penalty"], begins)
+        return IRMHead(width, classes, environments, params["penalty"], start_step)

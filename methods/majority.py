@@ -1,4 +1,4 @@
-"""The floor: always the most frequent training class."""
+"""majority: predicts the most frequent training class for every payload; the baseline of all others."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from harness import Context, Method, Params, Payloads, Predictor, TrainingData, 
 
 @register_method("majority", version=1, summary="class frequencies of the training set, whatever the payload")
 class Majority(Method):
-    """Predicts the class shares of training, so that its argmax is the most frequent class."""
+    """Predicts the class shares of training for every payload; the most frequent class has the highest share."""
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Counts classes."""

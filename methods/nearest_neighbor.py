@@ -1,4 +1,4 @@
-"""The nearest training payloads vote: what memory alone can do once hosts, digits and tokens are masked."""
+"""nearest-neighbor: a vote of the nearest training payloads, after hosts, digits and tokens are masked."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from .base.tfidf import TfIdf
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_BLOCK = 1024  # payloads compared at a time, which bounds the memory of their similarities
+_BLOCK = 1024  # payloads compared at a time, which bounds the memory of the similarity matrix
 
 
 @register_method(
@@ -36,7 +36,7 @@ _BLOCK = 1024  # payloads compared at a time, which bounds the memory of their s
     requires=("scipy.sparse",),
 )
 class NearestNeighbor(Method):
-    """Searches the number of neighbours, the n-gram lengths, and how much nearer neighbours count for more."""
+    """Searches the number of neighbours, the longest n-gram, and how strongly nearer neighbours are preferred."""
 
     space = {
         "neighbors": Int(1, 25, default=1),
@@ -45,7 +45,7 @@ class NearestNeighbor(Method):
     }
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Keeps the training rows; nothing is learned."""
+        """Stores the TF-IDF vectors of the training rows."""
         features, rows = TfIdf.fit(_normal(train.payloads), 1, params["longest"])
         neighbors = min(params["neighbors"], len(train))
         return _Neighbors(features, rows, train.labels, len(context.classes), neighbors, params["sharpness"])
@@ -95,7 +95,7 @@ class _Neighbors(Predictor):
         similarity = (rows @ self._rows.T).toarray()
         nearest = np.argsort(-similarity, axis=1, kind="stable")[:, : self._neighbors]
         near = np.take_along_axis(similarity, nearest, axis=1)
-        weights = np.exp(self._sharpness * (near - near[:, :1]))
+        weights = np.exp(self._sharpness * (near - near[:, :1]))  # relative to the nearest, so that exp cannot overflow
         votes = (weights[:, :, None] * self._votes_of[nearest]).sum(axis=1)
         table: npt.NDArray[np.float32] = (votes / votes.sum(axis=1, keepdims=True)).astype(np.float32)
         return table

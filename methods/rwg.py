@@ -1,4 +1,4 @@
-"""Balance the groups: rows of each come equally often, or all but as many as the smallest has are left out."""
+"""rwg: balances groups in training, by reweighting or by subsampling to the size of the smallest group."""
 
 from harness import Categorical, Context, Params, Predictor, TrainingData, register_method
 
@@ -15,27 +15,26 @@ from .base.byte_cnn import REQUIRES, SPACE, ByteCNNBase
     requires=REQUIRES,
 )
 class RWG(ByteCNNBase):
-    """Reweighting draws with replacement, as the paper does; neither way has a hyperparameter of its own there."""
+    """Reweighting samples with replacement, as in the paper, where neither variant has a hyperparameter of its own."""
 
     space = {**SPACE, "by": Categorical(("reweighting", "subsampling"), default="reweighting")}
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Trains for at most 10 epochs; subsampled, for as many steps."""
+        """Trains for at most 10 epochs; with subsampling for more epochs, so that the number of steps is similar."""
         import numpy as np
 
         from .neural.robust import sampling
-        from .neural.training import Course
+        from .neural.training import LoopOptions
 
         assert train.groups is not None
         assert validation.groups is not None
-        weights = sampling.counterweights(validation.groups)
+        weights = sampling.balancing_weights(validation.groups)
         if params["by"] == "reweighting":
-            course = Course(sampling.balanced(train.groups), weights)
-            return self.plain(train, validation, params, context, course)
-        kept = sampling.subsample(train.groups, np.random.default_rng(context.seed))
-        rows = TrainingData(train.payloads.take(kept), train.labels[kept])
-        predictor = self.plain(
-            rows, validation, params, context, Course(weights=weights), rounds=len(train) // len(kept)
-        )
-        predictor.notes = (f"subsampled to equal groups, {len(kept)} of {len(train)} training rows are left",)
+            options = LoopOptions(sampling.balanced_sampler(train.groups), weights)
+            return self.fit_cross_entropy(train, validation, params, context, options)
+        rows = sampling.subsample(train.groups, np.random.default_rng(context.seed))
+        subset = TrainingData(train.payloads.take(rows), train.labels[rows])
+        options, factor = LoopOptions(validation_weights=weights), len(train) // len(rows)
+        predictor = self.fit_cross_entropy(subset, validation, params, context, options, epoch_factor=factor)
+        predictor.notes = (f"subsampled to equal groups, {len(rows)} of {len(train)} training rows are left",)
         return predictor

@@ -1,8 +1,8 @@
-"""The two-stage text-guided contrastive model: descriptions of vulnerabilities guide a payload classifier."""
+"""text-guided: a payload classifier trained in two contrastive stages on descriptions of vulnerabilities."""
 
 from harness import register_method
 
-from .base.encoder import REQUIRES, SHARED
+from .base.encoder import REQUIRES, SHARED_STEP
 from .base.text import ALIGNMENT_SPACE, TextMethod
 
 
@@ -10,13 +10,13 @@ from .base.text import ALIGNMENT_SPACE, TextMethod
     "text-guided",
     version=4,
     tags=("text",),
-    summary="payloads aligned to CVE descriptions by multi-positive InfoNCE; the classes' texts decide",
+    summary="payloads aligned with CVE descriptions by multi-positive InfoNCE; the nearest class text is predicted",
     reference="arXiv 2603.20181, with the objectives of arXiv 2004.11362 and 2303.15343",
     requires=REQUIRES,
-    shared=SHARED,
+    shared=SHARED_STEP,
     contrasts=("transformer", "control-random-vectors", "control-permuted-descriptions", "control-shared-head"),
 )
 class TextGuided(TextMethod):
-    """Losses, inference and optimiser are searched; no auxiliary cross-entropy is in it."""
+    """Searches losses, inference and optimiser settings; uses no auxiliary cross-entropy."""
 
     space = ALIGNMENT_SPACE

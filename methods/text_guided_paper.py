@@ -1,10 +1,10 @@
-"""A fixed reading of arXiv 2603.20181: triplet, squared distance, generic anchors; only its optimiser is tuned."""
+"""text-guided-paper: our reading of arXiv 2603.20181, with triplet loss, squared distance and generic anchors."""
 
 from typing import TYPE_CHECKING
 
 from harness import Context, Params, TrainingData, register_method
 
-from .base.encoder import REQUIRES, SHARED, TOWER_SPACE
+from .base.encoder import REQUIRES, SHARED_STEP, TOWER_SPACE
 from .base.text import TextMethod
 
 if TYPE_CHECKING:
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     "text-guided-paper",
     version=4,
     tags=("text",),
-    summary="the paper as it stands: triplet on text, squared distance to the CVE's text, nearest generic anchor",
+    summary="as in the paper: triplet loss on text, squared distance to the CVE's text, nearest generic anchor",
     reference="arXiv 2603.20181",
     requires=REQUIRES,
-    shared=SHARED,
+    shared=SHARED_STEP,
     contrasts=("transformer",),
 )
 class TextGuidedPaper(TextMethod):
-    """Losses and inference are the paper's; the search covers learning rate, weight decay and dropout."""
+    """Losses and inference are the paper's; only learning rate, weight decay and dropout are searched."""
 
     space = TOWER_SPACE
     templates = ("{}",)

@@ -1,4 +1,4 @@
-"""TF-IDF over byte n-grams and multinomial logistic regression: the bar every other method has to clear."""
+"""tfidf-logreg: TF-IDF over byte n-grams and multinomial logistic regression; the strong baseline to beat."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from .base.tfidf import TfIdf
     requires=("sklearn.linear_model", "scipy.sparse"),
 )
 class TfIdfLogisticRegression(Method):
-    """Searches the inverse regularisation strength, the n-gram lengths and class balancing."""
+    """Searches the inverse regularisation strength, the longest n-gram and class balancing."""
 
     space = {
         "c": Float(1e-1, 1e3, default=10.0, log=True),
@@ -38,7 +38,7 @@ class TfIdfLogisticRegression(Method):
     }
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Fits by L-BFGS."""
+        """Fits with L-BFGS."""
         from sklearn.linear_model import LogisticRegression
 
         features, rows = TfIdf.fit(train.payloads, 1, params["longest"])
@@ -50,12 +50,12 @@ class TfIdfLogisticRegression(Method):
             random_state=context.seed,
         )
         if len(np.unique(train.labels)) < 2:
-            raise ValueError("logistic regression needs at least two classes in training")
+            raise ValueError("logistic regression requires at least two classes in training, but there is one")
         model.fit(rows, train.labels)
         passes = int(model.n_iter_.max())
         context.count(passes * len(train), passes)
         weights, bias = model.coef_, model.intercept_
-        if len(bias) == 1:  # two classes: scikit-learn keeps one row
+        if len(bias) == 1:  # scikit-learn has one row of coefficients for two classes; split its logit evenly
             weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
         return _Linear(features, weights, bias, model.classes_, len(context.classes))
 

@@ -1,4 +1,4 @@
-"""TF-IDF over a selection of byte n-grams and gradient-boosted trees."""
+"""tfidf-xgboost: gradient-boosted trees on TF-IDF over a selection of byte n-grams."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     import xgboost
     from scipy.sparse import csr_array
 
-SELECTED = 1500
+COLUMNS = 1500  # selected by the chi-squared statistic
 TREES = "trees.ubj"  # XGBoost's own format
 
 
 @register_method(
     "tfidf-xgboost",
     version=1,
-    summary="the most telling hashed byte n-grams (chi-squared) + XGBoost on histograms",
+    summary="the most informative hashed byte n-grams (chi-squared) + XGBoost on histograms",
     reference="Chen and Guestrin 2016, arXiv 1603.02754",
     requires=("xgboost", "scipy.sparse", "sklearn.feature_selection"),
 )
 class TfIdfXGBoost(Method):
-    """Boosts shallow trees on the columns with the highest chi-squared statistic against the classes."""
+    """Boosts trees on the columns with the highest chi-squared statistic against the classes."""
 
     space = {
         "learning_rate": Float(0.05, 0.5, default=0.2, log=True),
@@ -48,13 +48,13 @@ class TfIdfXGBoost(Method):
     }
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Boosts until validation loss has not improved for 15 rounds."""
+        """Boosts for at most 120 rounds, or until the validation loss has not improved for 15."""
         import xgboost
         from sklearn.feature_selection import chi2
 
         features, rows = TfIdf.fit(train.payloads, 1, 4, min_rows=4)
         statistic = np.nan_to_num(chi2(rows, train.labels)[0], nan=0.0)
-        columns = np.sort(np.argsort(-statistic, kind="stable")[:SELECTED])
+        columns = np.sort(np.argsort(-statistic, kind="stable")[:COLUMNS])
         booster = xgboost.train(
             {
                 "objective": "multi:softprob",
@@ -88,7 +88,7 @@ class TfIdfXGBoost(Method):
 
 
 def _clock(context: Context) -> "xgboost.callback.TrainingCallback":
-    """Returns what ends the boosting when the cell's seconds are spent; it is asked after early stopping is."""
+    """Returns a callback that ends the boosting when the cell's seconds are spent; it runs after early stopping."""
     import xgboost
 
     class Clock(xgboost.callback.TrainingCallback):
@@ -99,7 +99,7 @@ def _clock(context: Context) -> "xgboost.callback.TrainingCallback":
 
 
 def _matrix(table: "csr_array", labels: npt.NDArray[np.int64] | None = None) -> "xgboost.DMatrix":
-    """Wraps a sparse table; an absent n-gram is "missing" to XGBoost, which learns a direction for it."""
+    """Wraps a sparse table; XGBoost treats an absent n-gram as missing and learns a default direction for it."""
     import xgboost
 
     return xgboost.DMatrix(table, label=labels, nthread=1)

@@ -1,11 +1,11 @@
-"""Risk extrapolation: no training environment is to go better than another."""
+"""Risk extrapolation: penalises the variance of the losses of the training environments."""
 
 from typing import TYPE_CHECKING
 
 from harness import Float, Params, register_method
 
 from .base.byte_cnn import REQUIRES, SPACE
-from .base.environments import BEGINS, EnvironmentMethod
+from .base.environments import PENALTY_START_SPACE, EnvironmentMethod
 
 if TYPE_CHECKING:
     import torch
@@ -17,22 +17,24 @@ if TYPE_CHECKING:
     "v-rex",
     version=2,
     tags=("groups",),
-    summary="byte-cnn under a penalty on the variance of the environments' losses",
+    summary="byte-cnn with a penalty on the variance of the environments' losses",
     reference="Krueger et al. 2021, arXiv 2003.00688",
     contrasts=("control-no-penalty", "byte-cnn"),
     requires=REQUIRES,
 )
 class VREx(EnvironmentMethod):
-    """The variant V-REx of the paper."""
+    """The paper's variant V-REx."""
 
     space = {
         **SPACE,
-        **BEGINS,
+        **PENALTY_START_SPACE,
         "penalty": Float(1e-1, 1e5, default=1e1, log=True),  # DomainBed: 10, 10^U(-1, 5)
     }
 
-    def head(self, width: int, classes: int, environments: "torch.Tensor", params: Params, begins: int) -> "VRExHead":
+    def head(
+        self, width: int, classes: int, environments: "torch.Tensor", params: Params, start_step: int
+    ) -> "VRExHead":
         """See `EnvironmentMethod.head`."""
         from .neural.robust.heads import VRExHead
 
-        return VRExHead(width, classes, environments, params["penalty"], begins)
+        return VRExHead(width, classes, environments, params["penalty"], start_step)

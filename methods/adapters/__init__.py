@@ -1,1 +1,1 @@
-"""Method families that wrap what a user already has: programs, services, estimators, encoders."""
+"""Method families: methods that a user names as ``FAMILY:ARGUMENT``, on the user's own classifier or encoder."""

@@ -1,11 +1,11 @@
-"""``transformer:`` and ``text-guided:`` on another encoder, or with other parts, than the methods of those names."""
+"""``transformer:OPTIONS`` and ``text-guided:OPTIONS``: these methods with another encoder, tower or negatives."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness import AdaptedMethod, MethodRef, Params, TrainingData, UserError, nearest, register_method_family
 
-from ..base.encoder import LAYERS, REQUIRES, SHARED, EncoderMethod
+from ..base.encoder import REQUIRES, SHARED_STEP, TRAINED_LAYERS, EncoderMethod
 from ..text_guided import TextGuided
 from ..transformer import Transformer
 
@@ -20,20 +20,20 @@ TOWERS = ("encoder", "byte-cnn", "ngrams")
     version=2,
     argument="ENCODER[:trained=N|whole]",
     kinds="ranked",
-    summary="transformer on any encoder, by Hugging Face id or folder; two layers, N or all of them trained",
+    summary="transformer on any encoder, by Hugging Face id or folder; trains two layers, N, or all",
     requires=REQUIRES,
 )
-class ChosenTransformer(AdaptedMethod, Transformer):
-    """The supervised transformer on an encoder of the user's choice."""
+class TransformerVariant(AdaptedMethod, Transformer):
+    """`Transformer` on an encoder that the user chooses."""
 
     kind = "ranked"
 
     def __init__(self, ref: MethodRef) -> None:
         super().__init__(ref)
-        given = _options(ref, {"encoder": str, "trained": _layers}, first="encoder")
-        self.encoder = given.get("encoder", self.encoder)
-        self.trained = given.get("trained", LAYERS)
-        self.shared = _shared(self)
+        options = _options(ref, {"encoder": str, "trained": _layers}, first="encoder")
+        self.encoder = options.get("encoder", self.encoder)
+        self.trained = options.get("trained", TRAINED_LAYERS)
+        self.shared = _shared_step(self)
 
     def content(self) -> Mapping[str, Any]:
         """See `AdaptedMethod.content`."""
@@ -49,14 +49,14 @@ class ChosenTransformer(AdaptedMethod, Transformer):
     "text-tower=trained",
     requires=REQUIRES,
 )
-class ChosenTextGuided(AdaptedMethod, TextGuided):
-    """The text-guided method with towers and negatives of the user's choice."""
+class TextGuidedVariant(AdaptedMethod, TextGuided):
+    """`TextGuided` with encoders, tower and negatives that the user chooses."""
 
     kind = "ranked"
 
     def __init__(self, ref: MethodRef) -> None:
         super().__init__(ref)
-        given = _options(
+        options = _options(
             ref,
             {
                 "encoder": str,
@@ -68,14 +68,14 @@ class ChosenTextGuided(AdaptedMethod, TextGuided):
             },
             first="encoder",
         )
-        self.encoder = given.get("encoder", self.encoder)
-        self.text_encoder = given.get("text-encoder", self.text_encoder)
-        self.trained = given.get("trained", LAYERS)
-        self.trains_text = given.get("text-tower") == "trained"
-        self._tower = given.get("tower", "encoder")
-        self._hard = given.get("negatives") == "same-carrier"
-        self.tags = frozenset(("text", "span") if self._hard else ("text",))
-        self.shared = _shared(self) if self._tower == "encoder" else ""
+        self.encoder = options.get("encoder", self.encoder)
+        self.text_encoder = options.get("text-encoder", self.text_encoder)
+        self.trained = options.get("trained", TRAINED_LAYERS)
+        self.trains_text = options.get("text-tower") == "trained"
+        self._tower = options.get("tower", "encoder")
+        self._hard_negatives = options.get("negatives") == "same-carrier"
+        self.tags = frozenset(("text", "span") if self._hard_negatives else ("text",))
+        self.shared = _shared_step(self) if self._tower == "encoder" else ""
 
     def content(self) -> Mapping[str, Any]:
         """See `AdaptedMethod.content`."""
@@ -84,12 +84,12 @@ class ChosenTextGuided(AdaptedMethod, TextGuided):
             "text-encoder": _identity(self.text_encoder),
             "trained": self.trained,
             "tower": self._tower,
-            "negatives": self._hard,
+            "negatives": self._hard_negatives,
             "trains-text": self.trains_text,
         }
 
     def tower(self, params: Params) -> "Tower":
-        """See `EncoderMethod.tower`; the others have the sizes that `byte-cnn` and `tfidf-logreg` begin with."""
+        """See `EncoderMethod.tower`; the other towers have the default sizes of `byte-cnn` and `tfidf-logreg`."""
         from ..neural.towers import ByteCNN, NgramBag
 
         if self._tower == "byte-cnn":
@@ -100,7 +100,7 @@ class ChosenTextGuided(AdaptedMethod, TextGuided):
 
     def negatives(self, train: TrainingData) -> Any:
         """See `TextMethod.negatives`."""
-        if not self._hard:
+        if not self._hard_negatives:
             return None
         import torch
 
@@ -109,27 +109,27 @@ class ChosenTextGuided(AdaptedMethod, TextGuided):
         return torch.from_numpy(same_carrier(train))
 
 
-def _options(ref: MethodRef, known: Mapping[str, Callable[[str], Any]], first: str) -> dict[str, Any]:
-    """Reads ``VALUE:NAME=VALUE:…``; a part without a name is the option ``first``."""
-    found: dict[str, Any] = {}
+def _options(ref: MethodRef, parsers: Mapping[str, Callable[[str], Any]], first: str) -> dict[str, Any]:
+    """Parses ``VALUE:NAME=VALUE:…``; a part without a name is the option ``first``."""
+    options: dict[str, Any] = {}
     for part in ref.argument.split(":"):
         name, _, value = part.partition("=") if "=" in part else (first, "=", part)
-        if name not in known:
-            raise UserError(f"--method {ref}: there is no option {name}; {nearest(name, list(known))}")
-        if name in found or not value:
-            raise UserError(f"--method {ref}: {name} is given {'twice' if name in found else 'without a value'}.")
+        if name not in parsers:
+            raise UserError(f"--method {ref}: there is no option {name}; {nearest(name, list(parsers))}")
+        if name in options or not value:
+            raise UserError(f"--method {ref}: {name} is given {'twice' if name in options else 'without a value'}.")
         try:
-            found[name] = known[name](value)
+            options[name] = parsers[name](value)
         except ValueError as error:
-            raise UserError(f"--method {ref}: {name}={value} is wrong; {error}.") from error
-    return found
+            raise UserError(f"--method {ref}: {name}={value} is not valid; {error}.") from error
+    return options
 
 
 def _layers(text: str) -> int | None:
     if text == "whole":
         return None
     if not text.isdigit() or int(text) < 1:
-        raise ValueError("a number of layers from 1, or whole, is needed")
+        raise ValueError("it must be a number of layers (at least 1) or whole")
     return int(text)
 
 
@@ -143,14 +143,14 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 
 def _identity(encoder: str) -> str:
-    """The content of an encoder's files, so that another model under the same name is another method."""
+    """Returns a hash of an encoder's files, so that another model under the same name has another key."""
     from ..neural.encoders import Encoder
 
     return Encoder(encoder).identity
 
 
-def _shared(method: EncoderMethod) -> str:
+def _shared_step(method: EncoderMethod) -> str:
     if method.trained is None:
         return ""
-    as_built = (method.encoder, method.trained) == (EncoderMethod.encoder, LAYERS)
-    return SHARED if as_built else f"trunk of {method.encoder}, {method.trained} trained"
+    is_default = (method.encoder, method.trained) == (EncoderMethod.encoder, TRAINED_LAYERS)
+    return SHARED_STEP if is_default else f"trunk of {method.encoder}, {method.trained} trained"

@@ -1,6 +1,6 @@
-"""``replay:URL``: a firewall of the user's that is sent the requests themselves; the status it answers is the label.
+"""``replay:URL``: sends the requests to a user's web application firewall; the status of its response is the label.
 
-A library would mend what it sends, and the requests have to arrive byte for byte: hence a plain socket.
+Uses plain sockets, since an HTTP library would correct malformed requests, which must arrive byte for byte.
 """
 
 import contextlib
@@ -12,34 +12,38 @@ from collections.abc import Mapping
 
 from harness import Context, MethodRef, Params, Predictor, TrainingData, UserError, register_method_family
 
-from ..base.answers import AdapterError, Labels, shown
-from ..base.service import CONNECT, Asked, Service
+from ..base.answers import AdapterError, Labels, excerpt
+from ..base.service import CONNECT_TIMEOUT, Service, ServicePredictor
 
-CLOSED = "closed"  # the label of a connection that ends without a status
-SILENT = "silent"  # the label of one on which nothing comes for as long as may be
-_LINE = 4096  # most bytes of a status line
+CLOSED = "closed"  # label of a connection that is closed without a status
+SILENT = "silent"  # label of a connection without a response within the timeout
+_MAX_LINE_BYTES = 4096  # of a status line
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r|\n)")
-_PAUSES = (0.2, 0.4, 0.8)  # seconds before a connection is tried again
+_PAUSES = (0.2, 0.4, 0.8)  # seconds before each retry of a connection
 
 
 @register_method_family(
-    "replay", version=1, argument="URL", summary="a firewall of yours: the status that it answers each request with"
+    "replay", version=1, argument="URL", summary="your own web application firewall; the status of its response"
 )
 class Replay(Service):
-    """One connection per payload."""
+    """Sends each payload over a connection of its own."""
 
     def __init__(self, ref: MethodRef) -> None:
         super().__init__(ref)
         if self.url.path.strip("/") or self.url.query or self.url.fragment:
-            raise UserError(f"--method {ref}: the requests bring their own path; the URL ends after host and port.")
+            raise UserError(
+                f"--method {ref}: the URL must end after host and port, since each request contains its own path."
+            )
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Learns nothing."""
+        """Trains nothing; returns a predictor that queries the firewall."""
         tls = ssl.create_default_context() if self.url.scheme == "https" else None
-        return Asked(_Sends(self.address, tls, self.ref.timeout).ask, Labels(self.ref.labels, train, context))
+        return ServicePredictor(
+            _Client(self.address, tls, self.ref.timeout).ask, Labels(self.ref.labels, train, context)
+        )
 
 
-class _Sends:
+class _Client:
     def __init__(self, address: tuple[str, int], tls: ssl.SSLContext | None, timeout: float) -> None:
         self._address, self._tls, self._timeout = address, tls, timeout
 
@@ -47,12 +51,13 @@ class _Sends:
         """Returns the label of a payload: a status, `CLOSED` or `SILENT`.
 
         Raises:
-            AdapterError: there is no connection, or what comes is no HTTP.
+            AdapterError: the connection fails, or the response is not HTTP.
         """
         with self._connection() as connection:
             try:
                 connection.settimeout(self._timeout)
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may have answered already
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    # A firewall may answer and close before it has read the whole request.
                     connection.sendall(payload)
                 line = self._line(connection)
             except TimeoutError:
@@ -62,26 +67,31 @@ class _Sends:
         if not line:
             return {CLOSED: 1.0}
         if (match := _STATUS.match(line)) is None:
-            raise AdapterError(f"it answered {shown(line)}, which is no HTTP")
+            raise AdapterError(f"it answered {excerpt(line)}, which is not an HTTP response")
         return {match[1].decode(): 1.0}
 
     def _connection(self) -> socket.socket:
         for pause in (*_PAUSES, None):
             try:
-                plain = socket.create_connection(self._address, CONNECT)
+                plain = socket.create_connection(self._address, CONNECT_TIMEOUT)
                 return self._tls.wrap_socket(plain, server_hostname=self._address[0]) if self._tls else plain
             except OSError as error:
                 if pause is None:
-                    said = error.strerror or error
-                    raise AdapterError(f"no connection was made, tried again and again: {said}") from error
+                    reason = error.strerror or error
+                    attempts = len(_PAUSES) + 1
+                    raise AdapterError(f"the connection failed in {attempts} attempts: {reason}") from error
                 time.sleep(pause)
         raise AssertionError
 
     def _line(self, connection: socket.socket) -> bytes:
-        """Returns the first line of what comes, or what there is of it, within the time that is allowed."""
+        """Returns the first line of the response, or its beginning if the connection is closed or the line is too long.
+
+        Raises:
+            TimeoutError: the line is not complete within the timeout, however slowly its bytes arrive.
+        """
         end = time.monotonic() + self._timeout
         line = b""
-        while b"\n" not in line and len(line) < _LINE and (piece := connection.recv(_LINE)):
+        while b"\n" not in line and len(line) < _MAX_LINE_BYTES and (piece := connection.recv(_MAX_LINE_BYTES)):
             line += piece
             if time.monotonic() > end:
                 raise TimeoutError

@@ -1,7 +1,6 @@
-"""``http:URL``: a service on this machine or the user's network that answers JSON, as a fixed method.
+"""``http:URL``: a service on this machine or in the user's network that answers JSON, as a fixed method.
 
-urllib3 does the work: it has connection pools for threads, retries with back-off, and reads as much as it is told to,
-in one package without dependencies of its own; httpx with tenacity would bring seven.
+Uses urllib3, which has thread-safe connection pools, retries with back-off and bounded reads, and no dependencies.
 """
 
 import time
@@ -11,27 +10,27 @@ from urllib.parse import SplitResult
 
 from harness import Context, Params, Predictor, TrainingData, register_method_family
 
-from ..base.answers import MOST_BYTES, AdapterError, Labels, parse, probabilities, request
-from ..base.service import AT_ONCE, CONNECT, Asked, Service
+from ..base.answers import MAX_ANSWER_BYTES, AdapterError, Labels, parse, probabilities, request
+from ..base.service import CONNECT_TIMEOUT, MAX_CONCURRENT, Service, ServicePredictor
 
 if TYPE_CHECKING:
     import urllib3
 
-_BUSY = (429, 502, 503, 504)  # what is worth asking again for
+_RETRY_STATUSES = (429, 502, 503, 504)
 
 
 @register_method_family(
-    "http", version=1, argument="URL", summary="a service of yours: answers JSON over HTTP", requires=("urllib3",)
+    "http", version=1, argument="URL", summary="your own service; answers JSON over HTTP", requires=("urllib3",)
 )
 class Http(Service):
-    """One POST per payload."""
+    """Sends one POST request per payload."""
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Learns nothing."""
-        return Asked(_Posts(self.url, self.ref.timeout).ask, Labels(self.ref.labels, train, context))
+        """Trains nothing; returns a predictor that queries the service."""
+        return ServicePredictor(_Client(self.url, self.ref.timeout).ask, Labels(self.ref.labels, train, context))
 
 
-class _Posts:
+class _Client:
     def __init__(self, url: SplitResult, timeout: float) -> None:
         import urllib3
 
@@ -41,25 +40,25 @@ class _Posts:
             total=3,
             read=1,
             redirect=0,
-            status_forcelist=_BUSY,
-            allowed_methods=None,
+            status_forcelist=_RETRY_STATUSES,
+            allowed_methods=None,  # all methods: urllib3 does not retry POST by default
             backoff_factor=0.2,
             backoff_jitter=0.1,
             retry_after_max=int(min(timeout, 30)),
         )
-        limits = urllib3.Timeout(connect=CONNECT, read=timeout)
+        limits = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout)
         service = f"{url.scheme}://{url.netloc}"
-        self._pool = urllib3.connection_from_url(service, maxsize=AT_ONCE, retries=retries, timeout=limits)
+        self._pool = urllib3.connection_from_url(service, maxsize=MAX_CONCURRENT, retries=retries, timeout=limits)
 
     def ask(self, number: int, payload: bytes) -> Mapping[str, float]:
-        """Returns what the service says of a payload.
+        """Returns the service's probabilities for a payload, by its own labels.
 
         Raises:
-            AdapterError: nothing that could be used.
+            AdapterError: there is no valid answer.
         """
         answer = parse(self._post(request(number, payload)))
         if type(answer.get("id")) is not int or answer["id"] != number:
-            raise AdapterError(f"it answered the id {answer.get('id')!r} where {number} was asked")
+            raise AdapterError(f"it answered the id {answer.get('id')!r} to the request with the id {number}")
         return probabilities(answer)
 
     def _post(self, body: bytes) -> bytes:
@@ -73,7 +72,7 @@ class _Posts:
                 body,
                 headers={"Content-Type": "application/json", "Accept": "application/json"},
                 preload_content=False,
-                decode_content=False,  # what it compresses would have no bound
+                decode_content=False,  # a compressed body could expand beyond `MAX_ANSWER_BYTES`
                 redirect=False,
             )
             try:
@@ -81,26 +80,28 @@ class _Posts:
             finally:
                 response.release_conn()
         except MaxRetryError as error:
-            raise AdapterError(f"it gave no answer, asked again and again: {_words(error.reason)}") from error
+            raise AdapterError(f"it gave no answer after several attempts: {_message(error.reason)}") from error
         except HTTPError as error:
-            raise AdapterError(f"its answer broke off: {_words(error)}") from error
+            raise AdapterError(f"its answer is incomplete: {_message(error)}") from error
 
 
 def _body(response: "urllib3.BaseHTTPResponse", end: float) -> bytes:
-    """Reads at most `MOST_BYTES`, and not for longer than until ``end``."""
+    """Reads at most `MAX_ANSWER_BYTES`, until ``end`` at the latest."""
     if response.status != 200:
         response.close()
-        raise AdapterError(f"it answered with status {response.status}; 200 is needed, and no redirect is followed")
+        raise AdapterError(
+            f"it answered with status {response.status}; 200 is required, and redirects are not followed"
+        )
     body = b""
-    while piece := response.read1(MOST_BYTES + 1):
+    while piece := response.read1(MAX_ANSWER_BYTES + 1):
         body += piece
-        if len(body) > MOST_BYTES or time.monotonic() > end:
+        if len(body) > MAX_ANSWER_BYTES or time.monotonic() > end:
             response.close()
-            what = f"more than {MOST_BYTES} bytes" if len(body) > MOST_BYTES else "too slowly"
-            raise AdapterError(f"it answered {what}")
+            problem = f"more than {MAX_ANSWER_BYTES} bytes" if len(body) > MAX_ANSWER_BYTES else "too slowly"
+            raise AdapterError(f"it answered {problem}")
     return body
 
 
-def _words(error: BaseException | None) -> str:
-    """What a failure of urllib3 says, without the object that it happened to."""
+def _message(error: BaseException | None) -> str:
+    """Formats an exception of urllib3 without the repr of the connection, which its message begins with."""
     return f"{type(error).__name__}, {str(error).rpartition(': ')[2]}"

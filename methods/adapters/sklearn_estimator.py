@@ -1,4 +1,4 @@
-"""``sklearn:MODULE:FACTORY``: a scikit-learn estimator or pipeline of the user's, ranked where it brings a space."""
+"""``sklearn:MODULE:FACTORY``: a user's scikit-learn estimator or pipeline; ranked if it has a search space."""
 
 import importlib
 import importlib.util
@@ -36,35 +36,35 @@ from ..base.answers import AdapterError, Labels
     version=1,
     argument="MODULE:FACTORY",
     kinds="ranked or fixed",
-    summary="your own scikit-learn estimator or pipeline; ranked where it brings a space",
+    summary="your own scikit-learn estimator or pipeline; ranked if it has a search space",
     requires=("sklearn",),
 )
 class ScikitLearn(AdaptedMethod):
-    """What the factory returns is fitted on byte strings and class names, one estimator per trial."""
+    """Fits the estimator that the factory returns on byte strings and class names, a new one in each trial."""
 
     def __init__(self, ref: MethodRef, factory: Callable[..., Any] | None = None) -> None:
         super().__init__(ref)
         self._module: ModuleType | None = None
         if factory is None:
-            factory = self._imported(ref)
+            factory = self._import_factory(ref)
         self._factory = factory
         self.space = _space(ref, getattr(factory, "space", getattr(self._module, "space", {})))
         if self.space:
             self.kind = "ranked"
 
-    def _imported(self, ref: MethodRef) -> Callable[..., Any]:
+    def _import_factory(self, ref: MethodRef) -> Callable[..., Any]:
         self._name, colon, attribute = ref.argument.partition(":")
         if not (colon and self._name and attribute):
-            raise UserError(f"--method {ref}: it must read sklearn:MODULE:FACTORY, as in sklearn:my_model:pipeline.")
+            raise UserError(f"--method {ref}: the form is sklearn:MODULE:FACTORY, as in sklearn:my_model:pipeline.")
         self._module = _load(ref, self._name)
-        known = [name for name, value in vars(self._module).items() if callable(value) and not name.startswith("_")]
+        factories = [name for name, value in vars(self._module).items() if callable(value) and not name.startswith("_")]
         if not hasattr(self._module, attribute):
-            raise UserError(f"--method {ref}: {self._name} has no {attribute}; {nearest(attribute, known)}")
+            raise UserError(f"--method {ref}: {self._name} has no {attribute}; {nearest(attribute, factories)}")
         factory: Callable[..., Any] = getattr(self._module, attribute)
         if not callable(factory):
             raise UserError(
-                f"--method {ref}: {attribute} is {type(factory).__name__}; a function or class that returns an "
-                "unfitted estimator is needed."
+                f"--method {ref}: {attribute} is of type {type(factory).__name__}; a function or class that returns "
+                "an unfitted estimator is required."
             )
         return factory
 
@@ -81,7 +81,7 @@ class ScikitLearn(AdaptedMethod):
         return method
 
     def content(self) -> Mapping[str, Any]:
-        """The bytes of the module's own file, or the code of an object in memory; what it imports is not seen."""
+        """Returns the labels and a hash of the module's file or of the in-memory object's code, without its imports."""
         if self.in_memory:
             code = self._factory.digest() if isinstance(self._factory, _Copies) else hashing.of_code(self._factory)
             return {"code": code, "labels": dict(self.ref.labels)}
@@ -89,7 +89,7 @@ class ScikitLearn(AdaptedMethod):
         return {"digest": hashing.of_file(file) if file else "", "labels": dict(self.ref.labels)}
 
     def files(self) -> Mapping[str, Path]:
-        """The module's file where it lies in the current folder; an installed one is expected everywhere."""
+        """Returns the module's file if it is in the current folder; an installed module must be on every machine."""
         file = self._file()
         return {self._name: file} if file and file.is_relative_to(Path.cwd()) else {}
 
@@ -98,7 +98,7 @@ class ScikitLearn(AdaptedMethod):
         return Path(name).absolute() if name else None
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Fits what the factory returns for these parameters."""
+        """Calls the factory with the parameters and fits the estimator that it returns."""
         estimator = self._factory(**params)
         if missing := [name for name in ("fit", "predict") if not hasattr(estimator, name)]:
             raise AdapterError(f"the factory returned {type(estimator).__name__}, which has no {missing[0]}")
@@ -106,7 +106,7 @@ class ScikitLearn(AdaptedMethod):
         names = np.array([threat_class.name for threat_class in context.classes])
         estimator.fit(_items(train.payloads), names[train.labels])
         context.count(len(train), 1)
-        return _Fitted(estimator, Labels(self.ref.labels, train, context))
+        return _EstimatorPredictor(estimator, Labels(self.ref.labels, train, context))
 
 
 class _Copies:
@@ -122,106 +122,112 @@ class _Copies:
 
     def digest(self) -> str:
         """Returns a hash of the estimator's type and of all its parameters, functions by their code."""
-        described = [f"{type(self._estimator).__module__} {type(self._estimator).__qualname__}"]
+        lines = [f"{type(self._estimator).__module__} {type(self._estimator).__qualname__}"]
         parameters = self._estimator.get_params(deep=True) if hasattr(self._estimator, "get_params") else {}
         for name, value in sorted(parameters.items()):
             is_code = isinstance(value, FunctionType | type)
+            # The repr of an object without one of its own has its address, which differs between processes.
             text = hashing.of_code(value) if is_code else re.sub(r" at 0x[0-9a-f]+", "", repr(value))
-            described.append(f"{name}={text}")
-        return hashing.of_json(described)
+            lines.append(f"{name}={text}")
+        return hashing.of_json(lines)
 
 
 def _load(ref: MethodRef, name: str) -> ModuleType:
-    """Imports the module as Python does: from the current folder first, or from where it was sent."""
-    sent = ref.local_paths.get(name)
-    folder = Path.cwd() if sent is None else sent.parents[name.count(".")]
+    """Imports the module as Python does, the current folder first; on a cluster node from its copy there."""
+    copy = ref.local_paths.get(name)
+    folder = Path.cwd() if copy is None else copy.parents[name.count(".")]
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     try:
-        if sent is None or sent == folder.joinpath(*name.split(".")).with_suffix(".py"):
+        if copy is None or copy == folder.joinpath(*name.split(".")).with_suffix(".py"):
             return importlib.import_module(name)
-        return _load_alone(name, sent)
+        return _load_alone(name, copy)
     except Exception as error:
         raise UserError(f"--method {ref}: {name} cannot be imported ({type(error).__name__}: {error}).") from error
 
 
 def _load_alone(name: str, file: Path) -> ModuleType:
-    """Imports a module of a package of which there is nothing else here."""
+    """Imports a module of a package whose other files are not on this machine."""
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{file.name} is no Python file")
+        raise ImportError(f"{file.name} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-def _space(ref: MethodRef, given: Any) -> dict[str, Dimension]:
-    """Reads a search space: our dimensions, lists of choices (the first is the default), or single values."""
-    if not isinstance(given, Mapping):
-        raise UserError(f"--method {ref}: its space is {type(given).__name__}; a mapping of parameters is needed.")
-    found: dict[str, Dimension] = {}
-    for name, value in given.items():
-        choices = tuple(value) if isinstance(value, list | tuple) else (value,)
-        if isinstance(value, Dimension):
-            found[str(name)] = value
+def _space(ref: MethodRef, value: Any) -> dict[str, Dimension]:
+    """Reads a search space: `Dimension` objects, lists of choices (the first is the default), or single values."""
+    if not isinstance(value, Mapping):
+        raise UserError(
+            f"--method {ref}: its space is of type {type(value).__name__}; a mapping of parameters is required."
+        )
+    space: dict[str, Dimension] = {}
+    for name, item in value.items():
+        choices = tuple(item) if isinstance(item, list | tuple) else (item,)
+        if isinstance(item, Dimension):
+            space[str(name)] = item
         elif choices and all(isinstance(choice, float | int | str | None) for choice in choices):
-            found[str(name)] = Categorical(cast(Any, choices), default=cast(Any, choices[0]))
+            space[str(name)] = Categorical(cast(Any, choices), default=cast(Any, choices[0]))
         else:
             raise UserError(
-                f"--method {ref}: space[{name!r}] is {value!r}; a Float, an Int, a Categorical, or a list of numbers "
-                "and texts is needed."
+                f"--method {ref}: space[{name!r}] is {item!r}; a Float, an Int, a Categorical, or a list of numbers "
+                "and strings is required."
             )
-    return found
+    return space
 
 
 def _seed(estimator: Any, seed: int) -> None:
-    """Gives the cell's seed to every part that would draw another number each time."""
+    """Sets every ``random_state`` that is None, in all steps of a pipeline, to the cell's seed."""
     if not hasattr(estimator, "get_params"):
         return
-    unset = (n for n, v in estimator.get_params().items() if v is None and n.split("__")[-1] == "random_state")
-    if chosen := dict.fromkeys(unset, seed):
-        estimator.set_params(**chosen)
+    names = (n for n, v in estimator.get_params().items() if v is None and n.split("__")[-1] == "random_state")
+    if params := dict.fromkeys(names, seed):
+        estimator.set_params(**params)
 
 
 def _items(payloads: Payloads) -> npt.NDArray[np.object_]:
-    """The payloads as an object array of ``bytes``, which scikit-learn's text vectorizers and its splitters take."""
+    """Returns payloads as an object array of ``bytes``, (n,), for scikit-learn's text vectorizers and splitters.
+
+    A bytes dtype (``S``) would drop trailing zero bytes.
+    """
     items = np.empty(len(payloads), dtype=object)
     items[:] = list(payloads)
     return items
 
 
-class _Fitted(Predictor):
+class _EstimatorPredictor(Predictor):
     def __init__(self, estimator: Any, labels: Labels) -> None:
         self._estimator, self._labels = estimator, labels
-        known = [name for name in ("predict_proba", "decision_function") if hasattr(estimator, name)]
-        self._way = known[0] if known and hasattr(estimator, "classes_") else "predict"
+        functions = [name for name in ("predict_proba", "decision_function") if hasattr(estimator, name)]
+        self._function = functions[0] if functions and hasattr(estimator, "classes_") else "predict"
 
     @property
     def notes(self) -> Sequence[str]:
-        how = {
+        notes = {
             "decision_function": ["its probabilities are a softmax of decision_function"],
             "predict": ["its probabilities are 1 for what predict says and 0 else"],
         }
-        return [*self._labels.notes, *how.get(self._way, [])]
+        return [*self._labels.notes, *notes.get(self._function, [])]
 
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
         items = _items(payloads)
-        if self._way == "predict":
+        if self._function == "predict":
             names, codes = np.unique(np.asarray(self._estimator.predict(items)), return_inverse=True)
             _check(codes.shape, (len(items),), "predict")
             return self._labels.table([str(name) for name in names], np.eye(len(names))[codes])
-        table = np.asarray(getattr(self._estimator, self._way)(items), dtype=np.float64)
+        table = np.asarray(getattr(self._estimator, self._function)(items), dtype=np.float64)
         names = self._estimator.classes_
-        if self._way == "decision_function":
-            if table.ndim == 1:  # two classes: the score of the second
+        if self._function == "decision_function":
+            if table.ndim == 1:  # for two classes, scikit-learn returns the score of the second only
                 table = np.stack([np.zeros(len(table)), table], axis=1)
             table = np.exp(table - table.max(axis=1, keepdims=True))
             table /= table.sum(axis=1, keepdims=True)
-        _check(table.shape, (len(items), len(names)), self._way)
+        _check(table.shape, (len(items), len(names)), self._function)
         return self._labels.table([str(name) for name in names], table)
 
 
-def _check(shape: tuple[int, ...], needed: tuple[int, ...], what: str) -> None:
-    if shape != needed:
-        raise AdapterError(f"{what} returned shape {shape}, {needed} is needed")
+def _check(shape: tuple[int, ...], expected: tuple[int, ...], function: str) -> None:
+    if shape != expected:
+        raise AdapterError(f"{function} returned shape {shape}; {expected} is required")

@@ -1,1 +1,1 @@
-"""Code that several methods share; nothing here is registered."""
+"""Base classes, search spaces and input handling that several methods share. Nothing here is registered."""

@@ -1,7 +1,7 @@
-"""What a classifier of the user's answers, as probabilities of our classes; none of it is trusted. Registers nothing.
+"""Parses and validates the answers of a user's classifier, and maps its labels to the threat classes of the corpus.
 
-A request is a JSON object with ``id`` and ``payload`` (base64, RFC 4648), an answer one with the same ``id`` and either
-``label`` or ``probabilities``.
+A request is a JSON object with ``id`` and ``payload`` (base64, RFC 4648). An answer is a JSON object with the same
+``id`` and either ``label`` or ``probabilities``. Answers are untrusted input.
 """
 
 import base64
@@ -15,21 +15,22 @@ import numpy.typing as npt
 
 from harness import NO_OPINION, Context, TrainingData
 
-MOST_BYTES = 1 << 16  # of one answer
-ROUNDING = 0.01  # by which probabilities may miss a sum of one
+MAX_ANSWER_BYTES = 1 << 16  # of one answer
+SUM_TOLERANCE = 0.01  # the sum of an answer's probabilities may differ from 1 by this much
 
 
 class AdapterError(Exception):
-    """The user's classifier did not do its part; says what it did instead."""
+    """The user's classifier failed or gave an invalid answer; the message says what it did."""
 
 
 class Labels:
-    """The columns of our table that a classifier's labels stand for.
+    """Maps the labels of a classifier to columns of the probability table.
 
     Args:
-        table: its label to our class, or to `NO_OPINION`; labels that are missing stand for themselves.
-        train: whose class shares stand for no opinion.
-        context: of the classes.
+        table: classifier label to threat class, or to `NO_OPINION`; a label that is missing here is taken as the name
+            of a threat class.
+        train: its class shares replace answers without an opinion.
+        context: for its classes.
     """
 
     def __init__(self, table: Mapping[str, str], train: TrainingData, context: Context) -> None:
@@ -38,116 +39,119 @@ class Labels:
         self._columns = {name: column for column, name in enumerate(self._names)}
         counts = np.bincount(train.labels, minlength=len(self._names))
         self._shares = (counts / counts.sum()).astype(np.float32)
-        self._rows = self._opinions = 0
+        self._answers = self._opinions = 0
 
     @property
     def width(self) -> int:
-        """Number of our classes."""
+        """Number of threat classes."""
         return len(self._names)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What answers without an opinion were taken for, if there were any."""
-        if self._opinions == self._rows:
+        """How many answers had no opinion and were replaced by the class shares of training; empty if none."""
+        if self._opinions == self._answers:
             return ()
-        silent = self._rows - self._opinions
-        return (f"{silent} of {self._rows} answers held no opinion; the class shares of training stand for them",)
+        silent = self._answers - self._opinions
+        return (f"{silent} of {self._answers} answers held no opinion; the class shares of training stand for them",)
 
     def table(self, labels: Sequence[str], probabilities: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
-        """Returns the probabilities of our classes from those of its labels.
+        """Converts probabilities of the classifier's labels to probabilities of the threat classes.
 
         Args:
-            labels: m of its labels.
+            labels: m labels of the classifier.
             probabilities: (n, m); every row sums to one.
 
         Returns:
             float32 (n, classes).
 
         Raises:
-            AdapterError: a label stands for none of our classes.
+            AdapterError: a label maps to no threat class of the corpus.
         """
         out = np.zeros((len(probabilities), self.width), dtype=np.float32)
         silent = np.zeros(len(probabilities), dtype=np.float32)
         for label, column in zip(labels, probabilities.T, strict=True):
-            ours = self._table.get(label, label)
-            if ours == NO_OPINION:
+            name = self._table.get(label, label)
+            if name == NO_OPINION:
                 silent += column
-            elif ours in self._columns:
-                out[:, self._columns[ours]] += column
+            elif name in self._columns:
+                out[:, self._columns[name]] += column
             else:
-                raise AdapterError(self._unknown(label, ours))
-        self._rows += len(out)
+                raise AdapterError(self._unknown(label, name))
+        self._answers += len(out)
         self._opinions += int((silent < 0.5).sum())
+        # Probability without an opinion is spread by class share, so that it scores what `majority` scores.
         out += silent[:, None] * self._shares
         return out
 
-    def row(self, said: Mapping[str, float]) -> npt.NDArray[np.float32]:
-        """Returns the probabilities of our classes for one answer; see `table`."""
-        row: npt.NDArray[np.float32] = self.table(list(said), np.array([list(said.values())]))[0]
+    def row(self, answer: Mapping[str, float]) -> npt.NDArray[np.float32]:
+        """Returns the probabilities of the threat classes for one answer, float32 (classes,); see `table`."""
+        row: npt.NDArray[np.float32] = self.table(list(answer), np.array([list(answer.values())]))[0]
         return row
 
-    def _unknown(self, label: str, ours: str) -> str:
-        said = f"the label {shown(label)}" + ("" if ours == label else f" (by --labels {ours})")
+    def _unknown(self, label: str, name: str) -> str:
+        subject = f"the label {excerpt(label)}" + ("" if name == label else f" (by --labels {name})")
         return (
-            f"{said} is no class of this corpus; say with --labels {label[:40]}=CLASS which one is meant "
-            f"({', '.join(self._names)}), or with {label[:40]}={NO_OPINION} that it says nothing"
+            f"{subject} is not a class of this corpus; map it with --labels {label[:40]}=CLASS (classes: "
+            f"{', '.join(self._names)}), or with {label[:40]}={NO_OPINION} if it expresses no opinion"
         )
 
 
 def request(number: int, payload: bytes) -> bytes:
-    """Returns the request for one payload, a line without its end."""
+    """Returns the request for one payload as a JSON line without its line break."""
     return b'{"id": %d, "payload": "%s"}' % (number, base64.b64encode(payload))
 
 
 def parse(line: bytes) -> dict[str, Any]:
-    """Reads an answer's JSON.
+    """Parses an answer as a JSON object.
 
     Raises:
-        AdapterError: it is none, or no object.
+        AdapterError: it is not JSON, or not an object.
     """
     try:
         answer = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise AdapterError(f"it answered {shown(line)}, which is no JSON") from error
+        raise AdapterError(f"it answered {excerpt(line)}, which is not JSON") from error
     if not isinstance(answer, dict):
-        raise AdapterError(f"it answered {shown(line)}, which is no JSON object")
+        raise AdapterError(f"it answered {excerpt(line)}, which is not a JSON object")
     return answer
 
 
 def probabilities(answer: Mapping[str, Any]) -> Mapping[str, float]:
-    """Returns what an answer says, as probabilities of its own labels that sum to one.
+    """Returns an answer's probabilities by the classifier's own labels; they sum to one.
 
     Raises:
-        AdapterError: it says neither a label nor probabilities, or they are none.
+        AdapterError: the answer has neither a label nor probabilities, or its probabilities are invalid.
     """
     label, table = answer.get("label"), answer.get("probabilities")
     if isinstance(label, str) and table is None:
         return {label: 1.0}
     if label is not None or not isinstance(table, dict) or not table:
-        raise AdapterError(f'it answered {shown(answer)}; a text "label" or an object "probabilities" is needed')
+        raise AdapterError(f'it answered {excerpt(answer)}; a string "label" or an object "probabilities" is required')
     for name, value in table.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not 0 <= value <= 1 + ROUNDING:  # NaN is not
-            raise AdapterError(f"it answered {shown(value)} as the probability of {shown(name)}")
+        if not number or not 0 <= value <= 1 + SUM_TOLERANCE:  # rejects NaN, for which both comparisons are false
+            raise AdapterError(
+                f"it answered {excerpt(value)} as the probability of {excerpt(name)}; a number from 0 to 1 is required"
+            )
     total = math.fsum(table.values())
-    if abs(total - 1) > ROUNDING:
+    if abs(total - 1) > SUM_TOLERANCE:
         raise AdapterError(f"it answered probabilities that sum to {total:.4g}; they must sum to 1")
     return {name: value / total for name, value in table.items()}
 
 
-def shown(value: object) -> str:
-    """Returns the beginning of what came in, in printable characters."""
+def excerpt(value: object) -> str:
+    """Returns the first 60 characters of an untrusted value, printable ASCII only, for an error message."""
     text = ascii(value.decode("latin-1") if isinstance(value, bytes) else value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 class Answers:
-    """The table of one set of payloads, filled answer by answer, in any order.
+    """Collects the answers for one set of payloads, in any order, into a table of probabilities.
 
     Args:
-        payloads: what is asked.
-        first: id of the first payload; ids of several sets may not meet.
-        labels: what the answers mean.
+        payloads: the payloads to classify.
+        first: id of the first payload; the ids of several sets must not overlap.
+        labels: maps the answers to threat classes.
     """
 
     def __init__(self, payloads: Sequence[bytes], first: int, labels: Labels) -> None:
@@ -161,20 +165,20 @@ class Answers:
         return list(self._open)
 
     def request(self, number: int) -> bytes:
-        """Returns the request of an id."""
+        """Returns the request for an id."""
         return request(number, self._payloads[number - self._first])
 
     def take(self, lines: Iterable[bytes]) -> bool:
-        """Takes answers; says whether none is open any more.
+        """Adds answers to the table and returns whether every payload now has one.
 
         Raises:
-            AdapterError: one is malformed, or answers what was not asked or is answered already.
+            AdapterError: an answer is malformed, or its id was not requested or already has an answer.
         """
         for line in lines:
             answer = parse(line)
             number = answer.get("id")
             if type(number) is not int or number not in self._open:
-                raise AdapterError(f"it answered the id {shown(number)}, which is not open")
+                raise AdapterError(f"it answered the id {excerpt(number)}, which is not open")
             del self._open[number]
             self.table[number - self._first] = self._labels.row(probabilities(answer))
         return not self._open

@@ -1,4 +1,4 @@
-"""What the methods on the tower of byte-cnn have in common. This module registers nothing."""
+"""Base class of the methods that train the tower of byte-cnn."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,10 +9,10 @@ from .encoder import TorchMethod
 
 if TYPE_CHECKING:
     from ..neural.towers import Tower
-    from ..neural.training import Course, Settings, TorchPredictor
+    from ..neural.training import LoopOptions, Settings, TorchPredictor
 
 REQUIRES = ("torch", "safetensors.torch", "transformers.optimization")
-LONGEST = 1024  # bytes; 99 % of real requests are shorter than 1,600
+MAX_BYTES = 1024  # later bytes are cut; 99 % of real requests are shorter than 1,600
 SPACE: Space = {
     "learning_rate": Float(5e-4, 2e-2, default=5e-3, log=True),
     "channels": Int(64, 256, default=128, log=True),
@@ -22,52 +22,53 @@ SPACE: Space = {
 
 
 class ByteCNNBase(TorchMethod):
-    """A gated convolution over bytes. Short windows at stride one: attacks are a few bytes long.
+    """A gated convolution over bytes, with short windows at stride 1, since an attack is a few bytes long.
 
     Attributes:
-        epochs: at most.
-        batch: rows of one.
+        epochs: maximum number of epochs.
+        batch: rows of a training batch.
     """
 
     epochs: int = 10
     batch: int = 16
 
     def tower(self, params: Params) -> "Tower":
-        """Returns the tower of a configuration, untrained."""
+        """Returns the untrained tower of a configuration."""
         from ..neural.towers import ByteCNN
 
-        return ByteCNN(16, params["channels"], params["window"], 1, params["dropout"], LONGEST)
+        return ByteCNN(16, params["channels"], params["window"], 1, params["dropout"], MAX_BYTES)
 
-    def settings(self, params: Params, epochs: int | None = None, rounds: int = 1) -> "Settings":
-        """Returns those of the loop.
+    def settings(self, params: Params, epochs: int | None = None, epoch_factor: int = 1) -> "Settings":
+        """Returns the settings of the training loop.
 
         Args:
             params: the configuration.
-            epochs: in the place of the method's own.
-            rounds: what goes for one epoch, where few of the rows are left.
+            epochs: replaces the method's own number of epochs.
+            epoch_factor: multiplies epochs and patience, so that a method whose epochs have fewer steps (larger
+                batches, fewer rows) still trains for as many steps as the others.
         """
         from ..neural.training import Settings
 
         epochs = self.epochs if epochs is None else epochs
-        usual = Settings(params["learning_rate"], epochs=epochs * rounds, batch=self.batch)
-        return replace(usual, patience=usual.patience * rounds)
+        settings = Settings(params["learning_rate"], epochs=epochs * epoch_factor, batch=self.batch)
+        return replace(settings, patience=settings.patience * epoch_factor)
 
-    def plain(
+    def fit_cross_entropy(
         self,
         train: TrainingData,
         validation: TrainingData | None,
         params: Params,
         context: Context,
-        course: "Course | None" = None,
+        options: "LoopOptions | None" = None,
         epochs: int | None = None,
-        rounds: int = 1,
+        epoch_factor: int = 1,
     ) -> "TorchPredictor":
-        """Trains from scratch by cross-entropy; without validation, for every epoch. See `settings`."""
+        """Trains from scratch by cross-entropy; without validation data, for all epochs. Arguments as `settings`."""
         from ..neural.heads import CrossEntropyHead
-        from ..neural.training import PLAIN, fit_classifier, seed_everything
+        from ..neural.training import DEFAULT_OPTIONS, fit_classifier, seed_everything
 
         seed_everything(context)
         tower = self.tower(params)
         head = CrossEntropyHead(tower.width, len(context.classes))
-        settings = self.settings(params, epochs, rounds)
-        return fit_classifier(tower, head, train, validation, settings, context, course or PLAIN)
+        settings = self.settings(params, epochs, epoch_factor)
+        return fit_classifier(tower, head, train, validation, settings, context, options or DEFAULT_OPTIONS)

@@ -1,4 +1,4 @@
-"""A program that is spoken to line by line and leaves nothing behind. Registers nothing."""
+"""Runs a user's program that reads and writes lines, and kills its whole process group when it is no longer needed."""
 
 import contextlib
 import itertools
@@ -11,31 +11,32 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
-from .answers import MOST_BYTES, AdapterError
+from .answers import MAX_ANSWER_BYTES, AdapterError
 
-_LOOK = 0.5  # seconds between looks at the clocks
-_CHUNK = 1 << 16  # bytes read at a time
-_AT_ONCE = 32  # lines joined before they are written
-_LAST_WORDS = 300  # characters of its standard error that are shown
+_POLL_SECONDS = 0.5  # between checks of the timeout and of the processor time
+_READ_BYTES = 1 << 16
+_LINES_PER_WRITE = 32
+_STDERR_TAIL = 300  # bytes of standard error that an error message quotes
 
-# Leads the process group and ends it, itself included, once its input ends: when we say so, or however we die.
+# The leader of the program's process group. It kills the group, itself included, when its standard input is closed: by
+# `_end`, or by the kernel when this process dies, even by SIGKILL.
 _GUARD = ("/bin/sh", "-c", "read line; kill -s KILL 0")
 
 
-class Died(AdapterError):
-    """The program ended before it had answered everything."""
+class ProgramDied(AdapterError):
+    """The program exited, or closed its output, before it had answered everything."""
 
 
 class Child:
-    """A running program, in a process group of its own that ends with this object, or with this process.
+    """A running program in its own process group, which is killed with this object or with this process.
 
     Args:
         command: program and arguments.
-        timeout: seconds that it may be silent while answers are open.
-        charge: told of the compute seconds that it and what it started have used, as they grow.
+        timeout: seconds without a line after which an unanswered request fails.
+        charge: called with the compute seconds that the program and its descendants have used since the last call.
 
     Raises:
-        AdapterError: it cannot be started.
+        AdapterError: the program cannot be started.
     """
 
     def __init__(self, command: Sequence[str], timeout: float, charge: Callable[[float], None]) -> None:
@@ -48,7 +49,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},  # or Python would sit on its answers
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},  # a Python program would buffer its answers otherwise
                 process_group=guard.pid,
             )
         except OSError as error:
@@ -56,48 +57,50 @@ class Child:
             raise AdapterError(f"{command[0]} cannot be started ({error.strerror})") from error
         self.stop = weakref.finalize(self, _end, guard, self._process)
         self._streams = [_pipe(stream) for stream in (self._process.stdin, self._process.stdout, self._process.stderr)]
-        self._unsent = self._read = self._words = b""
-        if hasattr(resource, "prlimit"):  # a trial's limit of processor time is ours alone
+        self._unsent = self._partial_line = self._stderr = b""
+        if hasattr(resource, "prlimit"):  # the worker's limit of processor time is inherited; lift it for the program
             hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
             with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(self._process.pid, resource.RLIMIT_CPU, (hard, hard))
 
     def ask(self, lines: Iterator[bytes], take: Callable[[Sequence[bytes]], bool]) -> None:
-        """Sends lines as it reads them, and hands on the lines it writes until ``take`` says that these were all.
+        """Writes lines to the program and passes its output lines to ``take`` until that returns True.
 
         Raises:
-            AdapterError: it is silent for too long, or writes a line without end.
-            Died: it ends, or closes its output.
+            AdapterError: the program is silent for too long, or writes a line that is too long.
+            ProgramDied: the program exits, or closes its output.
         """
         writer, reader, errors = self._streams
-        heard = looked = time.monotonic()
+        last_output = last_check = time.monotonic()
+        # All three pipes are served in one loop: a program that fills its output or standard error while we only
+        # write would block, and so would we.
         with selectors.DefaultSelector() as selector:
             selector.register(writer, selectors.EVENT_WRITE)
             selector.register(reader, selectors.EVENT_READ)
             selector.register(errors, selectors.EVENT_READ)
             while True:
-                ready = {key.fd for key, _ in selector.select(min(_LOOK, self._timeout))}
-                if writer in ready and not self._send(lines):
+                ready = {key.fd for key, _ in selector.select(min(_POLL_SECONDS, self._timeout))}
+                if writer in ready and not self._write(lines):
                     selector.unregister(writer)
-                if errors in ready and not self._listen():
+                if errors in ready and not self._read_stderr():
                     selector.unregister(errors)
                 now = time.monotonic()
-                if reader in ready and (written := self._lines()):
-                    heard = now
-                    if take(written):
+                if reader in ready and (output := self._read_lines()):
+                    last_output = now
+                    if take(output):
                         break
-                if now - heard >= self._timeout:
-                    self._settle()
+                if now - last_output >= self._timeout:
+                    self._charge_usage()
                     raise AdapterError(f"it gave no answer for {self._timeout:g} s (does it flush its output?)")
-                if now - looked >= _LOOK:
-                    looked = now
-                    self._settle()
-        self._settle()
+                if now - last_check >= _POLL_SECONDS:
+                    last_check = now
+                    self._charge_usage()
+        self._charge_usage()
 
-    def _send(self, lines: Iterator[bytes]) -> bool:
-        """Writes what there is room for; says whether there may be more that it wants."""
+    def _write(self, lines: Iterator[bytes]) -> bool:
+        """Writes as much as the pipe takes; returns whether there may be more to write."""
         if not self._unsent:
-            self._unsent = b"".join(line + b"\n" for line in itertools.islice(lines, _AT_ONCE))
+            self._unsent = b"".join(line + b"\n" for line in itertools.islice(lines, _LINES_PER_WRITE))
         if not self._unsent:
             return False
         try:
@@ -108,42 +111,43 @@ class Child:
             return False
         return True
 
-    def _listen(self) -> bool:
-        """Keeps the end of what it writes to its standard error; says whether there may be more."""
-        words = os.read(self._streams[2], _CHUNK)
-        self._words = (self._words + words)[-_LAST_WORDS:]
-        return bool(words)
+    def _read_stderr(self) -> bool:
+        """Reads once from standard error and keeps the last bytes; returns whether there may be more."""
+        data = os.read(self._streams[2], _READ_BYTES)
+        self._stderr = (self._stderr + data)[-_STDERR_TAIL:]
+        return bool(data)
 
-    def _lines(self) -> list[bytes]:
-        """Reads once and returns the whole lines that there are."""
-        read = os.read(self._streams[1], _CHUNK)
-        if not read:
+    def _read_lines(self) -> list[bytes]:
+        """Reads once from standard output and returns the complete lines."""
+        data = os.read(self._streams[1], _READ_BYTES)
+        if not data:
             raise self._death()
-        *whole, self._read = (self._read + read).split(b"\n")
-        for line in (*whole, self._read):
-            if len(line) > MOST_BYTES:
-                raise AdapterError(f"it wrote a line of more than {MOST_BYTES} bytes")
-        return whole
+        *lines, self._partial_line = (self._partial_line + data).split(b"\n")
+        for line in (*lines, self._partial_line):
+            if len(line) > MAX_ANSWER_BYTES:
+                raise AdapterError(f"it wrote a line of more than {MAX_ANSWER_BYTES} bytes")
+        return lines
 
-    def _death(self) -> Died:
-        self._settle()  # a process that is not waited for yet still tells what it used
+    def _death(self) -> ProgramDied:
+        self._charge_usage()  # before wait(): the times of a process cannot be read once it has been reaped
         try:
             code = self._process.wait(1)
         except subprocess.TimeoutExpired:
-            return Died("it closed its output" + self._last_words())
-        return Died(f"it ended with exit code {code}" + self._last_words())
+            return ProgramDied("it closed its output" + self._stderr_suffix())
+        return ProgramDied(f"it ended with exit code {code}" + self._stderr_suffix())
 
-    def _last_words(self) -> str:
+    def _stderr_suffix(self) -> str:
         with contextlib.suppress(BlockingIOError):
-            self._listen()
-        words = " ".join(self._words.decode("utf-8", "replace").split())
-        return f" ({words})" if words else ""
+            self._read_stderr()
+        text = " ".join(self._stderr.decode("utf-8", "replace").split())
+        return f" ({text})" if text else ""
 
-    def _settle(self) -> None:
-        """Charges what was used since the last time."""
-        used = max(self._charged, _processor_seconds(self._process.pid))
-        more, self._charged = used - self._charged, used
-        self._charge(more)
+    def _charge_usage(self) -> None:
+        """Charges the processor seconds used since the last call."""
+        # A descendant that has exited may no longer be counted, so the total can fall: never charge less than before.
+        total = max(self._charged, _processor_seconds(self._process.pid))
+        increase, self._charged = total - self._charged, total
+        self._charge(increase)
 
 
 def _pipe(stream: IO[bytes] | None) -> int:
@@ -153,7 +157,7 @@ def _pipe(stream: IO[bytes] | None) -> int:
 
 
 def _processor_seconds(pid: int) -> float:
-    """What a process and its descendants have used, those included that it has waited for; 0 where it is gone."""
+    """Returns the processor seconds of a process, its descendants and its reaped children; 0 if it does not exist."""
     import psutil
 
     total = 0.0
@@ -166,12 +170,12 @@ def _processor_seconds(pid: int) -> float:
 
 
 def _end(guard: "subprocess.Popen[bytes]", process: "subprocess.Popen[bytes] | None") -> None:
-    """Has the guard end the group, and waits for both."""
+    """Kills the process group through its guard, and waits for both."""
     assert guard.stdin is not None
     guard.stdin.close()
     guard.wait()
     if process is not None:
-        process.kill()  # were it to have left the group
+        process.kill()  # in case it has left the group (setsid)
         process.wait()
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:

@@ -1,4 +1,4 @@
-"""What the methods on a pretrained encoder's payload tower have in common. This module registers nothing."""
+"""Base classes of the torch methods, and of those whose payload tower is a pretrained encoder."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 REQUIRES = ("torch", "safetensors.torch", "tokenizers", "transformers.models.bert.modeling_bert",
             "transformers.optimization")  # fmt: skip
-SHARED = "minilm-trunk"
+SHARED_STEP = "minilm-trunk"
 EPOCHS = 5
 BATCH = 16
-LAYERS = 2  # of six that are trained; those below are the frozen trunk
+TRAINED_LAYERS = 2  # of MiniLM's six; the layers below are the frozen trunk
 TOWER_SPACE: Space = {
     "learning_rate": Float(1e-4, 2e-3, default=4e-4, log=True),
     "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
@@ -22,7 +22,7 @@ TOWER_SPACE: Space = {
 
 
 class TorchMethod(Method):
-    """A method whose predictor is a tower and a scorer."""
+    """A method whose predictor is a tower and a scorer (`TorchPredictor`)."""
 
     def load(self, folder: Path, context: Context) -> Predictor:
         """See `Method.load`."""
@@ -32,24 +32,24 @@ class TorchMethod(Method):
 
 
 class EncoderMethod(TorchMethod):
-    """A method whose payload tower is a pretrained encoder: its upper layers over the frozen rest, or all of it.
+    """A method that fine-tunes a pretrained encoder on payloads: its upper layers over a frozen trunk, or all of it.
 
     Attributes:
         encoder: a Hugging Face id or a folder.
-        trained: upper layers that are trained; None trains the whole encoder.
+        trained: number of upper layers that are trained; None trains the whole encoder.
     """
 
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
-    trained: int | None = LAYERS
+    trained: int | None = TRAINED_LAYERS
 
     def check(self) -> None:
-        """Refuses to start without the encoder's files."""
+        """Checks that the encoder's files are present."""
         from ..neural.encoders import folder
 
         folder(self.encoder)
 
     def prepare(self, payloads: Payloads, context: Context) -> None:
-        """Computes the frozen trunk's activations."""
+        """Computes the activations of the frozen trunk."""
         from ..neural.encoders import Encoder, trunk_of_payloads
 
         if self.trained is not None:

@@ -1,4 +1,4 @@
-"""What the families that ask a service have in common: its address, and many questions at a time. Registers nothing."""
+"""Base class of the method families that query a service, and the predictor that sends several requests at a time."""
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -13,54 +13,56 @@ from harness import AdaptedMethod, MethodRef, Payloads, Predictor, UserError
 
 from .answers import Labels
 
-AT_ONCE = 8  # questions under way
-CONNECT = 5.0  # seconds that a connection may take
+MAX_CONCURRENT = 8  # requests in progress
+CONNECT_TIMEOUT = 5.0  # seconds
 
 
 class Service(AdaptedMethod):
-    """A method behind which a URL stands.
+    """A method that queries the service at a URL.
 
     Attributes:
-        url: its parts; a URL of http or https with a host.
+        url: the parts of the URL; http or https, with a host.
         address: host and port.
     """
 
     def __init__(self, ref: MethodRef) -> None:
         super().__init__(ref)
         if ref.argument.startswith("//"):
-            raise UserError(f"--method {ref}: the family comes before the URL: http:{ref}.")
+            raise UserError(f"--method {ref}: the name of the family must come before the URL: http:{ref}.")
         try:
             self.url = urlsplit(ref.argument)
             port = self.url.port or {"http": 80, "https": 443}.get(self.url.scheme, 0)
         except ValueError as error:
-            raise UserError(f"--method {ref}: {ref.argument} is no URL ({error}).") from error
+            raise UserError(f"--method {ref}: {ref.argument} is not a valid URL ({error}).") from error
         if self.url.scheme not in ("http", "https") or not self.url.hostname:
             example = f"{ref.family}:http://127.0.0.1:8080/"
-            raise UserError(f"--method {ref}: a URL of http or https is needed, as in {example}.")
+            raise UserError(f"--method {ref}: an http or https URL is required, as in {example}.")
         if "@" in self.url.netloc:
             raise UserError(
-                f"--method {ref.family}:…: a user or password in the URL would stand in every record; leave it out."
+                f"--method {ref.family}:…: the URL must not contain a user or password, since every record stores it."
             )
         self.address = self.url.hostname, port
 
     def content(self) -> Mapping[str, Any]:
-        """Nothing of the service, whose version cannot be known."""
+        """Returns labels and timeout; the version of the service cannot be known."""
         return {"labels": dict(self.ref.labels), "timeout": self.ref.timeout}
 
     def check(self) -> None:
-        """Refuses to start where nothing listens."""
+        """Checks that the service accepts connections."""
         try:
-            socket.create_connection(self.address, CONNECT).close()
+            socket.create_connection(self.address, CONNECT_TIMEOUT).close()
         except OSError as error:
-            raise UserError(f"--method {self.ref}: nothing answers there ({error.strerror or error}).") from error
+            raise UserError(
+                f"--method {self.ref}: the service does not accept connections ({error.strerror or error})."
+            ) from error
 
 
-class Asked(Predictor):
-    """Asks a service about each payload, several at a time.
+class ServicePredictor(Predictor):
+    """Queries a service for each payload, several at a time.
 
     Args:
-        ask: returns what the service says of a payload, with its number, in its own labels.
-        labels: what they mean.
+        ask: called with a payload's number and bytes; returns the probabilities of the service's own labels.
+        labels: maps those labels to threat classes.
     """
 
     def __init__(self, ask: Callable[[int, bytes], Mapping[str, float]], labels: Labels) -> None:
@@ -72,13 +74,13 @@ class Asked(Predictor):
         return [*self._labels.notes, "the compute seconds of the service are not known, and not charged"]
 
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
-        """See `Predictor.predict_proba`; the first answer that cannot be used ends it."""
-        threads = ThreadPoolExecutor(AT_ONCE)
+        """See `Predictor.predict_proba`; stops at the first invalid answer."""
+        threads = ThreadPoolExecutor(MAX_CONCURRENT)
         try:
             answers = list(threads.map(self._ask, range(len(payloads)), payloads))
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
         table = np.zeros((len(payloads), self._labels.width), dtype=np.float32)
-        for row, said in enumerate(answers):
-            table[row] = self._labels.row(said)
+        for row, answer in enumerate(answers):
+            table[row] = self._labels.row(answer)
         return table

@@ -1,4 +1,4 @@
-"""What the text-guided methods and their controls have in common. This module registers nothing."""
+"""Base class of the text-guided methods and their controls."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +25,14 @@ ALIGNMENT_SPACE: Space = {
 
 
 class TextMethod(EncoderMethod):
-    """Stage one sharpens a text encoder on descriptions; stage two aligns the payload tower to it, frozen.
+    """Trains in two stages: first the text encoder on descriptions, then the payload tower against its embeddings.
+
+    In stage two the text encoder is frozen, unless ``trains_text`` is set.
 
     Attributes:
-        text_encoder: a Hugging Face id or a folder; its top layer is what stage one trains.
-        templates: every class anchor is embedded in each of them, and the mean taken.
-        trains_text: whether stage two trains the text tower too, at a tenth of the rate.
+        text_encoder: a Hugging Face id or a folder; stage one trains its top layer.
+        templates: prompts; a class anchor's embedding is the mean over all of them.
+        trains_text: whether stage two also trains the text tower, at a tenth of the learning rate.
     """
 
     text_encoder: str = EncoderMethod.encoder
@@ -38,29 +40,28 @@ class TextMethod(EncoderMethod):
     trains_text: bool = False
 
     def check(self) -> None:
-        """Refuses to start without the files of both encoders."""
+        """Checks that the files of both encoders are present."""
         from ..neural.encoders import folder
 
         super().check()
         folder(self.text_encoder)
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Trains for at most 5 epochs; twice where classes are unseen, first to find how much to favour them."""
+        """Trains for at most 5 epochs; twice if some classes have no training row, to calibrate their scores first."""
         from ..neural import unseen
 
-        there = unseen.classes_of(train, context)
-        if len(there) == len(context.classes):
+        if len(unseen.training_classes(train, context)) == len(context.classes):
             return self.align(train, validation, params, context)
 
-        def fit(some: TrainingData, judged: TrainingData) -> "TorchPredictor":
-            return self.align(some, judged, params, context)
+        def fit(train: TrainingData, validation: TrainingData) -> "TorchPredictor":
+            return self.align(train, validation, params, context)
 
-        return unseen.calibrated(fit, train, validation, context)
+        return unseen.fit_calibrated(fit, train, validation, context)
 
     def align(
         self, train: TrainingData, validation: TrainingData, params: Params, context: Context
     ) -> "TorchPredictor":
-        """Runs both stages."""
+        """Trains both stages once."""
         from ..neural.heads import AlignmentHead
         from ..neural.scorers import Prototypes
         from ..neural.training import Settings, fit_classifier, seed_everything
@@ -76,7 +77,7 @@ class TextMethod(EncoderMethod):
         return fit_classifier(tower, head, train, validation, settings, context)
 
     def side(self, train: TrainingData, params: Params, context: Context) -> "TextSide":
-        """Returns the targets of stage two: the training descriptions after stage one."""
+        """Returns the targets of stage two: the embeddings of descriptions and class anchors after stage one."""
         from ..neural.stage_one import text_side
 
         stage, inference = params["stage_one"], params["inference"]
@@ -89,5 +90,5 @@ class TextMethod(EncoderMethod):
         return Alignment(params["objective"], params["temperature"], params["learned"], params["positives"] == "class")
 
     def negatives(self, train: TrainingData) -> Any:
-        """Returns each training row's hard negative, int64 (rows,), or None where none are used."""
+        """Returns each training row's hard negative, an int64 tensor (rows,), or None if the method uses none."""
         return None

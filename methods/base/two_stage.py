@@ -1,4 +1,4 @@
-"""What the methods that learn from a first model's errors have in common. This module registers nothing."""
+"""Base class of the methods that train a first model and learn from its errors."""
 
 from typing import TYPE_CHECKING
 
@@ -9,13 +9,16 @@ from .byte_cnn import ByteCNNBase
 if TYPE_CHECKING:
     from ..neural.training import TorchPredictor
 
-# SubpopBench, for JTT: the first stage takes 0.5, U(0.2, 0.8), of the steps. Cues are learned sooner than that here.
-FIRST: Space = {"first_stage": Float(0.2, 0.8, default=0.2)}
+# SubpopBench, for JTT: the first stage takes 0.5 of the steps, searched as U(0.2, 0.8). Here the default is 0.2, since
+# cues are learned earlier.
+FIRST_STAGE_SPACE: Space = {"first_stage": Float(0.2, 0.8, default=0.2)}
 
 
 class TwoStageMethod(ByteCNNBase):
-    """The first model is trained briefly by cross-entropy; what it gets wrong stands for the rows without the cue."""
+    """Trains a first model briefly by cross-entropy; its errors serve as an estimate of the rows without the cue."""
 
-    def first(self, train: TrainingData, params: Params, context: Context) -> "TorchPredictor":
-        """Returns the first model, without early stopping: it is to err where the shortcut does."""
-        return self.plain(train, None, params, context, epochs=max(1, round(params["first_stage"] * self.epochs)))
+    def first_model(self, train: TrainingData, params: Params, context: Context) -> "TorchPredictor":
+        """Returns the first model, trained without early stopping: it has to make the errors of the shortcut."""
+        return self.fit_cross_entropy(
+            train, None, params, context, epochs=max(1, round(params["first_stage"] * self.epochs))
+        )

@@ -1,1 +1,1 @@
-"""Controls: methods that exist to falsify a claim."""
+"""Controls: methods that exist to falsify a claim about another method."""

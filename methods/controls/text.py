@@ -1,10 +1,10 @@
-"""Controls: they exist to falsify the claim that descriptions help; tower, space and budget as in `text-guided`."""
+"""Controls for the claim that descriptions help: tower, search space and budget as in `text-guided`."""
 
 from typing import TYPE_CHECKING
 
 from harness import Context, Params, Predictor, TrainingData, register_method
 
-from ..base.encoder import BATCH, EPOCHS, REQUIRES, SHARED, TOWER_SPACE, EncoderMethod
+from ..base.encoder import BATCH, EPOCHS, REQUIRES, SHARED_STEP, TOWER_SPACE, EncoderMethod
 from ..base.text import ALIGNMENT_SPACE, TextMethod
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     "control-random-vectors",
     version=3,
     kind="control",
-    summary="text-guided with one random vector per class in the place of its descriptions",
+    summary="text-guided with one random vector per class in place of its descriptions",
     requires=REQUIRES,
-    shared=SHARED,
+    shared=SHARED_STEP,
 )
 class RandomVectors(TextMethod):
-    """What is left of text-guided when texts carry nothing but the class."""
+    """Tests whether the content of texts matters: the vectors carry no information beyond the class."""
 
     space = ALIGNMENT_SPACE
 
@@ -37,40 +37,40 @@ class RandomVectors(TextMethod):
     version=3,
     kind="control",
     tags=("text",),
-    summary="text-guided with the descriptions and anchors of another class, in training and in inference",
+    summary="text-guided with the descriptions and anchors of another class, in training and inference",
     requires=REQUIRES,
-    shared=SHARED,
+    shared=SHARED_STEP,
 )
 class PermutedDescriptions(TextMethod):
-    """What is left of text-guided when texts are as rich as they are, and say what is wrong."""
+    """Tests whether texts must match their class: they are as varied as the real ones, but describe another class."""
 
     space = ALIGNMENT_SPACE
 
     def side(self, train: TrainingData, params: Params, context: Context) -> "TextSide":
         """See `TextMethod.side`."""
-        from ..neural.stage_one import permuted
+        from ..neural.stage_one import permuted_side
 
-        return permuted(super().side(train, params, context), train, context)
+        return permuted_side(super().side(train, params, context), train, context)
 
 
 @register_method(
     "control-class-names",
     version=3,
     kind="control",
-    summary="text-guided with the classes' names for descriptions",
+    summary="text-guided with the names of the classes as descriptions",
     requires=REQUIRES,
-    shared=SHARED,
+    shared=SHARED_STEP,
 )
 class ClassNames(TextMethod):
-    """What is left of text-guided when a class has one text, its anchor."""
+    """Tests whether descriptions add to the name of a class: its anchor is its only text."""
 
     space = ALIGNMENT_SPACE
 
     def side(self, train: TrainingData, params: Params, context: Context) -> "TextSide":
         """See `TextMethod.side`."""
-        from ..neural.stage_one import names_side
+        from ..neural.stage_one import class_name_side
 
-        return names_side(train, context, self.text_encoder, self.templates, params["inference"])
+        return class_name_side(train, context, self.text_encoder, self.templates, params["inference"])
 
 
 @register_method(
@@ -80,21 +80,21 @@ class ClassNames(TextMethod):
     tags=("text",),
     summary="cross-entropy whose linear head also classifies the same descriptions",
     requires=REQUIRES,
-    shared=SHARED,
+    shared=SHARED_STEP,
 )
 class SharedHeadControl(TextMethod):
-    """What the descriptions give as further training rows, without any alignment."""
+    """Tests whether alignment matters: descriptions are further training rows of one shared linear classifier."""
 
     space = ALIGNMENT_SPACE
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Trains once: a head knows classes by their rows, and has nothing by which to favour unseen ones."""
+        """Trains once: a linear classifier cannot predict unseen classes, so there is nothing to calibrate."""
         return self.align(train, validation, params, context)
 
     def align(
         self, train: TrainingData, validation: TrainingData, params: Params, context: Context
     ) -> "TorchPredictor":
-        """Trains tower and shared head."""
+        """Trains the tower with the shared linear classifier."""
         from ..neural.heads import SharedHead
         from ..neural.training import Settings, fit_classifier, seed_everything
 
@@ -113,10 +113,10 @@ class SharedHeadControl(TextMethod):
     summary="supervised contrast among payloads, without text",
     reference="Khosla et al. 2020, arXiv 2004.11362",
     requires=REQUIRES,
-    shared=SHARED,
+    shared=SHARED_STEP,
 )
 class PayloadContrast(EncoderMethod):
-    """What contrast alone gives: the loss of text-guided with payloads for targets."""
+    """Tests whether contrast alone helps: the loss of text-guided with payloads as targets."""
 
     space = {**TOWER_SPACE, "temperature": ALIGNMENT_SPACE["temperature"]}
 

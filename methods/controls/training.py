@@ -1,4 +1,4 @@
-"""Controls of the robust family: byte-cnn trained as its members are, without what is to make them robust."""
+"""Controls for the robust methods: byte-cnn trained as they are, without the part that should make them robust."""
 
 from typing import TYPE_CHECKING
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     requires=REQUIRES,
 )
 class NoPenalty(EnvironmentMethod):
-    """What their batches, even by environment and twice as large, their epochs and their selection give."""
+    """Has the batches (balanced by environment, twice as large), the epochs and the selection of those methods."""
 
     space = SPACE
     needs_two = False
 
     def head(
-        self, width: int, classes: int, environments: "torch.Tensor", params: Params, begins: int
+        self, width: int, classes: int, environments: "torch.Tensor", params: Params, start_step: int
     ) -> "EnvironmentHead":
         """See `EnvironmentMethod.head`."""
         from ..neural.robust.heads import EnvironmentHead
@@ -47,6 +47,6 @@ class NoPenalty(EnvironmentMethod):
     requires=REQUIRES,
 )
 class MorePasses(ByteCNNMethod):
-    """What half as many steps again give."""
+    """Has 15 epochs in place of 10, as many passes over payloads as carrier-mix."""
 
     epochs = CarrierMix.PASSES

@@ -1,1 +1,1 @@
-"""Torch code that methods share: towers, losses, one training loop. Discovery skips this package."""
+"""Torch code that methods share: towers, heads, losses and one training loop. Nothing here is registered."""

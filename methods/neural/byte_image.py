@@ -1,4 +1,4 @@
-"""The tower of `byte-image`. A module of its own, since timm is imported here and nowhere else."""
+"""The tower of `byte-image`, in a module of its own so that only this method imports timm."""
 
 from typing import cast
 
@@ -13,18 +13,20 @@ from .towers import Tower
 
 
 class ByteImage(Tower):
-    """A timm backbone, without pretrained weights, on bytes as grey values, row by row; black beyond the payload's end.
+    """A timm backbone without pretrained weights that reads bytes as grey values of a square image, row by row.
+
+    Pixels after the end of the payload are black.
 
     Args:
-        backbone: timm's name.
-        side: pixels; the first ``side ** 2`` bytes are seen.
+        backbone: timm's name of the model.
+        side: pixels; the first ``side ** 2`` bytes are read.
         dropout: on the output.
     """
 
     def __init__(self, backbone: str, side: int, dropout: float = 0.0) -> None:
         super().__init__(backbone=backbone, side=side, dropout=dropout)
         self.side = side
-        # Groups, not batches, are normalised: a batch may hold one payload.
+        # Group instead of batch normalisation: a batch may hold a single payload.
         self.model = timm.create_model(
             backbone,
             pretrained=False,

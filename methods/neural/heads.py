@@ -1,4 +1,4 @@
-"""Heads: the loss of a payload's vector in training, with the scorer that prediction takes."""
+"""Heads: the training loss on payload vectors, together with the scorer that prediction uses."""
 
 import math
 from collections.abc import Iterable
@@ -14,40 +14,50 @@ from .scorers import Linear, Prototypes, Scorer
 from .text_side import TextSide
 
 Objective = Literal["infonce", "sigmoid", "squared"]
-LENGTH = 16.0  # of an encoder's vectors before a linear classifier: as long as they come, it learns slowly
-QUICK = 25.0  # what a learned temperature and bias are multiplied by: Adam moves a parameter by a rate for weights
-DISTANCE_SCALE = 20.0  # of cosines that were trained by distance, which leaves the order as it is
+VECTOR_LENGTH = 16.0  # an encoder's vectors are scaled to this before a linear classifier, which learns faster so
+# Adam moves every parameter by about the learning rate per step. A scalar temperature or bias needs larger steps than
+# weights, so both are stored divided by this factor.
+SCALAR_LR_FACTOR = 25.0
+DISTANCE_SCALE = (
+    20.0  # of cosines trained by squared distance, which sets no temperature; it does not change the ranking
+)
 
 
 class Head(nn.Module):
-    """A scorer and the loss that trains tower and scorer."""
+    """A scorer, and the loss by which tower and scorer are trained."""
 
     def __init__(self, scorer: Scorer) -> None:
         super().__init__()
         self.scorer = scorer
 
     def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Returns the scalar loss of a batch; ``rows`` are its places in the training data."""
+        """Returns the scalar loss of a batch.
+
+        Args:
+            vectors: float32 (n, width), the tower's output.
+            labels: int64 (n,).
+            rows: int64 (n,), the numbers of the batch's rows in the training data.
+        """
         raise NotImplementedError
 
-    def renews(self) -> bool:
-        """Returns whether the loss that was just computed is the first of another kind than those before."""
+    def objective_changed(self) -> bool:
+        """Returns whether the loss computed last is the first of a new objective (such as a penalty at full weight)."""
         return False
 
-    def pending(self) -> bool:
-        """Returns whether a loss of another kind is still to come; training does not end before it."""
+    def objective_change_pending(self) -> bool:
+        """Returns whether a new objective is still to come; early stopping waits for it."""
         return False
 
     def finish_epoch(self) -> None:
-        """Called after each epoch, before its validation."""
+        """Called after each epoch, before validation."""
 
     def slow_parameters(self) -> Iterable[nn.Parameter]:
-        """Returns parameters that are trained at a tenth of the rate."""
+        """Returns the parameters that are trained at a tenth of the learning rate."""
         return ()
 
 
 class CrossEntropyHead(Head):
-    """A linear classifier under cross-entropy; ``length`` as in `Linear`."""
+    """A linear classifier trained by cross-entropy; ``length`` as in `Linear`."""
 
     def __init__(self, width: int, classes: int, length: float = 0.0) -> None:
         super().__init__(Linear(width, classes, length))
@@ -58,30 +68,30 @@ class CrossEntropyHead(Head):
 
 
 class SharedHead(Head):
-    """Cross-entropy whose linear classifier also classifies the training texts, as many in a batch as payloads."""
+    """A linear classifier trained by cross-entropy on payloads and on as many training texts per batch."""
 
     def __init__(self, width: int, side: TextSide, classes: int) -> None:
-        super().__init__(Linear(width, classes, LENGTH))
+        super().__init__(Linear(width, classes, VECTOR_LENGTH))
         self.side = side
 
     def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Returns the mean of both cross-entropies; texts are drawn from torch's random stream."""
-        drawn = torch.randint(len(self.side.texts), (len(vectors),)).to(vectors.device)
-        on_texts = functional.cross_entropy(self.scorer(self.side.texts[drawn]), self.side.labels[drawn])
-        return (functional.cross_entropy(self.scorer(vectors), labels) + on_texts) / 2
+        """Returns the mean of both cross-entropies; texts are sampled with torch's global random generator."""
+        sample = torch.randint(len(self.side.texts), (len(vectors),)).to(vectors.device)
+        text_loss = functional.cross_entropy(self.scorer(self.side.texts[sample]), self.side.labels[sample])
+        return (functional.cross_entropy(self.scorer(vectors), labels) + text_loss) / 2
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """How payloads are aligned with texts.
+    """The objective by which payloads are aligned with texts.
 
     Attributes:
-        objective: multi-positive InfoNCE, pairwise sigmoid, or squared distance to the own text.
-        temperature: of the similarities, at the start where it is learned.
-        learned: whether temperature and, with ``sigmoid``, bias are.
-        same_class: whether texts of other CVEs of the class are positives too; otherwise they are left out, so that
-            they are never pushed away.
-        margin: by how much the own text is to be nearer than that of the row's hard negative.
+        objective: multi-positive InfoNCE, pairwise sigmoid, or squared distance to the row's own text.
+        temperature: of the similarities; the initial value if it is learned.
+        learned: whether the temperature (and the bias of ``sigmoid``) is learned.
+        same_class: whether texts of other CVEs of the class are positives too; otherwise they are left out of the
+            loss, so that they are never pushed away.
+        margin: by how much the cosine with the row's own text should exceed that with its hard negative's text.
     """
 
     objective: Objective = "infonce"
@@ -92,27 +102,28 @@ class Alignment:
 
 
 class AlignmentHead(Head):
-    """Draws payloads to the texts of their CVE or class and away from those of other classes.
+    """Pulls payloads towards the texts of their CVE or class, and pushes them away from those of other classes.
 
     Args:
         scorer: holds the prototypes that prediction compares with.
         side: the texts.
-        alignment: how.
-        negatives: int64 (training rows,), each row's hard negative: another row, of another class; -1 for none.
+        alignment: the objective.
+        negatives: int64 (training rows,), each row's hard negative: the number of a row of another class; -1 for none.
     """
 
     def __init__(
         self, scorer: Prototypes, side: TextSide, alignment: Alignment, negatives: torch.Tensor | None = None
     ) -> None:
         super().__init__(scorer)
-        self.side, self.how = side, alignment
-        start = torch.tensor(-math.log(alignment.temperature)) / QUICK
+        self.side, self.alignment = side, alignment
+        start = torch.tensor(-math.log(alignment.temperature)) / SCALAR_LR_FACTOR
         self.log_scale = nn.Parameter(start, requires_grad=alignment.learned)
+        # The bias starts at the log odds of a match, as in Zhai et al. 2023: most pairs are no match, and from zero the
+        # first steps would do nothing but learn that. `matches` is the mean number of positives of a text.
         pairs = max(len(side.texts), 2)
-        of_class = float(torch.bincount(side.labels).float().square().sum() / pairs) if alignment.same_class else 1.0
-        self.bias = nn.Parameter(
-            torch.tensor(-math.log(max(pairs - of_class, 1.0) / of_class)) / QUICK, requires_grad=alignment.learned
-        )
+        matches = float(torch.bincount(side.labels).float().square().sum() / pairs) if alignment.same_class else 1.0
+        log_odds = torch.tensor(-math.log(max(pairs - matches, 1.0) / matches))
+        self.bias = nn.Parameter(log_odds / SCALAR_LR_FACTOR, requires_grad=alignment.learned)
         self.register_buffer("negatives", negatives, persistent=False)
         scorer.set(*side.prototypes())
         self._rescale()
@@ -126,40 +137,40 @@ class AlignmentHead(Head):
         if self.negatives is not None:
             other = self.side.of_row[cast(torch.Tensor, self.negatives)[rows]]
             usable = (own >= 0) & (other >= 0) & (cast(torch.Tensor, self.negatives)[rows] >= 0)
-            value = value + losses.margin(unit[usable], texts[own[usable]], texts[other[usable]], self.how.margin)
+            value = value + losses.margin(unit[usable], texts[own[usable]], texts[other[usable]], self.alignment.margin)
         return value
 
     def _align(self, unit: torch.Tensor, texts: torch.Tensor, labels: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
-        if self.how.objective == "squared":
+        if self.alignment.objective == "squared":
             return losses.squared_distance(unit, texts, own)
-        logits = (QUICK * self.log_scale).exp() * unit @ texts.T
-        of_class = labels[:, None] == self.side.labels[None, :]
-        its_own = own[:, None] == torch.arange(len(texts), device=unit.device)[None, :]
-        positive = its_own | of_class if self.how.same_class else its_own
-        if self.how.objective == "sigmoid":
-            return losses.sigmoid(logits + QUICK * self.bias, positive, of_class)
-        return losses.infonce(logits, positive, of_class)
+        logits = (SCALAR_LR_FACTOR * self.log_scale).exp() * unit @ texts.T
+        same_class = labels[:, None] == self.side.labels[None, :]
+        same_text = own[:, None] == torch.arange(len(texts), device=unit.device)[None, :]
+        positive = same_text | same_class if self.alignment.same_class else same_text
+        if self.alignment.objective == "sigmoid":
+            return losses.sigmoid(logits + SCALAR_LR_FACTOR * self.bias, positive, same_class)
+        return losses.infonce(logits, positive, same_class)
 
     def finish_epoch(self) -> None:
-        """Takes over what was learned into the scorer."""
+        """Copies the temperature, and the prototypes if the text tower is trained, to the scorer."""
         self._rescale()
         if self.side.refresh():
             cast(Prototypes, self.scorer).set(*self.side.prototypes())
 
     def _rescale(self) -> None:
-        learned = float((QUICK * self.log_scale).detach().exp())
-        cast(Prototypes, self.scorer).scale.fill_(DISTANCE_SCALE if self.how.objective == "squared" else learned)
+        scale = float((SCALAR_LR_FACTOR * self.log_scale).detach().exp())
+        cast(Prototypes, self.scorer).scale.fill_(DISTANCE_SCALE if self.alignment.objective == "squared" else scale)
 
     def slow_parameters(self) -> Iterable[nn.Parameter]:
-        """Returns the text tower's, where it is trained."""
+        """Returns the parameters of the text tower if it is trained."""
         return (p for p in self.side.parameters() if p.requires_grad)
 
 
 class PayloadContrastHead(Head):
-    """Multi-positive InfoNCE among payloads: what `AlignmentHead` does, with training rows in the place of texts.
+    """Multi-positive InfoNCE among payloads: `AlignmentHead` with training rows in place of texts.
 
-    The last vector of every training row is remembered (Wu et al. 2018, arXiv 1805.01978), so that a small batch has as
-    many targets as there are texts. Prediction compares with the classes' mean vectors.
+    A memory bank holds the last vector of every training row (Wu et al. 2018, arXiv 1805.01978), so that even a small
+    batch has as many targets as with texts. Prediction compares with the classes' mean vectors.
     """
 
     bank: torch.Tensor
@@ -177,20 +188,20 @@ class PayloadContrastHead(Head):
         """See `Head.loss`."""
         unit = cast(Prototypes, self.scorer).unit(vectors)
         self.bank[rows] = unit.detach()
-        seen = self.bank.any(dim=1).expand(len(rows), -1)
+        in_bank = self.bank.any(dim=1).expand(len(rows), -1)  # a row that has not been in a batch yet is all zeros
         itself = rows[:, None] == torch.arange(len(self.bank), device=rows.device)[None, :]
-        positive = (labels[:, None] == self.bank_labels[None, :]) & seen & ~itself
-        return losses.infonce(unit @ self.bank.T / self.temperature, positive, itself | ~seen)
+        positive = (labels[:, None] == self.bank_labels[None, :]) & in_bank & ~itself
+        return losses.infonce(unit @ self.bank.T / self.temperature, positive, itself | ~in_bank)
 
     def finish_epoch(self) -> None:
-        """Takes the classes' mean vectors for prototypes."""
+        """Sets the prototypes to the classes' mean vectors."""
         scorer = cast(Prototypes, self.scorer)
         sums = torch.zeros_like(scorer.prototypes).index_add_(0, self.bank_labels, self.bank)
         scorer.prototypes.copy_(functional.normalize(sums, dim=1))
 
 
 class TripletHead(Head):
-    """Pulls texts of a class together and pushes the others away; it scores nothing."""
+    """Batch-hard triplet loss on texts, for stage one; it has no scores."""
 
     MARGIN = 0.3
 
@@ -203,7 +214,7 @@ class TripletHead(Head):
 
 
 class ContrastHead(Head):
-    """Supervised contrast within a batch of texts; it scores nothing."""
+    """Supervised contrastive loss within a batch of texts, for stage one; it has no scores."""
 
     TEMPERATURE = 0.1
 

@@ -1,4 +1,4 @@
-"""What towers read: batches of padded tensors, gathered without a loop over rows."""
+"""Inputs of towers: rows that become batches of padded tensors, gathered without a Python loop over rows."""
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,25 +16,25 @@ Rows = npt.NDArray[np.int64]
 
 
 class Inputs(Protocol):
-    """n rows that become padded batches on request."""
+    """n rows from which padded batches can be built."""
 
     @property
     def lengths(self) -> Rows:
-        """Length of each row, int64 (n,), for batches of similar length."""
+        """Length of each row, int64 (n,), used to build batches of similar length."""
         ...
 
     def batch(self, rows: Rows) -> "tuple[torch.Tensor, torch.Tensor]":
-        """Returns the rows padded to the longest of them, and the mask of what is valid, bool (rows, width)."""
+        """Returns the rows padded to the longest of them, and a mask that is true at valid positions, (rows, width)."""
         ...
 
 
 class ByteInputs:
-    """Payload bytes as integers: 0 is padding, 1 to 256 are the bytes.
+    """Payload bytes as integers: 0 is padding, 1 to 256 are byte values plus one.
 
     Args:
         payloads: n payloads.
-        longest: bytes after this many are cut.
-        shortest: rows are padded to at least this width.
+        longest: later bytes are cut.
+        shortest: rows are padded to at least this many bytes.
     """
 
     def __init__(self, payloads: Payloads, longest: int, shortest: int = 1) -> None:
@@ -53,7 +53,7 @@ class ByteInputs:
 
 
 class HiddenInputs:
-    """Activations of a frozen trunk, float32 once in a batch."""
+    """Activations of a frozen trunk, stored in float16 and converted to float32 in each batch."""
 
     def __init__(self, hidden: Ragged) -> None:
         self._hidden = hidden
@@ -71,7 +71,7 @@ class HiddenInputs:
 
 
 class TokenInputs:
-    """Token ids of texts, zero beyond their end."""
+    """Token ids of texts, padded with zeros."""
 
     def __init__(self, ids: Ragged) -> None:
         self._ids = ids
@@ -88,8 +88,8 @@ class TokenInputs:
         return torch.from_numpy(out), torch.from_numpy(valid)
 
 
-class Some:
-    """Some rows of other inputs, int64 (n,), renumbered from 0."""
+class RowSubset:
+    """A subset of the rows of other inputs, int64 (n,), renumbered from 0."""
 
     def __init__(self, inputs: Inputs, rows: Rows) -> None:
         self._inputs, self._rows = inputs, rows
@@ -101,7 +101,7 @@ class Some:
 
 
 class NgramInputs:
-    """Hashed byte n-grams with sublinear weights of unit length; the mask's place is taken by the weights.
+    """Hashed byte n-grams with sublinear weights, normalised to unit length; weights take the place of the mask.
 
     Args:
         payloads: n payloads.

@@ -1,4 +1,4 @@
-"""Scorers: from a payload's vector to class scores. They are what prediction needs of a head, and what is saved."""
+"""Scorers: modules from payload vectors to class scores; the part of a head that prediction uses and that is saved."""
 
 from typing import Any, ClassVar, cast
 
@@ -8,7 +8,12 @@ from torch.nn import functional
 
 
 class Scorer(nn.Module):
-    """A module from vectors to class scores, whose softmax are the probabilities; its arguments are plain values."""
+    """A module from vectors to class scores, the logits of the probabilities.
+
+    Attributes:
+        arguments: of the constructor, plain values, so that a saved scorer can be built again.
+        KINDS: all subclasses by name.
+    """
 
     KINDS: ClassVar[dict[str, type["Scorer"]]] = {}
 
@@ -26,7 +31,7 @@ class Linear(Scorer):
     Args:
         width: of the vectors.
         classes: number of classes.
-        length: vectors are brought to this length first; 0 leaves them as they are.
+        length: vectors are scaled to this length first; 0 leaves them unchanged.
     """
 
     def __init__(self, width: int, classes: int, length: float = 0.0) -> None:
@@ -45,11 +50,11 @@ class Prototypes(Scorer):
     """Scores a class by the nearest of its prototypes.
 
     Args:
-        width: of payload vectors.
-        size: of prototypes.
-        count: of prototypes.
-        classes: number of classes; each has a prototype.
-        projected: whether payload vectors pass a linear map first; without it both widths are the same.
+        width: width of payload vectors.
+        size: width of prototypes.
+        count: number of prototypes.
+        classes: number of classes; each has at least one prototype.
+        projected: whether a linear map is applied to payload vectors first; without it ``width`` must equal ``size``.
     """
 
     prototypes: torch.Tensor
@@ -67,7 +72,7 @@ class Prototypes(Scorer):
         self.register_buffer("penalty", torch.zeros(classes))
 
     def set(self, prototypes: torch.Tensor, owner: torch.Tensor) -> None:
-        """Takes the prototypes, float32 (count, size), unit length, and their classes, int64 (count,)."""
+        """Sets the prototypes, float32 (count, size), unit length, and their classes, int64 (count,)."""
         self.prototypes.copy_(prototypes)
         self.owner.copy_(owner)
 
@@ -76,9 +81,9 @@ class Prototypes(Scorer):
         return functional.normalize(self.project(vectors), dim=1)
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Returns scaled cosine similarity with each class's nearest prototype, less the class's penalty.
+        """Returns the scaled cosine similarity with each class's nearest prototype, minus the class's penalty.
 
-        On unit vectors the order is that of negative squared distances.
+        On unit vectors this ranks classes as the negative squared distance does.
         """
         similarity = self.unit(vectors) @ self.prototypes.T
         best = torch.full((len(vectors), self.classes), -1.0, device=vectors.device)

@@ -1,4 +1,4 @@
-"""Stage one, and the text sides that stage two aligns payloads to: those of the method and those of its controls."""
+"""Stage one of the text-guided methods, and the text sides of stage two, of the method and of its controls."""
 
 from dataclasses import replace
 from typing import Literal
@@ -12,7 +12,7 @@ from harness import Context, TrainingData, hashing
 from . import encoders
 from .encoders import Encoder
 from .heads import ContrastHead, Head, TripletHead
-from .inputs import Inputs, Some
+from .inputs import Inputs, RowSubset
 from .text_side import Inference, TextSide, TrainedTextSide, embed, mean_of_prompts, prompts_of
 from .towers import EncoderTop
 from .training import Classifier, Settings, seed_everything, train
@@ -20,7 +20,7 @@ from .training import Classifier, Settings, seed_everything, train
 VERSION = 3
 SETTINGS = Settings(learning_rate=3e-4, epochs=1)
 StageOne = Literal["triplet", "contrast", "none"]
-SPENT = "spent"  # beside the weights: examples and steps
+USAGE = "spent"  # array of the shared step beside the weights: examples and steps of its training
 
 
 def text_side(
@@ -32,28 +32,28 @@ def text_side(
     inference: Inference,
     trains_text: bool = False,
 ) -> TextSide:
-    """Embeds the training descriptions and the classes' anchors.
+    """Runs stage one and returns the embeddings of the training descriptions and the class anchors.
 
-    The trunk reads the descriptions once; the tower that stage one trains and its embeddings of them are shared steps.
+    The tower trained by stage one and its embeddings are shared steps, as are the trunk's activations.
 
     Args:
         data: training data with descriptions.
-        context: seed, classes and the shared steps.
-        stage: the loss by which stage one trains the encoder's top layer on the descriptions first, if any.
-        name: the text encoder.
-        templates: of prompts.
+        context: its seed, classes and shared steps are used.
+        stage: the loss by which stage one trains the encoder's top layer on the descriptions; ``none`` skips it.
+        name: the text encoder, a Hugging Face id or a folder.
+        templates: of the prompts.
         inference: see `TextSide`.
-        trains_text: whether stage two is to train the text tower.
+        trains_text: whether stage two trains the text tower.
 
     Raises:
         ValueError: the data has no descriptions.
     """
     descriptions = data.descriptions
     if descriptions is None or not descriptions.texts:
-        raise ValueError("text-guided methods need descriptions, and the training rows have none")
+        raise ValueError("text-guided methods require descriptions, but the training rows have none")
     encoder = Encoder(name)
-    where = f"{context.seed}-{context.precision}-{context.device}"
-    step = f"stage-one-{VERSION}-{encoder.identity}-{stage}-{SETTINGS}-{where}"
+    setting = f"{context.seed}-{context.precision}-{context.device}"
+    step = f"stage-one-{VERSION}-{encoder.identity}-{stage}-{SETTINGS}-{setting}"
     content = hashing.of_json([descriptions.texts, descriptions.labels.tolist()])
     tower = _stage_one(encoder, descriptions.texts, descriptions.labels, stage, context, step, content)
 
@@ -80,74 +80,81 @@ def _stage_one(
     encoder: Encoder, texts: tuple[str, ...], labels: "np.ndarray[tuple[int], np.dtype[np.int64]]", stage: StageOne,
     context: Context, step: str, content: str,
 ) -> EncoderTop:  # fmt: skip
-    """Returns the text tower, trained on texts whose class is known; every user of the step counts its examples."""
+    """Returns the text tower after training on the texts whose class is known.
+
+    Every cell that uses the shared step counts its examples and steps, whether or not it computed them.
+    """
     tower = EncoderTop(0.0, encoder.name)
     if stage == "none":
         return tower.eval()
 
     def compute() -> dict[str, np.ndarray]:
         seed_everything(context)
-        known = np.flatnonzero(labels >= 0)
+        rows = np.flatnonzero(labels >= 0)
         head: Head = TripletHead() if stage == "triplet" else ContrastHead()
-        spent = np.zeros(2, dtype=np.int64)
+        usage = np.zeros(2, dtype=np.int64)
 
         def count(examples: int, steps: int) -> None:
-            spent[:] += (examples, steps)
+            usage[:] += (examples, steps)
 
-        whole = replace(context, should_stop=lambda: False, count=count)  # what is shared hangs on no cell's clock
-        inputs = Some(tower.read_texts(texts, context), known)
-        train(Classifier(tower, head), inputs, labels[known], None, SETTINGS, whole)
-        return {SPENT: spent, **{key: value.cpu().numpy() for key, value in tower.state_dict().items()}}
+        # Other cells use the result as well, so the time limit of this one must not end the training.
+        unlimited = replace(context, should_stop=lambda: False, count=count)
+        inputs = RowSubset(tower.read_texts(texts, context), rows)
+        train(Classifier(tower, head), inputs, labels[rows], None, SETTINGS, unlimited)
+        return {USAGE: usage, **{key: value.cpu().numpy() for key, value in tower.state_dict().items()}}
 
     arrays = dict(context.shared(step, content, compute))
-    context.count(*(int(n) for n in arrays.pop(SPENT)))
+    context.count(*(int(n) for n in arrays.pop(USAGE)))
     tower.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in arrays.items()})
     return tower.to(context.device).eval()
 
 
-def names_side(
+def class_name_side(
     data: TrainingData, context: Context, name: str, templates: tuple[str, ...], inference: Inference
 ) -> TextSide:
-    """Returns a side in which a class has one text, its anchor, by the encoder as it is."""
+    """Returns a text side in which a class's only text is its anchor, embedded by the encoder without stage one."""
     prompts = _prompts(context, templates)
     tower = EncoderTop(0.0, name).eval()
-    embedded = torch.from_numpy(embed(tower, tower.read_texts(prompts, context)))
-    return _one_per_class(mean_of_prompts(embedded, len(templates)), data, inference)
+    embeddings = torch.from_numpy(embed(tower, tower.read_texts(prompts, context)))
+    return _one_text_per_class(mean_of_prompts(embeddings, len(templates)), data, inference)
 
 
 def random_side(data: TrainingData, context: Context, inference: Inference) -> TextSide:
-    """Returns a side in which a class has one text, a random direction; seeded by the cell."""
+    """Returns a text side in which a class's only text is a random unit vector, drawn with the cell's seed."""
     width = encoders.width(encoders.load())
     stream = torch.Generator().manual_seed(context.seed)
     vectors = torch.randn(len(context.classes), width, generator=stream)
-    return _one_per_class(functional.normalize(vectors, dim=1), data, inference)
+    return _one_text_per_class(functional.normalize(vectors, dim=1), data, inference)
 
 
-def _one_per_class(vectors: torch.Tensor, data: TrainingData, inference: Inference) -> TextSide:
-    """One text per class that has a training row; unseen classes have an anchor alone, as they have no descriptions."""
-    seen, of_row = np.unique(data.labels, return_inverse=True)
-    labels = torch.from_numpy(seen)
+def _one_text_per_class(vectors: torch.Tensor, data: TrainingData, inference: Inference) -> TextSide:
+    """Returns a text side with one text per class that has a training row; other classes only have their anchor.
+
+    So it is with real descriptions: a class without training rows has none.
+    """
+    classes, of_row = np.unique(data.labels, return_inverse=True)
+    labels = torch.from_numpy(classes)
     return TextSide(vectors[labels], labels, torch.from_numpy(of_row.astype(np.int64)), vectors, inference)
 
 
-def permuted(side: TextSide, data: TrainingData, context: Context) -> TextSide:
-    """Returns a side in which every class has the texts and the anchor of another one.
+def permuted_side(side: TextSide, data: TrainingData, context: Context) -> TextSide:
+    """Returns a text side in which every class has the texts and the anchor of another class.
 
-    The permutation leaves no class where it is. A row's own text is drawn from those of its new class, the same for
-    all rows that had one text before, so that there are as many pairs as there were.
+    The permutation has no fixed point. Each text is replaced by a random text of the row's class under the permutation,
+    the same one for all rows that shared a text, so that the number of distinct pairs stays the same.
     """
     rng = np.random.default_rng(context.seed)
     classes = len(side.anchors)
     cycle = rng.permutation(classes)
-    goes_to = np.empty(classes, dtype=np.int64)
-    goes_to[cycle] = np.roll(cycle, 1)
-    labels = goes_to[side.labels.numpy()]
-    of_text = np.full(len(labels), -1, dtype=np.int64)
-    before = side.of_row.numpy()
-    for text in np.unique(before[before >= 0]):
-        new = np.flatnonzero(labels == side.labels[text].item())
-        of_text[text] = rng.choice(new) if len(new) else -1
-    of_row = np.where(before >= 0, of_text[before], -1)
+    target = np.empty(classes, dtype=np.int64)
+    target[cycle] = np.roll(cycle, 1)  # a single cycle over all classes, so none maps to itself
+    labels = target[side.labels.numpy()]
+    replacement = np.full(len(labels), -1, dtype=np.int64)
+    original = side.of_row.numpy()
+    for text in np.unique(original[original >= 0]):
+        candidates = np.flatnonzero(labels == side.labels[text].item())
+        replacement[text] = rng.choice(candidates) if len(candidates) else -1
+    of_row = np.where(original >= 0, replacement[original], -1)
     anchors = torch.empty_like(side.anchors)
-    anchors[torch.from_numpy(goes_to)] = side.anchors
+    anchors[torch.from_numpy(target)] = side.anchors
     return TextSide(side.texts, torch.from_numpy(labels), torch.from_numpy(of_row), anchors, side.inference)

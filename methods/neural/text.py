@@ -1,4 +1,4 @@
-"""A payload as text, and texts as token ids."""
+"""Converts payloads to text, and texts to token ids."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ MAX_TOKENS = 128
 
 @dataclass(frozen=True)
 class Ragged:
-    """Sequences of different lengths in one array.
+    """n sequences of different lengths in one array.
 
     Attributes:
-        values: (total, ...), all sequences one after the other.
-        offsets: int64 (n + 1).
+        values: (total, ...), the concatenated sequences.
+        offsets: int64 (n + 1,), where each sequence begins, and the end of the last.
     """
 
     values: npt.NDArray[np.generic]
@@ -32,9 +32,9 @@ class Ragged:
 
 
 def payload_text(payload: bytes) -> str:
-    """Returns request line, body, then headers: the order in which a cut at `MAX_TOKENS` loses least.
+    """Returns a payload as text: request line, body, then headers, so that a cut at `MAX_TOKENS` loses least.
 
-    Bytes above 127 stand for Latin-1 characters; payloads that are no request come back as they are.
+    Bytes are decoded as Latin-1. A payload that is not a request is returned unchanged.
     """
     head, _, body = payload.replace(b"\r\n", b"\n").partition(b"\n\n")
     line, _, headers = head.partition(b"\n")
@@ -42,7 +42,7 @@ def payload_text(payload: bytes) -> str:
 
 
 def tokenize(tokenizer_file: str, texts: list[str]) -> Ragged:
-    """Returns the token ids of texts, int64, cut at `MAX_TOKENS` with the closing token kept."""
+    """Returns the token ids of texts, int64, truncated to `MAX_TOKENS` including the closing token."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(tokenizer_file)

@@ -1,4 +1,4 @@
-"""The text side of text-guided methods: stage one on descriptions, then the targets that payloads are aligned to."""
+"""The text side of text-guided methods: embeddings of descriptions and class anchors that payloads are aligned with."""
 
 import copy
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ BATCH = 64
 
 
 class TextSide(nn.Module):
-    """Unit embeddings of the training descriptions and of the class anchors, and what payloads are compared with.
+    """Unit embeddings of the training descriptions and of the class anchors, and the prototypes made from them.
 
     Args:
         texts: float32 (m, width), unit length.
-        labels: int64 (m,), their classes.
-        of_row: int64 (training rows,), each row's own text; -1 where it has none.
+        labels: int64 (m,), the classes of the texts.
+        of_row: int64 (training rows,), each row's own text; -1 if it has none.
         anchors: float32 (classes, width), unit length.
-        inference: what a class's prototypes are: the mean of its texts, its anchor, or each of its texts. A class
-            without a text has its anchor.
+        inference: the prototypes of a class: the mean of its texts, its anchor, or all of its texts. For a class
+            without a text it is always its anchor.
     """
 
     texts: torch.Tensor
@@ -52,38 +52,42 @@ class TextSide(nn.Module):
         return self.anchors.shape[1]
 
     def prototypes(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns what payloads are compared with, float32 (p, width), unit length, and their classes, int64 (p,)."""
-        classes = len(self.anchors)
-        every = torch.arange(classes, device=self.anchors.device)
-        rows = torch.bincount(self.labels, minlength=classes)
+        """Returns the prototypes, float32 (p, width), unit length, and their classes, int64 (p,)."""
+        classes = torch.arange(len(self.anchors), device=self.anchors.device)
+        text_counts = torch.bincount(self.labels, minlength=len(self.anchors))
         if self.inference == "anchors":
-            return self.anchors, every
+            return self.anchors, classes
         if self.inference == "centroids":
             sums = torch.zeros_like(self.anchors).index_add_(0, self.labels, self.texts)
-            return torch.where(rows[:, None] > 0, functional.normalize(sums, dim=1), self.anchors), every
-        bare = rows == 0
-        return torch.cat([self.texts, self.anchors[bare]]), torch.cat([self.labels, every[bare]])
+            return torch.where(text_counts[:, None] > 0, functional.normalize(sums, dim=1), self.anchors), classes
+        bare = text_counts == 0
+        return torch.cat([self.texts, self.anchors[bare]]), torch.cat([self.labels, classes[bare]])
 
     def current(self, own: torch.Tensor) -> torch.Tensor:
-        """Returns the embeddings of all texts, those of ``own`` (int64, -1 for none) with their gradient if any."""
+        """Returns the embeddings of all texts; if the text tower is trained, those of ``own`` carry a gradient.
+
+        Args:
+            own: int64 (n,), the texts of a batch's rows; -1 for none.
+        """
         return self.texts
 
     def refresh(self) -> bool:
-        """Computes the embeddings anew where the text tower is trained, and returns whether it is."""
+        """Recomputes the embeddings if the text tower is trained; returns whether it did."""
         return False
 
 
 class TrainedTextSide(TextSide):
-    """A text side whose tower is trained along with the payloads' (at a tenth of the rate).
+    """A text side whose tower is trained together with the payload tower, at a tenth of the learning rate.
 
-    A batch moves the texts of its own rows; those of other rows stand as they were at the last `refresh`.
+    Embedding all texts in every step would be too slow: a batch embeds the texts of its own rows, and the others keep
+    their embeddings of the last `refresh`.
 
     Args:
-        side: where it starts.
-        tower: gave its embeddings.
-        texts: of the training rows.
-        prompts: of each class, one class after the other.
-        per_class: prompts of a class.
+        side: the initial embeddings.
+        tower: the text tower that computed them; a copy is trained.
+        texts: the training descriptions.
+        prompts: the prompts of all classes, class by class.
+        per_class: number of prompts per class.
     """
 
     def __init__(self, side: TextSide, tower: nn.Module, texts: Inputs, prompts: Inputs, per_class: int) -> None:
@@ -92,12 +96,12 @@ class TrainedTextSide(TextSide):
 
     def current(self, own: torch.Tensor) -> torch.Tensor:
         """See `TextSide.current`."""
-        used = torch.unique(own[own >= 0])
-        if not len(used):
+        indices = torch.unique(own[own >= 0])
+        if not len(indices):
             return self.texts
-        batch, mask = self._texts.batch(used.cpu().numpy())
-        moved = functional.normalize(self.tower(batch.to(own.device), mask.to(own.device)).float(), dim=1)
-        return self.texts.index_copy(0, used, moved)
+        batch, mask = self._texts.batch(indices.cpu().numpy())
+        embeddings = functional.normalize(self.tower(batch.to(own.device), mask.to(own.device)).float(), dim=1)
+        return self.texts.index_copy(0, indices, embeddings)
 
     def refresh(self) -> bool:
         """See `TextSide.refresh`."""
@@ -108,7 +112,7 @@ class TrainedTextSide(TextSide):
 
 
 def embed(tower: nn.Module, inputs: Inputs) -> npt.NDArray[np.float32]:
-    """Returns the unit embeddings of all inputs, float32 (n, width)."""
+    """Returns the embeddings of all inputs in evaluation mode, unit length, float32 (n, width)."""
     training = tower.training
     tower.eval()
     device = next(tower.parameters()).device
@@ -124,11 +128,11 @@ def embed(tower: nn.Module, inputs: Inputs) -> npt.NDArray[np.float32]:
     return out
 
 
-def mean_of_prompts(embedded: torch.Tensor, prompts: int) -> torch.Tensor:
-    """Returns one unit vector per class, float32 (classes, width), from its prompts (classes * prompts, width)."""
-    return functional.normalize(embedded.reshape(-1, prompts, embedded.shape[1]).mean(dim=1), dim=1)
+def mean_of_prompts(embeddings: torch.Tensor, prompts: int) -> torch.Tensor:
+    """Returns each class's normalised mean, float32 (classes, width), of its prompts' (classes * prompts, width)."""
+    return functional.normalize(embeddings.reshape(-1, prompts, embeddings.shape[1]).mean(dim=1), dim=1)
 
 
 def prompts_of(anchors: Sequence[str], templates: Sequence[str]) -> tuple[str, ...]:
-    """Returns every anchor in every template, class by class."""
+    """Returns every anchor in every template, ordered by class."""
     return tuple(template.format(anchor) for anchor in anchors for template in templates)

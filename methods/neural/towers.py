@@ -1,4 +1,4 @@
-"""Towers: modules from payloads to one vector each."""
+"""Towers: modules that encode each payload as one vector."""
 
 from typing import Any, ClassVar, cast
 
@@ -15,11 +15,12 @@ from .text import payload_texts
 
 
 class Tower(nn.Module):
-    """A module that reads payloads; its arguments are plain values, so that a saved one can be built again.
+    """A module from payloads to vectors.
 
     Attributes:
-        width: of the vectors.
-        arguments: what it was built with.
+        width: width of the vectors.
+        arguments: of the constructor, plain values, so that a saved tower can be built again.
+        KINDS: all subclasses by name.
     """
 
     KINDS: ClassVar[dict[str, type["Tower"]]] = {}
@@ -33,7 +34,7 @@ class Tower(nn.Module):
         self.arguments = arguments
 
     def read(self, payloads: Payloads, context: Context) -> Inputs:
-        """Returns payloads as the batches that `forward` takes."""
+        """Returns payloads as inputs, whose batches are the arguments of `forward`."""
         raise NotImplementedError
 
 
@@ -41,12 +42,12 @@ class ByteCNN(Tower):
     """Gated convolution over bytes with a global maximum (Raff et al. 2018, arXiv 1710.09435), for short payloads.
 
     Args:
-        embedding: width of a byte's vector.
-        channels: filters, and the width of the output.
-        window: bytes a filter sees.
-        stride: bytes from one window to the next.
+        embedding: width of a byte's embedding.
+        channels: number of filters, and the width of the output.
+        window: bytes per window.
+        stride: bytes between the starts of consecutive windows.
         dropout: on the output.
-        longest: bytes after this many are cut.
+        longest: later bytes are cut.
     """
 
     def __init__(
@@ -67,14 +68,15 @@ class ByteCNN(Tower):
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Returns (n, channels) from byte ids (n, width) with width >= window.
 
-        Windows begin at every stride until one reaches the payload's end, so that its neighbours in the batch change
-        nothing; padding reads as zero vectors.
+        The last window is the first one that reaches the payload's end, so that the result does not depend on the
+        other payloads of the batch. Padding is embedded as zero vectors.
         """
         vectors = self.embed(functional.pad(ids, (0, self.stride - 1)))
         n, width, depth = vectors.shape
         steps = (width - self.window) // self.stride + 1
         strides = (width * depth, self.stride * depth, 1)
-        windows = vectors.as_strided((n, steps, self.window * depth), strides)  # a view: no byte is copied
+        # A view of overlapping windows, without a copy; one matrix product then replaces a convolution.
+        windows = vectors.as_strided((n, steps, self.window * depth), strides)
         value, gate = self.filters(windows).chunk(2, dim=-1)
         last = -(-(mask.sum(dim=1) - self.window).clamp(min=0) // self.stride)
         beyond = torch.arange(steps, device=ids.device) > last[:, None]
@@ -83,7 +85,7 @@ class ByteCNN(Tower):
 
 
 class AttentionBlock(nn.Module):
-    """One layer that normalises first, with torch's fused attention: no table of tokens by tokens is held."""
+    """A pre-norm transformer layer on torch's fused attention, which keeps no (tokens, tokens) matrix in memory."""
 
     def __init__(self, size: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -94,28 +96,28 @@ class AttentionBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, hidden: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-        """Returns (n, tokens, size) from the same; ``valid`` is boolean (n, tokens)."""
+        """Returns (n, tokens, size) from the same; ``valid`` is bool (n, tokens)."""
         n, steps, size = hidden.shape
         parts = self.project(self.before(hidden)).view(n, steps, 3, self.heads, size // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
-        told = functional.scaled_dot_product_attention(query, key, value, attn_mask=valid[:, None, None])
-        hidden = hidden + self.dropout(self.out(told.transpose(1, 2).reshape(n, steps, size)))
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=valid[:, None, None])
+        hidden = hidden + self.dropout(self.out(attended.transpose(1, 2).reshape(n, steps, size)))
         return cast(torch.Tensor, hidden + self.dropout(self.feed(self.between(hidden))))
 
 
 class ByteTransformer(Tower):
-    """A small transformer over patches of bytes, from scratch: gated patch embedding, mask, maximum.
+    """A small transformer over patches of bytes, trained from scratch: gated patch embedding, layers, global maximum.
 
-    Layers normalise first (Xiong et al. 2020, arXiv 2002.04745), and nothing normalises after them, so that what a
-    patch says by itself reaches the maximum; patches as in Yu et al. 2023 (arXiv 2305.07185).
+    Layers are pre-norm (Xiong et al. 2020, arXiv 2002.04745) without a final normalisation, so that the embedding of a
+    single patch can reach the maximum; patches as in Yu et al. 2023 (arXiv 2305.07185).
 
     Args:
-        size: of the vectors.
-        depth: layers.
-        patch: bytes of a patch.
-        stride: bytes from one patch to the next; short, since an attack begins anywhere.
+        size: width of the vectors.
+        depth: number of layers.
+        patch: bytes per patch.
+        stride: bytes between the starts of consecutive patches; short, since an attack may begin anywhere.
         dropout: in the layers and on the output.
-        longest: bytes after this many are cut.
+        longest: later bytes are cut.
     """
 
     HEADS, BYTE = 4, 16
@@ -137,13 +139,13 @@ class ByteTransformer(Tower):
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Returns (n, size) from byte ids (n, width): the maximum over patches."""
-        vectors = self.embed(functional.pad(ids, (0, self.patch)))  # so that a patch begins at every stride
+        vectors = self.embed(functional.pad(ids, (0, self.patch)))  # padded so that the last patch is complete too
         n, width, depth = vectors.shape
         valid = mask[:, :: self.stride].clone()
         steps = valid.shape[1]
         strides = (width * depth, self.stride * depth, 1)
         patches = vectors.as_strided((n, steps, self.patch * depth), strides)
-        valid[:, 0] = True
+        valid[:, 0] = True  # an empty payload keeps one patch; attention and maximum over none give NaN and -inf
         value, gate = self.project(patches).chunk(2, dim=-1)
         hidden = value * torch.sigmoid(gate) + self.position[:steps]
         for layer in self.layers:
@@ -152,7 +154,7 @@ class ByteTransformer(Tower):
 
 
 class EncoderTop(Tower):
-    """The trained upper layers of an encoder over its frozen trunk's activations, mean-pooled."""
+    """The trained upper layers of an encoder on the activations of its frozen trunk, mean-pooled."""
 
     def __init__(self, dropout: float = 0.0, name: str = MINILM, trained: int = 1) -> None:
         super().__init__(dropout=dropout, name=name, trained=trained)
@@ -167,7 +169,7 @@ class EncoderTop(Tower):
         return HiddenInputs(encoders.trunk_of_payloads(self.encoder, payloads, context))
 
     def read_texts(self, texts: tuple[str, ...], context: Context) -> HiddenInputs:
-        """Returns texts as the batches that `forward` takes."""
+        """Returns texts as inputs, whose batches are the arguments of `forward`."""
         return HiddenInputs(encoders.trunk_of_texts(self.encoder, texts, context))
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -177,7 +179,7 @@ class EncoderTop(Tower):
 
 
 class WholeEncoder(Tower):
-    """A whole encoder, trained from its embeddings up, mean-pooled."""
+    """A whole encoder, trained including its embeddings, mean-pooled."""
 
     def __init__(self, dropout: float = 0.0, name: str = MINILM) -> None:
         super().__init__(dropout=dropout, name=name)
@@ -191,7 +193,7 @@ class WholeEncoder(Tower):
         return TokenInputs(encoders.tokens(self.encoder, payload_texts(payloads)))
 
     def read_texts(self, texts: tuple[str, ...], context: Context) -> TokenInputs:
-        """Returns texts as the batches that `forward` takes."""
+        """Returns texts as inputs, whose batches are the arguments of `forward`."""
         return TokenInputs(encoders.tokens(self.encoder, list(texts)))
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -201,10 +203,10 @@ class WholeEncoder(Tower):
 
 
 class NgramBag(Tower):
-    """A bag of hashed byte n-grams: the sum of their vectors, as in fastText (Joulin et al. 2017, arXiv 1607.01759).
+    """A bag of hashed byte n-grams: the weighted sum of their vectors (fastText, Joulin et al. 2017, arXiv 1607.01759).
 
     Args:
-        size: of the vectors.
+        size: width of the vectors.
         longest: bytes of the longest n-gram.
         dropout: on the output.
         bits: log2 of the number of hash buckets.

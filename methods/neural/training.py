@@ -1,4 +1,4 @@
-"""One training loop for every torch method, and the predictor it leaves behind."""
+"""The training loop of all torch methods, and the predictor that it returns."""
 
 import copy
 import json
@@ -23,15 +23,15 @@ from .scorers import Scorer
 from .towers import Tower
 
 PREDICTION_BATCH = 64
-MOST_PLACES = 64 * 384  # rows times the longest one's places (bytes, tokens) in a batch of prediction
-CLIP = 1.0  # largest norm of a gradient
-WARMUP = 0.1  # share of the steps
-SLOWER = 10  # what `Head.slow_parameters` divides the learning rate by
+MAX_BATCH_POSITIONS = 64 * 384  # rows times positions (bytes or tokens) of the longest row; bounds prediction memory
+MAX_GRADIENT_NORM = 1.0  # gradients are clipped to this norm over all parameters
+WARMUP_SHARE = 0.1  # share of the steps in which the learning rate rises linearly
+SLOW_LR_DIVISOR = 10  # `Head.slow_parameters`: pretrained weights that the usual learning rate would overwrite
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Hyperparameters of the loop; ``patience`` counts epochs without a better validation loss."""
+    """Hyperparameters of the training loop; ``patience`` counts epochs without a lower validation loss."""
 
     learning_rate: float
     epochs: int
@@ -40,24 +40,24 @@ class Settings:
     patience: int = 3
 
 
-Draw = Callable[[Rows, int, np.random.Generator], Iterator[Rows]]
+BatchSampler = Callable[[Rows, int, np.random.Generator], Iterator[Rows]]
 
 
 @dataclass(frozen=True)
-class Course:
-    """What a method may change of the loop.
+class LoopOptions:
+    """What a method may change in the training loop.
 
     Attributes:
-        draw: yields the batches of an epoch, from the lengths of all rows, the size of a batch and a random stream: as
-            many as it takes to hold every row once. `batches` where it is None.
-        weights: float64 (validation rows,), how much each counts in the validation loss; all alike where it is None.
+        sampler: yields the batches of one epoch from the lengths of all rows, the batch size and a random generator;
+            as many batches as hold every row once. None: `batches`.
+        validation_weights: float64 (validation rows,), the weight of each row in the validation loss. None: all equal.
     """
 
-    draw: Draw | None = None
-    weights: npt.NDArray[np.float64] | None = None
+    sampler: BatchSampler | None = None
+    validation_weights: npt.NDArray[np.float64] | None = None
 
 
-PLAIN = Course()
+DEFAULT_OPTIONS = LoopOptions()
 
 
 class Classifier(nn.Module):
@@ -79,39 +79,43 @@ def train(
     validation: tuple[Inputs, npt.NDArray[np.int64]] | None,
     settings: Settings,
     context: Context,
-    course: Course = PLAIN,
+    options: LoopOptions = DEFAULT_OPTIONS,
 ) -> None:
-    """Trains a model in place with AdamW, a cosine schedule, gradient clipping and early stopping.
+    """Trains a model in place with AdamW, a cosine schedule with warm-up, gradient clipping and early stopping.
 
-    With validation inputs and labels, the weights of the epoch with the lowest validation cross-entropy stay; without,
-    those of the last epoch. Where the head's loss becomes another (`Head.renews`), AdamW forgets its moments, and no
-    earlier epoch stays. Ends early when ``context.should_stop``.
+    With validation data, the model gets the weights of the epoch with the lowest validation cross-entropy; without,
+    those of the last epoch. When the head changes its objective (`Head.objective_changed`), AdamW's moments are reset
+    and the epochs before are no longer candidates. Ends early when ``context.should_stop``.
     """
     model.to(context.device)
     rng = np.random.default_rng(context.seed)
     steps = math.ceil(len(labels) / settings.batch) * settings.epochs
     slow = list(model.head.slow_parameters())
-    slowed = {id(p) for p in slow}
-    trained = [p for p in model.parameters() if p.requires_grad and id(p) not in slowed]
-    groups: list[dict[str, Any]] = [{"params": trained}, {"params": slow, "lr": settings.learning_rate / SLOWER}]
+    slow_ids = {id(p) for p in slow}
+    regular = [p for p in model.parameters() if p.requires_grad and id(p) not in slow_ids]
+    slow_rate = settings.learning_rate / SLOW_LR_DIVISOR
+    groups: list[dict[str, Any]] = [{"params": regular}, {"params": slow, "lr": slow_rate}]
     optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    schedule = get_cosine_schedule_with_warmup(optimizer, int(WARMUP * steps), steps)
+    schedule = get_cosine_schedule_with_warmup(optimizer, int(WARMUP_SHARE * steps), steps)
     targets = torch.from_numpy(labels)
-    best, kept, waited = math.inf, copy.deepcopy(model.state_dict()), 0
+    best, best_state, epochs_without_gain = math.inf, copy.deepcopy(model.state_dict()), 0
     for epoch in range(settings.epochs):
         model.train()
-        for rows in (course.draw or batches)(inputs.lengths, settings.batch, rng):
+        for rows in (options.sampler or batches)(inputs.lengths, settings.batch, rng):
             batch, mask = inputs.batch(rows)
             index = torch.from_numpy(rows)
+            # Only the tower runs in the context's precision; losses and their gradients need float32.
             with autocast(context):
                 vectors = model.tower(batch.to(context.device), mask.to(context.device)).float()
             loss = model.head.loss(vectors, targets[index].to(context.device), index.to(context.device))
-            if model.head.renews():
+            if model.head.objective_changed():
+                # Moments of the old loss would scale the first steps of the new one wrongly, and validation losses
+                # before and after the change are not comparable candidates.
                 optimizer.state.clear()
-                best, waited = math.inf, 0
+                best, epochs_without_gain = math.inf, 0
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_([*trained, *slow], CLIP)
+            nn.utils.clip_grad_norm_([*regular, *slow], MAX_GRADIENT_NORM)
             optimizer.step()
             schedule.step()
             context.count(len(rows), 1)
@@ -119,45 +123,54 @@ def train(
                 break
         model.head.finish_epoch()
         if validation is not None:
-            score = _cross_entropy(probabilities(model, validation[0], context), validation[1], course.weights)
+            score = _cross_entropy(
+                probabilities(model, validation[0], context), validation[1], options.validation_weights
+            )
             context.report(epoch, -score)
-            waited = 0 if score < best or model.head.pending() else waited + 1
-            if score < best:
-                best, kept = score, copy.deepcopy(model.state_dict())
-        if waited >= settings.patience or context.should_stop():
+            improved = score < best
+            # A penalty that has yet to start must not be prevented by early stopping on the loss before it.
+            reset = improved or model.head.objective_change_pending()
+            epochs_without_gain = 0 if reset else epochs_without_gain + 1
+            if improved:
+                best, best_state = score, copy.deepcopy(model.state_dict())
+        if epochs_without_gain >= settings.patience or context.should_stop():
             break
     if validation is not None:
-        model.load_state_dict(kept)
+        model.load_state_dict(best_state)
     model.eval()
 
 
 def _cross_entropy(
     table: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], weights: npt.NDArray[np.float64] | None
 ) -> float:
-    told = np.log(np.maximum(table[np.arange(len(table)), labels], 1e-9))
-    return -float(told.mean() if weights is None else np.average(told, weights=weights))
+    log_likelihood = np.log(np.maximum(table[np.arange(len(table)), labels], 1e-9))
+    return -float(log_likelihood.mean() if weights is None else np.average(log_likelihood, weights=weights))
 
 
 def batches(lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
-    """Yields shuffled batches of similar length: rows are shuffled, sorted within pools of 16 batches, cut."""
+    """Yields the batches of an epoch, int64 row numbers: shuffled, with rows of similar length in a batch.
+
+    Rows are shuffled, sorted by length within pools of 16 batches, and cut into batches, whose order is shuffled again:
+    little padding without a fixed composition of batches.
+    """
     order = rng.permutation(len(lengths))
     pool = 16 * size
-    cut = []
+    parts = []
     for start in range(0, len(order), pool):
         rows = order[start : start + pool]
         rows = rows[np.argsort(lengths[rows], kind="stable")]
-        cut += [rows[at : at + size] for at in range(0, len(rows), size)]
-    for index in rng.permutation(len(cut)):
-        yield cut[index]
+        parts += [rows[at : at + size] for at in range(0, len(rows), size)]
+    for index in rng.permutation(len(parts)):
+        yield parts[index]
 
 
 def run(
     tower: nn.Module, after: Callable[[torch.Tensor], torch.Tensor], inputs: Inputs, context: Context
 ) -> npt.NDArray[np.float32]:
-    """Returns what ``after`` makes of every row's vector, float32 (n, ...), in batches of similar length."""
+    """Applies the tower and then ``after`` to every row in batches of similar length; returns float32 (n, width)."""
     parts, order = [], np.argsort(inputs.lengths, kind="stable")
     with torch.inference_mode():
-        for rows in _fitting(order, inputs.lengths):
+        for rows in _prediction_batches(order, inputs.lengths):
             batch, mask = inputs.batch(rows)
             with autocast(context):
                 out = after(tower(batch.to(context.device), mask.to(context.device)).float())
@@ -167,19 +180,19 @@ def run(
     return table
 
 
-def _fitting(order: Rows, lengths: Rows) -> Iterator[Rows]:
-    """Yields rows, sorted by length, in batches that get smaller where rows are long."""
+def _prediction_batches(order: Rows, lengths: Rows) -> Iterator[Rows]:
+    """Cuts rows, sorted by length, into batches of at most `MAX_BATCH_POSITIONS` padded positions."""
     at = 0
     while at < len(order):
         rows = order[at : at + PREDICTION_BATCH]
-        while len(rows) > 1 and len(rows) * lengths[rows[-1]] > MOST_PLACES:
+        while len(rows) > 1 and len(rows) * lengths[rows[-1]] > MAX_BATCH_POSITIONS:
             rows = rows[: len(rows) // 2]
         yield rows
         at += len(rows)
 
 
 def softmax(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Returns probabilities, float32 (n, classes)."""
+    """Returns the softmax over classes, float32 (n, classes)."""
     return torch.softmax(torch.from_numpy(scores), dim=1).numpy()
 
 
@@ -190,7 +203,7 @@ def probabilities(model: Classifier, inputs: Inputs, context: Context) -> npt.ND
 
 
 def seed_everything(context: Context) -> None:
-    """Seeds torch and asks it for deterministic algorithms."""
+    """Seeds torch with the cell's seed and turns on its deterministic algorithms."""
     torch.manual_seed(context.seed)
     torch.use_deterministic_algorithms(True)
 
@@ -202,12 +215,12 @@ def fit_classifier(
     validation: TrainingData | None,
     settings: Settings,
     context: Context,
-    course: Course = PLAIN,
+    options: LoopOptions = DEFAULT_OPTIONS,
 ) -> "TorchPredictor":
-    """Trains tower and head on payloads and returns the predictor; without validation, for every epoch."""
+    """Trains tower and head on payloads and returns the predictor; without validation data, for all epochs."""
     model = Classifier(tower, head)
-    side = None if validation is None else (tower.read(validation.payloads, context), validation.labels)
-    train(model, tower.read(training.payloads, context), training.labels, side, settings, context, course)
+    held_out = None if validation is None else (tower.read(validation.payloads, context), validation.labels)
+    train(model, tower.read(training.payloads, context), training.labels, held_out, settings, context, options)
     return TorchPredictor(tower, head.scorer, context)
 
 
@@ -215,7 +228,7 @@ class TorchPredictor(Predictor):
     """A trained tower and scorer.
 
     Attributes:
-        notes: what a reader of its figures has to know; not saved with it.
+        notes: what a reader of its results has to know; not saved with it.
     """
 
     notes: Sequence[str] = ()
@@ -232,7 +245,7 @@ class TorchPredictor(Predictor):
         return self._run(self.scorer, payloads)
 
     def embed(self, payloads: Payloads) -> npt.NDArray[np.float32]:
-        """Returns the vectors that the classes are told by, float32 (n, width); unit length where texts guide."""
+        """Returns the vectors that the scorer classifies, float32 (n, width); with `Prototypes`, of unit length."""
         unit = getattr(self.scorer, "unit", nn.Identity())
         return self._run(unit, payloads)
 
@@ -242,7 +255,7 @@ class TorchPredictor(Predictor):
         return run(self.tower, after, self.tower.read(payloads, self._context), self._context)
 
     def save(self, folder: Path) -> None:
-        """See `Predictor.save`: what tower and scorer are built with, and their weights."""
+        """See `Predictor.save`; writes the constructor arguments of tower and scorer, and their weights."""
         from safetensors.torch import save_file
 
         parts = {name: [type(part).__name__, part.arguments] for name, part in self._parts.items()}
@@ -259,9 +272,9 @@ class TorchPredictor(Predictor):
         """Returns the predictor that `save` wrote."""
         from safetensors.torch import load_file
 
-        plan = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        tower = Tower.KINDS[plan["tower"][0]](**plan["tower"][1])
-        scorer = Scorer.KINDS[plan["scorer"][0]](**plan["scorer"][1])
+        parts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        tower = Tower.KINDS[parts["tower"][0]](**parts["tower"][1])
+        scorer = Scorer.KINDS[parts["scorer"][0]](**parts["scorer"][1])
         for name, part in (("tower", tower), ("scorer", scorer)):
             part.load_state_dict(load_file(folder / f"{name}.safetensors"))
         return cls(tower.to(context.device), scorer.to(context.device), context)

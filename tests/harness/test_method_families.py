@@ -80,7 +80,7 @@ def test_the_list_shows_families(shell: Shell) -> None:
         (("--method", "exec:cat", "--labels", "broken.json"), "is not a JSON file"),
         (("--method", "exec:cat", "--timeout", "0"), "--timeout 0"),
         (("--method", "majority", "--timeout", "9"), "--timeout applies to a classifier of your own"),
-        (("--method", "http:http://127.0.0.1:9/", "--scenario", "iid"), "nothing answers there"),
+        (("--method", "http:http://127.0.0.1:9/", "--scenario", "iid"), "the service does not accept connections"),
     ],
 )
 def test_a_mistake_is_one_sentence(shell: Shell, arguments: tuple[str, ...], complaint: str) -> None:

@@ -1,4 +1,4 @@
-"""Encoders: found without a network, refused when MiniLM's weights are others, split only where that is the same."""
+"""Encoders are found without a network, verified, and split only if that does not change their output."""
 
 import os
 import shutil
@@ -42,7 +42,7 @@ def test_other_weights_stop_the_run_in_one_sentence(own_shell: Shell, monkeypatc
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (own_shell.folder / "results").exists()
     monkeypatch.setenv("HARNESS_MINILM", str(own_shell.folder))
-    assert "holds no model.safetensors" in own_shell("run", *ARGUMENTS).stderr
+    assert "does not contain model.safetensors" in own_shell("run", *ARGUMENTS).stderr
 
 
 def small_encoder(folder: Path, kind: str) -> Path:
@@ -76,7 +76,7 @@ def test_the_upper_layers_over_the_cached_trunk_are_the_whole_encoder(kind: str,
 
 def test_an_encoder_whose_layers_are_no_chain_is_refused(tmp_path: Path) -> None:
     name = str(small_encoder(tmp_path / "mpnet", "mpnet"))  # its layers take a position bias
-    with pytest.raises(UserError, match="train the whole of it"):
+    with pytest.raises(UserError, match="train all of it with trained=whole"):
         encoders.trunk_of_payloads(Encoder(name, 1), PAYLOADS, golden.context(("a",), tmp_path / "shared"))
 
 
@@ -87,7 +87,7 @@ def test_an_encoder_that_is_not_on_this_machine_is_named_in_one_sentence() -> No
 
 def test_one_layer_more_than_there_are_is_refused(tmp_path: Path) -> None:
     name = str(small_encoder(tmp_path / "bert", "bert"))
-    with pytest.raises(UserError, match="has 3 layers, and 4 are to be trained"):
+    with pytest.raises(UserError, match="has 3 layers; 4 cannot be trained"):
         encoders.trunk_of_payloads(Encoder(name, 4), PAYLOADS, golden.context(("a",), tmp_path / "shared"))
 
 

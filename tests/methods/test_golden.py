@@ -9,7 +9,7 @@ from tests.tools import golden
 
 registry.discover()
 STORED = json.loads(golden.FILE.read_text(encoding="utf-8"))
-NAMES = sorted(n for n, i in registry.methods().items() if i.origin.startswith("methods."))
+NAMES = sorted(n for n, i in registry.methods().items() if i.origin.startswith("harness.methods."))
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def shared_root(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
 
 
 def cases() -> Iterator[object]:
-    """All methods; those that no run takes unless it is told to, in the full rounds only."""
+    """Yields all methods; controls and heavy methods are slow tests."""
     for name in NAMES:
         aside = registry.method(name).kind in ("control", "heavy")
         yield pytest.param(name, marks=[pytest.mark.slow] if aside else [])

@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 import torch
 from harness.methods.neural import losses
-from harness.methods.neural.heads import QUICK, Alignment, AlignmentHead, PayloadContrastHead
+from harness.methods.neural.heads import SCALAR_LR_FACTOR, Alignment, AlignmentHead, PayloadContrastHead
 from harness.methods.neural.inputs import ByteInputs, HiddenInputs, NgramInputs
 from harness.methods.neural.scorers import Prototypes
-from harness.methods.neural.stage_one import _one_per_class, permuted
+from harness.methods.neural.stage_one import _one_text_per_class, permuted_side
 from harness.methods.neural.text import Ragged, payload_text
 from harness.methods.neural.text_side import TextSide
 from harness.methods.neural.towers import ByteCNN, ByteTransformer, NgramBag
 from harness.methods.neural.training import batches
-from harness.methods.neural.unseen import _best_penalty, without
+from harness.methods.neural.unseen import _best_penalty, without_classes
 from torch import nn
 from torch.nn import functional
 
@@ -31,12 +31,12 @@ def test_byte_cnn_is_a_gated_convolution_over_every_window() -> None:
     inputs = ByteInputs(Payloads.from_list([b"hello world", b"abc", b""]), 100, shortest=4)
     batch, mask = inputs.batch(np.arange(3))
     weight = tower.filters.weight.reshape(10, 4, 3).permute(0, 2, 1)  # as a convolution: out, in, window
-    found = tower(batch, mask)
+    output = tower(batch, mask)
     for row, length in enumerate((11, 4, 4)):  # one byte more than the last stride, so that a window ends in padding
         own = functional.pad(batch[row : row + 1, :length], (0, (4 - length) % 2))
         plain = functional.conv1d(tower.embed(own).transpose(1, 2), weight, tower.filters.bias, stride=2)
         value, gate = plain.chunk(2, dim=1)
-        assert torch.allclose(found[row], (value * torch.sigmoid(gate)).amax(2)[0], atol=1e-6)
+        assert torch.allclose(output[row], (value * torch.sigmoid(gate)).amax(2)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("stride", [1, 3])
@@ -50,8 +50,8 @@ def test_byte_cnn_reads_a_payload_alike_whatever_else_is_in_the_batch(stride: in
     assert torch.allclose(together, alone, atol=1e-6)
     changed = [payload[:-1] + b"!" if payload else payload for payload in payloads[:-1]]
     other = ByteInputs(Payloads.from_list(changed), 100, shortest=6)
-    moved = (tower(*other.batch(np.arange(6))) - together[:6]).abs().amax(dim=1)
-    assert (moved[1:] > 0).all(), "the last byte is read"
+    change = (tower(*other.batch(np.arange(6))) - together[:6]).abs().amax(dim=1)
+    assert (change[1:] > 0).all(), "the last byte is read"
 
 
 def test_byte_inputs_tell_padding_from_the_zero_byte() -> None:
@@ -113,7 +113,7 @@ def test_the_sigmoid_loss_against_the_formula(same_class: bool) -> None:
     side = text_side()
     head = aligned(side, Alignment("sigmoid", 0.5, same_class=same_class))
     vectors = torch.randn(3, 6)
-    logits = functional.normalize(vectors, dim=1) @ side.texts.T / 0.5 + QUICK * head.bias
+    logits = functional.normalize(vectors, dim=1) @ side.texts.T / 0.5 + SCALAR_LR_FACTOR * head.bias
     expected = 0.0
     for row in range(3):
         positive, negative = by_hand(side, logits, row, same_class)
@@ -147,7 +147,7 @@ def test_prototypes_are_anchors_means_or_every_text() -> None:
 def test_one_vector_per_class_trains_nothing_against_a_class_without_a_row() -> None:
     vectors = functional.normalize(torch.randn(4, 6), dim=1)
     data = TrainingData(Payloads.from_list([b"a", b"b", b"c"]), np.array([3, 1, 3]))
-    side = _one_per_class(vectors, data, "centroids")
+    side = _one_text_per_class(vectors, data, "centroids")
     assert side.labels.tolist() == [1, 3]
     assert side.of_row.tolist() == [1, 0, 1]
     assert torch.equal(side.texts, vectors[[1, 3]])
@@ -226,20 +226,20 @@ def test_the_penalty_on_seen_classes_is_the_least_with_the_best_harmonic_mean() 
 def test_unseen_classes_are_left_out_with_their_texts() -> None:
     texts = Descriptions(("a", "b", "c", "d"), np.array([0, 1, 2, 1]), np.array([0, 1, 2, -1]))
     data = TrainingData(Payloads.from_list([b"0", b"1", b"2", b"1"]), np.array([0, 1, 2, 1]), texts)
-    left = without(data, np.array([1]))
-    assert left.labels.tolist() == [0, 2]
-    assert left.descriptions.texts == ("a", "c")
-    assert left.descriptions.of_row.tolist() == [0, 1]
-    assert left.descriptions.labels.tolist() == [0, 2]
+    rest = without_classes(data, np.array([1]))
+    assert rest.labels.tolist() == [0, 2]
+    assert rest.descriptions.texts == ("a", "c")
+    assert rest.descriptions.of_row.tolist() == [0, 1]
+    assert rest.descriptions.labels.tolist() == [0, 2]
 
 
 def test_permuted_texts_belong_to_another_class_in_training_and_in_inference() -> None:
     side = text_side("anchors")
     data = TrainingData(Payloads.from_list([b"0", b"1", b"2"]), np.array([0, 1, 2]))
-    moved = permuted(side, data, Context(3, (), "cpu", "float32", None))
-    assert (moved.labels != side.labels).all()
+    permutation = permuted_side(side, data, Context(3, (), "cpu", "float32", None))
+    assert (permutation.labels != side.labels).all()
     for row in (0, 1):
-        assert moved.labels[moved.of_row[row]] == row, "a row's own text is one of its new class"
-    assert moved.of_row[2] == -1
+        assert permutation.labels[permutation.of_row[row]] == row, "a row's own text is one of its new class"
+    assert permutation.of_row[2] == -1
     for text in range(4):
-        assert torch.equal(moved.anchors[moved.labels[text]], side.anchors[side.labels[text]])
+        assert torch.equal(permutation.anchors[permutation.labels[text]], side.anchors[side.labels[text]])

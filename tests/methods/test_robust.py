@@ -1,4 +1,4 @@
-"""The robust family: losses, weights, draws and carriers against their formulas."""
+"""Robust methods: losses, weights, samplers and carriers against their formulas."""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from harness.methods.neural.robust import carriers, last_layer, losses, sampling
-from harness.methods.neural.robust.heads import AcrossHead, CoralHead, GroupDROHead, IRMHead, VRExHead
+from harness.methods.neural.robust.heads import CoralHead, GroupDROHead, GuessContrastHead, IRMHead, VRExHead
 from harness.methods.neural.scorers import Linear
 from harness.methods.neural.towers import ByteCNN
-from harness.methods.neural.training import Classifier, Course, Settings, TorchPredictor, train
+from harness.methods.neural.training import Classifier, LoopOptions, Settings, TorchPredictor, train
 from torch import nn
 from torch.nn import functional
 
@@ -23,7 +23,7 @@ ROBUST = ("rwg", "group-dro", "v-rex", "irm", "coral", "jtt", "dfr", "cnc", "car
 
 def test_counterweights_give_every_group_the_same_sum_and_one_on_the_mean() -> None:
     groups = np.array([0, 0, 0, 0, 3, 3, 7])
-    weights = sampling.counterweights(groups)
+    weights = sampling.balancing_weights(groups)
     assert [weights[groups == g].sum() for g in (0, 3, 7)] == pytest.approx([7 / 3] * 3)
     assert weights.mean() == pytest.approx(1)
 
@@ -38,21 +38,21 @@ def test_a_subsample_has_as_many_rows_of_each_group_as_the_smallest() -> None:
 
 def test_held_out_rows_are_a_share_of_every_group_and_never_a_whole_one() -> None:
     groups = np.repeat([0, 1, 2], [10, 3, 1])
-    out = sampling.held_out(groups, 0.2, np.random.default_rng(0))
+    out = sampling.held_out_mask(groups, 0.2, np.random.default_rng(0))
     assert [int(out[groups == g].sum()) for g in range(3)] == [2, 1, 0]
 
 
 def test_a_balanced_draw_holds_groups_equally_and_as_many_rows_as_there_are() -> None:
     groups = np.repeat([0, 1], [950, 50])
-    drawn = list(sampling.balanced(groups)(np.full(1000, 9), 16, np.random.default_rng(0)))
-    assert len(drawn) == 63
-    assert (groups[np.concatenate(drawn)] == 1).mean() == pytest.approx(0.5, abs=0.06)
+    batches = list(sampling.balanced_sampler(groups)(np.full(1000, 9), 16, np.random.default_rng(0)))
+    assert len(batches) == 63
+    assert (groups[np.concatenate(batches)] == 1).mean() == pytest.approx(0.5, abs=0.06)
 
 
 def test_a_row_comes_as_often_as_its_weight_says() -> None:
     rng = np.random.default_rng(0)
     weights = np.where(np.arange(300) < 30, 10.0, 1.0)
-    draw = sampling.weighted(weights)
+    draw = sampling.weighted_sampler(weights)
     times = [np.bincount(np.concatenate(list(draw(np.full(300, 9), 16, rng))), minlength=300) for _ in range(40)]
     expected = weights / weights.sum() * 300
     assert np.abs(np.array(times) - expected).max() < 1
@@ -64,18 +64,18 @@ def test_batches_by_environment_hold_as_many_rows_of_each_and_two_at_least(count
     rng = np.random.default_rng(0)
     environments = np.concatenate([np.arange(count), rng.integers(count, size=500)])
     lengths = rng.integers(1, 1000, len(environments))
-    drawn = list(sampling.by_environment(environments)(lengths, size, rng))
-    assert len(drawn) == -(-len(environments) // size)
+    batches = list(sampling.environment_sampler(environments)(lengths, size, rng))
+    assert len(batches) == -(-len(environments) // size)
     seen: set[int] = set()
-    for rows in drawn:
+    for rows in batches:
         held = Counter(environments[rows].tolist())
         assert len(set(held.values())) == 1
         assert min(held.values()) >= 2
         assert len(rows) <= size
         seen |= set(held)
     assert len(seen) >= min(count, size // 2)
-    padded = sum(len(rows) * lengths[rows].max() for rows in drawn)
-    assert padded < 1.6 * sum(lengths[rows].sum() for rows in drawn), "batches are of similar length"
+    padded = sum(len(rows) * lengths[rows].max() for rows in batches)
+    assert padded < 1.6 * sum(lengths[rows].sum() for rows in batches), "batches are of similar length"
 
 
 @pytest.mark.parametrize("sizes", [(165, 165), (200, 130), (7, 323)])
@@ -83,7 +83,7 @@ def test_an_environments_rows_come_again_only_after_all_others(sizes: tuple[int,
     environments = np.repeat(np.arange(len(sizes)), sizes)
     rng = np.random.default_rng(0)
     lengths = rng.integers(1, 1000, len(environments))
-    draw = sampling.by_environment(environments)
+    draw = sampling.environment_sampler(environments)
     times = np.zeros(len(environments), dtype=int)
     for _ in range(3):  # epochs
         for rows in draw(lengths, 16, rng):
@@ -104,10 +104,10 @@ def test_training_does_not_end_before_its_penalty_begins(tmp_path: Path) -> None
     context = golden.context(("sql-injection", "path-traversal"), tmp_path)
     tower = ByteCNN(8, 32, 4, 1)
     inputs = tower.read(payloads, context)
-    head = VRExHead(32, 2, torch.arange(64) % 2, weight=1.0, begins=4 * 12)
-    course = Course(sampling.by_environment(np.arange(64) % 2))
+    head = VRExHead(32, 2, torch.arange(64) % 2, weight=1.0, start_step=4 * 12)
+    options = LoopOptions(sampling.environment_sampler(np.arange(64) % 2))
     settings = Settings(0.05, epochs=20, batch=16, patience=1)
-    train(Classifier(tower, head), inputs, labels, (inputs, 1 - labels), settings, context, course)
+    train(Classifier(tower, head), inputs, labels, (inputs, 1 - labels), settings, context, options)
     assert 4 * 12 < head.steps < 4 * 20
 
 
@@ -142,9 +142,9 @@ def test_the_invariance_penalty_is_the_product_of_two_halves_gradients() -> None
         return (up - down) / (2 * eps)
 
     expected = slope(slice(0, None, 2)) * slope(slice(1, None, 2))
-    assert losses.invariance(scores, labels).item() == pytest.approx(expected.item(), abs=1e-6)
+    assert losses.irm_penalty(scores, labels).item() == pytest.approx(expected.item(), abs=1e-6)
     scale = nn.Parameter(torch.ones((), dtype=torch.float64))
-    losses.invariance(scores * scale, labels).backward()
+    losses.irm_penalty(scores * scale, labels).backward()
     assert scale.grad is not None
     assert scale.grad != 0, "it trains what makes the scores"
 
@@ -158,7 +158,7 @@ def test_irm_and_v_rex_are_the_mean_loss_and_the_penalty_over_environments() -> 
         scores = head.scorer(vectors)
         each = [functional.cross_entropy(scores[p], labels[p]) for p in parts]
         penalty = (
-            sum(losses.invariance(scores[p], labels[p]) for p in parts) / 2
+            sum(losses.irm_penalty(scores[p], labels[p]) for p in parts) / 2
             if kind is IRMHead
             else (each[0] - each[1]).square() / 4
         )
@@ -169,8 +169,8 @@ def test_coral_is_the_distance_of_means_and_covariances_and_zero_in_one_environm
     a, b = torch.randn(5, 4, dtype=torch.float64), torch.randn(7, 4, dtype=torch.float64)
     means = np.square(a.mean(0).numpy() - b.mean(0).numpy()).mean()
     spreads = np.square(np.cov(a.numpy().T) - np.cov(b.numpy().T)).mean()
-    assert losses.alignment([a, b]).item() == pytest.approx(means + spreads)
-    assert losses.alignment([a]).item() == 0
+    assert losses.coral_penalty([a, b]).item() == pytest.approx(means + spreads)
+    assert losses.coral_penalty([a]).item() == 0
     vectors, labels, rows = head_inputs()
     alone = CoralHead(4, 3, torch.zeros(6, dtype=torch.long), weight=10.0)
     plain = functional.cross_entropy(alone.scorer(vectors), labels)
@@ -184,32 +184,32 @@ def test_contrast_across_guesses_pulls_a_class_and_pushes_a_guess() -> None:
     similarity = vectors @ vectors.T / 0.2
     pairs = ((0, 1, 3), (1, 0, 2), (2, 3, 1), (3, 2, 0))
     expected = [-torch.log_softmax(similarity[i, [pull, push]], 0)[0] for i, pull, push in pairs]
-    whole = losses.across(vectors, labels, guesses, 0.2)
+    whole = losses.guess_contrast(vectors, labels, guesses, 0.2)
     assert torch.allclose(whole, torch.stack(expected).mean(), atol=1e-5), (
         "row 4 has no positive and is not in the mean"
     )
-    assert losses.across(vectors, labels, labels, 0.2) == 0
-    head = AcrossHead(3, 3, guesses, share=0.25, temperature=0.2)
+    assert losses.guess_contrast(vectors, labels, labels, 0.2) == 0
+    head = GuessContrastHead(3, 3, guesses, share=0.25, temperature=0.2)
     plain = functional.cross_entropy(head.scorer(vectors), labels)
     assert torch.allclose(head.loss(vectors, labels, torch.arange(5)), 0.25 * whole + 0.75 * plain, atol=1e-5)
 
 
-class Watched(VRExHead):
+class RecordingHead(VRExHead):
     """Notes how many moments AdamW has when each loss is computed."""
 
-    def __init__(self, environments: torch.Tensor, begins: int) -> None:
-        super().__init__(5, 3, environments, weight=1e3, begins=begins)
-        self.renewed: list[bool] = []
+    def __init__(self, environments: torch.Tensor, start_step: int) -> None:
+        super().__init__(5, 3, environments, weight=1e3, start_step=start_step)
+        self.changes: list[bool] = []
 
-    def renews(self) -> bool:
-        self.renewed.append(super().renews())
-        return self.renewed[-1]
+    def objective_changed(self) -> bool:
+        self.changes.append(super().objective_changed())
+        return self.changes[-1]
 
 
 def test_adam_forgets_its_moments_when_the_penalty_switches_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     payloads = Payloads.from_list([bytes([97 + i % 3]) * 8 for i in range(24)])
     labels, environments = np.arange(24) % 3, torch.arange(24) % 2
-    tower, head = ByteCNN(4, 5, 4, 1), Watched(environments, begins=4)
+    tower, head = ByteCNN(4, 5, 4, 1), RecordingHead(environments, start_step=4)
     ages: list[int] = []
     step = torch.optim.AdamW.step
 
@@ -222,7 +222,7 @@ def test_adam_forgets_its_moments_when_the_penalty_switches_on(tmp_path: Path, m
     context = golden.context(("open-redirect", "sql-injection", "path-traversal"), tmp_path)
     inputs = tower.read(payloads, context)
     train(Classifier(tower, head), inputs, labels, None, Settings(1e-3, 2, 8), context)
-    assert head.renewed == [False, False, False, False, True, False]
+    assert head.changes == [False, False, False, False, True, False]
     assert ages == [0, 1, 2, 3, 0, 1]
 
 
@@ -230,19 +230,25 @@ def test_validation_weights_choose_the_epoch(tmp_path: Path) -> None:
     context = golden.context(("open-redirect", "sql-injection", "path-traversal"), tmp_path)
     payloads = Payloads.from_list([bytes([97 + i % 3]) * 8 for i in range(24)])
     labels = np.arange(24) % 3
-    reported: list[float] = []
+    scores: list[float] = []
     for weights in (None, np.ones(24), np.where(labels == 0, 100.0, 0.0)):
         torch.manual_seed(0)
         tower, head = ByteCNN(4, 5, 4, 1), VRExHead(5, 3, torch.zeros(24, dtype=torch.long), 0.0)
-        told = replace(context, report=lambda epoch, score: reported.append(score))
+        reporting = replace(context, report=lambda epoch, score: scores.append(score))
         side = tower.read(payloads, context)
         train(
-            Classifier(tower, head), side, labels, (side, labels), Settings(1e-2, 1, 8), told, Course(weights=weights)
+            Classifier(tower, head),
+            side,
+            labels,
+            (side, labels),
+            Settings(1e-2, 1, 8),
+            reporting,
+            LoopOptions(validation_weights=weights),
         )
         if weights is not None and weights.max() > 1:
             table = TorchPredictor(tower, head.scorer, context).predict_proba(payloads)
-            assert reported[-1] == pytest.approx(np.log(table[labels == 0, 0]).mean(), abs=1e-5)
-    assert reported[0] == pytest.approx(reported[1])
+            assert scores[-1] == pytest.approx(np.log(table[labels == 0, 0]).mean(), abs=1e-5)
+    assert scores[0] == pytest.approx(scores[1])
 
 
 def test_a_new_last_layer_is_the_weighted_regression_on_the_towers_vectors(tmp_path: Path) -> None:
@@ -255,10 +261,10 @@ def test_a_new_last_layer_is_the_weighted_regression_on_the_towers_vectors(tmp_p
     context = golden.context(("open-redirect", "sql-injection", "path-traversal"), tmp_path)
     tower = ByteCNN(4, 5, 4, 1)
     predictor = TorchPredictor(tower, Linear(5, 3), context)
-    weights = sampling.counterweights(rng.integers(2, size=60))
+    weights = sampling.balancing_weights(rng.integers(2, size=60))
     last_layer.refit(predictor, TrainingData(payloads, labels), weights, 1.0, context)
     vectors = predictor.embed(payloads).astype(float)
-    strength = last_layer.REFERENCE / len(labels)
+    strength = last_layer.REFERENCE_ROWS / len(labels)
     plain = LogisticRegression(
         C=strength, l1_ratio=1.0, solver="saga", max_iter=2000, tol=1e-2, random_state=context.seed
     )
@@ -335,7 +341,7 @@ def test_mixed_payloads_of_the_benchmark_keep_the_attack_and_change_the_host(cac
 def test_a_saved_robust_predictor_predicts_the_same(name: str, tmp_path: Path, cache: Path) -> None:
     registry.discover()
     info = registry.method(name)
-    given, validation, test, classes = golden.tiny(info.tags)
+    training, validation, test, classes = golden.tiny(info.tags)
     counted: list[int] = []
     context = replace(
         golden.context(classes, tmp_path),
@@ -343,7 +349,7 @@ def test_a_saved_robust_predictor_predicts_the_same(name: str, tmp_path: Path, c
         should_stop=lambda: len(counted) > 3,  # training ends, and a predictor is there
     )
     method = info.factory()
-    predictor = method.fit(given, validation, space.defaults(info.space), context)
+    predictor = method.fit(training, validation, space.defaults(info.space), context)
     assert 4 <= len(counted) <= 8
     folder = tmp_path / "saved"
     folder.mkdir()
@@ -355,19 +361,19 @@ def test_a_saved_robust_predictor_predicts_the_same(name: str, tmp_path: Path, c
 
 def test_penalties_that_need_two_environments_say_when_there_is_one(tmp_path: Path, cache: Path) -> None:
     registry.discover()
-    given, validation, _, classes = golden.tiny(frozenset({"groups"}))
-    one = replace(given, environments=np.zeros_like(given.environments))
+    training, validation, _, classes = golden.tiny(frozenset({"groups"}))
+    one = replace(training, environments=np.zeros_like(training.environments))
     context = replace(golden.context(classes, tmp_path), should_stop=lambda: True)
     for name in ("coral", "v-rex"):
         info = registry.method(name)
         fit = info.factory().fit
-        assert not fit(given, validation, space.defaults(info.space), context).notes
+        assert not fit(training, validation, space.defaults(info.space), context).notes
         assert "one environment" in fit(one, validation, space.defaults(info.space), context).notes[0]
 
 
 def test_where_there_is_one_environment_coral_is_its_control_and_else_it_is_not(tmp_path: Path, cache: Path) -> None:
     registry.discover()
-    given, validation, test, classes = golden.tiny(frozenset({"groups"}))
+    training, validation, test, classes = golden.tiny(frozenset({"groups"}))
 
     def table(name: str, train: TrainingData) -> np.ndarray:
         steps: list[int] = []
@@ -380,9 +386,9 @@ def test_where_there_is_one_environment_coral_is_its_control_and_else_it_is_not(
         predictor = info.factory().fit(train, validation, space.defaults(info.space), context)
         return predictor.predict_proba(test.payloads)
 
-    one = replace(given, environments=np.zeros_like(given.environments))
+    one = replace(training, environments=np.zeros_like(training.environments))
     assert np.array_equal(table("coral", one), table("control-no-penalty", one))
-    assert not np.array_equal(table("coral", given), table("control-no-penalty", given))
+    assert not np.array_equal(table("coral", training), table("control-no-penalty", training))
 
 
 def test_the_control_of_carrier_mix_makes_as_many_steps() -> None:

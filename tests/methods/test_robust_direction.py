@@ -69,12 +69,14 @@ class Problem:
         truth, source = rng.integers(2, size=rows), rng.integers(len(self.rho), size=rows)
         label = np.where(rng.random(rows) < self.wrong, 1 - truth, truth)
         agrees = rng.random(rows) < (0.5 if even else np.array(self.rho)[source])
-        shown = np.where(agrees, label, 1 - label)
+        shortcut = np.where(agrees, label, 1 - label)
         table = rng.normal(size=(rows, WIDTH))
         table[:, 0] = 2 * truth - 1 + self.noise * table[:, 0]
-        table[:, 1] = 2 * shown - 1 + 0.1 * table[:, 1]
+        table[:, 1] = 2 * shortcut - 1 + 0.1 * table[:, 1]
         payloads = Payloads.from_list(row.tobytes() for row in table.astype(np.float32))
-        return TrainingData(payloads, label, groups=label * 2 + ~agrees, environments=shown if self.marked else source)
+        return TrainingData(
+            payloads, label, groups=label * 2 + ~agrees, environments=shortcut if self.marked else source
+        )
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,15 @@ class Carriers(Problem):
     """The same as requests: letters of the attack decide, some of them at random, and the host is the shortcut."""
 
     def draw(self, rng: np.random.Generator, rows: int, even: bool) -> TrainingData:
-        told = super().draw(rng, rows, even)
-        shown = np.where(told.groups % 2, 1 - told.labels, told.labels)
+        data = super().draw(rng, rows, even)
+        shortcut = np.where(data.groups % 2, 1 - data.labels, data.labels)
         payloads, spans = [], []
-        for label, host in zip(told.labels.tolist(), shown.tolist(), strict=True):
+        for label, host in zip(data.labels.tolist(), shortcut.tolist(), strict=True):
             letters = np.where(rng.random(8) < self.noise, rng.integers(97, 123, size=8), 97 + label)
             start = b"GET /?q="
             payloads.append(start + bytes(letters.tolist()) + b" HTTP/1.1\r\nHost: %s.example\r\n\r\n" % HOSTS[host])
             spans.append((len(start), len(start) + 8))
-        return replace(told, payloads=Payloads.from_list(payloads), spans=tuple(spans))
+        return replace(data, payloads=Payloads.from_list(payloads), spans=tuple(spans))
 
 
 HOSTS = (b"north", b"south")

@@ -17,7 +17,7 @@ from harness.scenarios.training_data import training_and_validation
 from tests.tools import golden
 
 registry.discover()
-NAMES = sorted(name for name, info in registry.methods().items() if info.origin.startswith("methods."))
+NAMES = sorted(name for name, info in registry.methods().items() if info.origin.startswith("harness.methods."))
 SIZES = Sizes(220, 66, 220)
 
 

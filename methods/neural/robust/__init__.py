@@ -1,1 +1,1 @@
-"""Torch code of the methods that are made to resist shortcuts."""
+"""Torch code of the methods that are designed to resist shortcuts."""

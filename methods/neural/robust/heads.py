@@ -1,27 +1,27 @@
-"""Heads of the robust family: a linear classifier whose training weighs groups or compares environments."""
+"""Heads of the robust methods: linear classifiers trained with group weights, environment penalties or contrast."""
 
 import torch
 from torch.nn import functional
 
 from ..heads import CrossEntropyHead
 from . import losses
-from .sampling import LEAST
+from .sampling import MIN_ENVIRONMENT_ROWS
 
 
 class GroupDROHead(CrossEntropyHead):
-    """Cross-entropy of the groups, each weighed by how badly it has gone so far (Sagawa et al. 2020).
+    """Weighted sum of the groups' cross-entropies; groups with a high loss gain weight (Sagawa et al. 2020).
 
     Args:
         width, classes: see `CrossEntropyHead`.
         groups: int64 (training rows,).
-        rate: of the exponential ascent on the weights.
-        adjustment: C of the term C / sqrt(rows of the group), which is added to a group's loss: small groups generalise
-            worse than they train.
+        rate: step size of the exponentiated-gradient ascent on the weights.
+        adjustment: C in C / sqrt(rows of the group), which is added to a group's loss, since the generalisation gap of
+            small groups is larger.
     """
 
     groups: torch.Tensor
     weights: torch.Tensor
-    extra: torch.Tensor
+    adjustments: torch.Tensor
 
     def __init__(self, width: int, classes: int, groups: torch.Tensor, rate: float, adjustment: float) -> None:
         super().__init__(width, classes)
@@ -29,126 +29,138 @@ class GroupDROHead(CrossEntropyHead):
         self.rate = rate
         self.register_buffer("groups", groups, persistent=False)
         self.register_buffer("weights", (rows > 0) / (rows > 0).sum(), persistent=False)
-        self.register_buffer("extra", adjustment / rows.clamp(min=1).sqrt(), persistent=False)
+        self.register_buffer("adjustments", adjustment / rows.clamp(min=1).sqrt(), persistent=False)
 
     def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """See `Head.loss`; groups without a row in the batch keep their weight but for the normalisation."""
-        each = functional.cross_entropy(self.scorer(vectors), labels, reduction="none")
+        """See `Head.loss`; the weights of groups without a row in the batch change only by the normalisation."""
+        row_losses = functional.cross_entropy(self.scorer(vectors), labels, reduction="none")
         group = self.groups[rows]
         count = torch.bincount(group, minlength=len(self.weights))
-        there = count > 0
-        mean = torch.zeros_like(self.weights).index_add(0, group, each) / count.clamp(min=1)
-        mean = torch.where(there, mean + self.extra, 0.0)
-        grown = self.weights * torch.exp(self.rate * mean.detach())
-        self.weights.copy_(grown / grown.sum())
+        present = count > 0
+        mean = torch.zeros_like(self.weights).index_add(0, group, row_losses) / count.clamp(min=1)
+        mean = torch.where(present, mean + self.adjustments, 0.0)
+        # Weights take an ascent step first and are constants in the loss, hence detach().
+        unnormalised = self.weights * torch.exp(self.rate * mean.detach())
+        self.weights.copy_(unnormalised / unnormalised.sum())
         return (self.weights * mean).sum()
 
 
 class EnvironmentHead(CrossEntropyHead):
-    """Cross-entropy and a penalty on how far environments differ; by itself without one.
+    """Mean cross-entropy over environments plus a penalty on their differences; in this base class the penalty is zero.
 
     Args:
         width, classes: see `CrossEntropyHead`.
         environments: int64 (training rows,).
-        weight: of the penalty.
-        begins: step from which it counts so much; before, it counts `EARLY`, as in DomainBed.
+        weight: of the penalty, from ``start_step`` on.
+        start_step: before this step the penalty has the weight `EARLY_WEIGHT`, as in DomainBed.
     """
 
-    EARLY = 1.0
+    EARLY_WEIGHT = 1.0
     environments: torch.Tensor
 
     def __init__(
-        self, width: int, classes: int, environments: torch.Tensor, weight: float = 0.0, begins: int = 0
+        self, width: int, classes: int, environments: torch.Tensor, weight: float = 0.0, start_step: int = 0
     ) -> None:
         super().__init__(width, classes)
-        self.weight, self.begins, self.steps = weight, begins, 0
+        self.weight, self.start_step, self.steps = weight, start_step, 0
         self.register_buffer("environments", environments, persistent=False)
 
     def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Returns the mean over environments of the cross-entropy, and the penalty.
+        """Returns the mean over environments of the cross-entropy, plus the weighted penalty.
 
-        An environment with fewer than two rows in the batch has no part in either.
+        Environments with fewer than two rows in the batch are left out of both; if that leaves none, the batch counts
+        as one environment.
         """
         environment = self.environments[rows]
-        members = [environment == e for e in torch.unique(environment)]
-        members = [rows_of for rows_of in members if int(rows_of.sum()) >= LEAST] or [torch.ones_like(members[0])]
+        masks = [environment == e for e in torch.unique(environment)]
+        whole_batch = [torch.ones_like(masks[0])]
+        masks = [mask for mask in masks if int(mask.sum()) >= MIN_ENVIRONMENT_ROWS] or whole_batch
         scores = self.scorer(vectors)
-        each = [functional.cross_entropy(scores[m], labels[m]) for m in members]
-        weight = self.weight if self.steps >= self.begins else self.EARLY
+        risks = [functional.cross_entropy(scores[m], labels[m]) for m in masks]
+        weight = self.weight if self.steps >= self.start_step else self.EARLY_WEIGHT
         self.steps += 1
-        penalty = self.penalty([vectors[m] for m in members], [scores[m] for m in members],
-                               [labels[m] for m in members], each)  # fmt: skip
-        return torch.stack(each).mean() + weight * penalty
+        penalty = self.penalty([vectors[m] for m in masks], [scores[m] for m in masks],
+                               [labels[m] for m in masks], risks)  # fmt: skip
+        return torch.stack(risks).mean() + weight * penalty
 
-    def renews(self) -> bool:
-        """At the step from which the penalty counts in full: Adam's moments are those of another loss."""
-        return self.steps == self.begins + 1
+    def objective_changed(self) -> bool:
+        """See `Head.objective_changed`; true at the first step with the full penalty."""
+        return self.steps == self.start_step + 1
 
-    def pending(self) -> bool:
-        """Until the penalty counts in full."""
-        return self.steps <= self.begins
+    def objective_change_pending(self) -> bool:
+        """See `Head.objective_change_pending`; true until the penalty has its full weight."""
+        return self.steps <= self.start_step
 
     def penalty(
         self,
         vectors: list[torch.Tensor],
         scores: list[torch.Tensor],
         labels: list[torch.Tensor],
-        each: list[torch.Tensor],
+        risks: list[torch.Tensor],
     ) -> torch.Tensor:
-        """Returns the penalty from what each environment has in the batch; ``each`` are its cross-entropies."""
+        """Returns the penalty, scalar; each list has one item per environment in the batch.
+
+        Args:
+            vectors: float32 (rows, width).
+            scores: float32 (rows, classes).
+            labels: int64 (rows,).
+            risks: the environments' cross-entropies, scalars.
+        """
         return vectors[0].new_zeros(())
 
 
 class IRMHead(EnvironmentHead):
-    """See `losses.invariance`."""
+    """Cross-entropy and the IRMv1 penalty; see `losses.irm_penalty`."""
 
     def penalty(
         self,
         vectors: list[torch.Tensor],
         scores: list[torch.Tensor],
         labels: list[torch.Tensor],
-        each: list[torch.Tensor],
+        risks: list[torch.Tensor],
     ) -> torch.Tensor:
         """See `EnvironmentHead.penalty`."""
-        parts = [losses.invariance(s, y) for s, y in zip(scores, labels, strict=True) if len(y) >= LEAST]
+        parts = [
+            losses.irm_penalty(s, y) for s, y in zip(scores, labels, strict=True) if len(y) >= MIN_ENVIRONMENT_ROWS
+        ]
         return torch.stack(parts).mean() if parts else vectors[0].sum() * 0.0
 
 
 class VRExHead(EnvironmentHead):
-    """See `losses.variance`."""
+    """Cross-entropy and the V-REx penalty; see `losses.variance_penalty`."""
 
     def penalty(
         self,
         vectors: list[torch.Tensor],
         scores: list[torch.Tensor],
         labels: list[torch.Tensor],
-        each: list[torch.Tensor],
+        risks: list[torch.Tensor],
     ) -> torch.Tensor:
         """See `EnvironmentHead.penalty`."""
-        return losses.variance(each)
+        return losses.variance_penalty(risks)
 
 
 class CoralHead(EnvironmentHead):
-    """See `losses.alignment`."""
+    """Cross-entropy and the CORAL penalty; see `losses.coral_penalty`."""
 
     def penalty(
         self,
         vectors: list[torch.Tensor],
         scores: list[torch.Tensor],
         labels: list[torch.Tensor],
-        each: list[torch.Tensor],
+        risks: list[torch.Tensor],
     ) -> torch.Tensor:
         """See `EnvironmentHead.penalty`."""
-        return losses.alignment(vectors)
+        return losses.coral_penalty(vectors)
 
 
-class AcrossHead(CrossEntropyHead):
-    """Cross-entropy and contrast across a first model's guesses; see `losses.across`.
+class GuessContrastHead(CrossEntropyHead):
+    """Cross-entropy and contrast across a first model's predictions; see `losses.guess_contrast`.
 
     Args:
         width, classes: see `CrossEntropyHead`.
-        guesses: int64 (training rows,).
-        share: of the contrast in the loss.
+        guesses: int64 (training rows,), the first model's predictions.
+        share: of the contrast in the loss; cross-entropy has the rest.
         temperature: of the contrast.
     """
 
@@ -162,5 +174,5 @@ class AcrossHead(CrossEntropyHead):
     def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """See `Head.loss`."""
         unit = functional.normalize(vectors, dim=1)
-        contrast = losses.across(unit, labels, self.guesses[rows], self.temperature)
+        contrast = losses.guess_contrast(unit, labels, self.guesses[rows], self.temperature)
         return self.share * contrast + (1 - self.share) * super().loss(vectors, labels, rows)

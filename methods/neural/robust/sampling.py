@@ -1,4 +1,4 @@
-"""Which rows a batch holds, by group or by environment, and what each row counts."""
+"""Batch samplers and row weights that balance groups or environments."""
 
 import itertools
 from collections.abc import Iterator
@@ -7,21 +7,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ..inputs import Rows
-from ..training import Draw, batches
+from ..training import BatchSampler, batches
 
 Weights = npt.NDArray[np.float64]
 POOL = 16  # batches whose rows are sorted by length together
-LEAST = 2  # rows of an environment in a batch: one per half of the penalty of `losses.invariance`
+MIN_ENVIRONMENT_ROWS = 2  # rows of an environment in a batch: one per half of `losses.irm_penalty`
 
 
-def counterweights(groups: Rows) -> Weights:
-    """Returns weights under which every group that has a row counts alike, float64 (n,), 1 on the mean."""
+def balancing_weights(groups: Rows) -> Weights:
+    """Returns row weights under which all groups have the same total weight, float64 (n,), with mean 1."""
     _, group, rows = np.unique(groups, return_inverse=True, return_counts=True)
     return np.asarray(len(groups) / (len(rows) * rows[group]), dtype=np.float64)
 
 
 def subsample(groups: Rows, rng: np.random.Generator) -> Rows:
-    """Returns as many rows of every group as the smallest that has a row, sorted, int64."""
+    """Returns a random subset of rows with as many of every group as the smallest group has, ascending, int64."""
     _, group, rows = np.unique(groups, return_inverse=True, return_counts=True)
     order = rng.permutation(len(groups))
     order = order[np.argsort(group[order], kind="stable")]
@@ -29,8 +29,11 @@ def subsample(groups: Rows, rng: np.random.Generator) -> Rows:
     return np.asarray(np.sort(order[rank < rows.min()]), dtype=np.int64)
 
 
-def held_out(groups: Rows, share: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Returns which rows make up this share of every group, bool (n,): rounded up, and never the whole of one."""
+def held_out_mask(groups: Rows, share: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Returns a random mask that is true for a share of the rows of every group, bool (n,).
+
+    The number per group is rounded up, but at least one row of every group stays out.
+    """
     out = np.zeros(len(groups), dtype=np.bool_)
     for group in np.unique(groups):
         rows = rng.permutation(np.flatnonzero(groups == group))
@@ -38,67 +41,67 @@ def held_out(groups: Rows, share: float, rng: np.random.Generator) -> npt.NDArra
     return out
 
 
-def weighted(weights: Weights) -> Draw:
-    """Returns a draw of n rows in which each comes as often as its weight says, to the next whole number.
+def weighted_sampler(weights: Weights) -> BatchSampler:
+    """Returns a sampler of n rows per epoch, each row as often as its weight says, rounded down or up.
 
-    Systematic resampling: n equally spaced marks over the rows' shares in a random order, which scatters less than
-    independent draws do.
+    Systematic resampling: n equally spaced marks over the cumulative weights in a random order. The counts have a lower
+    variance than those of independent draws.
 
     Args:
-        weights: float64 (n,), of any sum.
+        weights: float64 (n,), with any sum.
     """
-    share = weights / weights.sum() * len(weights)
+    frequency = weights / weights.sum() * len(weights)
 
-    def draw(lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
-        order = rng.permutation(len(share))
-        marks = np.arange(len(share)) + rng.random()
-        place = np.searchsorted(np.cumsum(share[order]), marks, side="right")
-        rows = order[np.minimum(place, len(share) - 1)]
-        return (rows[cut] for cut in batches(lengths[rows], size, rng))
+    def sample(lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
+        order = rng.permutation(len(frequency))
+        marks = np.arange(len(frequency)) + rng.random()
+        index = np.searchsorted(np.cumsum(frequency[order]), marks, side="right")
+        rows = order[np.minimum(index, len(frequency) - 1)]  # the last mark may exceed a sum rounded down
+        return (rows[part] for part in batches(lengths[rows], size, rng))
 
-    return draw
-
-
-def balanced(groups: Rows) -> Draw:
-    """Returns a draw in which every group comes as often as every other."""
-    return weighted(counterweights(groups))
+    return sample
 
 
-def by_environment(environments: Rows) -> Draw:
-    """Returns a draw whose batches hold as many rows of one environment as of another, and at least `LEAST`.
+def balanced_sampler(groups: Rows) -> BatchSampler:
+    """Returns a sampler in which all groups have the same number of rows per epoch."""
+    return weighted_sampler(balancing_weights(groups))
 
-    Where a batch has no room for all environments, each draws some of them. No row of an environment comes again before
-    all others came, in this epoch or the next, unless a batch asks for more than the environment has. It serves one
-    training.
+
+def environment_sampler(environments: Rows) -> BatchSampler:
+    """Returns a sampler of batches with equally many rows of each environment, at least `MIN_ENVIRONMENT_ROWS`.
+
+    If a batch is too small for all environments, each batch holds a random subset of them. A row is not repeated before
+    all others of its environment were used, across epochs, unless a batch needs more rows than the environment has. The
+    sampler keeps this state, so make a new one for each training.
     """
     members = [np.flatnonzero(environments == e) for e in np.unique(environments)]
-    endless: list[Iterator[Rows]] = []
+    stream: list[Iterator[Rows]] = []  # one iterator for all epochs, made in the first, when lengths are known
 
-    def draw(lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
-        if not endless:
-            endless.append(_endless(members, lengths, size, rng))
-        return itertools.islice(endless[0], -(-len(environments) // size))
+    def sample(lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
+        if not stream:
+            stream.append(_environment_batches(members, lengths, size, rng))
+        return itertools.islice(stream[0], -(-len(environments) // size))
 
-    return draw
+    return sample
 
 
-def _endless(members: list[Rows], lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
-    """Yields pools of batches of similar length, in a random order; a pool holds no row twice."""
-    turns = min(len(members), max(1, size // LEAST))
-    share = max(LEAST, size // turns)
-    enough = [np.resize(rows, max(share, len(rows))) for rows in members]
-    waiting = [
-        np.empty(0, dtype=np.int64) for _ in members
-    ]  # places among an environment's rows that are still to come
+def _environment_batches(members: list[Rows], lengths: Rows, size: int, rng: np.random.Generator) -> Iterator[Rows]:
+    """Yields batches without end: pools of batches of similar length, in random order; no row is twice in a pool."""
+    per_batch = min(len(members), max(1, size // MIN_ENVIRONMENT_ROWS))  # environments in a batch
+    share = max(MIN_ENVIRONMENT_ROWS, size // per_batch)  # rows of each
+    supply = [np.resize(rows, max(share, len(rows))) for rows in members]  # a small environment repeats its rows
+    queues = [np.empty(0, dtype=np.int64) for _ in members]  # indices into `supply` that come next
     while True:
-        turn = rng.permutation(len(members))[:turns]
-        pool = max(1, min(POOL, min(len(enough[e]) for e in turn) // share))
+        subset = rng.permutation(len(members))[:per_batch]
+        pool = max(1, min(POOL, min(len(supply[e]) for e in subset) // share))
         parts = []
-        for e in turn:
-            if len(waiting[e]) < pool * share:
-                others = np.setdiff1d(np.arange(len(enough[e])), waiting[e])
-                waiting[e] = np.concatenate([waiting[e], rng.permutation(others), rng.permutation(waiting[e])])
-            places, waiting[e] = np.split(waiting[e], [pool * share])
-            rows = enough[e][places]
+        for e in subset:
+            if len(queues[e]) < pool * share:
+                # Refill: first the rest of the queue, then all other rows, and only then the rest again.
+                others = np.setdiff1d(np.arange(len(supply[e])), queues[e])
+                queues[e] = np.concatenate([queues[e], rng.permutation(others), rng.permutation(queues[e])])
+            indices, queues[e] = np.split(queues[e], [pool * share])
+            rows = supply[e][indices]
+            # Sorting within each environment puts rows of similar length into the same batch, row by row of the table.
             parts.append(rows[np.argsort(lengths[rows], kind="stable")].reshape(pool, share))
         yield from np.concatenate(parts, axis=1)[rng.permutation(pool)]

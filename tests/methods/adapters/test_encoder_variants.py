@@ -28,10 +28,10 @@ def opened(family: str, argument: str):
     ("family", "argument", "words"),
     [
         ("transformer", "no/such-encoder", "neither a folder nor in the Hugging Face cache"),
-        ("transformer", "trained=0", "a number of layers from 1, or whole"),
+        ("transformer", "trained=0", "it must be a number of layers"),
         ("transformer", "trained=1:trained=2", "given twice"),
         ("text-guided", "towr=byte-cnn", "there is no option towr; did you mean tower"),
-        ("text-guided", "tower=lstm", "tower=lstm is wrong"),
+        ("text-guided", "tower=lstm", "tower=lstm is not valid"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(family: str, argument: str, words: str) -> None:

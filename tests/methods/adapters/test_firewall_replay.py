@@ -79,7 +79,10 @@ def test_a_connection_that_ends_or_hangs_has_a_label_of_its_own(url: str) -> Non
 
 @pytest.mark.parametrize(
     ("payload", "complaint"),
-    [(b"<script>", "the label '403' is no class of this corpus"), (b"junk", r"'SSH-2\.0.*which is no HTTP")],
+    [
+        (b"<script>", "the label '403' is not a class of this corpus"),
+        (b"junk", r"'SSH-2\.0.*which is not an HTTP response"),
+    ],
 )
 def test_what_cannot_be_used_is_named(url: str, payload: bytes, complaint: str) -> None:
     with pytest.raises(AdapterError, match=complaint):
@@ -87,15 +90,15 @@ def test_what_cannot_be_used_is_named(url: str, payload: bytes, complaint: str) 
 
 
 def test_a_mistake_is_one_sentence(url: str) -> None:
-    with pytest.raises(UserError, match="the requests bring their own path"):
+    with pytest.raises(UserError, match="the URL must end after host and port"):
         registry.open_method(MethodRef("replay", f"{url}/login"))
-    with pytest.raises(UserError, match="nothing answers there"):
+    with pytest.raises(UserError, match="the service does not accept connections"):
         registry.open_method(MethodRef("replay", "http://127.0.0.1:9")).factory().check()
 
 
 def test_a_service_that_is_gone_ends_the_cell(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("methods.adapters.firewall_replay._PAUSES", (0.01,))
+    monkeypatch.setattr("harness.methods.adapters.firewall_replay._PAUSES", (0.01,))
     predictor = fitted(url, MEANING)
     monkeypatch.setattr(predictor._ask.__self__, "_address", ("127.0.0.1", 9))  # type: ignore[attr-defined]
-    with pytest.raises(AdapterError, match="no connection was made, tried again and again: Connection refused"):
+    with pytest.raises(AdapterError, match="the connection failed in 2 attempts: Connection refused"):
         predictor.predict_proba(PAYLOADS)

@@ -110,17 +110,17 @@ def test_answers_reach_their_payloads(url: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("way", "complaint"),
     [
-        ("hang", "no answer, asked again and again: ReadTimeoutError"),
-        ("drop", "no answer, asked again and again: ProtocolError"),
-        ("busy", "no answer, asked again and again: ResponseError, too many 503"),
-        ("elsewhere", "status 302; 200 is needed, and no redirect is followed"),
+        ("hang", "no answer after several attempts: ReadTimeoutError"),
+        ("drop", "no answer after several attempts: ProtocolError"),
+        ("busy", "no answer after several attempts: ResponseError, too many 503"),
+        ("elsewhere", "status 302; 200 is required, and redirects are not followed"),
         ("missing", "status 404"),
         ("drip", "too slowly"),
         ("huge", "more than 65536 bytes"),
-        ("bomb", "no JSON"),
-        ("prose", "'SQL injection', which is no JSON"),
-        ("empty", "no JSON"),
-        ("id", "the id 99 where"),
+        ("bomb", "not JSON"),
+        ("prose", "'SQL injection', which is not JSON"),
+        ("empty", "not JSON"),
+        ("id", "the id 99 to the request with the id"),
     ],
 )
 def test_what_cannot_be_used_is_named(url: str, way: str, complaint: str) -> None:
@@ -143,12 +143,12 @@ def test_the_key_holds_url_and_labels(url: str) -> None:
 @pytest.mark.parametrize(
     ("argument", "complaint"),
     [
-        ("//127.0.0.1/x", "the family comes before the URL: http:http://127.0.0.1/x"),
-        ("ftp://127.0.0.1/", "a URL of http or https is needed"),
-        ("file:///etc/passwd", "a URL of http or https is needed"),
-        ("http:///x", "a URL of http or https is needed"),
-        ("http://127.0.0.1:99999/", "is no URL"),
-        ("http://user:secret@127.0.0.1/", "would stand in every record"),
+        ("//127.0.0.1/x", "the name of the family must come before the URL: http:http://127.0.0.1/x"),
+        ("ftp://127.0.0.1/", "an http or https URL is required"),
+        ("file:///etc/passwd", "an http or https URL is required"),
+        ("http:///x", "an http or https URL is required"),
+        ("http://127.0.0.1:99999/", "is not a valid URL"),
+        ("http://user:secret@127.0.0.1/", "must not contain a user or password"),
     ],
 )
 def test_a_mistake_is_one_sentence(url: str, argument: str, complaint: str) -> None:
@@ -158,5 +158,5 @@ def test_a_mistake_is_one_sentence(url: str, argument: str, complaint: str) -> N
 
 
 def test_a_run_does_not_start_where_nothing_listens(url: str) -> None:
-    with pytest.raises(UserError, match="nothing answers there"):
+    with pytest.raises(UserError, match="the service does not accept connections"):
         opened("http://127.0.0.1:9/").factory().check()

@@ -31,7 +31,7 @@ def plain(): return pipe(LogisticRegression())
 def margins(): return pipe(LinearSVC())
 def random(): return pipe(SGDClassifier(loss="log_loss"))
 
-class Said:
+class Labeller:
     '''Has no probabilities and no classes; trained elsewhere, on labels of its own.'''
     def fit(self, X, y):
         assert X.dtype == object and type(X[0]) is bytes and X[0].endswith(b"\\0")
@@ -74,7 +74,7 @@ def fitted(factory: str, seed: int = 0, labels: dict[str, str] | None = None) ->
     [
         ("plain", []),
         ("margins", ["its probabilities are a softmax of decision_function"]),
-        ("Said", ["its probabilities are 1 for what predict says and 0 else"]),
+        ("Labeller", ["its probabilities are 1 for what predict says and 0 else"]),
         ("searched", []),
     ],
 )
@@ -106,8 +106,8 @@ def test_the_cell_s_seed_reaches_every_part(folder: Path) -> None:
 
 
 def test_a_label_of_its_own_is_named(folder: Path) -> None:
-    with pytest.raises(AdapterError, match="the label '7' is no class of this corpus"):
-        fitted("Said").predict_proba(PAYLOADS)
+    with pytest.raises(AdapterError, match="the label '7' is not a class of this corpus"):
+        fitted("Labeller").predict_proba(PAYLOADS)
 
 
 def test_a_factory_that_returns_no_estimator_is_named(folder: Path) -> None:
@@ -126,10 +126,10 @@ def test_the_key_holds_the_module_s_bytes(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("argument", "complaint"),
     [
-        ("users_model", "must read sklearn:MODULE:FACTORY"),
+        ("users_model", "the form is sklearn:MODULE:FACTORY"),
         ("nosuchmodule:x", r"nosuchmodule cannot be imported \(ModuleNotFoundError"),
         ("users_model:plane", "users_model has no plane; did you mean plain"),
-        ("users_model:value", "value is int; a function or class"),
+        ("users_model:value", "value is of type int; a function or class"),
     ],
 )
 def test_a_mistake_is_one_sentence(folder: Path, argument: str, complaint: str) -> None:
@@ -137,9 +137,9 @@ def test_a_mistake_is_one_sentence(folder: Path, argument: str, complaint: str) 
         registry.open_method(MethodRef("sklearn", argument))
 
 
-@pytest.mark.parametrize("given", ["3", "{'a': object()}", "{'a': []}", "{'a': Float(1.0, 0.0, default=0.5)}"])
-def test_a_malformed_space_is_one_sentence(folder: Path, given: str) -> None:
-    (folder / "users_model.py").write_text(f"{MODULE}\nplain.space = {given}\n", encoding="utf-8")
+@pytest.mark.parametrize("text", ["3", "{'a': object()}", "{'a': []}", "{'a': Float(1.0, 0.0, default=0.5)}"])
+def test_a_malformed_space_is_one_sentence(folder: Path, text: str) -> None:
+    (folder / "users_model.py").write_text(f"{MODULE}\nplain.space = {text}\n", encoding="utf-8")
     with pytest.raises(UserError, match="space"):
         opened("plain")
 
