@@ -90,12 +90,8 @@ def train(
     model.to(context.device)
     rng = np.random.default_rng(context.seed)
     steps = math.ceil(len(labels) / settings.batch) * settings.epochs
-    slow = list(model.head.slow_parameters())
-    slow_ids = {id(p) for p in slow}
-    regular = [p for p in model.parameters() if p.requires_grad and id(p) not in slow_ids]
-    slow_rate = settings.learning_rate / SLOW_LR_DIVISOR
-    groups: list[dict[str, Any]] = [{"params": regular}, {"params": slow, "lr": slow_rate}]
-    optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    optimizer = _optimizer(model, settings)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     schedule = get_cosine_schedule_with_warmup(optimizer, int(WARMUP_SHARE * steps), steps)
     targets = torch.from_numpy(labels)
     best, best_state, epochs_without_gain = math.inf, copy.deepcopy(model.state_dict()), 0
@@ -109,13 +105,13 @@ def train(
                 vectors = model.tower(batch.to(context.device), mask.to(context.device)).float()
             loss = model.head.loss(vectors, targets[index].to(context.device), index.to(context.device))
             if model.head.objective_changed():
-                # Moments of the old loss would scale the first steps of the new one wrongly, and validation losses
-                # before and after the change are not comparable candidates.
+                # The moments of the old loss would scale the first steps of the new one wrongly, and an epoch before
+                # the change must not be selected.
                 optimizer.state.clear()
                 best, epochs_without_gain = math.inf, 0
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_([*regular, *slow], MAX_GRADIENT_NORM)
+            nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
             optimizer.step()
             schedule.step()
             context.count(len(rows), 1)
@@ -138,6 +134,16 @@ def train(
     if validation is not None:
         model.load_state_dict(best_state)
     model.eval()
+
+
+def _optimizer(model: Classifier, settings: Settings) -> torch.optim.AdamW:
+    """Returns AdamW on the trainable parameters, with a lower learning rate for `Head.slow_parameters`."""
+    slow = list(model.head.slow_parameters())
+    slow_ids = {id(p) for p in slow}
+    regular = [p for p in model.parameters() if p.requires_grad and id(p) not in slow_ids]
+    slow_rate = settings.learning_rate / SLOW_LR_DIVISOR
+    groups: list[dict[str, Any]] = [{"params": regular}, {"params": slow, "lr": slow_rate}]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
 
 
 def _cross_entropy(
