@@ -158,7 +158,7 @@ def test_what_a_method_names_is_sent_where_it_is_missing(
         sys.modules.pop(module, None)
     delivered = file_transfer.localize(task, cargo, kept.__getitem__, files)
     info = method_of(delivered)
-    assert info.name == delivered.method == argument
+    assert info.name == delivered.cell.method == argument
     assert info.adapter is not None
     places = info.factory().files()  # type: ignore[attr-defined]
     assert all(path.is_relative_to(tmp_path / "cache") for path in places.values())
