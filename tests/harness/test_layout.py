@@ -1,6 +1,7 @@
 """The layout of docs/architecture.md: which folder may import which, and what a folder holds."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -99,3 +100,18 @@ def test_registered_modules_import_nothing_heavy_at_top_level(package: str) -> N
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module or ""]
             assert {name.split(".")[0] for name in names} <= LIGHT, f"{path} imports {names} at top level"
+
+
+def test_the_places_that_the_architecture_page_names_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"`((?:harness/|methods/|tests/|benchmarks/)?[a-z_]+(?:/[a-z_]+)*(?:/|\.py))", page))
+    assert len(names) > 40
+    roots = (ROOT, ROOT / "harness")
+    assert [name for name in sorted(names) if not any((root / name).exists() for root in roots)] == []
+
+
+def test_the_layers_of_the_architecture_page_are_those_tested_here() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    block = re.search(r"```\n(errors.*?)```", page, re.DOTALL)
+    assert block
+    assert [tuple(line.split(", ")) for line in block[1].splitlines()] == [tuple(layer) for layer in LAYERS]
