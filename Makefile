@@ -43,5 +43,5 @@ install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test,dev,oracles,ray,report]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all,test,dev]"
 	touch $@

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from harness import hashing, oracles, registry, seeds, sources, space, testing
     from harness.api import (
         AuditResult,
@@ -183,7 +184,13 @@ _HOME = {name: module for module, names in _NAMES.items() for name in names}
 _HOME_OF_MODULE = {name: package for package, names in _MODULES.items() for name in names}
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     if name in _HOME_OF_MODULE:
         return importlib.import_module(f"{_HOME_OF_MODULE[name]}.{name}")
     if name not in _HOME:
@@ -191,3 +198,19 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module(_HOME[name]), name)
     globals()[name] = value
     return value
+
+
+def _version() -> str:
+    """Returns the version of the installed distribution, or of ``pyproject.toml`` in a checkout without one."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("shortcut-harness")
+    except PackageNotFoundError:
+        import tomllib
+
+        try:
+            project = tomllib.loads((Path(__file__).resolve().parents[1] / "pyproject.toml").read_text("utf-8"))
+            return str(project["project"]["version"])
+        except (OSError, KeyError, ValueError):
+            return "unknown"

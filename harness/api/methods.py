@@ -8,6 +8,7 @@ from typing import Any
 from harness import registry
 from harness.data.corpus import CorpusMeta
 from harness.data.taxonomy import ANCHORS
+from harness.dependencies import install_command, missing_packages, missing_sentence
 from harness.errors import UserError, nearest
 from harness.method import ANSWER_TIMEOUT, NO_OPINION, Method, MethodInfo, MethodRef
 from harness.protocol import PROBE_LEARNER
@@ -17,8 +18,13 @@ GROUPS: dict[str, str] = {"all": "ranked", "controls": "control", "heavy": "heav
 Methods = str | type[Method] | Iterable[Any] | Mapping[str, Any] | Any
 
 
-def choose_methods(methods: Methods, labels: Mapping[str, str], timeout: float | None) -> list[MethodInfo]:
-    """Returns the methods of a run, each once.
+def choose_methods(
+    methods: Methods, labels: Mapping[str, str], timeout: float | None
+) -> tuple[list[MethodInfo], list[str]]:
+    """Returns the methods of a run, each once, and a note on those that are skipped.
+
+    A method that a group brings and whose packages are not installed is skipped; one that is named itself is returned,
+    so that `check_requirements` refuses it.
 
     Args:
         methods: comma-separated names and ``FAMILY:ARGUMENT`` references, where ``all``, ``controls`` and ``heavy``
@@ -28,20 +34,43 @@ def choose_methods(methods: Methods, labels: Mapping[str, str], timeout: float |
         timeout: for ``FAMILY:ARGUMENT``, seconds to wait for an answer; None for the default.
 
     Raises:
-        UserError: a name is unknown or none is given, an object is not a method, or ``labels`` or ``timeout`` are
-            given and no method uses them.
+        UserError: a name is unknown or none is given, an object is not a method, ``labels`` or ``timeout`` are given
+            and no method uses them, or every method is skipped.
     """
     infos: dict[str, MethodInfo] = {}
+    skipped: dict[str, MethodInfo] = {}
     for name, value in _entries(methods):
-        chosen = _named(value, labels, timeout) if isinstance(value, str) else [_from_object(value, name, labels)]
-        infos.update({info.name: info for info in chosen})
+        if isinstance(value, str) and (kind := GROUPS.get(value)):
+            for info in (info for info in registry.methods().values() if info.kind == kind):
+                (skipped if missing_packages(info.requires) else infos)[info.name] = info
+        else:
+            info = _named(value, labels, timeout) if isinstance(value, str) else _from_object(value, name, labels)
+            infos[info.name] = info
+    notes = not_installed(info for name, info in skipped.items() if name not in infos)
     if not infos:
-        raise UserError("--method: name at least one method, or all.")
+        raise UserError(f"--method {methods}: {notes[0]}." if notes else "--method: name at least one method, or all.")
     option = "--labels" if labels else "--timeout" if timeout is not None else ""
     if option and not any(info.ref for info in infos.values()):
         families = ", ".join(f"{i.name}:{i.argument}" for i in registry.families().values())
         raise UserError(f"{option} applies to a classifier of your own, but --method does not name one ({families}).")
-    return list(infos.values())
+    return list(infos.values()), [f"skipped: {note}" for note in notes]
+
+
+def not_installed(methods: Iterable[MethodInfo]) -> list[str]:
+    """Returns sentences on the methods whose packages are missing and how to install them; none if there are none.
+
+    One sentence for all methods that extras of the harness make work; one for each other, as plug-ins may be.
+    """
+    from_extras: dict[str, list[str]] = {}
+    others: dict[str, list[str]] = {}
+    for info in methods:
+        if packages := missing_packages(info.requires):
+            (from_extras if install_command(packages) else others)[info.name] = packages
+    sentences = [missing_sentence([name], packages) for name, packages in others.items()]
+    if from_extras:
+        union = list(dict.fromkeys(package for packages in from_extras.values() for package in packages))
+        sentences.insert(0, missing_sentence(list(from_extras), union))
+    return sentences
 
 
 def _entries(methods: Methods) -> list[tuple[str, Any]]:
@@ -56,14 +85,12 @@ def _entries(methods: Methods) -> list[tuple[str, Any]]:
     return [("", methods)]
 
 
-def _named(name: str, labels: Mapping[str, str], timeout: float | None) -> list[MethodInfo]:
-    if kind := GROUPS.get(name):
-        return [info for info in registry.methods().values() if info.kind == kind]
+def _named(name: str, labels: Mapping[str, str], timeout: float | None) -> MethodInfo:
     family, colon, argument = name.partition(":")
     if not colon:
-        return [registry.method(name)]
+        return registry.method(name)
     seconds = ANSWER_TIMEOUT if timeout is None else timeout
-    return [registry.open_method(MethodRef(family, argument, labels, seconds))]
+    return registry.open_method(MethodRef(family, argument, labels, seconds))
 
 
 def _from_object(value: Any, name: str, labels: Mapping[str, str]) -> MethodInfo:
@@ -109,12 +136,9 @@ def check_requirements(infos: Iterable[MethodInfo]) -> None:
     Raises:
         UserError: saying what to install, or what the method says.
     """
-    import importlib.util
-
     for info in infos:
-        for package in (module.split(".")[0] for module in info.requires):
-            if importlib.util.find_spec(package) is None:
-                raise UserError(f"method {info.name} needs the Python package {package}; install it first.")
+        if packages := missing_packages(info.requires):
+            raise UserError(f"{missing_sentence([info.name], packages)}.")
         info.factory().check()
 
 

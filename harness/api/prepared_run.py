@@ -151,7 +151,7 @@ def prepare(options: RunOptions) -> PreparedRun:
     registry.discover(plugins)
     if options.timeout is not None:
         positive("--timeout", options.timeout, options.timeout)
-    methods = choose_methods(options.methods, options.labels, options.timeout)
+    methods, skipped = choose_methods(options.methods, options.labels, options.timeout)
     benchmark = open_benchmark(options.benchmark, options.data)
     corpus = benchmark.meta()
     check_labels(options.labels, corpus)
@@ -175,7 +175,7 @@ def prepare(options: RunOptions) -> PreparedRun:
         plan = plan.shard(*options.shard)
     named = {spec.name.partition("@")[0] for spec in scenarios}
     others = [spec.name for spec in benchmark.scenarios() if spec.name not in named]
-    notes = [*corpus.notes]
+    notes = [*skipped, *corpus.notes]
     if others:
         notes.append(f"scenarios not in this run: {', '.join(others)} (add them with --scenario)")
     if options.save_models:

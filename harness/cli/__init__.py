@@ -38,9 +38,9 @@ app.add_typer(check_app, name="check")
 
 def _version(requested: bool) -> None:
     if requested:
-        from importlib.metadata import version
+        import harness
 
-        print(f"harness {version('shortcut-harness')}")
+        print(f"harness {harness.__version__}")
         raise typer.Exit
 
 

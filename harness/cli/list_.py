@@ -20,6 +20,7 @@ def methods(plugin: options.Plugin = None) -> None:
     The last lines are families, such as FAMILY:PATH, which wrap a classifier of yours as a method.
     """
     from harness import registry, space
+    from harness.api.methods import not_installed
 
     registry.discover(plugin or [])
     lines = [
@@ -37,6 +38,8 @@ def methods(plugin: options.Plugin = None) -> None:
         [f"{i.name}:{i.argument}", str(i.version), i.kinds, "–", "–", i.summary] for i in registry.families().values()
     ]
     options.print_table(["method", "version", "kind", "tags", "searched", "summary"], lines)
+    for note in not_installed(registry.methods().values()):
+        options.terminal().print(f"not installed: {note}", markup=False, soft_wrap=True)
 
 
 @list_app.command(cls=Verb)

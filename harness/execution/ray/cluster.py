@@ -1,6 +1,5 @@
 """The Ray cluster as the command line's process sees it: joining it, and which nodes it has."""
 
-import importlib.util
 import logging
 import os
 import re
@@ -10,6 +9,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
+from harness.dependencies import EXTRAS, missing_packages, missing_sentence
 from harness.errors import UserError
 
 ANSWER = 5.0  # seconds within which a server must answer
@@ -32,8 +32,8 @@ def join(address: str, workers: int) -> None:
     Raises:
         UserError: Ray is not installed, or there is no cluster at the address.
     """
-    if importlib.util.find_spec("ray") is None:
-        raise UserError("--executor ray needs Ray; install it with pip install -e '.[ray]' in the checkout.")
+    if packages := missing_packages(EXTRAS["ray"]):
+        raise UserError(f"{missing_sentence(['--executor ray'], packages)}.")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["RAY_DEDUP_LOGS_SKIP_REGEX"] = ".*"  # keeps what Ray says of lost nodes and workers off our output
     import ray

@@ -148,7 +148,7 @@ def test_missing_parsers_are_named_with_the_extra_that_brings_them(monkeypatch: 
     find_spec, missing = importlib.util.find_spec, ("bashlex", "sqlglot")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else find_spec(name))
     with pytest.raises(
-        UserError, match=r"bashlex and sqlglot are not installed: pip install -e '\.\[oracles\]' in the checkout"
+        UserError, match=r"needs bashlex and sqlglot; install them with: pip install 'shortcut-harness\[oracles\]'"
     ):
         oracles.require()
 

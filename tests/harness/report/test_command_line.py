@@ -2,25 +2,11 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Shell
-
-
-def test_without_plotly_one_sentence_says_how_to_get_it(ran: Shell) -> None:
-    program = "import sys; sys.modules['plotly'] = None\nfrom harness.cli import main\nmain()"
-    done = subprocess.run(
-        [sys.executable, "-c", program, "report", "--output", "none.html"],
-        capture_output=True, text=True, cwd=ran.folder, env=ran.environment,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "pip install -e '.[report]' in the checkout" in done.stderr
-    assert not (ran.folder / "none.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import pytest
 from tests.conftest import Shell, results_of
 
 needs_ray = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install -e '.[ray]' in the checkout"
+    importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install -e '.[ray]'"
 )
 FAST = ("run", "--method", "majority,nearest-neighbor,tfidf-logreg", "--trials", 2, "--scenario", "random,long-tail")
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
@@ -402,7 +402,7 @@ def test_without_ray_the_executor_is_one_sentence(shell: RayShell, mapped: tuple
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr == (
-        "harness: --executor ray needs Ray; install it with pip install -e '.[ray]' in the checkout.\n"
+        "harness: --executor ray needs ray; install it with: pip install 'shortcut-harness[ray]'.\n"
     )
 
 
