@@ -401,9 +401,7 @@ def test_without_ray_the_executor_is_one_sentence(shell: RayShell, mapped: tuple
         capture_output=True, text=True, cwd=shell.folder, env=shell.environment,
     )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr == (
-        "harness: --executor ray needs ray; install it with: pip install 'shortcut-harness[ray]'.\n"
-    )
+    assert done.stderr == ("harness: --executor ray needs ray; install it with: pip install 'shortcut-harness[ray]'.\n")
 
 
 def test_an_unknown_executor_is_one_sentence(shell: RayShell) -> None:
