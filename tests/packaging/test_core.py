@@ -38,7 +38,7 @@ def test_all_skips_what_cannot_run_and_everything_else_works(core: CoreShell, ma
 
 
 def test_audit_needs_no_extra(core: CoreShell, mapped: tuple[str, ...]) -> None:
-    done = core("audit", *mapped[1:], "--out", "audit")
+    done = core("audit", *mapped[1:], "--out", "audit", "--scenario", "random", "--seeds", "1")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
