@@ -119,5 +119,7 @@ def test_the_core_installs_into_an_empty_environment_and_runs(
     plugin = ("--plugin", "plugin.py", "--method", "mine", "--scenario", "iid", "--trials", "1")
     done = run([python, "-m", "harness", "run", *plugin], work, cache)
     assert done.returncode == 0, done.stdout + done.stderr
-    done = run([python, "-c", "import harness; print(harness.__file__, harness.methods.__file__)"], work, cache)
+    program = "import harness.benchmarks, harness.methods as m; print(m.__file__)"
+    done = run([python, "-c", program], work, cache)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(wheel.parent if editable else environment))
