@@ -28,7 +28,7 @@ def test_all_skips_what_cannot_run_and_everything_else_works(core: CoreShell, ma
         done = core("predict", corpus, *mapping, "--record", record["key"][:16], "--out", "lines.jsonl")
         assert done.returncode == 0, done.stderr
         assert len((core.folder / "lines.jsonl").read_text().splitlines()) == 480
-    for command in (("report",), ("status",), ("budget", "--results", "results/local")):
+    for command in (("report",), ("results", "status"), ("results", "budget", "--results", "results/local")):
         done = core(*command)
         assert done.returncode == 0, (command, done.stdout + done.stderr)
     assert (core.folder / "report.html").stat().st_size > 1_000_000
@@ -60,13 +60,13 @@ def test_lists_say_what_is_not_installed(core: CoreShell) -> None:
         (("run", "--method", "heavy"), "--method heavy: byte-image needs torch, timm and transformers; install them"),
         (("run", "--perturb", "syntax"), "needs bashlex, selectolax and sqlglot; install them with: pip install"),
         (("run", "--executor", "ray"), "--executor ray needs ray; install it with: pip install"),
-        (("check-method", "byte-cnn"), f"byte-cnn needs torch and transformers; install them with: {NEURAL}."),
+        (("check", "method", "byte-cnn"), f"byte-cnn needs torch and transformers; install them with: {NEURAL}."),
     ],
 )
 def test_what_is_named_and_missing_is_one_sentence(
     core: CoreShell, mapped: tuple[str, ...], arguments: tuple[str, ...], sentence: str
 ) -> None:
-    done = core(*arguments, *(() if arguments[0] == "check-method" else (*mapped, *SMALL)))
+    done = core(*arguments, *(() if arguments[0] == "check" else (*mapped, *SMALL)))
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.startswith("harness: ")
     assert done.stderr.count("\n") == 1
@@ -74,5 +74,5 @@ def test_what_is_named_and_missing_is_one_sentence(
 
 
 def test_the_conformance_suite_checks_a_method_of_the_core(core: CoreShell) -> None:
-    done = core("check-method", "tfidf-logreg")
+    done = core("check", "method", "tfidf-logreg")
     assert done.returncode == 0, done.stdout + done.stderr
