@@ -20,6 +20,7 @@ FEWEST_ATTRIBUTE_UNITS = 2 * FOLDS  # of a class, on either side of an attribute
 
 # Budget
 STOP_FACTOR = 1.5  # a trial that ignores ``should_stop`` is ended at this many times the cell's seconds
+THREADS = 1  # of a worker process, so that cells share the cores and last digits do not depend on their number
 WALL_FACTOR = 10  # a cell is killed after this many times its seconds of wall time
 
 # Comparison

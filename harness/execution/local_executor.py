@@ -18,16 +18,16 @@ from harness.execution.budget import CellUsage
 from harness.execution.cell import Task
 from harness.execution.events import Event, Failed, Finished, Started, TrialStarted
 from harness.execution.worker import work
-from harness.protocol import STOP_FACTOR
+from harness.protocol import STOP_FACTOR, THREADS
 from harness.records.schema import FailureKind
 
 _LAST_WORDS = 5.0  # seconds a process may take to end after its final message
 SINGLE_THREADED = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-    "RAYON_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": str(THREADS),
+    "OPENBLAS_NUM_THREADS": str(THREADS),
+    "MKL_NUM_THREADS": str(THREADS),
+    "NUMEXPR_NUM_THREADS": str(THREADS),
+    "RAYON_NUM_THREADS": str(THREADS),
     "TOKENIZERS_PARALLELISM": "false",
 }
 

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from harness.method import Precision
+from harness.protocol import THREADS
 from harness.records.schema import Provenance
 
 _PACKAGES = (
@@ -26,9 +27,8 @@ _GPUS = Path("/proc/driver/nvidia/gpus")
 
 def here(command: str) -> Provenance:
     """Returns the part of the provenance that is the same for every cell of a run."""
-    threads = os.environ.get("OMP_NUM_THREADS", "not limited")  # the executor sets it for its workers
     return Provenance(
-        machine={**_machine(), "threads": threads}, packages=_packages(), source=_source(), command=command
+        machine={**_machine(), "threads": str(THREADS)}, packages=_packages(), source=_source(), command=command
     )
 
 
