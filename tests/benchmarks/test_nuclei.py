@@ -270,4 +270,4 @@ def test_an_exported_corpus_is_a_file_that_says_what_it_is(tmp_path: Path, shell
     assert {row["description"] for row in rows} == {"A parameter of Some Product is not checked."}
     assert shell("data", "build", "nuclei", "--from", root, "--out", "no/all.parquet").returncode == 2
     process = shell("data", "build", "nuclei", "--from", root, "--out", "all.csv")
-    assert "the name must end in .parquet" in process.stderr
+    assert "the file name must end in .parquet" in process.stderr
