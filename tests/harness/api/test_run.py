@@ -122,11 +122,11 @@ def test_payloads_in_memory_are_a_benchmark(cache: Path, requests_file: Path, tm
         ({"benchmark": ([b"x"], ["a", "b"])}, "different lengths"),
         ({"benchmark": {"payload": [b"x"]}}, "the column label is missing"),
         ({"benchmark": ([1], ["a"])}, "payload 0 is int"),
-        ({"trials": 0}, "--trials 0: it must be above 0."),
+        ({"trials": 0}, "--trials 0: the value must be above 0."),
         ({"preset": "quik"}, "--preset quik is unknown; did you mean quick?"),
         ({"scenarios": "cve-disjont"}, "did you mean cve-disjoint"),
         ({"depth": 2}, "--depth 2 requires --perturb"),
-        ({"memory": -1.0}, "gigabytes per worker, above 0"),
+        ({"memory": -1.0}, "gigabytes per worker above 0"),
     ],
 )
 def test_a_mistake_is_the_sentence_that_the_command_line_prints(
