@@ -17,7 +17,7 @@ def test_an_unknown_name_offers_the_nearest() -> None:
 
 def test_a_name_is_taken_once() -> None:
     registry.discover()
-    with pytest.raises(UserError, match=r"majority is registered twice, by methods\.majority and by"):
+    with pytest.raises(UserError, match=r"majority is registered twice, by harness\.methods\.majority and by"):
 
         @register_method("majority", version=1, summary="")
         class Second(type(registry.method("majority").factory())):  # type: ignore[misc]
