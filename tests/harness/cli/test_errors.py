@@ -120,7 +120,7 @@ def test_a_plug_in_that_does_not_load_is_one_sentence(shell: Shell) -> None:
         "class Needy(Method):\n    def fit(self, train, validation, params, context): ...\n",
         encoding="utf-8",
     )
-    check(shell, ("--plugin", plugin, "--method", "needy"), "requires the Python package nosuchmodule")
+    check(shell, ("--plugin", plugin, "--method", "needy"), "needs the Python package nosuchmodule")
     plugin.write_text("raise SystemExit(0)\n", encoding="utf-8")
     check(shell, ("--plugin", plugin), "failed to load: SystemExit: 0")
     plugin.write_text("x = 1\n", encoding="utf-8")
