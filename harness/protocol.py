@@ -1,37 +1,47 @@
-"""The constants of docs/protocol.md in one place, and the presets: the sizes of a run, by name."""
+"""The constants of the protocol (docs/protocol.md) and the presets, which set the sizes of a run."""
 
 from dataclasses import dataclass
 
 from harness.errors import UserError, nearest
 from harness.scenario import Sizes
 
-PROTOCOL_VERSION = 2  # raise it when the meaning of a figure changes for every method
+PROTOCOL_VERSION = 2  # raise it when the meaning of a metric or score changes for every method
 
 # Splits
-FOLDS = 6  # disjoint parts of a corpus's units, which seeds test in turn
-VALIDATION_SHARE = 0.2  # of the training pool, by core
-TEMPORAL_SHARE = 0.4  # of the dated rows, at most, on or after the cut-off
-WINDOWS = 4  # of time, in `temporal-windows`
-UNSEEN_FOLDS = 3  # parts of the classes, one of which is unseen in `zero-shot`
-IMBALANCE = 100.0  # rows of the most frequent class over those of the rarest one, in `long-tail`
-AGREEING = 90  # percent of training rows that have the attribute of their class, in `natural-90`
-FEWEST_SOURCE_UNITS = 2 * FOLDS  # of a source that is tested; smaller ones are only trained on
-FEWEST_ATTRIBUTE_UNITS = 2 * FOLDS  # of a class, on either side of an attribute
+FOLDS = 6  # number of disjoint parts of a corpus's units; each seed tests one of them
+VALIDATION_SHARE = 0.2  # share of the rows for training that are used for validation, drawn by core
+TEMPORAL_SHARE = 0.4  # largest share of the dated rows on or after the cut-off day
+WINDOWS = 4  # number of time windows in `temporal-windows`
+UNSEEN_FOLDS = 3  # number of parts of the classes; one part is unseen in `zero-shot`
+IMBALANCE = 100.0  # rows of the most frequent class divided by those of the rarest one, in `long-tail`
+AGREEING = 90  # percentage of training rows whose attribute agrees with their class, in `natural-90`
+FEWEST_SOURCE_UNITS = 2 * FOLDS  # fewest units of a tested source; smaller sources are only used for training
+FEWEST_ATTRIBUTE_UNITS = 2 * FOLDS  # fewest units of a class with, and without, an attribute to resample by
 
 # Budget
-STOP_FACTOR = 1.5  # a trial that ignores ``should_stop`` is ended at this many times the cell's seconds
-THREADS = 1  # of a worker process, so that cells share the cores and last digits do not depend on their number
-WALL_FACTOR = 10  # a cell is killed after this many times its seconds of wall time
+STOP_FACTOR = 1.5  # a trial that ignores ``should_stop`` is stopped at this many times the cell's compute seconds
+THREADS = 1  # threads of a worker: results must not depend on the number of cores in the last digits
+WALL_FACTOR = 10  # a cell is killed when its wall time is this many times its compute seconds
 
 # Comparison
-FALLBACK = "majority"  # a failed cell takes this method's score
-PROBE_LEARNER = "tfidf-logreg"  # the method that probes parts of the input
-RERUN_TOLERANCE = 0.02  # of macro-F1, between processor models, sets of pins, or where a time limit bound
+FALLBACK = "majority"  # a failed cell gets the score of this method
+PROBE_LEARNER = "tfidf-logreg"  # the method that is trained on views (parts of the input)
+RERUN_TOLERANCE = 0.02  # in macro-F1, between processor models or package versions, or if a time limit was reached
 
 
 @dataclass(frozen=True)
 class Preset:
-    """How much of everything; ``ranked`` says whether a board made with it ranks."""
+    """The sizes of a run.
+
+    Attributes:
+        name: name of the preset.
+        sizes: most rows of training, validation and each test.
+        seeds: number of seeds.
+        trials: configurations per cell.
+        seconds: compute seconds of tuning per cell.
+        ranked: whether a leaderboard of such records ranks the methods.
+        summary: one line for the command line.
+    """
 
     name: str
     sizes: Sizes
@@ -53,10 +63,10 @@ PRESETS: dict[str, Preset] = {
 
 
 def preset(name: str) -> Preset:
-    """Returns a preset.
+    """Returns the preset of a name.
 
     Raises:
-        UserError: none has that name.
+        UserError: there is no preset of that name.
     """
     if name not in PRESETS:
         raise UserError(f"--preset {name} is unknown; {nearest(name, list(PRESETS))}")

@@ -1,8 +1,8 @@
 """Registration and discovery of methods, method families and benchmarks.
 
-Built-ins are the modules of the folders ``methods`` and ``benchmarks``; third parties use the entry-point groups
-``harness.methods`` and ``harness.benchmarks``; ``--plugin path.py`` loads a single file. None of them may import a
-heavy library at top level, so that discovery stays cheap.
+Built-in ones are modules in the folders ``methods`` and ``benchmarks``. Other packages use the entry-point groups
+``harness.methods`` and ``harness.benchmarks``, and ``--plugin path.py`` loads a single file. None of these modules may
+import a heavy library at top level, so that discovery stays fast.
 """
 
 import contextlib
@@ -27,9 +27,9 @@ M = TypeVar("M", bound=type[Method])
 F = TypeVar("F", bound=type[AdaptedMethod])
 B = TypeVar("B", bound=type[Benchmark])
 
-RESERVED = frozenset(("all", "controls", "heavy"))  # what --method takes for all methods of a kind
+RESERVED = frozenset(("all", "controls", "heavy"))  # names of groups of methods in --method
 _methods: dict[str, MethodInfo] = {}
-_discovering = False  # whether modules are being imported that a worker process imports as well
+_discovering = False  # whether modules are being imported that worker processes can import too
 _families: dict[str, FamilyInfo] = {}
 _benchmarks: dict[str, BenchmarkInfo] = {}
 _discovered: set[str] = set()
@@ -57,15 +57,16 @@ def register_method(
         version: raise it whenever the same data and seed may give another result.
         summary: one line for ``harness list methods``.
         kind: ``ranked``, ``control`` (it exists to falsify a claim), ``fixed`` (not trained here) or ``heavy``.
-        tags: what else it is handed: ``text``, ``groups``, ``span``.
-        reference: the paper it follows.
-        requires: modules that ``fit`` imports; loaded once before cells are forked, checked before the run.
-        shared: name of the step that its ``prepare`` computes once for all methods that declare the same name.
-        contrasts: methods that it claims to beat, in the order in which that is tested; one that names some is no
-            baseline that the board measures others against.
+        tags: what the method gets beside payloads and labels: ``text``, ``groups``, ``span``.
+        reference: the paper that the method implements.
+        requires: modules that ``fit`` imports; they are checked before the run and imported once before cells fork.
+        shared: name of the step that ``prepare`` computes once for all methods with the same name here.
+        contrasts: methods that it claims to outperform, in the order in which this is tested. A method with contrasts
+            is not used as a baseline of the leaderboard.
 
     Raises:
-        UserError: the name is taken or malformed, or the search space is.
+        UserError: the name is taken or malformed, the kind or a tag is unknown, the search space is malformed, or an
+            abstract method is not defined.
     """
 
     def decorate(cls: M) -> M:
@@ -94,22 +95,23 @@ def register_method(
             space=cls.space,
             **_code_of(cls),
         )
-        _claim(_methods, cls.info, "method")
+        _register(_methods, cls.info, "method")
         return cls
 
     return decorate
 
 
 def unregistered_method(cls: type[Method], name: str) -> MethodInfo:
-    """Returns the record of a `Method` subclass that was handed over without being registered.
+    """Returns the description of a `Method` subclass that is passed to a run without being registered.
 
     Raises:
-        UserError: the name is malformed or taken by another method, or the search space is malformed.
+        UserError: the name is malformed or taken by another method, the search space is malformed, or an abstract
+            method is not defined.
     """
     _check_name(name)
     holder = _methods.get(name)
     if holder is not None and holder.factory is not cls:
-        raise UserError(f"the method name {name} is taken by {holder.origin}; give yours another name.")
+        raise UserError(f"the method name {name} is already used by {holder.origin}; choose another name.")
     check_space(f"method {name}", cls.space)
     if undefined := getattr(cls, "__abstractmethods__", ()):
         raise UserError(f"method {name}: {cls.__name__} does not define {', '.join(sorted(undefined))}.")
@@ -122,7 +124,10 @@ def unregistered_method(cls: type[Method], name: str) -> MethodInfo:
 
 
 def _code_of(cls: type[Method]) -> dict[str, Any]:
-    """What tells versions of a class apart that workers cannot import by discovery: it is sent to them as it is."""
+    """Returns the fields of a class that workers cannot import by discovery, such as one of a notebook.
+
+    It is pickled for the workers, and a hash of its code enters the key: editing a notebook cell makes another method.
+    """
     return {} if _discovering else {"in_memory": True, "content": lambda: {"code": hashing.of_code(cls)}}
 
 
@@ -134,9 +139,9 @@ def register_method_family(
     Args:
         name: letters a-z, digits and hyphens.
         version: raise it whenever the same content, data and seed may give another result.
-        argument: what stands behind the colon, in capitals.
+        argument: name of the part after the colon, in capitals.
         summary: one line for ``harness list methods``.
-        kinds: the kinds that its methods can be of, in words.
+        kinds: the possible kinds of its methods, in words.
         requires: as in `register_method`.
 
     Raises:
@@ -146,7 +151,7 @@ def register_method_family(
     def decorate(cls: F) -> F:
         _check_name(name)
         info = FamilyInfo(name, version, argument, kinds, summary, tuple(requires), cls.__module__, cls)
-        _claim(_families, info, "method family")
+        _register(_families, info, "method family")
         return cls
 
     return decorate
@@ -154,16 +159,25 @@ def register_method_family(
 
 def _check_name(name: str) -> None:
     if not name or set(name) - set(_NAME):
-        raise UserError(f"the method name {name!r} may hold only a-z, 0-9 and hyphens.")
+        raise UserError(f"the method name {name!r} may contain only a-z, 0-9 and hyphens.")
     if name in RESERVED:
-        raise UserError(f"the method name {name} stands for a group of methods; choose another.")
+        raise UserError(f"the method name {name} is reserved for a group of methods; choose another.")
 
 
 def register_benchmark(name: str, *, summary: str, argument: str | None = None) -> Callable[[B], B]:
-    """Registers a `Benchmark` subclass; ``argument`` names what stands behind the colon in ``name:ARGUMENT``."""
+    """Registers a `Benchmark` subclass under a name.
+
+    Args:
+        name: name of the benchmark.
+        summary: one line for ``harness list benchmarks``.
+        argument: name of the part after the colon in ``name:ARGUMENT``; None if there is no argument.
+
+    Raises:
+        UserError: the name is taken.
+    """
 
     def decorate(cls: B) -> B:
-        _claim(_benchmarks, BenchmarkInfo(name, summary, argument, cls.__module__, cls), "benchmark")
+        _register(_benchmarks, BenchmarkInfo(name, summary, argument, cls.__module__, cls), "benchmark")
         return cls
 
     return decorate
@@ -172,8 +186,8 @@ def register_benchmark(name: str, *, summary: str, argument: str | None = None) 
 Info = TypeVar("Info", MethodInfo, FamilyInfo, BenchmarkInfo)
 
 
-def _claim(table: dict[str, Info], info: Info, what: str) -> None:
-    """Enters a record under its name; one of the same class, as of a notebook cell that is run again, is replaced."""
+def _register(table: dict[str, Info], info: Info, what: str) -> None:
+    """Adds a description under its name; one of the same class is replaced, so that notebook cells can be rerun."""
     holder = table.get(info.name)
     if holder is not None and not _same_class(holder.factory, info.factory):
         raise UserError(
@@ -183,15 +197,15 @@ def _claim(table: dict[str, Info], info: Info, what: str) -> None:
 
 
 def _same_class(one: object, other: object) -> bool:
-    place, other_place = ((getattr(x, "__module__", None), getattr(x, "__qualname__", None)) for x in (one, other))
-    return place == other_place and None not in place
+    name, other_name = ((getattr(x, "__module__", None), getattr(x, "__qualname__", None)) for x in (one, other))
+    return name == other_name and None not in name
 
 
 def discover(plugins: Iterable[str] = ()) -> None:
-    """Imports every built-in, entry-point and plug-in module once.
+    """Imports all built-in, entry-point and plug-in modules; each only once per process.
 
     Raises:
-        UserError: a plug-in file is missing or fails to load, or a name collides.
+        UserError: a plug-in file is missing or fails to load, or two of them use the same name.
     """
     with _discovery():
         for package in ("methods", "benchmarks"):
@@ -207,11 +221,11 @@ def discover(plugins: Iterable[str] = ()) -> None:
 @contextlib.contextmanager
 def _discovery() -> Iterator[None]:
     global _discovering
-    before, _discovering = _discovering, True
+    previous, _discovering = _discovering, True
     try:
         yield
     finally:
-        _discovering = before
+        _discovering = previous
 
 
 def _import_package(name: str) -> None:
@@ -225,7 +239,7 @@ def _import_package(name: str) -> None:
 
 
 def load_plugin(path: str) -> None:
-    """Loads a plug-in file once; see `discover` for the errors."""
+    """Loads a plug-in file, only once per process; see `discover` for the errors."""
     file = Path(path).resolve()
     if str(file) in _discovered:
         return
@@ -236,13 +250,13 @@ def load_plugin(path: str) -> None:
     name = f"harness_plugin_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise UserError(f"--plugin {path}: a Python file (*.py) is needed.")
+        raise UserError(f"--plugin {path}: it must be a Python file (*.py).")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    before = len(_methods) + len(_families) + len(_benchmarks)
+    count = len(_methods) + len(_families) + len(_benchmarks)
     _guard(f"--plugin {path}", lambda: _execute(spec.loader, module))
-    if len(_methods) + len(_families) + len(_benchmarks) == before:
-        raise UserError(f"--plugin {path}: it registers nothing; @register_method or @register_benchmark is needed.")
+    if len(_methods) + len(_families) + len(_benchmarks) == count:
+        raise UserError(f"--plugin {path} registers nothing; use @register_method or @register_benchmark in it.")
 
 
 def _execute(loader: object, module: ModuleType) -> None:
@@ -259,47 +273,49 @@ def _guard(what: str, load: Callable[[], object]) -> None:
 
 
 def methods() -> dict[str, MethodInfo]:
-    """Returns every registered method by name, sorted."""
+    """Returns all registered methods by name, sorted."""
     return dict(sorted(_methods.items()))
 
 
 def families() -> dict[str, FamilyInfo]:
-    """Returns every registered method family by name, sorted."""
+    """Returns all registered method families by name, sorted."""
     return dict(sorted(_families.items()))
 
 
 def benchmarks() -> dict[str, BenchmarkInfo]:
-    """Returns every registered benchmark by name, sorted."""
+    """Returns all registered benchmarks by name, sorted."""
     return dict(sorted(_benchmarks.items()))
 
 
 def method(name: str) -> MethodInfo:
-    """Returns one method.
+    """Returns the registered method of a name.
 
     Raises:
-        UserError: no method has that name; the sentence offers the nearest ones.
+        UserError: no method has that name; the message suggests similar names.
     """
     if name not in _methods:
-        raise UserError(f"there is no method named {name} (--plugin brings yours); {nearest(name, list(_methods))}")
+        raise UserError(
+            f"there is no method named {name} (load your own with --plugin); {nearest(name, list(_methods))}"
+        )
     return _methods[name]
 
 
 def open_method(ref: MethodRef) -> MethodInfo:
-    """Returns the method that a reference to a family names.
+    """Opens a method of a family, named ``FAMILY:ARGUMENT``.
 
     Raises:
-        UserError: no family has that name, the argument is missing, or names nothing that can be used.
+        UserError: no family has that name, or the argument is missing or cannot be used.
     """
     family = _families.get(ref.family)
     if family is None:
         raise UserError(f"there is no method family named {ref.family}; {nearest(ref.family, list(_families))}")
     if not ref.argument.strip():
-        raise UserError(f"the method family {ref.family} needs an argument: {ref.family}:{family.argument}.")
+        raise UserError(f"the method family {ref.family} requires an argument: {ref.family}:{family.argument}.")
     return describe_adapted(family.factory(ref), family)
 
 
 def describe_adapted(method: AdaptedMethod, family: FamilyInfo) -> MethodInfo:
-    """Returns the record of a method of a family.
+    """Returns the description of a method of a family, and stores it in ``method.info``.
 
     Raises:
         UserError: its search space is malformed.
@@ -326,27 +342,27 @@ def describe_adapted(method: AdaptedMethod, family: FamilyInfo) -> MethodInfo:
 
 
 def version_of(name: str) -> int | None:
-    """Returns the version of a method, or of the family of one with a colon; None where it is not registered."""
+    """Returns the version of a method, or of its family for ``FAMILY:ARGUMENT``; None if it is not registered."""
     family, colon, _ = name.partition(":")
-    known = _families.get(family) if colon else _methods.get(name)
-    return None if known is None else known.version
+    info = _families.get(family) if colon else _methods.get(name)
+    return None if info is None else info.version
 
 
 def open_benchmark(ref: BenchmarkRef) -> Benchmark:
-    """Returns the benchmark that a reference names.
+    """Opens the benchmark of a reference, with its target corpus and extra texts if the reference names them.
 
     Raises:
-        UserError: no benchmark has that name, or its argument is missing or unwanted.
+        UserError: no benchmark has that name, or an argument is missing or not allowed.
     """
     info = _benchmarks.get(ref.name)
     if info is None:
         if Path(str(ref)).exists():
-            raise UserError(f"{ref} is a file or a folder, and a benchmark is needed: files:{ref}.")
+            raise UserError(f"{ref} is a file or a folder, not a benchmark; use files:{ref}.")
         raise UserError(f"there is no benchmark named {ref.name}; {nearest(ref.name, list(_benchmarks))}")
     if info.argument is None and ref.argument is not None:
-        raise UserError(f"the benchmark {ref.name} takes no argument, and {ref.argument!r} was given.")
+        raise UserError(f"the benchmark {ref.name} takes no argument, but {ref.argument!r} was given.")
     if info.argument is not None and not ref.argument:
-        raise UserError(f"the benchmark {ref.name} needs an argument: {ref.name}:{info.argument}.")
+        raise UserError(f"the benchmark {ref.name} requires an argument: {ref.name}:{info.argument}.")
     benchmark = info.factory(replace(ref, target=None, text=None))
     if ref.target is not None:
         from harness.scenarios.cross_corpus import CrossSource

@@ -1,6 +1,6 @@
-"""The Python API: what a notebook calls, and what the command line is a thin layer on.
+"""The Python API, for notebooks and scripts; the command line is a thin layer on top of it.
 
-Errors of the caller are `harness.UserError` with the sentence that the command line prints.
+Invalid arguments raise `harness.UserError`, with the message that the command line prints.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,50 +64,50 @@ def run(
     save_models: bool = False,
     progress: bool = True,
 ) -> Results:
-    """Tunes, trains and scores methods on a benchmark, and returns the records; what has its record is not run again.
+    """Tunes, trains and scores methods on a benchmark, and returns the records; cells with a record are not run again.
 
     Args:
         methods: comma-separated names as on the command line (``all`` for every ranked method); or a `Method`
-            subclass, a scikit-learn estimator, or a function that returns one; or several of these in a list, or in a
-            mapping from the name to show.
+            subclass, a scikit-learn estimator, or a function that returns one; or several of these, in a list or in a
+            mapping from names to them.
         benchmark: a benchmark's name, ``files:PATH``, a data file's path, a pair (payloads, labels), or a mapping of
             columns (``payload``, ``label``, and more as docs/benchmarks.md lists them).
-        scenarios: names; by default the benchmark's choice for the preset; ``all`` for every one.
-        seeds: how many, or which; by default those of the preset.
-        trials: configurations tried per cell; by default those of the preset.
-        seconds: processor seconds of tuning per cell; by default those of the preset.
+        scenarios: names of scenarios, ``all`` for every one; by default those of the benchmark for the preset.
+        seeds: number of seeds, or a list of seeds; by default those of the preset.
+        trials: configurations per cell; by default those of the preset.
+        seconds: compute seconds (CPU time) of tuning per cell; by default those of the preset.
         preset: ``quick`` (a smoke test, not ranked), ``standard`` or ``full``.
-        rows: most rows of training, validation and each test; None for all of a part.
-        sampler: how trials after the first are drawn: ``random`` or ``tpe``.
+        rows: most rows of training, validation and each test; None in it for no limit; by default those of the preset.
+        sampler: draws the configurations of all trials but the first: ``random`` or ``tpe``.
         pruner: ``none``, ``median`` or ``hyperband``.
-        mapping: our field to the data's column, as ``{"payload": "raw", "label": "attack"}``.
-        where: column to the values kept.
-        strict: refuse rows that cannot be used, which are left out otherwise.
+        mapping: field of the harness to column of the data, for example ``{"payload": "raw", "label": "attack"}``.
+        where: column to allowed values; other rows are left out.
+        strict: raise an error if rows cannot be used; by default they are left out.
         target: another corpus to test on, with its ``target_mapping`` and ``target_where``.
         text: a corpus whose descriptions are added to the training, with its ``text_mapping``.
-        perturb: perturbation suites, tested beside the scenario's own environments.
-        depth: perturbations of one payload, 1 to 3.
+        perturb: perturbation suites to test in addition to the scenario's own environments.
+        depth: most perturbations of one payload, 1 to 3.
         draws: perturbed draws of each payload, for the worst case.
         diagnostics: add tests without the attack, and probes on parts of the input.
-        labels: what the answers of ``FAMILY:ARGUMENT`` methods mean: answer to class.
+        labels: for ``FAMILY:ARGUMENT`` methods, the class of each answer.
         timeout: seconds to wait for an answer of such a method.
-        workers: cells at a time; by default one per core.
-        memory: gigabytes per worker; by default a fair share of the machine, infinity for no limit.
-        precision: of torch methods: ``auto``, ``float32`` or ``bfloat16``.
+        workers: number of cells that run at the same time; by default one per core.
+        memory: memory limit of a worker in gigabytes; by default a fair share of the machine, infinity for no limit.
+        precision: precision of torch methods: ``auto``, ``float32`` or ``bfloat16``.
         executor: ``local`` or ``ray``, with ``ray_address``.
         results: folder of records.
         plugins: Python files that register methods or benchmarks.
         retry_failed: run failed cells again.
-        save_models: keep each done cell's predictor, for `predict`.
+        save_models: save the predictor of each done cell, for `predict`.
         progress: show progress on standard error, or in the notebook.
 
     Returns:
-        The records of every cell that was asked for, those of earlier runs included.
+        The records of all requested cells, including those of earlier runs.
 
     Raises:
-        UserError: an option is out of its range or names something unknown, the data cannot be used, or a record
-            could not be written.
-        KeyboardInterrupt: Ctrl-C was pressed; finished cells keep their records, and the same call goes on.
+        UserError: an option is out of range or names something unknown, the data cannot be used, or a record could not
+            be written.
+        KeyboardInterrupt: Ctrl-C was pressed; finished cells keep their records, and the same call continues the run.
 
     Example:
         >>> results = harness.run("tfidf-logreg,majority", "synthetic", scenarios="cve-disjoint", seeds=3)
@@ -119,11 +119,11 @@ def run(
 
     data = DataOptions(
         mapping or {},
-        _kept(where),
+        _value_tuples(where),
         strict,
         target,
         target_mapping or {},
-        _kept(target_where),
+        _value_tuples(target_where),
         text,
         text_mapping or {},
     )
@@ -158,8 +158,8 @@ def run(
     outcome = execute(prepare(options), Console(stderr=True), progress)
     if outcome.interrupted:
         raise KeyboardInterrupt
-    if outcome.unwritten:
-        raise UserError(f"{len(outcome.unwritten)} records could not be written: {outcome.unwritten[0]}")
+    if outcome.write_errors:
+        raise UserError(f"{len(outcome.write_errors)} records could not be written: {outcome.write_errors[0]}")
     return Results(tuple(outcome.records), Path(results))
 
 
@@ -169,5 +169,5 @@ def _names(names: str | Sequence[str]) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
-def _kept(where: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
+def _value_tuples(where: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
     return {column: (values,) if isinstance(values, str) else tuple(values) for column, values in (where or {}).items()}

@@ -1,4 +1,4 @@
-"""The audit of a dataset, as an object that prints, exports and can guard a pipeline."""
+"""The audit of a dataset, as an object that prints itself, exports, and compares figures with limits in a pipeline."""
 
 import os
 import tempfile
@@ -14,15 +14,15 @@ from harness.auditing.examine import audit as examine
 from harness.errors import UserError
 from harness.execution.plan import choose_scenarios
 
-SEEDS = 3  # draws of each scenario, by default
+SEEDS = 3  # default number of seeds of each scenario
 
 
 @dataclass(frozen=True)
 class AuditResult:
-    """What an audit found.
+    """The result of an audit.
 
     Attributes:
-        audit: every figure of it.
+        audit: all figures of the audit.
 
     Example:
         >>> result = harness.audit("requests.parquet", mapping={"payload": "raw", "label": "attack"})
@@ -34,38 +34,38 @@ class AuditResult:
 
     @property
     def findings(self) -> list[str]:
-        """The findings, a sentence each."""
+        """The findings, one sentence each."""
         return list(report.findings(self.audit))
 
     @property
     def figures(self) -> dict[str, float | None]:
-        """The figures that a pipeline can be guarded by, by name; None where one was not measured."""
+        """The figures that can have limits, by name; None for one that was not measured."""
         return {name: figure.value for name, figure in verdicts.audit_figures(self.audit).items()}
 
     def above(self, limits: str) -> list[str]:
-        """Returns a sentence for each figure above its limit, as the command line's ``--fail-on``.
+        """Returns a sentence for each figure above its limit; used by ``--fail-on`` of the command line.
 
         Args:
-            limits: as ``leaks=0,cue=0.5``.
+            limits: figures and limits, for example ``leaks=0,cue=0.5``.
 
         Raises:
-            UserError: a name is unknown or a limit malformed.
+            UserError: a figure is unknown or a limit is malformed.
         """
         return list(verdicts.violations(verdicts.audit_figures(self.audit), verdicts.thresholds(limits)))
 
     def to_json(self) -> str:
-        """Returns the audit as JSON; docs/audit.md describes it."""
+        """Returns the audit as JSON; docs/audit.md describes its fields."""
         return report.to_json(self.audit)
 
     def to_markdown(self) -> str:
-        """Returns the audit's card in Markdown."""
+        """Returns the dataset card in Markdown."""
         return report.card(self.audit)
 
     def save(self, folder: str | Path) -> None:
-        """Writes audit.json and audit.md into a folder, each whole or not at all.
+        """Writes audit.json and audit.md to a folder; each file is replaced atomically.
 
         Raises:
-            UserError: the folder cannot be written.
+            UserError: the folder cannot be written to.
         """
         _write(Path(folder), {"audit.json": self.to_json(), "audit.md": self.to_markdown()})
 
@@ -89,48 +89,48 @@ def audit(
     plugins: Sequence[str | Path] = (),
     on_step: Callable[[str], None] = lambda step: None,
 ) -> AuditResult:
-    """Finds which shortcuts a dataset offers: leaks between splits, what predicts the class without the attack, cues.
+    """Finds the shortcuts of a dataset: leaks between splits, parts that predict the class without the attack, cues.
 
     Args:
         benchmark: a benchmark's name, ``files:PATH``, a data file's path, or payloads and labels in memory.
-        mapping: our field to the data's column, as ``{"payload": "raw", "label": "attack"}``.
-        where: column to the values kept.
-        strict: refuse rows that cannot be used, which are left out otherwise.
-        scenarios: names; by default those of the preset ``quick``.
-        seeds: how many draws of each, or which.
-        learner: the method that probes.
-        top: most cues per class.
+        mapping: field of the harness to column of the data, for example ``{"payload": "raw", "label": "attack"}``.
+        where: column to allowed values; other rows are left out.
+        strict: raise an error if rows cannot be used; by default they are left out.
+        scenarios: names of scenarios; by default those of the preset ``quick``.
+        seeds: number of seeds, or a list of seeds.
+        learner: method that is trained on parts of the input.
+        top: most cues to report per class.
         plugins: Python files that register benchmarks or the learner.
-        on_step: called with what is being looked at.
+        on_step: called with a description of each step before it starts.
 
     Raises:
-        UserError: an option is out of its range, or the data cannot be used.
+        UserError: an option is out of range, or the data cannot be used.
     """
     if not 0 < top <= 1000:
         raise UserError(f"--top {top}: the value must be from 1 to 1000.")
     registry.discover([str(path) for path in plugins])
-    kept = {column: tuple(values) for column, values in (where or {}).items()}
-    opened = open_benchmark(benchmark, DataOptions(mapping or {}, kept, strict))
+    allowed = {column: tuple(values) for column, values in (where or {}).items()}
+    opened = open_benchmark(benchmark, DataOptions(mapping or {}, allowed, strict))
     names = scenarios.split(",") if isinstance(scenarios, str) else list(scenarios)
-    chosen = choose_scenarios(opened, names, quick=True)
-    for spec in chosen:
+    specs = choose_scenarios(opened, names, quick=True)
+    for spec in specs:
         if spec.view:
             raise UserError(f"--scenario {spec.name}: an audit includes every view; name it without its view.")
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    return AuditResult(examine(opened, chosen, numbers, learner, top, on_step))
+    return AuditResult(examine(opened, specs, numbers, learner, top, on_step))
 
 
 def check_limits(limits: str) -> None:
     """Checks the limits of `AuditResult.above` before anything is computed.
 
     Raises:
-        UserError: a name is unknown or a limit malformed.
+        UserError: a figure is unknown or a limit is malformed.
     """
     verdicts.thresholds(limits)
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:
-    """Writes every file under a temporary name first, so that each is whole or as it was."""
+    """Writes all files to a temporary folder first and then renames them, so that none is ever incomplete."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as temporary:

@@ -1,4 +1,4 @@
-"""The benchmark of a call: by name, as a file or a folder, or as payloads and labels in memory."""
+"""Opens the benchmark of an API call: by name, from a file or a folder, or from payloads and labels in memory."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,12 +17,12 @@ BenchmarkLike = str | Path | BenchmarkRef | Benchmark | Corpus | Mapping[str, An
 
 @dataclass(frozen=True)
 class DataOptions:
-    """How the data of a call are read; the names are those of the command line.
+    """Options for reading the data; the names are those of the command line.
 
     Attributes:
-        mapping: ``--map``: our field to the data's column.
-        where: ``--where``: column to the values kept.
-        strict: ``--strict``: refuse rows that cannot be used.
+        mapping: ``--map``: field of the harness to column of the data.
+        where: ``--where``: column to allowed values.
+        strict: ``--strict``: raise an error if rows cannot be used.
         target: ``--target``: the corpus to test on, with ``target_mapping`` and ``target_where``.
         text: ``--text``: the corpus whose descriptions are added, with ``text_mapping``.
     """
@@ -38,15 +38,15 @@ class DataOptions:
 
 
 def open_benchmark(benchmark: BenchmarkLike, data: DataOptions) -> Benchmark:
-    """Returns a benchmark, opened.
+    """Opens a benchmark.
 
     Args:
         benchmark: a benchmark's name (``synthetic``, ``nuclei:PATH``); ``files:PATH``, or the path of a data file;
             a pair (payloads, labels), a mapping of columns, or a `Corpus`.
-        data: how its data are read.
+        data: options for reading its data.
 
     Raises:
-        UserError: there is no such benchmark or file, or the options do not fit it.
+        UserError: the benchmark or the file does not exist, or an option does not apply to it.
     """
     if isinstance(benchmark, Benchmark):
         return benchmark
@@ -54,7 +54,7 @@ def open_benchmark(benchmark: BenchmarkLike, data: DataOptions) -> Benchmark:
 
 
 def reference(benchmark: BenchmarkLike, data: DataOptions) -> BenchmarkRef:
-    """Returns the reference that names a benchmark; see `open_benchmark`."""
+    """Returns the reference of a benchmark; see `open_benchmark`."""
     has_target, has_text = not _is_empty(data.target), not _is_empty(data.text)
     if (data.target_mapping or data.target_where) and not has_target:
         raise UserError("--target-map and --target-where require --target CORPUS.")
@@ -82,7 +82,7 @@ def _reference(
     if isinstance(benchmark, Path):
         return BenchmarkRef("files", str(benchmark), mapping, where, strict)
     if not isinstance(benchmark, str):
-        return BenchmarkRef("files", str(_stored(_corpus(benchmark))), mapping, where, strict)
+        return BenchmarkRef("files", str(_cached_file(_corpus(benchmark))), mapping, where, strict)
     name, colon, argument = benchmark.partition(":")
     if not name:
         raise UserError(f"--bench {benchmark!r}: the value must be a benchmark's name or files:PATH.")
@@ -92,7 +92,7 @@ def _reference(
 
 
 def _corpus(benchmark: Any) -> Corpus:
-    """Returns payloads and labels in memory as a corpus; see `open_benchmark`."""
+    """Converts payloads and labels in memory to a corpus; see `open_benchmark`."""
     import pyarrow as pa
 
     if isinstance(benchmark, Corpus):
@@ -103,11 +103,13 @@ def _corpus(benchmark: Any) -> Corpus:
         columns = dict(zip(("payload", "label"), benchmark, strict=True))
     else:
         raise UserError(
-            f"benchmark: {type(benchmark).__name__} is not a benchmark; a name, a path, a pair (payloads, labels) or a "
-            "mapping of columns is needed."
+            f"benchmark: {type(benchmark).__name__} is not a benchmark; pass a name, a path, a pair (payloads, labels) "
+            "or a mapping of columns."
         )
     if lacking := [name for name in ("payload", "label") if name not in columns]:
-        raise UserError(f"benchmark: the column {lacking[0]} is missing; it has {', '.join(map(str, columns))}.")
+        raise UserError(
+            f"benchmark: the column {lacking[0]} is missing; the columns are {', '.join(map(str, columns))}."
+        )
     types = payload_fields()
     unknown = [name for name in columns if name not in types and not name.startswith((GROUP, CUE))]
     if unknown:
@@ -131,11 +133,11 @@ def _bytes(value: Any, row: int) -> bytes:
         return value.encode("utf-8", "surrogateescape")
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
-    raise UserError(f"benchmark: payload {row} is {type(value).__name__}; bytes or text are needed.")
+    raise UserError(f"benchmark: payload {row} is {type(value).__name__}; it must be bytes or str.")
 
 
-def _stored(corpus: Corpus) -> Path:
-    """Writes a corpus to the cache folder, where worker processes read it, and returns the file; once per content."""
+def _cached_file(corpus: Corpus) -> Path:
+    """Writes a corpus to the cache folder for worker processes, unless it is there already; returns the file."""
     from harness.sources import export
 
     name = f"{corpus.meta.name}.parquet"
@@ -147,5 +149,5 @@ def _stored(corpus: Corpus) -> Path:
 
 
 def payload_list(payloads: Sequence[bytes] | Payloads) -> list[bytes]:
-    """Returns payloads given as `Payloads`, bytes or text, as a list of bytes."""
+    """Converts payloads, as `Payloads` or a sequence of bytes or str, to a list of bytes."""
     return [_bytes(value, row) for row, value in enumerate(payloads)]

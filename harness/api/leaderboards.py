@@ -1,4 +1,4 @@
-"""The leaderboard's files: written from a folder of records, or compared with it."""
+"""Builds the leaderboard from a folder of records, writes its files, and checks them."""
 
 import json
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class Leaderboard:
     """The leaderboard of a results folder.
 
     Attributes:
-        markdown: the page.
-        json: the same figures for programs; docs/leaderboard.md describes them.
+        markdown: the leaderboard as Markdown.
+        json: the same figures as JSON; docs/leaderboard.md describes the fields.
     """
 
     markdown: str
@@ -29,10 +29,10 @@ class Leaderboard:
     _entries: tuple[Entry, ...]
 
     def save(self, path: str | Path = "leaderboard.md") -> list[Path]:
-        """Writes the page and, beside it, the JSON; returns both files.
+        """Writes the Markdown file and the JSON file beside it; returns both paths.
 
         Raises:
-            UserError: the name does not end in .md, or a file cannot be written.
+            UserError: the path does not end in .md, or a file cannot be written.
         """
         files = self._files(Path(path))
         for file, text in files.items():
@@ -44,7 +44,7 @@ class Leaderboard:
         return list(files)
 
     def check(self, path: str | Path = "leaderboard.md") -> tuple[list[str], list[str]]:
-        """Compares the files with the records, and the records with their own counts; returns differences and notes."""
+        """Compares the files with the records, and each record with its counts; returns differences and notes."""
         outcome = compare(list(self._entries), self._files(Path(path)), RULES)
         return list(outcome.differences), list(outcome.notes)
 
@@ -58,10 +58,10 @@ class Leaderboard:
 
 
 def leaderboard(results: str | Path = "results/official") -> Leaderboard:
-    """Returns the leaderboard of a results folder; `Leaderboard.save` writes its files.
+    """Builds the leaderboard of a results folder; `Leaderboard.save` writes its files.
 
     Raises:
-        UserError: there is no such folder, or a record in it cannot be read.
+        UserError: the folder does not exist, or a record in it cannot be read.
     """
     folder = Path(results)
     if not folder.is_dir():
@@ -70,6 +70,6 @@ def leaderboard(results: str | Path = "results/official") -> Leaderboard:
         )
     registry.discover()
     entries = tuple(Store(folder).entries())
-    found = boards((entry.record for entry in entries), RULES)
-    plain = to_json(found, {entry.path: entry.digest for entry in entries})
-    return Leaderboard(markdown(found), json.dumps(plain, indent=1, sort_keys=True) + "\n", entries)
+    contents = boards((entry.record for entry in entries), RULES)
+    plain = to_json(contents, {entry.path: entry.digest for entry in entries})
+    return Leaderboard(markdown(contents), json.dumps(plain, indent=1, sort_keys=True) + "\n", entries)

@@ -1,4 +1,4 @@
-"""The methods of a run: by name, or as a class, an estimator or a factory handed over in Python."""
+"""Selects the methods of a run: by name, or as a class, an estimator or a factory in Python."""
 
 import inspect
 import re
@@ -29,8 +29,8 @@ def choose_methods(
     Args:
         methods: comma-separated names and ``FAMILY:ARGUMENT`` references, where ``all``, ``controls`` and ``heavy``
             stand for every method of a kind, plug-ins included; or a `Method` subclass, a scikit-learn estimator, or a
-            function that returns one; or several of these in a list, or in a mapping from the name to show.
-        labels: for ``FAMILY:ARGUMENT``, what the answers mean: answer to class.
+            function that returns one; or several of these, in a list or in a mapping from names to them.
+        labels: for ``FAMILY:ARGUMENT``, the class of each answer.
         timeout: for ``FAMILY:ARGUMENT``, seconds to wait for an answer; None for the default.
 
     Raises:
@@ -74,7 +74,7 @@ def not_installed(methods: Iterable[MethodInfo]) -> list[str]:
 
 
 def _entries(methods: Methods) -> list[tuple[str, Any]]:
-    """Splits what a caller gave into (name to show, name or object); the name is empty where none was given."""
+    """Splits the argument into pairs (name to show, registered name or object); the first is empty if not given."""
     if isinstance(methods, str):
         parts = dict.fromkeys(part.strip() for part in methods.split(",") if part.strip())
         return [("", part) for part in parts]
@@ -107,34 +107,34 @@ def _from_object(value: Any, name: str, labels: Mapping[str, str]) -> MethodInfo
             return registry.describe_adapted(method, family)
     kind = type(value).__name__ if not inspect.isclass(value) else f"the class {value.__name__}"
     raise UserError(
-        f"methods: {kind} is not a method; a registered name, a subclass of harness.Method, a scikit-learn estimator, "
-        "or a function that returns one is needed."
+        f"methods: {kind} is not a method; pass a registered name, a subclass of harness.Method, a scikit-learn "
+        "estimator, or a function that returns one."
     )
 
 
 def _dashed(name: str) -> str:
-    """Returns a class's or function's name as a method's: MyMethod and my_method are my-method."""
+    """Converts the name of a class or function to that of a method: MyMethod and my_method become my-method."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_+", "-", name.strip("_")).lower()
     return re.sub(r"[^a-z0-9-]+", "-", words).strip("-") or "unnamed"
 
 
 def check_labels(labels: Mapping[str, str], corpus: CorpusMeta) -> None:
-    """Checks that ``--labels`` names classes that the corpus or the taxonomy has.
+    """Checks that ``--labels`` names classes of the corpus or of the taxonomy.
 
     Raises:
         UserError: a class is unknown; the message names its label and the nearest classes.
     """
-    known = {NO_OPINION, *corpus.classes, *ANCHORS}
+    classes = {NO_OPINION, *corpus.classes, *ANCHORS}
     for answer, name in labels.items():
-        if name not in known:
+        if name not in classes:
             raise UserError(f"--labels {answer}={name}: {name} is not a class; {nearest(name, list(corpus.classes))}")
 
 
 def check_requirements(infos: Iterable[MethodInfo]) -> None:
-    """Checks that the packages of each method are installed, and whatever else a method checks for itself.
+    """Checks that the packages of each method are installed, and runs the method's own check.
 
     Raises:
-        UserError: saying what to install, or what the method says.
+        UserError: a package is missing, or the check of a method fails.
     """
     for info in infos:
         if packages := missing_packages(info.requires):
@@ -143,13 +143,13 @@ def check_requirements(infos: Iterable[MethodInfo]) -> None:
 
 
 def probe_work(scenarios: Iterable[ScenarioSpec], corpus: CorpusMeta) -> list[tuple[ScenarioSpec, list[MethodInfo]]]:
-    """Returns the input views of the scenarios, each with the one method that probes them."""
+    """Returns all views of the scenarios, each with the method that is trained on views."""
     from harness.data.payload_parts import PROBES
-    from harness.scenarios.input_views import CUES, viewed
+    from harness.scenarios.input_views import CUES, with_view
 
     learner = [registry.method(PROBE_LEARNER)]
     work = []
     for spec in (spec for spec in scenarios if not spec.view):
         has_cues = corpus.cues or any(env.kind == "flip" for env in spec.environments.values())
-        work += [(viewed(spec, view), learner) for view in (*PROBES, *((CUES,) if has_cues else ()))]
+        work += [(with_view(spec, view), learner) for view in (*PROBES, *((CUES,) if has_cues else ()))]
     return work

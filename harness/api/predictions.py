@@ -1,4 +1,4 @@
-"""Predictions of a saved predictor for a corpus or for payloads in memory."""
+"""Predicts the classes of a corpus or of payloads in memory with a saved predictor."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ from harness.records.schema import Record
 from harness.records.store import Store
 from harness.storage.shared_steps import Arrays
 
-_BATCH = 1024  # payloads predicted at a time, which bounds the memory
+_BATCH = 1024  # payloads per call of the predictor; limits the memory
 
 
 @dataclass(frozen=True)
 class SavedPredictor:
-    """The predictor of a record, ready to predict.
+    """The saved predictor of a record.
 
     Attributes:
-        predictor: of the record.
-        manifest: what was saved with it; its ``classes`` name the columns of the probabilities.
+        predictor: the predictor.
+        manifest: its manifest; ``classes`` are the columns of the probabilities.
     """
 
     predictor: Predictor
@@ -54,7 +54,7 @@ class SavedPredictor:
             ) from error
 
     def each(self, requests: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, Any]]:
-        """Yields ``sample``, ``class`` and ``probabilities`` by class of each request, a batch in memory at a time."""
+        """Yields ``sample``, ``class`` and ``probabilities`` (by class) of each request, batch by batch."""
         requests = iter(requests)
         while batch := list(islice(requests, _BATCH)):
             table = self.probabilities([payload for _, payload in batch])
@@ -65,23 +65,23 @@ class SavedPredictor:
 
 
 def load_predictor(record: str, results: Path) -> SavedPredictor:
-    """Returns the saved predictor of a record.
+    """Loads the saved predictor of a record; the plug-in of its method must be loaded.
 
     Args:
-        record: the record's key, or how it begins.
-        results: folder of records; the method's plug-in must be loaded already.
+        record: key of the record, or its first digits.
+        results: results folder.
 
     Raises:
-        UserError: there is no such record, it has no saved predictor, or it cannot be opened here.
+        UserError: the record does not exist, it has no saved predictor, or the predictor cannot be loaded here.
     """
     store = Store(results)
-    found = store.find(record)
-    folder = store.model_path(found.id)
-    if found.status != "done" or not folder.is_dir():
-        raise UserError(f"--record {record}: {found.cell.method} has no saved predictor; {_why(found)}.")
-    info = _method(found)
+    match = store.find(record)
+    folder = store.model_path(match.id)
+    if match.status != "done" or not folder.is_dir():
+        raise UserError(f"--record {record}: {match.cell.method} has no saved predictor; {_reason(match)}.")
+    info = _method(match)
     check_requirements([info])
-    return SavedPredictor(*restore(folder, info, found.key, shared=_not_shared))
+    return SavedPredictor(*restore(folder, info, match.key, shared=_not_shared))
 
 
 def predict(
@@ -94,22 +94,22 @@ def predict(
     strict: bool = False,
     plugins: Sequence[str | Path] = (),
 ) -> ResultTable:
-    r"""Returns the class and the probabilities that a saved predictor gives each payload; no label is needed.
+    r"""Returns the class and the class probabilities of each payload by a saved predictor; no labels are needed.
 
     Args:
         benchmark: a benchmark's name, ``files:PATH``, a data file's path, or a list of payloads (bytes or text).
-        record: key of the record, or how it begins; its run must have kept its predictor (``save_models=True``).
-        results: folder of the record.
-        mapping: our field to the data's column, as ``{"payload": "raw"}``.
-        where: column to the values kept.
-        strict: refuse rows that cannot be used, which are left out otherwise.
+        record: key of the record, or its first digits; its run must have saved the predictor (``save_models=True``).
+        results: results folder of the record.
+        mapping: field of the harness to column of the data, for example ``{"payload": "raw"}``.
+        where: column to allowed values; other rows are left out.
+        strict: raise an error if rows cannot be used; by default they are left out.
         plugins: Python files that register the record's method.
 
     Returns:
         One row per payload: ``sample``, ``class``, and a column per class with its probability.
 
     Raises:
-        UserError: there is no such record or predictor, or the data cannot be read.
+        UserError: the record or its predictor does not exist, or the data cannot be read.
 
     Example:
         >>> harness.predict([b"GET /?id=1' OR '1'='1 HTTP/1.1\r\n\r\n"], record="3f2a", results="results/local")
@@ -119,15 +119,15 @@ def predict(
     if isinstance(benchmark, list | tuple | Payloads) and not _is_pair(benchmark):
         requests: Iterable[tuple[str, bytes]] = ((str(i), p) for i, p in enumerate(payload_list(benchmark)))
     else:
-        kept = {column: tuple(values) for column, values in (where or {}).items()}
-        data = open_benchmark(benchmark, DataOptions(mapping or {}, kept, strict))
+        allowed = {column: tuple(values) for column, values in (where or {}).items()}
+        data = open_benchmark(benchmark, DataOptions(mapping or {}, allowed, strict))
         requests = data.unlabelled(lambda note: None)
     rows = [{**line, **line.pop("probabilities")} for line in saved.each(requests)]
     return ResultTable.of_rows(rows, ("sample", "class", *saved.manifest.classes))
 
 
 def _is_pair(value: Sequence[Any]) -> bool:
-    """Whether it is (payloads, labels), not a list of two payloads."""
+    """Whether a sequence is a pair (payloads, labels) and not a list of two payloads."""
     return len(value) == 2 and not isinstance(value[0], bytes | str | bytearray)
 
 
@@ -138,9 +138,9 @@ def _method(record: Record) -> MethodInfo:
         raise UserError(f"the record's method {record.cell.method} cannot be loaded: {error}.") from error
 
 
-def _why(record: Record) -> str:
+def _reason(record: Record) -> str:
     if record.status != "done":
-        return f"its cell is {record.status}"
+        return f"the status of its cell is {record.status}"
     if record.cell.view:
         return "it is a probe, which reads only a part of each payload"
     if not loadable(_method(record)):
@@ -149,5 +149,5 @@ def _why(record: Record) -> str:
 
 
 def _not_shared(step: str, content: str, compute: Callable[[], Arrays]) -> Arrays:
-    """Computes a shared step without storing it: each batch comes once."""
+    """Computes a shared step without caching it, since each batch is predicted once."""
     return compute()

@@ -1,4 +1,4 @@
-"""A run: what its options ask for, which cells that makes, and carrying them out."""
+"""Prepares a run (checks its options, plans its cells) and executes it."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ from harness.execution.local_executor import LocalExecutor
 from harness.execution.plan import Plan, choose_scenarios, make_plan
 from harness.execution.progress import Progress, ProgressState
 from harness.execution.scheduler import RunOutcome, run_plan
-from harness.execution.status import published
+from harness.execution.status import publish_status
 from harness.method import Precision
 from harness.protocol import preset as find_preset
 from harness.records.predictors import loadable
@@ -40,33 +40,34 @@ Rows = tuple[int | None, int | None, int | None]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Everything that a run can be asked for. Error messages name the options as the command line spells them.
+    """The options of a run. Error messages use the option names of the command line.
 
     Attributes:
         methods: see `harness.api.methods.choose_methods`.
         benchmark: see `harness.api.benchmarks.open_benchmark`.
-        data: how the benchmark's data are read.
-        scenarios: names; empty for the benchmark's choice, ``["all"]`` for every one.
-        seeds: which; None for those of the preset.
+        data: options for reading the benchmark's data.
+        scenarios: names; empty for the benchmark's default, ``["all"]`` for every one.
+        seeds: seeds to run; None for those of the preset.
         trials: configurations per cell; None for the preset's.
-        seconds: processor seconds of tuning per cell; None for the preset's.
+        seconds: compute seconds (CPU time) of tuning per cell; None for the preset's.
         preset: ``quick``, ``standard`` or ``full``.
-        rows: most rows of training, validation and each test, None for all of a part; None for the preset's.
+        rows: most rows of training, validation and each test, None in it for no limit; None for the preset's.
         sampler: ``random`` or ``tpe``.
         pruner: ``none``, ``median`` or ``hyperband``.
-        workers: cells at a time; None for one per core, on a Ray cluster for as many as it has room for.
-        memory: gigabytes per worker; None for a fair share of the machine, infinity for no limit.
+        workers: number of cells that run at the same time; None for one per core, or for as many as the Ray cluster has
+            room for.
+        memory: memory limit of a worker in gigabytes; None for a fair share of the machine, infinity for no limit.
         executor: ``local`` or ``ray``.
-        ray_address: of the Ray cluster; empty to start one on this machine.
-        shard: which part of the cells, from 1, and of how many; None for all.
-        results: folder of records.
-        precision: of torch methods: ``auto``, ``float32`` or ``bfloat16``.
-        perturb: perturbation suites; ``depth`` and ``draws`` belong to them.
-        diagnostics: whether to add tests without the attack, and probes on parts of the input.
+        ray_address: address of the Ray cluster; empty to start Ray on this machine.
+        shard: part of the cells to run, from 1, and number of parts; None for all cells.
+        results: results folder.
+        precision: precision of torch methods: ``auto``, ``float32`` or ``bfloat16``.
+        perturb: perturbation suites; ``depth`` and ``draws`` apply to them.
+        diagnostics: add tests without the attack, and probes on parts of the input.
         plugins: Python files that register methods or benchmarks.
-        labels: answers of ``FAMILY:ARGUMENT`` methods, each with its class; ``timeout`` belongs to them.
-        retry_failed: whether failed cells run again.
-        save_models: whether the predictor of each done cell is kept.
+        labels: class of each answer of ``FAMILY:ARGUMENT`` methods; ``timeout`` applies to them too.
+        retry_failed: run failed cells again.
+        save_models: save the predictor of each done cell.
     """
 
     methods: Methods = "all"
@@ -100,17 +101,17 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run that is planned and not begun; nothing has been written.
+    """A planned run that has not started; nothing has been written.
 
     Attributes:
         plan: its cells, those with a record included.
-        store: where records go.
-        workers: cells at a time; 0 for as many as the Ray cluster has room for.
-        memory: bytes per worker; None for no limit, 0 for a fair share of each Ray node.
-        cluster: address of the Ray cluster, empty for one of this machine alone; None to run without Ray.
-        plugins: absolute paths.
+        store: results folder.
+        workers: number of cells that run at the same time; 0 for as many as the Ray cluster has room for.
+        memory: memory limit of a worker in bytes; None for no limit, 0 for a fair share of each Ray node.
+        cluster: address of the Ray cluster, empty to start Ray on this machine; None to run without Ray.
+        plugins: absolute paths of plug-in files.
         retry_failed, save_models: as in `RunOptions`.
-        notes: what to know before it starts, a sentence each.
+        notes: sentences to show before the run starts.
     """
 
     plan: Plan
@@ -125,7 +126,7 @@ class PreparedRun:
 
     @property
     def waiting(self) -> int:
-        """How many cells have to run."""
+        """Number of cells to run."""
         return len(self.plan.waiting(self.retry_failed))
 
 
@@ -133,8 +134,8 @@ def prepare(options: RunOptions) -> PreparedRun:
     """Checks the options of a run and plans its cells.
 
     Raises:
-        UserError: an option is out of its range, names something unknown, or does not fit another one; the data cannot
-            be read; a record of one of the cells cannot be read.
+        UserError: an option is out of range, names something unknown or contradicts another one; or the data or the
+            record of a cell cannot be read.
     """
     preset = find_preset(options.preset)
     budget = Budget(
@@ -173,13 +174,13 @@ def prepare(options: RunOptions) -> PreparedRun:
     )
     if options.shard is not None:
         plan = plan.shard(*options.shard)
-    named = {spec.name.partition("@")[0] for spec in scenarios}
-    others = [spec.name for spec in benchmark.scenarios() if spec.name not in named]
+    names = {spec.name.partition("@")[0] for spec in scenarios}
+    others = [spec.name for spec in benchmark.scenarios() if spec.name not in names]
     notes = [*skipped, *corpus.notes]
     if others:
         notes.append(f"scenarios not in this run: {', '.join(others)} (add them with --scenario)")
     if options.save_models:
-        notes += _unsaved(plan)
+        notes += _saving_notes(plan)
     return PreparedRun(
         plan,
         store,
@@ -196,15 +197,15 @@ def prepare(options: RunOptions) -> PreparedRun:
 def execute(prepared: PreparedRun, console: "Console", progress: bool = True) -> RunOutcome:
     """Runs the cells of a prepared run that have no record, and writes a record for each.
 
-    Ctrl-C and SIGTERM end it; finished cells keep their records, and the outcome says that it was interrupted.
+    Ctrl-C and SIGTERM end the run: finished cells keep their records, and the outcome is marked as interrupted.
 
     Args:
-        prepared: what `prepare` returned.
-        console: where progress, failures and what Ray says are shown.
-        progress: whether to show progress.
+        prepared: result of `prepare`.
+        console: console for progress, failures and messages about Ray.
+        progress: show progress.
 
     Raises:
-        UserError: a method lacks a package or something else that it needs, or the results folder cannot be written.
+        UserError: a method lacks a package or another requirement, or the results folder cannot be written to.
     """
     if prepared.waiting:
         check_requirements({c.method.name: c.method for c in prepared.plan.waiting(prepared.retry_failed)}.values())
@@ -213,7 +214,7 @@ def execute(prepared: PreparedRun, console: "Console", progress: bool = True) ->
 
 
 def run_cells(prepared: PreparedRun, console: "Console", progress: bool = True) -> RunOutcome:
-    """Runs the cells of a prepared run in a results folder that is ready to be written; see `execute`."""
+    """Runs the cells of a prepared run without the checks of `execute`."""
     plan, store = prepared.plan, prepared.store
     waiting = plan.waiting(prepared.retry_failed)
     preload = {module for cell in waiting for module in cell.method.requires}
@@ -221,38 +222,38 @@ def run_cells(prepared: PreparedRun, console: "Console", progress: bool = True) 
     if prepared.cluster is not None and waiting:
         from harness.execution.ray.executor import RayExecutor
 
-        say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-        executor = RayExecutor(prepared.cluster, prepared.workers, prepared.memory, preload, say)
+        show = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+        executor = RayExecutor(prepared.cluster, prepared.workers, prepared.memory, preload, show)
     cells = Counter(cell.method.name for cell in waiting)
     state = ProgressState(cells, len(plan.cells) - len(waiting), lambda: executor.workers)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_sigterm_as_interrupt())
-        shown = stack.enter_context(Progress(console, state, silent=not progress))
+        progress_view = stack.enter_context(Progress(console, state, silent=not progress))
         if waiting:
-            stack.enter_context(published(store.root, command_line(), shown.standing))
+            stack.enter_context(publish_status(store.root, command_line(), progress_view.snapshot))
         return run_plan(
             plan,
             store,
             executor,
             retry_failed=prepared.retry_failed,
-            keep=prepared.save_models,
+            save_models=prepared.save_models,
             plugins=prepared.plugins,
             command=command_line(),
-            on_event=shown.on_event,
+            on_event=progress_view.on_event,
         )
 
 
 @contextlib.contextmanager
 def _sigterm_as_interrupt() -> Iterator[None]:
-    """Makes SIGTERM end the run as Ctrl-C does; signals can only be set in the main thread."""
+    """Makes SIGTERM raise KeyboardInterrupt, as Ctrl-C does; in the main thread only, where Python allows handlers."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _perturbed_options(options: RunOptions) -> PerturbedOptions:
@@ -282,10 +283,14 @@ def _cluster(executor: str, address: str) -> str | None:
 
 
 def memory_limit(gigabytes: float | None, workers: int) -> int | None:
-    """Returns the memory of a worker in bytes: a fair share by default, None for no limit (infinity).
+    """Returns the memory limit of a worker in bytes, None for no limit.
+
+    Args:
+        gigabytes: the limit; None for a fair share of the machine, infinity for no limit.
+        workers: number of workers.
 
     Raises:
-        UserError: the number is not above 0.
+        UserError: the limit is not above 0.
     """
     if gigabytes is None:
         return fair_share(workers)
@@ -296,19 +301,19 @@ def memory_limit(gigabytes: float | None, workers: int) -> int | None:
     return int(gigabytes * 2**30)
 
 
-def _unsaved(plan: Plan) -> list[str]:
+def _saving_notes(plan: Plan) -> list[str]:
     """Returns notes on methods whose predictors cannot be saved, and on cells that run again to save theirs."""
     unable = sorted({cell.method.name for cell in plan.cells if not loadable(cell.method)})
     notes = [f"predictors are not saved for {', '.join(unable)}, which do not support saving"] if unable else []
-    again = len(plan.unkept)
+    again = len(plan.without_predictor)
     return [*notes, f"{again} cells with a record but no saved predictor run again"] if again else notes
 
 
 def positive(option: str, value: Number | None, default: Number) -> Number:
-    """Returns a number that was given, or the default.
+    """Returns the value of an option, or the default if it is None.
 
     Raises:
-        UserError: it is not above 0.
+        UserError: the value is not above 0.
     """
     if value is None:
         return default
@@ -318,10 +323,10 @@ def positive(option: str, value: Number | None, default: Number) -> Number:
 
 
 def one_of(option: str, text: str, kind: Any) -> Any:
-    """Returns the text if it is one of a literal type's values.
+    """Returns the value of an option after checking that it is one of the values of a literal type.
 
     Raises:
-        UserError: it is none of them.
+        UserError: it is not.
     """
     if text not in get_args(kind):
         raise UserError(f"{option} {text} is unknown; known: {', '.join(get_args(kind))}")
@@ -329,12 +334,12 @@ def one_of(option: str, text: str, kind: Any) -> Any:
 
 
 def cores() -> int:
-    """Returns how many processor cores this process may use."""
+    """Returns the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fair_share(workers: int) -> int:
-    """Returns nine tenths of the machine's memory divided by the workers, in bytes."""
+    """Returns nine tenths of the machine's memory divided by the number of workers, in bytes."""
     import psutil
 
     return int(psutil.virtual_memory().total * 0.9 / workers)

@@ -1,4 +1,4 @@
-"""The records of a folder or of a run, as tables."""
+"""Results: the records of a folder or of a run, as tables."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ from harness.statistics.intervals import Interval, p_value, paired
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MOST_SHOWN = 60  # rows of a table's text and HTML forms
-_WIDTH = 120  # columns of its text form
+_MOST_ROWS = 60  # rows of a table in its text and HTML representations
+_WIDTH = 120  # characters per line in its text representation
 
 
 class ResultTable:
-    """A table that prints, shows in a notebook, and exports.
+    """A table that prints itself, is displayed in notebooks, and exports to pandas, CSV and LaTeX.
 
     Attributes:
-        arrow: the table itself, a `pyarrow.Table`.
+        arrow: the data, a `pyarrow.Table`.
 
     Example:
         >>> table = harness.load_results("results/local").table()
@@ -41,7 +41,7 @@ class ResultTable:
 
     @classmethod
     def of_rows(cls, rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> "ResultTable":
-        """Returns a table of plain values; a column without a value in any row is null."""
+        """Builds a table from plain values; missing values are null."""
         import pyarrow as pa
 
         rows, columns = list(rows), list(columns)
@@ -49,7 +49,7 @@ class ResultTable:
 
     @property
     def columns(self) -> list[str]:
-        """Names of the columns."""
+        """The names of the columns."""
         return list(self.arrow.column_names)
 
     def __len__(self) -> int:
@@ -79,17 +79,21 @@ class ResultTable:
         return self.arrow.to_pandas()
 
     def to_csv(self, path: str | Path | None = None) -> str | None:
-        """Writes the table as CSV (RFC 4180) to a file, or returns the text if no path is given."""
+        """Writes the table as CSV (RFC 4180) to a file, or returns the text if no path is given.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
         import io
 
         import pyarrow.csv
 
         stream = io.BytesIO()
         pyarrow.csv.write_csv(self.arrow, stream)
-        return _written(stream.getvalue().decode("utf-8"), path)
+        return _write_text(stream.getvalue().decode("utf-8"), path)
 
     def to_latex(self, path: str | Path | None = None) -> str | None:
-        """Writes the table as a LaTeX ``tabular`` with rules of the booktabs package, or returns the text."""
+        """Writes the table as a LaTeX ``tabular`` (package booktabs) to a file, or returns the text; see `to_csv`."""
         alignment = "".join("r" if _is_number(self.arrow.schema.field(name).type) else "l" for name in self.columns)
         lines = [
             rf"\begin{{tabular}}{{{alignment}}}",
@@ -100,7 +104,7 @@ class ResultTable:
             r"\bottomrule",
             r"\end{tabular}",
         ]
-        return _written("\n".join(lines) + "\n", path)
+        return _write_text("\n".join(lines) + "\n", path)
 
     def text_rows(self, most: int | None = None) -> Iterator[list[str]]:
         """Yields the first rows, or all, as text: floats with three decimals, nulls empty."""
@@ -111,9 +115,9 @@ class ResultTable:
         head = "".join(f"<th>{escape(printable(name))}</th>" for name in self.columns)
         body = "".join(
             "<tr>" + "".join(f"<td>{escape(printable(cell))}</td>" for cell in cells) + "</tr>"
-            for cells in self.text_rows(_MOST_SHOWN)
+            for cells in self.text_rows(_MOST_ROWS)
         )
-        more = f"<p>… {len(self) - _MOST_SHOWN} more rows</p>" if len(self) > _MOST_SHOWN else ""
+        more = f"<p>… {len(self) - _MOST_ROWS} more rows</p>" if len(self) > _MOST_ROWS else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
     def __repr__(self) -> str:
@@ -122,7 +126,7 @@ class ResultTable:
         from rich.table import Column, Table
         from rich.text import Text
 
-        cells = list(self.text_rows(_MOST_SHOWN))
+        cells = list(self.text_rows(_MOST_ROWS))
         widths = [max(map(len, column)) + 3 for column in zip(self.columns, *cells, strict=True)]
         fitting = max(1, sum(total <= _WIDTH for total in accumulate(widths)))
         table = Table(
@@ -138,7 +142,7 @@ class ResultTable:
         text = "\n".join(line.rstrip() for line in capture.get().strip("\n").splitlines()) + "\n"
         if fitting < len(self.columns):
             text += f"columns hidden (too wide): {', '.join(self.columns[fitting:])}\n"
-        return text + (f"… {len(self) - _MOST_SHOWN} more rows\n" if len(self) > _MOST_SHOWN else "")
+        return text + (f"… {len(self) - _MOST_ROWS} more rows\n" if len(self) > _MOST_ROWS else "")
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ class Results:
 
     Attributes:
         records: one per cell.
-        folder: where they lie.
+        folder: results folder.
 
     Example:
         >>> results = harness.run(methods="tfidf-logreg,majority", benchmark="synthetic")
@@ -159,29 +163,29 @@ class Results:
     folder: Path
 
     def boards(self) -> list[Board]:
-        """Returns the boards: one for each benchmark and budget that the records are of."""
+        """Returns the leaderboards: one for each combination of benchmark and budget."""
         registry.discover()
         return boards(self.records, RULES)
 
     @property
     def failures(self) -> dict[str, str]:
-        """The reason by cell of those that failed."""
+        """The reasons of failed cells, by cell."""
         return {_label(r): r.failure.reason for r in self.records if r.failure is not None}
 
     def table(self) -> ResultTable:
-        """Returns the board: one row per method, best first, with the columns of docs/leaderboard.md."""
-        found = self.boards()
-        scenarios = list(dict.fromkeys(column for board in found for column in board.columns))
+        """Returns the leaderboard: one row per method, best first, with the columns of docs/leaderboard.md."""
+        boards = self.boards()
+        scenarios = list(dict.fromkeys(column for board in boards for column in board.columns))
         names = ["/".join(column) for column in scenarios]
         rows = [
             _board_row(board, row) | {"/".join(column): row.metric(column) for column in scenarios}
-            for board in found
+            for board in boards
             for row in board.rows
         ]
         return ResultTable.of_rows(rows, (*_BOARD_COLUMNS, *names))
 
     def cells(self) -> ResultTable:
-        """Returns one row per cell and environment, with every metric; one row for a cell without a result."""
+        """Returns one row per cell and environment, with all metrics; a single row for a cell without a result."""
         rows: list[dict[str, Any]] = []
         metrics: dict[str, None] = {}
         for record in self.records:
@@ -202,19 +206,19 @@ class Results:
         return ResultTable.of_rows(rows, (*_CELL_COLUMNS, *metrics, "reason", "train_seconds", "key"))
 
     def contrast(self, method: str, other: str) -> ResultTable:
-        """Returns how far one method is ahead of another, paired over seeds, by scored scenario and for the score.
+        """Returns the difference of two methods, paired over seeds, for each scored scenario and for the score.
 
         Columns: ``scenario`` (``score`` for the mean over scenarios), ``seeds``, ``difference`` of macro-F1 in the
         scored environments, ``low`` and ``high`` of its 95 % interval (paired t over folds, null for one seed), and
         ``p`` of the paired t-test.
 
         Raises:
-            UserError: one of the methods has no records, or they have no scored cell in common.
+            UserError: one of the methods has no records, or they have no scored scenario and seed in common.
         """
         for name in (method, other):
-            known = sorted({record.cell.method for record in self.records})
-            if name not in known:
-                raise UserError(f"there is no record of the method {name}; {nearest(name, known)}")
+            methods = sorted({record.cell.method for record in self.records})
+            if name not in methods:
+                raise UserError(f"there is no record of the method {name}; {nearest(name, methods)}")
         rows = []
         for board in self.boards():
             by_name = {row.method: row for row in board.rows}
@@ -231,7 +235,7 @@ class Results:
         return ResultTable.of_rows(rows, _CONTRAST_COLUMNS)
 
     def _scores(self, board: Board, method: str) -> dict[str, dict[int, float]]:
-        """Returns a method's mean macro-F1 over the scored environments of a board's cells, by scenario and seed."""
+        """Returns the mean macro-F1 of a method over the scored environments of a cell, by scenario and seed."""
         scores: dict[str, dict[int, float]] = {}
         for record in self.records:
             cell = record.cell
@@ -262,17 +266,21 @@ _CELL_COLUMNS = ("benchmark", "preset", "method", "scenario", "seed", "status", 
 
 
 def load_results(folder: str | Path = "results/local") -> Results:
-    """Returns the records of a results folder.
+    """Reads the records of a results folder.
 
     Raises:
-        UserError: there is no such folder, it holds no record, or one of them cannot be read.
+        UserError: the folder does not exist, has no records, or a record cannot be read.
     """
     path = Path(folder)
     if not path.is_dir():
-        raise UserError(f"--results {path}: there is no such folder; run from the project's root, or name one.")
+        raise UserError(
+            f"--results {path}: there is no such folder; run in the root of the project, or name an existing folder."
+        )
     records = tuple(Store(path).records())
     if not records:
-        raise UserError(f"--results {path}: there is no record in it; `harness run --results {path}` makes some.")
+        raise UserError(
+            f"--results {path}: the folder has no records; create some with `harness run --results {path}`."
+        )
     return Results(records, path)
 
 
@@ -302,12 +310,12 @@ def _board_row(board: Board, row: Row) -> dict[str, Any]:
 
 
 def _bounds(interval: Interval) -> dict[str, float | None]:
-    known = interval.half_width is not None
-    return {"low": interval.low if known else None, "high": interval.high if known else None}
+    bounded = interval.half_width is not None
+    return {"low": interval.low if bounded else None, "high": interval.high if bounded else None}
 
 
 def _difference(ours: Mapping[int, float], theirs: Mapping[int, float]) -> dict[str, Any]:
-    """Returns the mean difference of two methods over the seeds that both have, with its interval and p."""
+    """Returns the mean difference of two methods over their common seeds, with its interval and p-value."""
     seeds = sorted(ours.keys() & theirs.keys())
     if not seeds:
         return {"seeds": 0}
@@ -340,7 +348,7 @@ def _latex(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in printable(text))
 
 
-def _written(text: str, path: str | Path | None) -> str | None:
+def _write_text(text: str, path: str | Path | None) -> str | None:
     if path is None:
         return text
     from harness.storage.atomic_write import atomic_write

@@ -187,13 +187,13 @@ def run(
         return
     outcome = execute(prepared, console)
     _report(console, outcome, results)
-    for what, lines in (("record not written", outcome.unwritten), ("predictor not saved", outcome.unkept)):
+    for what, lines in (("record not written", outcome.write_errors), ("predictor not saved", outcome.save_errors)):
         for line in lines:
             console.print(f"{what}: {line}", markup=False, soft_wrap=True)
     if outcome.interrupted:
         console.print("Interrupted; finished cells are kept. The same command continues from here.")
         raise typer.Exit(130)
-    raise typer.Exit(1 if outcome.count("failed") or outcome.unwritten or outcome.unkept else 0)
+    raise typer.Exit(1 if outcome.count("failed") or outcome.write_errors or outcome.save_errors else 0)
 
 
 def _announce(console: "Console", prepared: "PreparedRun") -> None:

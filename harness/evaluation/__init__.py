@@ -1,1 +1,1 @@
-"""Metrics, and the counts that records keep so that metrics can be recomputed."""
+"""Metrics, and the counts in records from which metrics can be recomputed."""

@@ -1,8 +1,8 @@
-"""Counts of a cell's predictions, which its record keeps, and the metrics that follow from them.
+"""Counts of a cell's predictions, which its record stores, and the metrics that are computed from them.
 
-Every metric of a record is computed here, from its counts alone, so that a reader of the record can compute it again
-without the payloads. A table of integers is written row by row as text, ``3 6 9 14 2;4 0 0 12 1``: small in a
-repository, quick to read, and free of anything that names a payload.
+Every metric of a record is computed here from its counts alone, so that a reader of the record can recompute it without
+the payloads. A table of integers is stored as text, row by row, ``3 6 9 14 2;4 0 0 12 1``: this is small in a
+repository, fast to read, and reveals nothing about a payload.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,25 +18,27 @@ from harness.scenario import ATTACK_ONLY, EXCISED, NEUTRAL, SEEN, UNSEEN, Enviro
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Tables = Mapping[str, npt.NDArray[np.float32]]
-MILLION = 1_000_000  # sums of confidence and of falls of probability are kept in millionths
-UNKNOWN_BIN = -1  # bin of confidence of counts that an older schema kept without it
+MILLION = 1_000_000  # sums of probabilities are stored as integers, in millionths
+UNKNOWN_BIN = -1  # confidence bin in counts of older schemas, which had no bins
 
 
 @dataclass
 class Counts:
-    """Counts of a cell, by environment.
+    """Counts of a cell, by environment; the columns of each table in order.
 
     Attributes:
-        classes: names of the classes; the tables hold their indices.
-        units: names of the resampling units, sorted; the tables hold their indices.
-        counts: unit, true class, predicted class, bin of confidence, rows.
-        confidence: sum of the confidence of each bin's rows, in millionths.
-        flips: unit, rows whose prediction differs from that under neutral cues (on the payload as it was), rows that
-            are predicted as the class the cues point to, and rows that were so before; units without any are left out.
-        base: of an environment whose payloads were changed, the same rows as they were: unit, true, predicted, rows.
+        classes: names of the classes; tables contain their indices.
+        units: names of the resampling units, sorted; tables contain their indices.
+        counts: unit, true class, predicted class, confidence bin, number of rows.
+        confidence: sum of the confidence of the rows in each bin, in millionths.
+        flips: unit, number of rows whose prediction differs from that under neutral cues (or on the unchanged payload),
+            number predicted as the class that the cues point to, and that number before the change; units whose
+            numbers are all 0 are omitted.
+        base: for an environment of changed payloads, its rows unchanged: unit, true class, predicted class, rows.
         worst: the same rows in their worst draw.
-        occlusion: of the payloads without their attack, in millionths: unit, sums of the fall of the predicted class's
-            probability without the attack, of that with the attack alone, and of the attack's share of the bytes.
+        occlusion: for the payloads without their attack, in millionths: unit, sums of the decrease of the predicted
+            class's probability without the attack, of its decrease with the attack alone, and of the attack's share
+            of the bytes.
     """
 
     classes: Sequence[str]
@@ -53,10 +55,10 @@ def count(corpus: Corpus, environments: Mapping[str, Environment], tables: Table
     """Counts the predictions of a cell.
 
     Args:
-        corpus: of the environments.
-        environments: by name; derived ones beside their base.
+        corpus: corpus of the environments.
+        environments: environments by name; perturbed ones together with their base.
         tables: class probabilities by name of the environment, float32 (rows, classes).
-        names: of each corpus row's unit.
+        names: name of the resampling unit of each corpus row.
     """
     units = sorted({names[row] for environment in environments.values() for row in environment.rows.tolist()})
     out = Counts(corpus.classes, units)
@@ -75,6 +77,7 @@ def count(corpus: Corpus, environments: Mapping[str, Environment], tables: Table
         if environment.target is not None:
             out.flips[name] = encode(_flips(unit, predicted[NEUTRAL], after, environment.target))
         if environment.base:
+            # Draws lie one after the other, each with the same rows: the first `once` rows are those of one draw.
             before = predicted[environment.base][_same_rows(environments[environment.base].rows, environment.rows)]
             once = len(truth) // environment.draws
             out.flips[name] = encode(_flips(unit, before, after, np.full(len(truth), -1)))
@@ -84,27 +87,29 @@ def count(corpus: Corpus, environments: Mapping[str, Environment], tables: Table
     if EXCISED in environments and ATTACK_ONLY in environments:
         unit = unit_of[EXCISED]
         sums = np.stack([np.bincount(unit, weights=column) for column in _occlusion(corpus, environments, tables)])
-        kept = np.unique(unit)
-        out.occlusion = encode(np.column_stack([kept, np.rint(sums[:, kept] * MILLION).astype(np.int64).T]))
+        units_present = np.unique(unit)
+        millionths = np.rint(sums[:, units_present] * MILLION).astype(np.int64)
+        out.occlusion = encode(np.column_stack([units_present, millionths.T]))
     return out
 
 
 def _tally(*columns: Ints) -> Ints:
-    """Counts equal rows of the columns; the count is the last column of the result, which is sorted."""
+    """Counts equal rows of the columns; returns the distinct rows, sorted, with the count as the last column."""
     rows, times = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
     return np.column_stack([rows, times])
 
 
 def _flips(unit: Ints, before: Ints, after: Ints, target: Ints) -> Ints:
+    """Returns the table `Counts.flips` of one environment."""
     marks = np.stack([before != after, after == target, before == target], axis=1).astype(np.int64)
     sums = np.zeros((int(unit.max(initial=-1)) + 1, 3), np.int64)
     np.add.at(sums, unit, marks)
-    kept = np.flatnonzero(sums.any(axis=1))
-    return np.column_stack([kept, sums[kept]])
+    changed_units = np.flatnonzero(sums.any(axis=1))
+    return np.column_stack([changed_units, sums[changed_units]])
 
 
 def _same_rows(base: Rows, rows: Rows) -> Rows:
-    """Returns the indices of rows in the base environment, which holds each of them once."""
+    """Returns the positions of rows in the base environment, which contains each of them once."""
     order = np.argsort(base, kind="stable")
     indices: Rows = order[np.searchsorted(base[order], rows)]
     return indices
@@ -113,11 +118,11 @@ def _same_rows(base: Rows, rows: Rows) -> Rows:
 def _occlusion(
     corpus: Corpus, environments: Mapping[str, Environment], tables: Tables
 ) -> tuple[Floats, Floats, Floats]:
-    """Returns how far each prediction depends on the attack's bytes, and how many of the payload's bytes they are.
+    """Measures how much each prediction depends on the attack, and the attack's share of the bytes.
 
     Returns:
-        float64 (n,) each, one per row of `EXCISED`: the fall of the predicted class's probability without the attack
-        and with the attack alone, and the attack's share of the payload's length.
+        float64 (n,) each, one per row of `EXCISED`: the decrease of the predicted class's probability without the
+        attack, its decrease with the attack alone, and the attack's share of the payload's length.
     """
     without, alone = environments[EXCISED], environments[ATTACK_ONLY]
     whole = environments[without.base]
@@ -131,38 +136,43 @@ def metrics_of(counts: Counts) -> dict[str, dict[str, float]]:
     """Returns every metric of every environment, by environment and metric.
 
     Raises:
-        ValueError: a table is malformed, or holds a class or a unit that is not there.
+        ValueError: a table is malformed, or refers to a class or a unit that does not exist.
     """
-    found = {env: dict(_metrics(counts, env)) for env in sorted(counts.counts)}
-    if SEEN in found and UNSEEN in found:
-        both = (found[env]["balanced_accuracy"] for env in (SEEN, UNSEEN))
-        found[UNSEEN]["harmonic_mean"] = metrics.harmonic_mean(*both)
-    return found
+    values = {env: dict(_metrics(counts, env)) for env in sorted(counts.counts)}
+    if SEEN in values and UNSEEN in values:
+        both = (values[env]["balanced_accuracy"] for env in (SEEN, UNSEEN))
+        values[UNSEEN]["harmonic_mean"] = metrics.harmonic_mean(*both)
+    return values
 
 
 def table(counts: Counts, env: str) -> Ints:
-    """Returns an environment's counts, int64 (n, 5): unit, true class, predicted class, bin, rows.
+    """Returns the counts of an environment, int64 (n, 5): unit, true class, predicted class, bin, rows.
 
     Raises:
-        ValueError: the table is malformed, or holds a class or a unit that is not there.
+        ValueError: the table is malformed, or refers to a class or a unit that does not exist.
     """
     return _checked(decode(counts.counts[env], 5), len(counts.units), len(counts.classes), env)
 
 
-def _checked(found: Ints, units: int, classes: int, env: str) -> Ints:
+def _checked(rows: Ints, units: int, classes: int, env: str) -> Ints:
     limits = (("unit", 0, units), ("true class", 1, classes), ("predicted class", 2, classes))
     for what, column, most in limits:
-        if ((found[:, column] < 0) | (found[:, column] >= most)).any():
-            raise ValueError(f"the counts of {env} name a {what} that the record does not have")
-    if (found[:, -1] < 1).any():
-        raise ValueError(f"the counts of {env} hold a row count below 1")
-    return found
+        if ((rows[:, column] < 0) | (rows[:, column] >= most)).any():
+            raise ValueError(f"the counts of {env} refer to a {what} that the record does not have")
+    if (rows[:, -1] < 1).any():
+        raise ValueError(f"the counts of {env} contain a row count below 1")
+    return rows
 
 
-def confusion(found: Ints, classes: int) -> Ints:
-    """Returns int64 (classes, classes) of a table whose columns are unit, true, predicted, ... and rows."""
+def confusion(rows: Ints, classes: int) -> Ints:
+    """Returns the confusion matrix, int64 (classes, classes), true by predicted class.
+
+    Args:
+        rows: int64 (n, columns), a table of counts: unit, true class, predicted class, ..., number of rows.
+        classes: number of classes.
+    """
     out = np.zeros((classes, classes), np.int64)
-    np.add.at(out, (found[:, 1], found[:, 2]), found[:, -1])
+    np.add.at(out, (rows[:, 1], rows[:, 2]), rows[:, -1])  # unlike out[...] +=, this adds repeated indices up
     return out
 
 
@@ -171,7 +181,7 @@ def _metrics(counts: Counts, env: str) -> Iterator[tuple[str, float]]:
     matrix = confusion(rows_by_cell, classes)
     rows = int(matrix.sum())
     if not rows:
-        raise ValueError(f"the counts of {env} hold no row")
+        raise ValueError(f"the counts of {env} are empty")
     yield "rows", float(rows)
     yield "macro_f1", metrics.macro_f1(matrix)
     yield "accuracy", metrics.accuracy(matrix)
@@ -192,33 +202,35 @@ def _metrics(counts: Counts, env: str) -> Iterator[tuple[str, float]]:
         yield "attack_share", share / MILLION / rows
     if env in counts.base:
         for metric, text in (("base_macro_f1", counts.base[env]), ("worst_case", counts.worst[env])):
-            found = _checked(decode(text, 4), len(counts.units), classes, env)
-            yield metric, metrics.macro_f1(confusion(found, classes))
+            table_rows = _checked(decode(text, 4), len(counts.units), classes, env)
+            yield metric, metrics.macro_f1(confusion(table_rows, classes))
 
 
-def _calibration_error(found: Ints, confidence: list[int], rows: int) -> float:
+def _calibration_error(table_rows: Ints, confidence: list[int], rows: int) -> float:
     """Returns the expected calibration error over equal-width bins of confidence (Guo et al. 2017)."""
-    bins, hit = found[:, 3], found[:, 1] == found[:, 2]
+    bins, hit = table_rows[:, 3], table_rows[:, 1] == table_rows[:, 2]
     if len(confidence) != metrics.CALIBRATION_BINS or (bins <= UNKNOWN_BIN).any() or (bins >= len(confidence)).any():
-        raise ValueError("the bins of confidence are not those of the counts")
-    hits = np.bincount(bins[hit], weights=found[hit, -1], minlength=len(confidence))
+        raise ValueError("the sums of confidence do not match the bins of the counts")
+    hits = np.bincount(bins[hit], weights=table_rows[hit, -1], minlength=len(confidence))
     return round(float(np.abs(hits - np.array(confidence) / MILLION).sum()) / rows, 6)
 
 
 def encode(integers: Ints) -> str:
-    """Returns a table of integers as text."""
+    """Returns a table of integers, int64 (n, width), as text."""
     return ";".join(" ".join(map(str, row)) for row in integers.tolist())
 
 
 def decode(text: str, width: int) -> Ints:
-    """Returns the table, int64 (n, width), that `encode` wrote.
+    """Returns the table, int64 (n, width), of a text that `encode` wrote.
 
     Raises:
-        ValueError: the text is not such a table.
+        ValueError: the text is not a table of this width.
     """
     if not text:
         return np.empty((0, width), np.int64)
     rows = text.count(";") + 1
+    # NumPy's text parser is many times faster than splitting in Python. It does not see where rows end, so the numbers
+    # of separators are checked below.
     try:
         numbers = np.fromstring(text.replace(";", " "), dtype=np.int64, sep=" ")
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What a method may spend on one cell, and what it did spend."""
+"""The budget of a cell, the ledger that measures its use, and the peak memory of a process."""
 
 import contextlib
 import signal
@@ -14,18 +14,18 @@ from harness.storage.shared_steps import SharedSteps
 
 Sampler = Literal["random", "tpe"]
 Pruner = Literal["none", "median", "hyperband"]
-_EARLY = 0.97  # of STOP_FACTOR: the trial is interrupted a little before the system would kill the process
+_INTERRUPT_SHARE = 0.97  # of the stop limit: interrupt the trial shortly before the kernel kills the process (SIGXCPU)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The same for every method of a run.
+    """The tuning budget of a cell, the same for every method of a run.
 
     Attributes:
-        trials: configurations tried, the default one included.
-        seconds: compute seconds (process CPU time) per cell after which no trial begins.
-        sampler: how trials after the first are drawn.
-        pruner: whether trials whose reported scores fall behind are cut short.
+        trials: number of configurations to try, the default one included.
+        seconds: compute seconds (process CPU time) per cell after which no new trial starts.
+        sampler: draws the configurations of all trials but the first.
+        pruner: stops trials whose reported scores are worse than those of earlier trials.
     """
 
     trials: int
@@ -35,22 +35,22 @@ class Budget:
 
     @classmethod
     def of(cls, cell: CellInfo) -> "Budget":
-        """Returns the budget that a cell was planned with."""
+        """Returns the budget in the description of a cell."""
         return cls(cell.trials, cell.seconds, cast(Sampler, cell.sampler), cast(Pruner, cell.pruner))
 
     @property
     def wall_limit(self) -> float:
-        """Seconds of wall time after which a cell is killed."""
+        """Wall-clock seconds after which the process of a cell is killed."""
         return self.seconds * WALL_FACTOR
 
 
 class OverBudget(Exception):
-    """The cell spent `STOP_FACTOR` times its seconds, and the trial that was running did not stop by itself."""
+    """A trial kept running although the cell has used `STOP_FACTOR` times its compute seconds."""
 
 
 @dataclass
 class TrialUsage:
-    """What one trial used; ``peak_memory_mb`` is that of the whole process while it ran."""
+    """Seconds and memory of one trial; ``peak_memory_mb`` is that of the whole process during the trial."""
 
     compute_seconds: float
     shared_seconds: float
@@ -60,14 +60,14 @@ class TrialUsage:
 
 @dataclass(frozen=True)
 class CellUsage:
-    """What a cell used, until its end or its failure.
+    """Compute seconds and memory of a cell, up to its end or its failure.
 
     Attributes:
-        compute_seconds: of tuning, without shared steps.
-        shared_seconds: recorded cost of the shared steps it used, in full.
-        predict_seconds: of scoring, in compute seconds.
-        peak_memory_mb: of its process.
-        trials: one per trial that began.
+        compute_seconds: compute seconds of tuning, without shared steps.
+        shared_seconds: full recorded cost of the shared steps that the cell used.
+        predict_seconds: compute seconds of scoring.
+        peak_memory_mb: peak memory of its process, in MB.
+        trials: one entry per trial that started.
     """
 
     compute_seconds: float
@@ -79,127 +79,133 @@ class CellUsage:
 
 @dataclass
 class Ledger:
-    """Clock of one cell: compute seconds since it was opened, and what each trial cost.
+    """Measures the compute seconds and the memory of one cell, and enforces its limit on compute seconds.
 
-    A shared step counts with its recorded cost, whether this process computed it or found it.
+    A shared step is charged with its recorded cost whether this process computed it or read it from the cache, so
+    that the cost of a cell does not depend on which cell ran first.
     """
 
     budget: Budget
     shared: SharedSteps = field(default_factory=SharedSteps)
     started: float = field(default_factory=time.process_time)
     trials: list[TrialUsage] = field(default_factory=list)
-    bound: bool = False  # whether anything was ever told that the seconds are spent
-    tuned: float | None = None  # own seconds when tuning ended
-    elsewhere: float = 0.0  # compute seconds of processes that the method started
+    limit_reached: bool = False  # whether `exhausted` was ever true, so that the limit may have changed the result
+    tuning_seconds: float | None = None  # own seconds when tuning ended
+    child_seconds: float = 0.0  # compute seconds of processes that the method started
     _in_trial: bool = field(default=False, init=False)
 
     @property
-    def own(self) -> float:
+    def own_seconds(self) -> float:
         """Compute seconds of this process and of those its method started, without the shared steps it computed."""
-        return time.process_time() - self.started - self.shared.computed + self.elsewhere
+        return time.process_time() - self.started - self.shared.computed + self.child_seconds
 
     @property
-    def spent(self) -> float:
-        """Compute seconds that count: the process's own and those of every shared step it used."""
-        return self.own + self.shared.charged
+    def total_seconds(self) -> float:
+        """Compute seconds that are compared with the budget: own seconds and the cost of every shared step used."""
+        return self.own_seconds + self.shared.charged
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Stops the clock for what the harness does itself, such as opening the data: no method is charged for it."""
-        before = time.process_time()
+        """Stops the clock while the harness itself works, for example opens the data: no method is charged for it."""
+        start = time.process_time()
         try:
             yield
         finally:
-            self.started += time.process_time() - before
+            self.started += time.process_time() - start
 
-    def freeze(self) -> None:
-        """Says that tuning ended; what comes after is prediction."""
-        self.tuned = self.own
+    def end_tuning(self) -> None:
+        """Marks the end of tuning; compute seconds after it count as prediction."""
+        self.tuning_seconds = self.own_seconds
 
-    def bill(self) -> CellUsage:
-        """Returns what was used so far."""
-        own = self.own
-        tuning = own if self.tuned is None else self.tuned
+    def usage(self) -> CellUsage:
+        """Returns the compute seconds and the peak memory up to now."""
+        own = self.own_seconds
+        tuning = own if self.tuning_seconds is None else self.tuning_seconds
         peak = max([peak_megabytes(), *(trial.peak_memory_mb for trial in self.trials)])
         return CellUsage(tuning, self.shared.charged, own - tuning, peak, tuple(self.trials))
 
     def exhausted(self) -> bool:
-        """Whether the cell's seconds are spent; methods poll it as ``context.should_stop``."""
-        self.bound = self.bound or self.spent >= self.budget.seconds
-        return self.bound
+        """Whether the compute seconds of the cell are used up; methods poll it as ``context.should_stop``."""
+        self.limit_reached = self.limit_reached or self.total_seconds >= self.budget.seconds
+        return self.limit_reached
 
     def charge(self, seconds: float) -> None:
-        """Charges what another process spent for this cell; methods call it as ``context.charge``.
+        """Adds the compute seconds of another process to this cell; methods call it as ``context.charge``.
 
         Raises:
-            OverBudget: in a trial, as `trial` says.
+            OverBudget: during a trial, under the conditions of `trial`.
         """
-        self.elsewhere += seconds
+        self.child_seconds += seconds
         if self._in_trial:
-            self._look()
+            self._check_limit()
 
-    def _look(self) -> None:
-        if self.spent >= _EARLY * STOP_FACTOR * self.budget.seconds:
-            self.bound = True
-            raise OverBudget(f"still running after {self.spent:.1f} of {self.budget.seconds:g} compute seconds")
+    def _check_limit(self) -> None:
+        if self.total_seconds >= _INTERRUPT_SHARE * STOP_FACTOR * self.budget.seconds:
+            self.limit_reached = True
+            raise OverBudget(f"still running after {self.total_seconds:.1f} of {self.budget.seconds:g} compute seconds")
 
     @contextlib.contextmanager
     def trial(self) -> Iterator[None]:
-        """Charges what happens within to one more trial, and ends it where it runs on and on.
+        """Records the cost of the enclosed block as one more trial, and interrupts it at the limit.
 
         Raises:
-            OverBudget: the cell has spent `STOP_FACTOR` times its seconds. A call that never comes back to Python is
-                ended by the system instead (SIGXCPU).
+            OverBudget: the cell has used `STOP_FACTOR` times its compute seconds. A call that does not return to
+                Python cannot be interrupted this way; the kernel kills its process instead (SIGXCPU).
         """
-        own, charged, wall = self.own, self.shared.charged, time.perf_counter()
-        forget_peak()
+        own, charged, wall = self.own_seconds, self.shared.charged, time.perf_counter()
+        reset_peak_memory()
         try:
-            with self._limited():
+            with self._with_limits():
                 yield
         finally:
             cost = TrialUsage(
-                self.own - own, self.shared.charged - charged, time.perf_counter() - wall, peak_megabytes()
+                self.own_seconds - own, self.shared.charged - charged, time.perf_counter() - wall, peak_megabytes()
             )
             self.trials.append(cost)
 
     @contextlib.contextmanager
-    def _limited(self) -> Iterator[None]:
+    def _with_limits(self) -> Iterator[None]:
+        # Two limits, since neither is enough alone. The profiling timer counts CPU time and interrupts Python code,
+        # which leaves the cell its earlier trials; but Python runs a signal handler only between bytecodes, so a long
+        # call into native code is not interrupted. RLIMIT_CPU needs no cooperation, but ends the whole process.
         import resource
 
-        before = signal.signal(signal.SIGPROF, lambda number, frame: self._look())
+        handler = signal.signal(signal.SIGPROF, lambda number, frame: self._check_limit())
         interval = max(0.02, 0.01 * self.budget.seconds)
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        left = max(0.0, STOP_FACTOR * self.budget.seconds - self.spent)
+        remaining = max(0.0, STOP_FACTOR * self.budget.seconds - self.total_seconds)
         signal.setitimer(signal.ITIMER_PROF, interval, interval)
-        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + left) + 1, hard))
+        # The kernel counts CPU time since the process started, in whole seconds. Only the soft limit is lowered: the
+        # hard one could not be raised again.
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + remaining) + 1, hard))
         self._in_trial = True
         try:
             yield
         finally:
             self._in_trial = False
             signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.signal(signal.SIGPROF, before)
+            signal.signal(signal.SIGPROF, handler)
             resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
 
 
-_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_STATUS, _CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def forget_peak() -> bool:
-    """Asks Linux to measure this process's peak memory anew (proc(5), clear_refs); elsewhere the peak only grows.
+def reset_peak_memory() -> bool:
+    """Resets the peak memory of this process on Linux (proc(5), clear_refs), so that each trial has a peak of its own.
 
     Returns:
-        Whether the system does.
+        Whether it was reset; on other systems the peak is that since the process started.
     """
     try:
-        _CLEAR.write_text("5", encoding="ascii")
+        _CLEAR_REFS.write_text("5", encoding="ascii")
     except OSError:
         return False
     return True
 
 
 def peak_megabytes() -> float:
-    """Returns the most resident memory of this process, in MB, since it began or since it was asked to forget."""
+    """Returns the peak resident memory of this process in MB, since it started or since `reset_peak_memory`."""
     with contextlib.suppress(OSError):
         lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
         for line in lines:

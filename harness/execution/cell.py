@@ -1,4 +1,4 @@
-"""Cells, the unit of work, of caching, of failure and of distribution; and the tasks that worker processes get."""
+"""Cells (one method on one scenario and seed, the unit of work, caching, failure and distribution) and worker tasks."""
 
 import pickle
 from dataclasses import dataclass, field
@@ -22,9 +22,9 @@ class Cell:
     """One (method, benchmark, scenario, seed) under one budget, as the coordinator plans it.
 
     Attributes:
-        benchmark: with the fingerprint of its data.
-        perturbed: what the run added to the scenario, whose environments hold it already.
-        missing: what the corpus lacks for this method, empty when the cell can run.
+        benchmark: reference that holds the fingerprint of the data.
+        perturbed: perturbed environments that the run adds; they are already among those of ``scenario``.
+        missing: what the corpus lacks for this method; empty if the cell can run.
     """
 
     method: MethodInfo
@@ -41,7 +41,7 @@ class Cell:
 
     @cached_property
     def info(self) -> CellInfo:
-        """The record's ``cell`` part."""
+        """The description of the cell, the ``cell`` part of its record."""
         suites = self.perturbed.suites and not self.scenario.view
         return CellInfo(
             method=self.method.name,
@@ -76,22 +76,22 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 (hex) of everything the result depends on."""
+        """SHA-256 (hex) of everything that the result depends on."""
         return self.info.key(self.method.described_space)
 
     @property
     def id(self) -> CellId:
-        """Where its record lies in a results folder."""
+        """Identifies the record of the cell in a results folder."""
         return CellId(self.corpus.name, self.scenario.name, self.method.name, self.seed, self.key)
 
     @property
     def label(self) -> str:
-        """A short name for progress lines and messages."""
+        """A short description for progress lines and messages."""
         return f"{self.method.name} on {self.scenario.name}, seed {self.seed}"
 
 
 def missing_for(method: MethodInfo, corpus: CorpusMeta) -> str:
-    """Returns what the corpus lacks for a method that cannot do without it, or an empty string."""
+    """Returns what a method requires and the corpus lacks, or an empty string."""
     if "text" in method.tags and corpus.descriptions == 0:
         return "the corpus has no descriptions"
     return ""
@@ -99,17 +99,17 @@ def missing_for(method: MethodInfo, corpus: CorpusMeta) -> str:
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker process needs for its part of a cell; plain values, so that any process or machine can take it.
+    """The input of a worker process; plain values, so that it can be sent to any process or machine.
 
     Attributes:
-        key: of the cell.
-        label: for progress lines and messages.
-        cell: what the cell is.
-        benchmark: its data, with their fingerprint.
-        perturbed: what the run adds to the scenario.
-        plugins: absolute paths.
-        adapter: what stands behind a method of a family.
-        code: the pickled method, where a worker cannot import it by discovery.
+        key: key of the cell.
+        label: short description for progress lines and messages.
+        cell: description of the cell.
+        benchmark: reference to the data, with their fingerprint.
+        perturbed: perturbed environments that the run adds to the scenario.
+        plugins: absolute paths of plug-in files.
+        adapter: reference of a method of a family (``FAMILY:ARGUMENT``); None for other methods.
+        code: the pickled method, if a worker cannot import it by discovery; else empty.
     """
 
     key: str
@@ -129,10 +129,10 @@ class Task:
 
 @dataclass(frozen=True)
 class RunTask(Task):
-    """Tunes a method and scores it: the whole cell.
+    """Runs a whole cell: tunes a method and scores it.
 
     Attributes:
-        model: folder that takes the frozen predictor; empty where it is not kept.
+        model: folder to save the frozen predictor in; empty if it is not saved.
     """
 
     model: str = ""
@@ -140,7 +140,7 @@ class RunTask(Task):
 
 @dataclass(frozen=True)
 class PrepareTask(Task):
-    """Computes the step that the method shares with others, for one part of the scenario, and nothing else.
+    """Only computes the shared step of a method, for one part of the scenario.
 
     Attributes:
         part: ``train``, ``validation``, or an environment's name.
@@ -150,22 +150,29 @@ class PrepareTask(Task):
 
 
 def method_of(task: Task) -> MethodInfo:
-    """Returns the method of a task, whose plug-ins are loaded.
+    """Returns the method of a task; the plug-ins of the task must be loaded.
 
     Raises:
-        UserError: it is not there, or cannot be opened on this machine.
+        UserError: the method is not registered, or cannot be opened on this machine.
     """
     if task.code:
-        info: MethodInfo = pickle.loads(task.code)  # written by this run's own coordinator
+        info: MethodInfo = pickle.loads(task.code)  # trusted: written by the coordinator of this run
         return info
     return registry.method(task.cell.method) if task.adapter is None else registry.open_method(task.adapter)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a worker sends home: the reproducible result as plain values (none of a preparation), and what it cost."""
+    """What a worker returns to the coordinator.
+
+    Attributes:
+        result: the reproducible part of the record in plain values; None for a `PrepareTask`.
+        usage: compute seconds and memory.
+        save_error: why the predictor could not be saved; empty if it was saved or did not have to be.
+        predictions: predicted classes by environment; empty for a view, whose payloads are not whole.
+    """
 
     result: dict[str, Any] | None
-    spent: CellUsage
-    not_kept: str = ""  # why the predictor is not in the folder that the task names for it
-    predicted: Predicted = field(default_factory=dict)  # none of a view, which shows no whole payload
+    usage: CellUsage
+    save_error: str = ""
+    predictions: Predicted = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What an executor tells of its tasks, and what every executor does."""
+"""The events of running tasks, and the interface of executors."""
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from harness.records.schema import FailureKind, Provenance
 
 @dataclass(frozen=True)
 class Started:
-    """A worker took the cell."""
+    """A worker started the task."""
 
     task: Task
 
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """A running cell began a trial."""
+    """A running cell started a trial; ``number`` counts from 0."""
 
     task: Task
     number: int
@@ -27,7 +27,7 @@ class TrialStarted:
 
 @dataclass(frozen=True)
 class Finished:
-    """A cell has its outcome; ``where`` tells of the machine that ran it, where that is not this one."""
+    """A task ended with an outcome; ``where`` describes the machine that ran it if it is not this one."""
 
     task: Task
     outcome: Outcome
@@ -37,14 +37,14 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """A cell ended without an outcome; ``spent`` is None where its process died; ``where`` as in `Finished`."""
+    """A task ended without an outcome; ``usage`` is None if its process died; ``where`` as in `Finished`."""
 
     task: Task
     kind: FailureKind
     reason: str
     detail: str
     wall_seconds: float
-    spent: CellUsage | None = None
+    usage: CellUsage | None = None
     where: Provenance | None = None
 
 
@@ -52,16 +52,19 @@ Event = Started | TrialStarted | Finished | Failed
 
 
 class Executor(Protocol):
-    """Runs tasks somewhere and says what happens to them."""
+    """Runs tasks on this machine or on others, and reports their events."""
 
     @property
     def workers(self) -> int:
-        """Cells at a time."""
+        """Number of tasks that run at the same time."""
         ...
 
     def run(self, tasks: Iterable[tuple[Task, Path]]) -> Generator[Event, None, None]:
-        """Runs (task, log file) pairs, taken one by one as there is room, and yields what happens, as it happens.
+        """Runs tasks and yields their events as they happen.
 
-        Closing the generator ends what is running.
+        Args:
+            tasks: pairs of a task and its log file; the next pair is requested only when a worker is free.
+
+        Closing the generator kills the running tasks.
         """
         ...

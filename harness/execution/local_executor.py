@@ -1,4 +1,4 @@
-"""The local executor: one process per cell, forked from a server that has the heavy libraries loaded."""
+"""The local executor: one process per cell, forked from a server that has already imported the heavy libraries."""
 
 import contextlib
 import multiprocessing
@@ -21,7 +21,7 @@ from harness.execution.worker import work
 from harness.protocol import STOP_FACTOR, THREADS
 from harness.records.schema import FailureKind
 
-_LAST_WORDS = 5.0  # seconds a process may take to end after its final message
+_EXIT_SECONDS = 5.0  # seconds that a process may take to exit after its final message
 SINGLE_THREADED = {
     "OMP_NUM_THREADS": str(THREADS),
     "OPENBLAS_NUM_THREADS": str(THREADS),
@@ -37,26 +37,26 @@ class _Running:
     task: Task
     process: BaseProcess
     connection: Connection
-    began: float
+    start: float
     log: Path
     finished: bool = False
 
     @property
     def age(self) -> float:
-        return time.monotonic() - self.began
+        return time.monotonic() - self.start
 
     @property
     def deadline(self) -> float:
-        return self.began + self.task.budget.wall_limit
+        return self.start + self.task.budget.wall_limit
 
 
 class LocalExecutor:
     """Runs tasks on this machine.
 
     Args:
-        workers: cells at a time, one thread each.
-        memory: most bytes of private memory of a cell; None for no limit.
-        preload: modules the server loads once before it forks.
+        workers: number of cells that run at the same time, with one thread each.
+        memory: limit on the private memory of a cell, in bytes; None for no limit.
+        preload: modules that the fork server imports once before it forks.
     """
 
     def __init__(self, workers: int, memory: int | None, preload: Iterable[str]) -> None:
@@ -66,7 +66,7 @@ class LocalExecutor:
 
     def run(self, tasks: Iterable[tuple[Task, Path]]) -> Generator[Event, None, None]:
         """See `Executor.run`."""
-        context = processes(self._preload)
+        context = process_context(self._preload)
         waiting = iter(tasks)
         running: list[_Running] = []
         ended: list[tuple[_Running, Event]] = []
@@ -75,8 +75,10 @@ class LocalExecutor:
                 while len(running) < self.workers and (pair := next(waiting, None)) is not None:
                     running.append(self._start(context, *pair))
                     yield Started(running[-1].task)
-                for cell, last in ended:  # the next cells are at work already
-                    _end(cell)
+                # Ended processes are joined and reported only after their successors have started, so that no worker
+                # is idle while the coordinator writes records.
+                for cell, last in ended:
+                    _stop_process(cell)
                     yield last
                 if not running:
                     return
@@ -86,7 +88,7 @@ class LocalExecutor:
                 for cell in list(running):
                     event = self._receive(cell) if cell.connection in ready else None
                     if not isinstance(event, Finished | Failed):
-                        event = self._overdue(cell) or event
+                        event = self._check_wall_limit(cell) or event
                     if isinstance(event, Finished | Failed):
                         cell.finished = isinstance(event, Finished)
                         running.remove(cell)
@@ -95,42 +97,42 @@ class LocalExecutor:
                         yield event
         finally:
             for cell in running:
-                _end(cell)
+                _stop_process(cell)
 
     def _start(self, context: BaseContext, task: Task, log: Path) -> _Running:
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=work, args=(task, self.memory, str(log), sender), daemon=True)  # type: ignore[attr-defined]
-        start(process)
-        sender.close()
+        start_process(process)
+        sender.close()  # only the worker holds it now, so its death is an end of file at our end
         return _Running(task, process, receiver, time.monotonic(), log)
 
     def _receive(self, cell: _Running) -> Event | None:
-        """Takes one message; an end of file without a final message means that the process died."""
+        """Reads one message; an end of file before the final message means that the process died."""
         try:
             message = cell.connection.recv()
         except (EOFError, OSError):
-            cell.process.join(_LAST_WORDS)
-            kind, reason = death(cell.process.exitcode, self.memory)
+            cell.process.join(_EXIT_SECONDS)
+            kind, reason = describe_exit(cell.process.exitcode, self.memory)
             return Failed(cell.task, kind, reason, _tail(cell.log), cell.age)
         if message[0] == "trial":
             return TrialStarted(cell.task, message[1])
         if message[0] == "done":
             return Finished(cell.task, *message[1:])
         if message[0] == "failed":
-            kind, reason, detail, spent = message[1:]
-            return Failed(cell.task, kind, reason, detail, cell.age, spent)
+            kind, reason, detail, usage = message[1:]
+            return Failed(cell.task, kind, reason, detail, cell.age, usage)
         return None
 
-    def _overdue(self, cell: _Running) -> Event | None:
+    def _check_wall_limit(self, cell: _Running) -> Event | None:
         budget = cell.task.budget
         if cell.age < budget.wall_limit:
             return None
         reason = f"still running after {budget.wall_limit:g} s, the wall limit of {budget.seconds:g} s of budget"
-        return Failed(cell.task, "wall-limit", reason, _tail(cell.log), cell.age, _used(cell.process))
+        return Failed(cell.task, "wall-limit", reason, _tail(cell.log), cell.age, _cpu_usage(cell.process))
 
 
-def _used(process: BaseProcess) -> CellUsage | None:
-    """Compute seconds of a process that still runs."""
+def _cpu_usage(process: BaseProcess) -> CellUsage | None:
+    """Returns the compute seconds of a running process; None if it cannot be read."""
     import psutil
 
     with contextlib.suppress(psutil.Error):
@@ -139,8 +141,12 @@ def _used(process: BaseProcess) -> CellUsage | None:
     return None
 
 
-def processes(preload: Iterable[str]) -> BaseContext:
-    """Returns what starts processes of one thread: forked from a server that has loaded modules, where that works."""
+def process_context(preload: Iterable[str]) -> BaseContext:
+    """Returns the multiprocessing context of workers: a fork server with preloaded modules, or spawn.
+
+    A plain fork is not used: the coordinator has threads (status file, progress), and a lock that one of them holds at
+    the moment of the fork would stay locked in the child for ever. The fork server starts no threads.
+    """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -148,15 +154,17 @@ def processes(preload: Iterable[str]) -> BaseContext:
     return context
 
 
-def start(process: BaseProcess) -> None:
-    """Starts a process of one thread that does not import the main module of this one.
+def start_process(process: BaseProcess) -> None:
+    """Starts a single-threaded process that does not import the main module of this process.
 
-    A forked or spawned process imports its parent's main module, unless that is called ``….__main__``. A worker needs
-    none of it (methods of a notebook or a script are sent pickled), and a script without ``if __name__ ==
-    "__main__"`` would start its run again.
+    `multiprocessing` imports the parent's main module in every child, unless its name ends in ``.__main__``. Workers do
+    not need it (methods of a notebook or a script are sent pickled), and a script without ``if __name__ ==
+    "__main__"`` would start its run again in every worker.
     """
     main = sys.modules["__main__"]
     spec, environment = main.__spec__, dict(os.environ)
+    # multiprocessing takes the main module from its spec. The fork server starts with the first process, and passes its
+    # environment, with the number of threads, on to all workers. Both are restored for this process right after.
     main.__spec__ = ModuleSpec("harness.__main__", None)
     os.environ.update(SINGLE_THREADED)
     try:
@@ -168,15 +176,20 @@ def start(process: BaseProcess) -> None:
         os.environ.update({name: environment[name] for name in SINGLE_THREADED if name in environment})
 
 
-def death(code: int | None, memory: int | None) -> tuple[FailureKind, str]:
-    """Returns what ended a process, by its exit code, and under which limit of memory, if any."""
+def describe_exit(code: int | None, memory: int | None) -> tuple[FailureKind, str]:
+    """Explains how a process ended.
+
+    Args:
+        code: exit code; negative for the number of a signal.
+        memory: memory limit of the process in bytes; None for no limit.
+    """
     if code is None or code >= 0:
-        return "died", f"the process ended by itself with exit code {code}"
+        return "died", f"the process exited with code {code}"
     if -code == signal.SIGXCPU:
-        return "over-budget", f"one call ran on past {STOP_FACTOR:g} times the compute seconds of the cell"
+        return "over-budget", f"one call used more than {STOP_FACTOR:g} times the compute seconds of the cell"
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-    hint = ", perhaps out of memory" if memory is not None and -code in (signal.SIGKILL, signal.SIGABRT) else ""
-    return "died", f"the process was ended by {name}{hint}"
+    hint = ", possibly out of memory" if memory is not None and -code in (signal.SIGKILL, signal.SIGABRT) else ""
+    return "died", f"the process was killed by {name}{hint}"
 
 
 def _tail(log: Path) -> str:
@@ -185,9 +198,9 @@ def _tail(log: Path) -> str:
     return ""
 
 
-def _end(cell: _Running) -> None:
-    """Leaves nothing of a cell's process behind."""
-    cell.process.join(_LAST_WORDS if cell.finished else 0)
+def _stop_process(cell: _Running) -> None:
+    """Waits for the process of a finished cell, kills that of any other, and frees its resources."""
+    cell.process.join(_EXIT_SECONDS if cell.finished else 0)
     if cell.process.is_alive():
         cell.process.kill()
         cell.process.join()

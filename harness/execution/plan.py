@@ -1,4 +1,4 @@
-"""Plans: which cells a command asks for, and which of them have their record already."""
+"""The plan of a run: its cells, and which of them already have a record."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,64 +14,71 @@ from harness.records.provenance import native_precision
 from harness.records.schema import Record
 from harness.records.store import Store
 from harness.scenario import ScenarioSpec, Sizes
-from harness.scenarios.input_views import AT, viewed
+from harness.scenarios.input_views import AT, with_view
 from harness.scenarios.perturbed import NO_PERTURBED, PerturbedOptions, with_perturbed
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells of one command, in the order they run.
+    """The cells of a run, in the order in which they run.
 
     Attributes:
-        unkept: keys of the done cells whose predictor is wanted and was not kept when they ran: they run again.
+        cells: every cell, those with a record included.
+        cached: existing records, by the key of their cell.
+        without_predictor: keys of done cells that run again because their predictor is requested and was not saved.
     """
 
     cells: tuple[Cell, ...]
     cached: dict[str, Record]
-    unkept: frozenset[str] = frozenset()
+    without_predictor: frozenset[str] = frozenset()
 
     def waiting(self, retry_failed: bool) -> list[Cell]:
         """Returns the cells that still have to run."""
         return [c for c in self.cells if not self._settled(c, retry_failed)]
 
     def shard(self, part: int, parts: int) -> "Plan":
-        """Returns the plan of one part of the cells; all parts together are the plan, whatever else they run beside."""
+        """Returns the plan of one part of the cells, as ``--shard PART/PARTS``.
+
+        A cell's part depends on its key alone, so it does not change when other methods or scenarios are added.
+        """
         cells = tuple(cell for cell in self.cells if int(cell.key[-8:], 16) % parts == part - 1)
         keys = {cell.key for cell in cells}
-        return Plan(cells, {key: record for key, record in self.cached.items() if key in keys}, self.unkept & keys)
+        cached = {key: record for key, record in self.cached.items() if key in keys}
+        return Plan(cells, cached, self.without_predictor & keys)
 
     def _settled(self, cell: Cell, retry_failed: bool) -> bool:
         if cell.missing:
             return True
         record = self.cached.get(cell.key)
-        return record is not None and cell.key not in self.unkept and not (retry_failed and record.status == "failed")
+        if record is None or cell.key in self.without_predictor:
+            return False
+        return not (retry_failed and record.status == "failed")
 
 
 def choose_scenarios(benchmark: Benchmark, names: Sequence[str], quick: bool) -> list[ScenarioSpec]:
-    """Returns the named scenarios of a benchmark, or every one for ``all``; when none is named, the benchmark's choice.
+    """Returns the named scenarios of a benchmark, all of them for ``all``, or its default ones if no name is given.
 
-    That is every one, or under ``quick`` those meant for it.
-
-    ``SCENARIO@VIEW`` names a scenario in which only a part of each payload is shown (`input_views.viewed`).
+    The default is every scenario, or those marked ``quick`` under the preset ``quick``. ``SCENARIO@VIEW`` names a
+    scenario in which only a part of each payload is visible (`input_views.with_view`).
 
     Raises:
         UserError: a name is unknown, or the corpus lacks what the scenario needs.
     """
-    known = {spec.name: spec for spec in benchmark.scenarios()}
-    if not known:
-        raise UserError(f"{benchmark.ref} holds no payloads, so that nothing can be run on it.")
+    specs = {spec.name: spec for spec in benchmark.scenarios()}
+    if not specs:
+        raise UserError(f"{benchmark.ref} has no payloads, so no method can run on it.")
     lacking = benchmark.unavailable()
     if list(names) == ["all"]:
-        return list(known.values())
+        return list(specs.values())
     for name in (text.partition(AT)[0] for text in names):
         if name in lacking:
             raise UserError(f"--scenario {name}: {lacking[name]}")
-        if name not in known:
-            raise UserError(f"--scenario {name} is unknown for {benchmark.ref}; {nearest(name, list(known))}")
+        if name not in specs:
+            raise UserError(f"--scenario {name} is unknown for {benchmark.ref}; {nearest(name, list(specs))}")
     if not names:
-        return [spec for spec in known.values() if spec.quick or not quick]
-    chosen = [(known[name], view) for name, _, view in (text.partition(AT) for text in names)]
-    return [viewed(spec, view) if view else spec for spec, view in chosen]
+        return [spec for spec in specs.values() if spec.quick or not quick]
+    pairs = [(specs[name], view) for name, _, view in (text.partition(AT) for text in names)]
+    return [with_view(spec, view) if view else spec for spec, view in pairs]
 
 
 def make_plan(
@@ -84,23 +91,26 @@ def make_plan(
     preset: str,
     store: Store,
     perturbed: PerturbedOptions = NO_PERTURBED,
-    keep: bool = False,
+    save_models: bool = False,
     precision: Precision | None = None,
 ) -> Plan:
-    """Lists the cells, ordered by scenario and seed so that what cells share is used while it is warm.
+    """Plans the cells of a run.
+
+    They are ordered by scenario and seed, so that cells that use the same shared step run one after the other while
+    the step is in the cache.
 
     Args:
-        work: scenarios, each with the methods that run on it.
-        benchmark: of the scenarios.
-        corpus: of the benchmark.
-        seeds: of each scenario and method.
-        budget: of each cell.
-        sizes: of each scenario's parts.
-        preset: whose sizes they are.
-        store: where records may be already.
-        perturbed: environments that every scenario gets.
-        keep: whether predictors are wanted, of the methods that can save them; those of probes never are.
-        precision: of torch methods; what this machine does best by default.
+        work: scenarios, each with the methods to run on it.
+        benchmark: the benchmark that defines the scenarios.
+        corpus: metadata of its corpus.
+        seeds: seeds to run for each scenario and method.
+        budget: budget of each cell.
+        sizes: most rows of training, validation and each test.
+        preset: name of the preset.
+        store: results folder, with records of earlier runs.
+        perturbed: perturbed environments to add to every scenario.
+        save_models: save the predictors of methods that support it; those of views are never saved.
+        precision: precision of torch methods; by default the fastest of this machine.
 
     Raises:
         UserError: a record of one of the cells cannot be read.
@@ -126,16 +136,16 @@ def make_plan(
         for method in methods
     )
     cached = {cell.key: record for cell in cells if not cell.missing and (record := store.get(cell.id)) is not None}
-    return Plan(cells, cached, frozenset(_without_model(cells, cached, store)) if keep else frozenset())
+    return Plan(cells, cached, frozenset(_without_model(cells, cached, store)) if save_models else frozenset())
 
 
-def keepable(cell: Cell) -> bool:
-    """Whether a predictor can be kept, and is one of whole payloads: a probe's would be asked what it never saw."""
+def can_save_predictor(cell: Cell) -> bool:
+    """Whether the predictor of a cell can be saved; not for views, which are not trained on whole payloads."""
     return loadable(cell.method) and not cell.scenario.view
 
 
 def _without_model(cells: Iterable[Cell], cached: Mapping[str, Record], store: Store) -> Iterator[str]:
     for cell in cells:
         record = cached.get(cell.key)
-        if record is not None and keepable(cell) and not store.has_model(record):
+        if record is not None and can_save_predictor(cell) and not store.has_model(record):
             yield record.key

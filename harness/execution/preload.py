@@ -1,4 +1,4 @@
-"""Imported once by the server that forks workers: what every cell needs, so that none of them pays for it again."""
+"""Imported once by the fork server: loads what every cell needs, so that each worker starts with it in memory."""
 
 import gc
 import signal
@@ -17,6 +17,6 @@ from harness.execution import worker  # noqa: F401
 from harness.scenarios import generic  # noqa: F401
 
 registry.discover()
-# Ctrl-C is the coordinator's to handle, and a worker may be asked before it says so itself.
+# The coordinator handles Ctrl-C. Workers inherit this setting: a signal may reach one before its own code has run.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-gc.freeze()  # what is here stays: a collection in a worker would only copy its pages
+gc.freeze()  # objects loaded here are permanent; collecting them in a worker would copy pages shared by the fork

@@ -1,4 +1,4 @@
-"""Progress of a run: what is done, failed and under way, by method, and how long the rest takes."""
+"""Progress of a run: finished, failed and running cells by method, and the remaining time."""
 
 import threading
 import time
@@ -17,66 +17,66 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-FEW = 100  # cells up to which each gets a line where there is no terminal
-EVERY = 2.0  # seconds between lines of a longer run
+MOST_LINES = 100  # without a terminal, a run of up to this many cells prints a line for each
+LINE_SECONDS = 2.0  # seconds between the lines of a longer run
 
 
 def duration(seconds: float) -> str:
-    """Returns a length of time as a person says it, such as 40 s, 12 min or 3.2 h."""
+    """Formats a duration for people: 40 s, 12 min or 3.2 h."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 @dataclass
-class _Group:
-    """The cells of one method; failed ones are done as well."""
+class _MethodCells:
+    """Counts of the cells of one method; ``done`` includes failed ones."""
 
     cells: int
     done: int = 0
     failed: int = 0
-    seconds: float = 0.0  # wall seconds of those done
+    seconds: float = 0.0  # wall seconds of the finished cells
 
 
 @dataclass
 class _Running:
     task: Task
-    began: float
+    start: float
     trial: int = 0
 
 
 class ProgressState:
-    """What has happened so far, told by events; each costs the same however many cells there are.
+    """The state of a run, updated by events; an update takes constant time, whatever the number of cells.
 
     Args:
-        waiting: how many cells will run, by method.
-        cached: how many cells have a record already.
-        workers: returns how many cells run at a time, which on a cluster changes.
+        waiting: number of cells to run, by method.
+        cached: number of cells that already have a record.
+        workers: returns the number of cells that run at the same time, which changes on a cluster.
     """
 
     def __init__(self, waiting: Mapping[str, int], cached: int, workers: Callable[[], int]) -> None:
-        self.groups = {name: _Group(cells) for name, cells in waiting.items()}
+        self.groups = {name: _MethodCells(cells) for name, cells in waiting.items()}
         self.cached = cached
         self.running: dict[tuple[str, str | None], _Running] = {}
         self._workers = workers
 
     @property
     def cells(self) -> int:
-        """How many cells are this run's own to do."""
+        """Number of cells that this run has to run itself."""
         return sum(group.cells for group in self.groups.values())
 
     @property
     def done(self) -> int:
-        """How many of them have ended, failed ones included."""
+        """Number of finished cells, failed ones included."""
         return sum(group.done for group in self.groups.values())
 
     @property
     def failed(self) -> int:
-        """How many of them failed."""
+        """Number of failed cells."""
         return sum(group.failed for group in self.groups.values())
 
-    def take(self, event: Event | FinishedElsewhere) -> None:
-        """Takes what happened."""
+    def update(self, event: Event | FinishedElsewhere) -> None:
+        """Updates the counts by an event."""
         task = event.task
         place = (task.key, task.part if isinstance(task, PrepareTask) else None)
         if isinstance(event, Started):
@@ -95,40 +95,41 @@ class ProgressState:
                 group.seconds += event.wall_seconds
 
     def remaining(self) -> float | None:
-        """Seconds left; None before any cell has ended.
+        """Estimates the remaining seconds; None before any cell has finished.
 
-        A cell is taken to last as long as those of its method did on average, or as all did while none of its method
-        has ended; what running cells have lasted so far counts.
+        A cell is expected to take the mean time of its method's finished cells, or of all finished cells if its method
+        has none yet. Time that running cells have already spent is subtracted.
         """
         done = self.done
         if not done:
             return None
         overall = sum(group.seconds for group in self.groups.values()) / done
         mean = {name: group.seconds / group.done if group.done else overall for name, group in self.groups.items()}
-        left = sum(mean[name] * (group.cells - group.done) for name, group in self.groups.items())
+        work = sum(mean[name] * (group.cells - group.done) for name, group in self.groups.items())
         now = time.time()
         for cell in self.running.values():
             if not isinstance(cell.task, PrepareTask):
-                left -= min(now - cell.began, mean[cell.task.cell.method])
-        return max(0.0, left) / max(1, min(self._workers(), self.cells - done))
+                work -= min(now - cell.start, mean[cell.task.cell.method])
+        # The last cells do not use all workers: divide by as many as there are cells left.
+        return max(0.0, work) / max(1, min(self._workers(), self.cells - done))
 
-    def standing(self) -> RunProgress:
-        """Returns all of it in plain values."""
+    def snapshot(self) -> RunProgress:
+        """Returns the state in plain values."""
         return RunProgress(
             methods={n: MethodProgress(cells=g.cells, done=g.done, failed=g.failed) for n, g in self.groups.items()},
             cached=self.cached,
-            running=[_plain(cell) for cell in self.running.values()],
+            running=[_running_cell(cell) for cell in self.running.values()],
             remaining=self.remaining(),
         )
 
-    def note(self) -> str:
-        """Returns what a line says beside the counts."""
-        left = self.remaining()
-        ending = "" if left is None else f", about {duration(left)} left"
+    def summary(self) -> str:
+        """Returns the numbers of failed and cached cells and the remaining time, as text."""
+        seconds = self.remaining()
+        ending = "" if seconds is None else f", about {duration(seconds)} left"
         return f"{self.failed} failed, {self.cached} cached{ending}"
 
 
-def _plain(cell: _Running) -> RunningCell:
+def _running_cell(cell: _Running) -> RunningCell:
     task = cell.task
     return RunningCell(
         method=task.cell.method,
@@ -137,28 +138,28 @@ def _plain(cell: _Running) -> RunningCell:
         part=task.part if isinstance(task, PrepareTask) else None,
         trial=cell.trial,
         trials=task.cell.trials,
-        began=cell.began,
+        began=cell.start,
     )
 
 
 class Progress:
-    """Shows a run's state: bars by method and the cells under way in a terminal, plain lines elsewhere.
+    """Shows the state of a run: in a terminal bars by method and the running cells, elsewhere plain lines.
 
-    Every failure is a line in both. Of more than `FEW` cells there is a line every `EVERY` seconds at most; what it
-    passes over is in the counts, and failures stand below the board.
+    In a terminal every failure is printed as a line too. Without one, a run of more than `MOST_LINES` cells prints at
+    most one line every `LINE_SECONDS`; cells in between are in the counts, and failures are listed below the board.
 
     Args:
-        console: where to show it.
-        state: what to show; this keeps it up to date.
-        silent: whether to keep it up to date without showing it.
+        console: output console.
+        state: state to show and to update.
+        silent: update the state without showing it.
     """
 
     def __init__(self, console: "Console", state: ProgressState, silent: bool = False) -> None:
         self._console = console
         self._silent = silent
         self._state = state
-        self._lock = threading.Lock()  # the terminal and the status file are drawn from threads of their own
-        self._began = time.time()
+        self._lock = threading.Lock()  # the terminal display and the status file read the state in threads of their own
+        self._start = time.time()
         self._printed = 0.0
 
     def __enter__(self) -> "Progress":
@@ -174,15 +175,15 @@ class Progress:
     ) -> None:
         self._live.stop()
 
-    def standing(self) -> RunProgress:
-        """Returns where the run stands; any thread may ask."""
+    def snapshot(self) -> RunProgress:
+        """Returns the state in plain values; may be called from any thread."""
         with self._lock:
-            return self._state.standing()
+            return self._state.snapshot()
 
     def on_event(self, event: Event | FinishedElsewhere) -> None:
-        """Takes an event."""
+        """Updates the state by an event and prints a line if one is due."""
         with self._lock:
-            self._state.take(event)
+            self._state.update(event)
         if isinstance(event, Finished | Failed):
             self._log(event)
 
@@ -198,12 +199,13 @@ class Progress:
         else:
             self._print(
                 f"[{state.done}/{state.cells}] {task.label}: {event.wall_seconds:.1f} s; "
-                f"{len(state.running)} running, {state.note()}"
+                f"{len(state.running)} running, {state.summary()}"
             )
 
     def _due(self) -> bool:
         now = time.monotonic()
-        if self._state.cells > FEW and now - self._printed < EVERY and self._state.done < self._state.cells:
+        state = self._state
+        if state.cells > MOST_LINES and now - self._printed < LINE_SECONDS and state.done < state.cells:
             return False
         self._printed = now
         return True
@@ -212,7 +214,7 @@ class Progress:
         self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def _table(self) -> "Table":
-        """The terminal's picture: all cells, then each method with the cells of it that are under way."""
+        """Returns the terminal display: a bar for all cells, then one per method followed by its running cells."""
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -224,10 +226,10 @@ class Progress:
 
         with self._lock:
             state, now = self._state, time.time()
-            bar("cells", state.done, state.cells, state.note(), duration(now - self._began))
+            bar("cells", state.done, state.cells, state.summary(), duration(now - self._start))
             for name, group in state.groups.items():
                 bar(f"  {name}", group.done, group.cells, f"{group.failed} failed" if group.failed else "", "")
                 for cell in (cell for cell in state.running.values() if cell.task.cell.method == name):
                     trial = f"trial {cell.trial} of {cell.task.cell.trials}" if cell.trial else "starting"
-                    table.add_row(Text(f"    {cell.task.label}"), "", "", trial, duration(now - cell.began))
+                    table.add_row(Text(f"    {cell.task.label}"), "", "", trial, duration(now - cell.start))
         return table

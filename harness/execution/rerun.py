@@ -1,4 +1,4 @@
-"""Reruns of cells from their records: whether today's code still gives the stored results."""
+"""Reruns cells from their records and compares the results, to check that today's code reproduces them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,24 +17,31 @@ from harness.records.schema import CellInfo, PerturbationOptions, Record, Result
 from harness.scenario import Sizes
 from harness.scenarios.perturbed import NO_PERTURBED, PerturbedOptions, with_perturbed
 
-_SINCE_3 = {"units", "counts", "confidence", "flips", "perturbations", "occlusion"}  # what older schemas kept less of
-_SHOWN = 3  # differing figures that a verdict names
+_SINCE_3 = {
+    "units",
+    "counts",
+    "confidence",
+    "flips",
+    "perturbations",
+    "occlusion",
+}  # fields that schemas before 3 lack or store in less detail
+_MOST_DIFFERENCES = 3  # differences that a verdict lists
 
 
 class NotRebuilt(Exception):
-    """Today's code has no such cell; says why."""
+    """The cell of a record cannot be planned with today's code; the message says why."""
 
 
 @dataclass(frozen=True)
 class RerunVerdict:
-    """What became of a cell's rerun.
+    """The result of rerunning a cell.
 
     Attributes:
-        cell: method, scenario and seed.
-        same: whether today's code gives the stored result.
-        text: in what way, or what differs.
-        rerun: whether there is a result of today.
-        exact: whether it is the stored one to the last digit.
+        cell: description of the cell.
+        same: whether today's code reproduces the stored result.
+        text: how closely it does, or what differs.
+        rerun: whether the cell could be run again.
+        exact: whether both results are identical to the last digit.
     """
 
     cell: CellInfo
@@ -44,28 +51,31 @@ class RerunVerdict:
     exact: bool = False
 
 
-def choose(records: Iterable[Record], count: int, is_stale: Callable[[Record], bool], processor: str) -> list[Record]:
-    """Returns the cheapest done records of each method; the same for the same folder and processor model.
+def choose_records(
+    records: Iterable[Record], count: int, is_stale: Callable[[Record], bool], processor: str
+) -> list[Record]:
+    """Returns the ``count`` cheapest done records of each method, in a deterministic order.
 
-    Those made on that processor model come first, since they have to be met to the last digit; stale ones last.
+    Records of this processor model come first, since their results must be reproduced to the last digit; stale records
+    come last.
     """
 
     def cost(record: Record) -> tuple[object, ...]:
-        cell, made = record.cell, record.provenance
-        elsewhere = made.machine.get("processor") != processor
-        return is_stale(record), elsewhere, made.compute_seconds, cell.scenario, cell.seed, record.key
+        cell, provenance = record.cell, record.provenance
+        other_processor = provenance.machine.get("processor") != processor
+        return is_stale(record), other_processor, provenance.compute_seconds, cell.scenario, cell.seed, record.key
 
     by_method: dict[str, list[Record]] = {}
     for record in sorted((r for r in records if r.status == "done"), key=cost):
         by_method.setdefault(record.cell.method, []).append(record)
-    return [record for _, found in sorted(by_method.items()) for record in found[:count]]
+    return [record for _, group in sorted(by_method.items()) for record in group[:count]]
 
 
 def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta) -> Cell:
-    """Returns the cell that a record is of, as today's code plans it.
+    """Returns the cell of a record, as today's code plans it.
 
     Raises:
-        NotRebuilt: the method, the scenario or a perturbation suite is not there, or the cell has another key today.
+        NotRebuilt: the method, the scenario or a perturbation suite does not exist, or the cell has another key today.
     """
     info = record.cell
     method = method_of(info)
@@ -88,21 +98,21 @@ def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta) -> Cell:
         missing=missing_for(method, corpus),
     )
     if cell.key != record.key:
-        raise NotRebuilt(f"another cell today: {', '.join(_moved(info, cell.info))}")
+        raise NotRebuilt(f"another cell today: {', '.join(_key_differences(info, cell.info))}")
     if cell.missing:
         raise NotRebuilt(f"not applicable today: {cell.missing}")
     return cell
 
 
 def method_of(info: CellInfo) -> MethodInfo:
-    """Returns the method of a record as it is today.
+    """Returns the method of a record as it is registered today.
 
     Raises:
-        NotRebuilt: it is not there, or what stands behind it cannot be opened.
+        NotRebuilt: the method is not registered, or its file, program or service cannot be opened.
     """
     family, colon, argument = info.method.partition(":")
     if info.method not in registry.methods() and family not in registry.families():
-        raise NotRebuilt("no method of this name is registered; a plug-in needs --plugin FILE")
+        raise NotRebuilt("no method of this name is registered; load a plug-in with --plugin FILE")
     if not colon:
         return registry.method(info.method)
     adapter = info.adapter or {}
@@ -114,34 +124,35 @@ def method_of(info: CellInfo) -> MethodInfo:
 
 
 def _perturbed_options(info: CellInfo) -> PerturbedOptions:
-    """Returns what the run added.
+    """Returns the perturbed environments that the run added.
 
     Raises:
-        NotRebuilt: the record is of an older schema, which did not keep how its perturbed environments were made.
+        NotRebuilt: the record has an older schema, without the options of its perturbed environments.
     """
     suites = tuple(sorted(e.subject for e in info.environments.values() if e.kind == "perturbed"))
     if suites and info.perturbations is None:
-        raise NotRebuilt("its record is of an older schema, without depth and draws of its perturbations")
-    made = info.perturbations or PerturbationOptions(depth=NO_PERTURBED.depth, draws=NO_PERTURBED.draws)
+        raise NotRebuilt("the record has an older schema, without the depth and draws of its perturbations")
+    perturbations = info.perturbations or PerturbationOptions(depth=NO_PERTURBED.depth, draws=NO_PERTURBED.draws)
     return PerturbedOptions(
-        suites, made.depth, made.draws, any(e.kind == "excised" for e in info.environments.values())
+        suites, perturbations.depth, perturbations.draws, any(e.kind == "excised" for e in info.environments.values())
     )
 
 
-def _moved(stored: CellInfo, today: CellInfo) -> Iterator[str]:
-    """Says which parts of a key differ."""
+def _key_differences(stored: CellInfo, today: CellInfo) -> Iterator[str]:
+    """Yields a description of each difference between two cells."""
     parts = [
         f"{_words(place)} {_short(old)} → {_short(new)}"
         for place, old, new in _differences(stored.model_dump(), today.model_dump())
     ]
-    yield from parts or ["its search space, its record's schema or the record itself was changed"]
+    yield from parts or ["the search space, the schema of the record or the record itself was changed"]
 
 
 def compare(stored: Record, today: Record) -> RerunVerdict:
-    """Returns whether a rerun gave the stored result.
+    """Compares the record of a rerun with the stored one.
 
-    To the last digit on one processor model and one set of pins where no time limit bound; else macro-F1 of every
-    environment may differ by `RERUN_TOLERANCE`.
+    On the same processor model, with the same package versions and without a time limit that was reached, results must
+    be identical to the last digit. Otherwise the macro-F1 of every environment may differ by `RERUN_TOLERANCE`. Notes
+    are not compared: they are sentences for readers, whose wording may change without a change of the result.
     """
 
     def verdict(same: bool, text: str, exact: bool = False) -> RerunVerdict:
@@ -153,14 +164,15 @@ def compare(stored: Record, today: Record) -> RerunVerdict:
     differing = _differences(_figures(stored.result, without), _figures(today.result, without))
     if not differing:
         return verdict(True, "identical", exact=True)
-    lenient = ", ".join(_circumstances(stored, today))
-    if lenient and not (far := _far(stored.result, today.result)):
-        return verdict(True, f"macro-F1 within {RERUN_TOLERANCE} ({lenient})")
-    if lenient:
-        differing = far
-    shown = "; ".join(f"{_words(place)} {_short(old)} → {_short(new)}" for place, old, new in differing[:_SHOWN])
-    more = f" and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
-    return verdict(False, f"differs: {shown}{more}" + (f" ({lenient})" if lenient else ""))
+    reasons = ", ".join(_tolerance_reasons(stored, today))
+    if reasons and not (beyond := _beyond_tolerance(stored.result, today.result)):
+        return verdict(True, f"macro-F1 within {RERUN_TOLERANCE} ({reasons})")
+    if reasons:
+        differing = beyond
+    first = differing[:_MOST_DIFFERENCES]
+    listing = "; ".join(f"{_words(place)} {_short(old)} → {_short(new)}" for place, old, new in first)
+    more = f" and {len(differing) - len(first)} more" if len(differing) > len(first) else ""
+    return verdict(False, f"differs: {listing}{more}" + (f" ({reasons})" if reasons else ""))
 
 
 FieldPath = tuple[str, ...]
@@ -169,29 +181,29 @@ _ABSENT = object()
 
 
 def _figures(result: Result, without: set[str]) -> dict[str, Any]:
-    """The plain values of a result, those that a reader looks at first in front."""
-    plain = result.model_dump(mode="json", exclude=without)
+    """Returns the plain values of a result but its notes; metrics first, so that a verdict names them first."""
+    plain = result.model_dump(mode="json", exclude={*without, "notes"})
     first = ("metrics", "params", "best_trial", "trials")
     return {name: plain[name] for name in (*first, *(name for name in plain if name not in first))}
 
 
 def _differences(old: Any, new: Any, place: FieldPath = ()) -> list[Difference]:
-    """Lists where two plain values differ, and how."""
+    """Returns every difference of two nested plain values: path, old value, new value."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         pairs = [(key, old.get(key, _ABSENT), new.get(key, _ABSENT)) for key in dict.fromkeys((*old, *new))]
     elif _is_list(old) and _is_list(new) and len(old) == len(new):
         pairs = [(str(index), *pair) for index, pair in enumerate(zip(old, new, strict=True))]
     else:
         return [] if old == new else [(place, old, new)]
-    return [found for key, a, b in pairs for found in _differences(a, b, (*place, str(key)))]
+    return [difference for key, a, b in pairs for difference in _differences(a, b, (*place, str(key)))]
 
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def _far(stored: Result, today: Result) -> list[Difference]:
-    """The macro-F1s that differ by more than the tolerance, or are there on one side only."""
+def _beyond_tolerance(stored: Result, today: Result) -> list[Difference]:
+    """Returns the macro-F1 values that differ by more than the tolerance, or exist in only one of the results."""
     old, new = (
         {("metrics", env, "macro_f1"): figures["macro_f1"] for env, figures in result.metrics.items()}
         for result in (stored, today)
@@ -203,19 +215,19 @@ def _far(stored: Result, today: Result) -> list[Difference]:
     ]
 
 
-def _circumstances(stored: Record, today: Record) -> Iterator[str]:
-    """Why two runs of a cell may differ in the last digits."""
+def _tolerance_reasons(stored: Record, today: Record) -> Iterator[str]:
+    """Yields the reasons why two runs of a cell may differ slightly: processor, package versions, time limits."""
     old, new = stored.provenance, today.provenance
     if old.machine.get("processor") != new.machine.get("processor"):
         yield "another processor model"
     pins = {name: (version, new.packages[name]) for name, version in old.packages.items() if name in new.packages}
     pins["python"] = old.machine.get("python", "unknown"), new.machine.get("python", "unknown")
-    pins.pop("shortcut-harness", None)  # its code is what is verified
+    pins.pop("shortcut-harness", None)  # the code of this package is what is verified
     changed = [f"{name} {a} → {b}" for name, (a, b) in sorted(pins.items()) if a != b]
     if changed:
         yield f"other pins: {', '.join(changed)}"
     if any(record.result and record.result.limited_by == "seconds" for record in (stored, today)):
-        yield "a time limit bound"
+        yield "a time limit was reached"
 
 
 def _words(place: FieldPath) -> str:

@@ -1,4 +1,4 @@
-"""The life of one cell inside a worker: tune, freeze, score."""
+"""Runs one cell inside a worker process: tunes the method, freezes the predictor, scores it."""
 
 import shutil
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from harness.records.predictions import Predicted
 from harness.records.schema import PerturbationCounts, Result
 from harness.scenario import Environment, Scenario, Sizes
 from harness.scenarios import training_data, training_texts
-from harness.scenarios.input_views import show_part, viewed
+from harness.scenarios.input_views import show_part, with_view
 from harness.scenarios.perturbed import NO_PERTURBED, PerturbedEnvironments, perturbed_environments
 from harness.scenarios.training_data import training_and_validation
 
@@ -31,43 +31,51 @@ from harness.scenarios.training_data import training_and_validation
 def run_cell(
     task: Task, ledger: Ledger, on_trial: Callable[[int], None], report: Callable[[int, float], None]
 ) -> Outcome:
-    """Runs one cell to its end.
+    """Runs one task: a whole cell, or the preparation of a shared step.
 
-    The scenario is drawn twice: once for the tuning step, which keeps nothing but training and validation copies, and
-    once, after the predictor is frozen, for scoring.
+    The scenario is drawn twice. For tuning, only copies of its training and validation rows are kept, so that no method
+    can reach a test row, not even through a reference to the corpus. For scoring it is drawn again, after the predictor
+    is frozen. Both draws use the same seed and so give the same rows.
 
     Args:
-        task: the cell.
-        ledger: takes what it costs; its bill holds where the cell fails, too.
+        task: the task to run.
+        ledger: measures compute seconds and memory; it can be read also if the cell fails.
         on_trial: called with each trial's number before it starts.
-        report: called with whatever the method reports.
+        report: called with the steps and scores that the method reports.
+
+    Returns:
+        The result in plain values, compute seconds and memory, and the predicted classes.
+
+    Raises:
+        CellFailure: no trial finished.
+        UserError: the method or the data cannot be opened.
     """
     registry.discover(task.plugins)
     info = method_of(task)
     method = info.factory()
-    method.info = info  # a class that was sent pickled has no record of its own in this process
+    method.info = info  # a pickled class comes without its registration
     if isinstance(task, PrepareTask):
         _prepare(task, method, ledger)
-        return Outcome(None, ledger.bill())
+        return Outcome(None, ledger.usage())
     assert isinstance(task, RunTask)
     with ledger.paused():
         data = _tuning_data(task, method.info.tags)
     context = _context(task, data.classes, ledger, report)
     tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
-    ledger.freeze()
-    (result, predicted), spent = _score(task, tuned, method, data, ledger), ledger.bill()
-    kept = {} if task.cell.view else predicted
-    return Outcome(result, spent, _keep(task, tuned.predictor, method, context), kept)
+    ledger.end_tuning()
+    result, predicted = _score(task, tuned, method, data, ledger)
+    usage = ledger.usage()  # before the predictor is saved, which is not part of the method's cost
+    return Outcome(result, usage, _save(task, tuned.predictor, method, context), {} if task.cell.view else predicted)
 
 
-def _keep(task: RunTask, predictor: Predictor, method: Method, context: Context) -> str:
-    """Saves the frozen predictor where the task wants it; returns why it failed, for the cell is done all the same."""
+def _save(task: RunTask, predictor: Predictor, method: Method, context: Context) -> str:
+    """Saves the frozen predictor in the task's folder; returns the error message, since the cell is done either way."""
     if not task.model:
         return ""
-    shutil.rmtree(task.model, ignore_errors=True)  # of a run that was killed; nobody else is at this cell
+    shutil.rmtree(task.model, ignore_errors=True)  # left by a killed run; the cell lock keeps other runs away
     try:
-        predictors.keep(predictor, method.info, context, Path(task.model), task.key)
-    except Exception as error:  # whatever a method's own code raises
+        predictors.save(predictor, method.info, context, Path(task.model), task.key)
+    except Exception as error:  # save is code of the method and may raise anything
         return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
     return ""
 
@@ -87,10 +95,10 @@ def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Calla
 def _prepare(task: PrepareTask, method: Method, ledger: Ledger) -> None:
     with ledger.paused():
         corpus, scenario = _open(task)
-        own = {"train": scenario.train, "validation": scenario.validation, **scenario.environments}
-        environment = own.get(task.part) or _additions(task, corpus, scenario, task.part).environments.get(task.part)
+        parts = {"train": scenario.train, "validation": scenario.validation, **scenario.environments}
+        environment = parts.get(task.part) or _perturbed(task, corpus, scenario, task.part).environments.get(task.part)
         if environment is None:
-            return  # no row of this scenario can be derived
+            return  # no row of this scenario could be perturbed
         payloads = environment.render(corpus)
     method.prepare(payloads, _context(task, corpus.classes, ledger, lambda step, score: None))
 
@@ -111,12 +119,12 @@ def _open(task: Task) -> tuple[Corpus, Scenario]:
         raise RuntimeError(f"the corpus changed while the run was under way ({task.benchmark})")
     spec = next(s for s in benchmark.scenarios() if s.name == task.cell.base_scenario)
     scenario = benchmark.build(corpus, spec, task.cell.seed, Sizes(*task.cell.sizes))
-    return corpus, show_part(scenario, viewed(spec, task.cell.view)) if task.cell.view else scenario
+    return corpus, show_part(scenario, with_view(spec, task.cell.view)) if task.cell.view else scenario
 
 
-def _additions(task: Task, corpus: Corpus, scenario: Scenario, only: str | None = None) -> PerturbedEnvironments:
-    perturbed = NO_PERTURBED if task.cell.view else task.perturbed
-    return perturbed_environments(scenario, perturbed, corpus, task.cell.seed, only)
+def _perturbed(task: Task, corpus: Corpus, scenario: Scenario, only: str | None = None) -> PerturbedEnvironments:
+    options = NO_PERTURBED if task.cell.view else task.perturbed
+    return perturbed_environments(scenario, options, corpus, task.cell.seed, only)
 
 
 def _tuning_data(task: Task, tags: frozenset[Tag]) -> _TuningData:
@@ -134,10 +142,10 @@ def _score(
 ) -> tuple[dict[str, Any], Predicted]:
     with ledger.paused():
         corpus, scenario = _open(task)
-        added = _additions(task, corpus, scenario)
-    environments = {**scenario.environments, **added.environments}
+        perturbed = _perturbed(task, corpus, scenario)
+    environments = {**scenario.environments, **perturbed.environments}
     tables = {name: _predict(tuned.predictor, corpus, env) for name, env in environments.items()}
-    counted = count(corpus, environments, tables, unit_names(corpus, scenario))
+    counts = count(corpus, environments, tables, unit_names(corpus, scenario))
     predicted = {name: table.argmax(axis=1).astype(np.int16) for name, table in tables.items()}
     result = Result(
         classes=list(corpus.classes),
@@ -147,21 +155,21 @@ def _score(
         limited_by=tuned.limited_by,
         selected_by=selection(method),
         trials=tuned.trials,
-        metrics=metrics_of(counted),
+        metrics=metrics_of(counts),
         predictions={name: hashing.of_array(classes) for name, classes in predicted.items()},
-        units=list(counted.units),
-        counts=counted.counts,
-        confidence=counted.confidence,
-        flips=counted.flips,
-        occlusion=counted.occlusion,
+        units=list(counts.units),
+        counts=counts.counts,
+        confidence=counts.confidence,
+        flips=counts.flips,
+        occlusion=counts.occlusion,
         perturbations={
             name: PerturbationCounts(
                 left_out=dict(sorted(tally.left_out.items())),
                 draws=tally.plain(),
-                base=counted.base.get(name, ""),
-                worst=counted.worst.get(name, ""),
+                base=counts.base.get(name, ""),
+                worst=counts.worst.get(name, ""),
             )
-            for name, tally in added.tallies.items()
+            for name, tally in perturbed.tallies.items()
         },
         notes=[*data.notes, *(f"{task.cell.method}: {note}" for note in tuned.predictor.notes)],
     )
@@ -169,7 +177,7 @@ def _score(
 
 
 def unit_names(corpus: Corpus, scenario: Scenario) -> list[str]:
-    """Returns the name of each corpus row's resampling unit: its CVE where known, else its component's number."""
+    """Returns the name of each corpus row's resampling unit: its CVE if it has one, else its component's number."""
     column = next((c for c in ("cve", "group.cve") if corpus.has(c)), None)
     if column is None:
         return [str(unit) for unit in scenario.unit.tolist()]

@@ -1,4 +1,4 @@
-"""Runs the cells of a plan that have no record, and writes what they leave behind."""
+"""Runs the cells of a plan that have no record, and writes their records, predictions and predictors."""
 
 import shutil
 import time
@@ -14,7 +14,7 @@ from harness.execution.budget import CellUsage, TrialUsage
 from harness.execution.cell import Cell, PrepareTask, RunTask, Task
 from harness.execution.cell_locks import CellLocks
 from harness.execution.events import Event, Executor, Failed, Finished
-from harness.execution.plan import Plan, keepable
+from harness.execution.plan import Plan, can_save_predictor
 from harness.method import MethodInfo
 from harness.records import predictions
 from harness.records.provenance import here, now
@@ -24,22 +24,29 @@ from harness.records.store import Store
 
 @dataclass(frozen=True)
 class FinishedElsewhere:
-    """Another run on the folder has made the record of a cell of the plan."""
+    """Another run on the same folder has written the record of a cell of the plan."""
 
     task: Task
 
 
 @dataclass
 class RunOutcome:
-    """What became of a plan's cells."""
+    """The result of running a plan.
+
+    Attributes:
+        records: one per cell that has ended or had a record before.
+        write_errors: cells whose record could not be written to disk, each with the reason.
+        save_errors: done cells whose predictor was requested and could not be saved, each with the reason.
+        interrupted: whether Ctrl-C or SIGTERM ended the run.
+    """
 
     records: list[Record] = field(default_factory=list)
-    unwritten: list[str] = field(default_factory=list)  # cells whose record the disk did not take, and why
-    unkept: list[str] = field(default_factory=list)  # done cells whose predictor was wanted and is not there, and why
+    write_errors: list[str] = field(default_factory=list)
+    save_errors: list[str] = field(default_factory=list)
     interrupted: bool = False
 
     def count(self, status: str) -> int:
-        """Returns how many cells have a status."""
+        """Returns the number of cells with a status."""
         return sum(r.status == status for r in self.records)
 
 
@@ -49,15 +56,28 @@ def run_plan(
     executor: Executor,
     *,
     retry_failed: bool,
-    keep: bool,
+    save_models: bool,
     plugins: tuple[str, ...],
     command: str,
     on_event: Callable[[Event | FinishedElsewhere], None],
 ) -> RunOutcome:
-    """Runs what has no record, writes a record per cell, and returns every cell's record.
+    """Runs the cells that have no record, writes a record for each, and returns the records of all cells.
 
-    Cells that another run on the same folder is at are left to it, and taken up if it ends without a record. Ctrl-C and
-    SIGTERM kill the running cells and return what there is; finished cells keep their records.
+    Cells that another run on the same folder is running are left to it; if that run ends without a record, they run
+    here. Ctrl-C and SIGTERM kill the running cells and return the records so far; finished cells keep their records.
+
+    Args:
+        plan: cells to run.
+        store: results folder.
+        executor: runs the tasks.
+        retry_failed: run failed cells again.
+        save_models: save the predictors of methods that support it.
+        plugins: absolute paths of plug-in files.
+        command: command line, for the records.
+        on_event: called with every event.
+
+    Raises:
+        UserError: a method defined in memory cannot be pickled, or a record cannot be read.
     """
     waiting = {cell.key: cell for cell in plan.waiting(retry_failed)}
     outcome = RunOutcome([r for key, r in plan.cached.items() if key not in waiting])
@@ -69,110 +89,124 @@ def run_plan(
         if alone:
             store.sweep()
             status.sweep(store.root)
-        stale = {key: r.provenance.created for key, r in plan.cached.items()}
-        run = _Run(store, locks, outcome, stale, command, on_event, keep)
+        replaced = {key: r.provenance.created for key, r in plan.cached.items()}
+        runner = _PlanRunner(store, locks, outcome, replaced, command, on_event, save_models)
         try:
-            left = list(waiting.values())
-            while left:
-                left = run.through(left, executor, plugins)
-                if left:
-                    time.sleep(_POLL)
+            cells = list(waiting.values())
+            while cells:
+                cells = runner.run_available(cells, executor, plugins)
+                if cells:
+                    time.sleep(_POLL_SECONDS)
         except KeyboardInterrupt:
             outcome.interrupted = True
     return outcome
 
 
-_POLL = 0.5  # seconds between looks at cells that another run is at
+_POLL_SECONDS = 0.5  # seconds between attempts to lock cells that another run is running
 
 
 @dataclass
-class _Run:
-    """One run's way through its cells."""
+class _PlanRunner:
+    """Locks cells, turns them into tasks and writes the results, for one run of a plan."""
 
     store: Store
     locks: CellLocks
     outcome: RunOutcome
-    stale: Mapping[str, str]  # when the records were made that are to be replaced
+    replaced: Mapping[str, str]  # creation times of existing records, which cells that run again replace
     command: str
     on_event: Callable[[Event | FinishedElsewhere], None]
-    keep: bool  # the predictors of methods that can save them
+    save_models: bool
 
-    def through(self, cells: list[Cell], executor: Executor, plugins: tuple[str, ...]) -> list[Cell]:
-        """Runs the cells that can be claimed and returns the others."""
-        claimed: dict[str, Cell] = {}
+    def run_available(self, cells: list[Cell], executor: Executor, plugins: tuple[str, ...]) -> list[Cell]:
+        """Runs the cells that no other run has locked, and returns the others."""
+        locked: dict[str, Cell] = {}
         others: list[Cell] = []
-        events = executor.run(self._tasks(cells, plugins, claimed, others))
+        events = executor.run(self._tasks(cells, plugins, locked, others))
         try:
             for event in events:
                 if isinstance(event, Finished | Failed):
-                    self._take(claimed[event.task.key], event)
+                    self._store_result(locked[event.task.key], event)
                 self.on_event(event)
         finally:
             events.close()
         return others
 
-    def _take(self, cell: Cell, event: Finished | Failed) -> None:
+    def _store_result(self, cell: Cell, event: Finished | Failed) -> None:
         task = event.task
         _drop_empty(self.store.log_path(cell.id, task.part if isinstance(task, PrepareTask) else None))
         if isinstance(task, RunTask):
             record = _record(cell, event, self.command)
             try:
                 if task.model:
-                    self._take_model(cell, task, event)
+                    self._store_predictor(cell, task, event)
                 self.store.put_predictions(cell.id, _predictions(cell, event))
                 self.store.put(record)
             except OSError as error:
-                self.outcome.unwritten.append(f"{cell.label}: {error.strerror}")
+                self.outcome.write_errors.append(f"{cell.label}: {error.strerror}")
             self.outcome.records.append(record)
             self.locks.release(cell.key)
 
-    def _take_model(self, cell: Cell, task: RunTask, event: Finished | Failed) -> None:
-        """Puts the predictor of a done cell in its place, before its record says that the cell is done."""
-        if isinstance(event, Finished) and not event.outcome.not_kept:
+    def _store_predictor(self, cell: Cell, task: RunTask, event: Finished | Failed) -> None:
+        """Moves the saved predictor of a done cell to its final folder.
+
+        This comes before the record is written: if the run is killed in between, there is a predictor without a record
+        and the cell runs again, but never a record that lacks its predictor.
+        """
+        if isinstance(event, Finished) and not event.outcome.save_error:
             self.store.put_model(cell.id)
         else:
             shutil.rmtree(task.model, ignore_errors=True)
-        if isinstance(event, Finished) and event.outcome.not_kept:
-            self.outcome.unkept.append(f"{cell.label}: {event.outcome.not_kept}")
+        if isinstance(event, Finished) and event.outcome.save_error:
+            self.outcome.save_errors.append(f"{cell.label}: {event.outcome.save_error}")
 
     def _task(self, cell: Cell, plugins: tuple[str, ...]) -> RunTask:
-        keep = self.keep and keepable(cell)
-        model = str(self.store.model_draft(cell.id).absolute()) if keep else ""
+        save = self.save_models and can_save_predictor(cell)
+        model = str(self.store.model_draft(cell.id).absolute()) if save else ""
         return RunTask(**_common(cell, plugins), label=cell.label, model=model)
 
     def _tasks(
-        self, cells: list[Cell], plugins: tuple[str, ...], claimed: dict[str, Cell], others: list[Cell]
+        self, cells: list[Cell], plugins: tuple[str, ...], locked: dict[str, Cell], others: list[Cell]
     ) -> Iterator[tuple[Task, Path]]:
-        """Yields the claimed cells of each scenario and seed: preparations, cells without one, then those with one.
+        """Yields the tasks of the cells that it could lock, by scenario and seed, each with its log file.
 
-        A preparation is the shared step of one part of the scenario, so that workers share it out. Nothing waits for
-        it but the lock of `shared_steps`: one that fails leaves the step, and its failure, to the cells.
+        Of each group come cells without a shared step first, then the preparations of a shared step before the cells
+        that use it. There is one preparation per part of the scenario, so that several workers compute a step
+        together. Cells do not wait for preparations, except at the lock of `shared_steps`; if one fails, the cells
+        compute the step themselves and report the error.
+
+        Cells are locked lazily, when the executor requests the next task: another run on the folder can take those
+        that this run has not reached yet.
         """
         for _, group in groupby(cells, key=lambda cell: (cell.scenario.name, cell.seed)):
             members = sorted(group, key=lambda cell: bool(cell.method.shared))
             prepared: set[str] = set()
             for cell in members:
-                if not self._claim(cell, others):
+                if not self._lock(cell, others):
                     continue
-                claimed[cell.key] = cell
+                locked[cell.key] = cell
                 if cell.method.shared and cell.method.shared not in prepared:
                     prepared.add(cell.method.shared)
                     for part in ("train", "validation", *cell.scenario.environments):
                         yield _preparation(cell, plugins, part), self.store.log_path(cell.id, part)
                 yield self._task(cell, plugins), self.store.log_path(cell.id)
 
-    def _claim(self, cell: Cell, others: list[Cell]) -> bool:
-        """Claims a cell unless another run has it, or has finished it since the plan was made."""
+    def _lock(self, cell: Cell, others: list[Cell]) -> bool:
+        """Locks a cell; returns False if another run has it, or has finished it since the plan was made.
+
+        The record is read again after locking, since another run may have written it and released the lock since.
+        """
         if not self.locks.acquire(cell.key):
             others.append(cell)
             return False
         record = self.store.get(cell.id)
-        if record is None or record.provenance.created == self.stale.get(cell.key):
+        if record is None or record.provenance.created == self.replaced.get(cell.key):
             return True
         self.outcome.records.append(record)
         self.locks.release(cell.key)
-        if self.keep and keepable(cell) and not self.store.has_model(record):
-            self.outcome.unkept.append(f"{cell.label}: another run made its record, and kept no predictor; run again")
+        if self.save_models and can_save_predictor(cell) and not self.store.has_model(record):
+            self.outcome.save_errors.append(
+                f"{cell.label}: another run wrote its record without a predictor; run again"
+            )
         self.on_event(FinishedElsewhere(self._task(cell, ())))
         return False
 
@@ -183,7 +217,7 @@ def _preparation(cell: Cell, plugins: tuple[str, ...], part: str) -> PrepareTask
 
 
 def _common(cell: Cell, plugins: tuple[str, ...]) -> dict[str, Any]:
-    """What every task of a cell holds."""
+    """Returns the fields that every task of a cell has."""
     return {
         "key": cell.key,
         "cell": cell.info,
@@ -196,10 +230,10 @@ def _common(cell: Cell, plugins: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _pickled(method: MethodInfo) -> bytes:
-    """Returns the method for worker processes that cannot import it, as those of a notebook; else nothing.
+    """Returns the pickled method if workers cannot import it, such as one defined in a notebook; else empty bytes.
 
     Raises:
-        UserError: it refers to something that cannot be sent to another process.
+        UserError: it refers to something that cannot be pickled.
     """
     if not method.in_memory:
         return b""
@@ -210,25 +244,30 @@ def _pickled(method: MethodInfo) -> bytes:
     except Exception as error:
         raise UserError(
             f"method {method.name} cannot be sent to worker processes ({type(error).__name__}: {error}); define it in "
-            "a file and name that with plugins=, or keep open files, locks and the like out of it."
+            "a file and pass the file with plugins=, or remove open files, locks and similar objects from it."
         ) from error
 
 
 def _predictions(cell: Cell, event: Finished | Failed) -> bytes | None:
-    if not isinstance(event, Finished) or not event.outcome.predicted:
+    if not isinstance(event, Finished) or not event.outcome.predictions:
         return None
-    return predictions.encode(predictions.Predictions(cell.key, cell.benchmark, event.outcome.predicted))
+    return predictions.encode(predictions.Predictions(cell.key, cell.benchmark, event.outcome.predictions))
 
 
 def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
     if isinstance(event, Finished):
-        spent: CellUsage | None = event.outcome.spent
+        usage: CellUsage | None = event.outcome.usage
         result, failure = Result.model_validate(event.outcome.result), None
     else:
-        spent = event.spent
+        usage = event.usage
         result, failure = None, Failure(kind=event.kind, reason=event.reason, detail=event.detail)
     provenance = (event.where or here(command)).model_copy(
-        update={"command": command, "created": now(), "wall_seconds": round(event.wall_seconds, 3), **_costs(spent)}
+        update={
+            "command": command,
+            "created": now(),
+            "wall_seconds": round(event.wall_seconds, 3),
+            **_cost_fields(usage),
+        }
     )
     return Record(
         key=cell.key,
@@ -240,16 +279,16 @@ def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
     )
 
 
-def _costs(spent: CellUsage | None) -> dict[str, Any]:
-    """What a provenance tells of costs; a process that died took its bill along."""
-    if spent is None:
+def _cost_fields(usage: CellUsage | None) -> dict[str, Any]:
+    """Returns the cost fields of a provenance; none if the process died before it could report its usage."""
+    if usage is None:
         return {}
     return {
-        "compute_seconds": round(spent.compute_seconds, 3),
-        "shared_seconds": round(spent.shared_seconds, 3),
-        "trials": [_rounded(cost) for cost in spent.trials],
-        "predict_seconds": round(spent.predict_seconds, 3),
-        "peak_memory_mb": round(spent.peak_memory_mb, 1),
+        "compute_seconds": round(usage.compute_seconds, 3),
+        "shared_seconds": round(usage.shared_seconds, 3),
+        "trials": [_rounded(cost) for cost in usage.trials],
+        "predict_seconds": round(usage.predict_seconds, 3),
+        "peak_memory_mb": round(usage.peak_memory_mb, 1),
     }
 
 

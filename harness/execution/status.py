@@ -1,4 +1,4 @@
-"""What the runs on a results folder are doing, for another terminal: each keeps one small file there while it lives."""
+"""The status of runs, for other terminals: each run keeps a small status file in its results folder while it runs."""
 
 import contextlib
 import functools
@@ -18,11 +18,11 @@ from harness.records.provenance import host
 from harness.records.store import read
 from harness.storage.atomic_write import atomic_write
 
-EVERY = 1.0  # seconds between two writes, at least
-HEARTBEAT = 10.0  # seconds after which a file is written anew though nothing happened
-SILENT = 60.0  # seconds without a write after which a run on another host is taken for dead
+WRITE_SECONDS = 1.0  # minimum seconds between two writes of a status file
+HEARTBEAT = 10.0  # seconds after which a status file is rewritten even without a change
+SILENT = 60.0  # seconds without a write after which a run on another host counts as silent
 _PREFIX = ".status-"
-_SAME = 2.0  # seconds by which two looks at when a process began may differ
+_START_TOLERANCE = 2.0  # seconds by which two readings of a process's start time may differ
 
 
 class _Plain(BaseModel):
@@ -30,7 +30,7 @@ class _Plain(BaseModel):
 
 
 class RunningCell(_Plain):
-    """A cell under way, or the shared step of one part of it."""
+    """A running cell, or the running preparation of a shared step for one part of the scenario."""
 
     method: str
     scenario: str
@@ -42,7 +42,7 @@ class RunningCell(_Plain):
 
 
 class MethodProgress(_Plain):
-    """The cells of one method that are a run's own to do; ``done`` counts failed ones as well."""
+    """Counts of the cells of one method that a run has to run itself; ``done`` includes failed ones."""
 
     cells: int
     done: int
@@ -50,9 +50,9 @@ class MethodProgress(_Plain):
 
 
 class RunProgress(_Plain):
-    """Where a run stands.
+    """The progress of a run.
 
-    ``cached`` counts the cells whose records others made, before the run or beside it.
+    ``cached`` counts the cells whose records come from other runs, earlier or simultaneous ones.
     """
 
     methods: dict[str, MethodProgress]
@@ -65,25 +65,28 @@ State = Literal["running", "silent", "dead"]
 
 
 class RunStatus(_Plain):
-    """One run's file."""
+    """The content of one run's status file."""
 
     pid: int
-    born: float = Field(description="when the process began: another one may get its number later")
+    born: float = Field(description="start time of the process; tells it from a later process with the same pid")
     host: str
     command: str
     written: float
     standing: RunProgress
 
     def state(self, now: float) -> State:
-        """Returns whether the run lives; of one on another host only how long ago it wrote can tell."""
+        """Returns whether the run is alive.
+
+        A process on this host is looked up. For one on another host only the time of its last write is known.
+        """
         if self.host != host():
             return "running" if now - self.written < SILENT else "silent"
-        born = _born(self.pid)
-        return "dead" if born is None or abs(born - self.born) > _SAME else "running"
+        start = _start_time(self.pid)
+        return "dead" if start is None or abs(start - self.born) > _START_TOLERANCE else "running"
 
 
-def _born(pid: int) -> float | None:
-    """When a living process began, in seconds since 1970; None where there is none."""
+def _start_time(pid: int) -> float | None:
+    """Returns the start time of a process in seconds since 1970, or None if it does not exist or is a zombie."""
     import psutil
 
     try:
@@ -98,37 +101,39 @@ def _path(root: Path) -> Path:
 
 
 @contextlib.contextmanager
-def published(root: Path, command: str, look: Callable[[], RunProgress]) -> Iterator[None]:
-    """Keeps this run's file in a results folder until the end: whole at any moment, written once a second at most.
+def publish_status(root: Path, command: str, get_progress: Callable[[], RunProgress]) -> Iterator[None]:
+    """Keeps the status file of this run up to date until the block ends, then deletes it.
+
+    The file is replaced as a whole, at most once per `WRITE_SECONDS`.
 
     Args:
-        root: the folder, which exists.
-        command: what was typed.
-        look: returns where the run stands; called from a thread.
+        root: the results folder; it must exist.
+        command: the command line.
+        get_progress: returns the progress of the run; called from another thread.
     """
     pid = os.getpid()
-    make = functools.partial(RunStatus, pid=pid, born=_born(pid) or 0.0, host=host(), command=command)
+    make = functools.partial(RunStatus, pid=pid, born=_start_time(pid) or 0.0, host=host(), command=command)
     path = _path(root)
-    ended = threading.Event()
+    stop = threading.Event()
 
-    def keep() -> None:
-        told, written = None, 0.0
+    def write_periodically() -> None:
+        previous, written = None, 0.0
         while True:
-            standing, now = look(), time.time()
-            news = standing.model_copy(update={"remaining": None})
-            if news != told or now - written >= HEARTBEAT:
-                _write(path, make(standing=standing, written=now))
-                told, written = news, now
-            if ended.wait(EVERY):
+            progress, now = get_progress(), time.time()
+            current = progress.model_copy(update={"remaining": None})  # the estimate alone is no reason to write
+            if current != previous or now - written >= HEARTBEAT:
+                _write(path, make(standing=progress, written=now))
+                previous, written = current, now
+            if stop.wait(WRITE_SECONDS):
                 return
 
-    keeper = threading.Thread(target=keep, name="status", daemon=True)
-    keeper.start()
+    writer = threading.Thread(target=write_periodically, name="status", daemon=True)
+    writer.start()
     try:
         yield
     finally:
-        ended.set()
-        keeper.join()
+        stop.set()
+        writer.join()
         path.unlink(missing_ok=True)
 
 
@@ -138,7 +143,7 @@ def _write(path: Path, status: RunStatus) -> None:
 
 
 def sweep(root: Path) -> None:
-    """Drops what other runs left, which are dead; only for a run that is alone in the folder."""
+    """Deletes the status files of other runs, which must be dead: call it only in a run that is alone in the folder."""
     own = _path(root).stem
     for path in root.glob(f"{_PREFIX}*"):
         if path.stem != own:
@@ -146,22 +151,24 @@ def sweep(root: Path) -> None:
 
 
 def runs(root: Path) -> list[RunStatus]:
-    """Returns the files of all runs on a folder, the longest-lived first.
+    """Returns the status of every run in a results folder, the oldest run first.
 
     Raises:
-        UserError: one cannot be read, or another version of the harness wrote it.
+        UserError: a status file cannot be read, or another version of the harness wrote it.
     """
-    found = []
+    statuses = []
     for path in root.glob(f"{_PREFIX}*.json"):
         try:
-            found.append(RunStatus.model_validate_json(path.read_bytes()))
+            statuses.append(RunStatus.model_validate_json(path.read_bytes()))
         except FileNotFoundError:
             continue  # the run has just ended
         except OSError as error:
             raise UserError(f"{path} cannot be read ({error.strerror}).") from error
         except ValidationError as error:
-            raise UserError(f"{path} is no status of a run of this version; remove it if no such run lives.") from error
-    return sorted(found, key=lambda status: (status.born, status.pid))
+            raise UserError(
+                f"{path} is not a status file of this version; delete it if no such run is alive."
+            ) from error
+    return sorted(statuses, key=lambda status: (status.born, status.pid))
 
 
 _METHOD = re.compile(rb'"method":\s*"([a-z0-9-]+)"')
@@ -169,22 +176,22 @@ _STATE = re.compile(rb'"status":\s*"([a-z-]+)"\s*}\s*$')
 
 
 def states(root: Path) -> dict[str, Counter[str]]:
-    """Returns how many records there are, by method and state.
+    """Counts the records of a results folder by method and status.
 
-    It takes both from a file's text, where `Store.put` writes them: 10,000 records are counted in a third of a second,
-    and read whole in twenty.
+    Both are searched in the text of a file, where `Store.put` writes them: this counts 10,000 records in a third of a
+    second, whereas parsing them takes twenty seconds. Files that were written differently are parsed.
 
     Raises:
-        UserError: a file is no whole record.
+        UserError: a file is not a complete record.
     """
-    found: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     for path in sorted(root.glob("*/*/*.json")):
         text = path.read_bytes()
         method, state = _METHOD.search(text), _STATE.search(text, max(0, len(text) - 64))
         if method and state:
-            name, ending = method[1].decode(), state[1].decode()
+            name, status = method[1].decode(), state[1].decode()
         else:
             record = read(path)
-            name, ending = record.cell.method, record.status
-        found.setdefault(name, Counter())[ending] += 1
-    return dict(sorted(found.items()))
+            name, status = record.cell.method, record.status
+        counts.setdefault(name, Counter())[status] += 1
+    return dict(sorted(counts.items()))

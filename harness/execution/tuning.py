@@ -1,4 +1,4 @@
-"""The tuning step: it is handed training and validation data and can reach nothing else."""
+"""The tuning step: searches the space of a method on training and validation data, without access to test data."""
 
 import math
 import traceback
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class CellFailure(Exception):
-    """No trial of a cell came to an end; carries the first trial's traceback."""
+    """No trial of a cell finished; ``detail`` is the traceback of the first failed trial."""
 
     def __init__(self, reason: str, detail: str, kind: FailureKind) -> None:
         super().__init__(reason)
@@ -29,7 +29,7 @@ class CellFailure(Exception):
 
 @dataclass
 class Tuned:
-    """The frozen outcome of a search: the best trial's predictor, as it stands."""
+    """The result of a search: the predictor of the best trial, which is not trained further, and all trials."""
 
     predictor: Predictor
     trials: list[TrialRecord]
@@ -46,22 +46,23 @@ def tune(
     ledger: Ledger,
     on_trial: Callable[[int], None],
 ) -> Tuned:
-    """Searches the method's space under the budget and keeps the best trial's predictor.
+    """Searches the space of a method within the budget and returns the predictor of the best trial.
 
-    Trial 0 is the default configuration; trial i is drawn by a sampler seeded with (cell seed, i). Every trial is
-    charged: complete, pruned, failed, and the one that the cell's seconds ended.
+    Trial 0 is the default configuration; trial i is drawn by a sampler seeded with (cell seed, i). The cost of every
+    trial counts, also of pruned and failed ones and of the one that is interrupted at the limit.
 
     Args:
-        method: what to fit.
-        train: what it trains on.
-        validation: what trials are scored on.
-        groups: int64 (validation rows,), for the worst-group accuracy.
-        context: seed, classes and clock.
-        ledger: the open clock; its budget bounds the search.
+        method: the method to tune.
+        train: training data.
+        validation: data on which trials are scored.
+        groups: int64 (validation rows,), group of each row, for the worst-group accuracy.
+        context: seed, classes, device and callbacks.
+        ledger: measures the compute seconds; holds the budget.
         on_trial: called with each trial's number before it starts.
 
     Raises:
-        CellFailure: no trial came to an end.
+        CellFailure: no trial finished.
+        MemoryError: a trial ran out of memory. The search does not go on, since the memory may not be free again.
     """
     search = _Search(method, ledger, context)
     best: tuple[tuple[float, float], Predictor, TrialRecord] | None = None
@@ -83,25 +84,25 @@ def tune(
         else:
             value = worst if selection(method) == "worst_group" else macro_f1
             record = search.complete(trial, macro_f1, worst, value)
-            rank = (value, macro_f1)  # few validation rows make a worst group that several trials share
+            rank = (value, macro_f1)  # worst groups have few rows, so several trials often tie
             if record.state == "complete" and (best is None or rank > best[0]):
                 best = (rank, predictor, record)
     if best is None:
         raise CellFailure(*search.first_error)
-    return Tuned(best[1], search.trials, best[2], "seconds" if ledger.bound else search.limited_by)
+    return Tuned(best[1], search.trials, best[2], "seconds" if ledger.limit_reached else search.limited_by)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether a library reported that memory ran out by another exception, as torch and XGBoost do."""
+    """Whether an error other than MemoryError reports that memory ran out, as those of torch and XGBoost do."""
     return any(words in str(error).lower() for words in ("can't allocate memory", "bad_alloc", "out of memory"))
 
 
 class _Trial:
-    """A configuration under way: what it reports, what it counts, and whether it is pruned."""
+    """A running trial: its configuration, reports and counts, and whether it is pruned."""
 
-    def __init__(self, number: int, seed: int, asked: "optuna.Trial", space_: space.Space, context: Context) -> None:
-        self.number, self.seed, self.asked = number, seed, asked
-        self.params = space.draw(space_, asked)
+    def __init__(self, number: int, seed: int, trial: "optuna.Trial", space_: space.Space, context: Context) -> None:
+        self.number, self.seed, self.optuna = number, seed, trial
+        self.params = space.draw(space_, trial)
         self.pruned = False
         self.examples = self.steps = 0
         self.reports: list[tuple[int, float]] = []
@@ -109,7 +110,7 @@ class _Trial:
         self.context = replace(context, should_stop=self._should_stop, report=self._report, count=self._count)
 
     def record(self, state: TrialState, **more: Any) -> TrialRecord:
-        """Returns what stays of it."""
+        """Returns the record of the trial."""
         return TrialRecord(
             number=self.number,
             params=self.params,
@@ -126,11 +127,11 @@ class _Trial:
 
     def _report(self, step: int, score: float) -> None:
         if not math.isfinite(score):
-            raise ValueError(f"the score reported at step {step} is {score}, a finite number is needed")
+            raise ValueError(f"the score reported at step {step} is {score}; it must be finite")
         self._context.report(step, score)
         self.reports.append((step, round(score, 6)))
-        self.asked.report(score, step)
-        self.pruned = self.pruned or self.asked.should_prune()
+        self.optuna.report(score, step)
+        self.pruned = self.pruned or self.optuna.should_prune()
 
     def _count(self, examples: int, steps: int) -> None:
         self.examples += examples
@@ -138,7 +139,7 @@ class _Trial:
 
 
 class _Search:
-    """The Optuna study of one cell, and the trials it leaves."""
+    """The Optuna study of one cell, and the records of its trials."""
 
     def __init__(self, method: Method, ledger: Ledger, context: Context) -> None:
         import optuna
@@ -153,7 +154,11 @@ class _Search:
         self.first_error: tuple[str, str, FailureKind] = ("every trial was pruned", "", "exception")
 
     def ask(self, number: int) -> _Trial:
-        """Draws the configuration of a trial."""
+        """Draws the configuration of a trial.
+
+        The study gets a new sampler for each trial, seeded by the trial's number: a random trial then does not depend
+        on how many were drawn before it, so that runs with more trials extend those with fewer.
+        """
         seed = seeds.integer(self._context.seed, "search", (number,))
         self._study.sampler = _sampler(self._budget.sampler, seed)
         if number == 0:
@@ -161,31 +166,31 @@ class _Search:
         return _Trial(number, seed, self._study.ask(), self._space, self._context)
 
     def complete(self, trial: _Trial, macro_f1: float, worst: float, value: float) -> TrialRecord:
-        """Takes the outcome of a trial; one that was told to stop by the pruner is no candidate."""
+        """Records a trial that returned; a pruned one cannot be selected as the best."""
         state: TrialState = "pruned" if trial.pruned else "complete"
         record = trial.record(state, macro_f1=macro_f1, worst_group=worst)
         self.trials.append(record)
         if trial.pruned:
-            self._study.tell(trial.asked, state=self._states["pruned"])
+            self._study.tell(trial.optuna, state=self._states["pruned"])
         else:
-            self._study.tell(trial.asked, value)
+            self._study.tell(trial.optuna, value)
         return record
 
     def fail(self, trial: _Trial, error: Exception) -> None:
-        """Takes its failure."""
+        """Records a trial that raised an error."""
         over = isinstance(error, OverBudget)
         reason = str(error) if over else f"{type(error).__name__}: {error}"
         if not any(record.reason for record in self.trials):
             kind: FailureKind = "over-budget" if over else "exception"
             self.first_error = (reason if over else format_error(error), traceback.format_exc(), kind)
         self.trials.append(trial.record("over-budget" if over else "failed", reason=reason))
-        self._study.tell(trial.asked, state=self._states["failed"])
+        self._study.tell(trial.optuna, state=self._states["failed"])
 
 
 def selection(method: Method) -> SelectedBy:
-    """Returns the validation metric that chooses the trial: worst group for methods that are told groups.
+    """Returns the validation metric that selects the best trial: worst-group accuracy for group-aware methods.
 
-    Trials that share its value are told apart by macro-F1.
+    Ties are broken by macro-F1.
     """
     return "worst_group" if "groups" in method.info.tags else "macro_f1"
 

@@ -1,4 +1,4 @@
-"""The process of one cell: it limits itself, runs the cell and sends home what happened."""
+"""The process of one cell: sets its own limits, runs the cell and sends messages to the executor."""
 
 import ctypes
 import os
@@ -20,23 +20,26 @@ _PR_SET_PDEATHSIG = 1
 
 
 def work(task: Task, memory: int | None, log: str, connection: Connection) -> None:
-    """Runs a task and sends ("trial", n), ("report", step, score), then ("done", ...) or ("failed", kind, ..., spent).
+    """Runs a task and sends messages about it; never returns, but exits the process.
+
+    Messages are ("trial", number) and ("report", step, score), then one of ("done", outcome, wall seconds) and
+    ("failed", kind, reason, detail, usage).
 
     Args:
-        task: the cell.
-        memory: most bytes of private memory beyond what the process starts with; None for no limit.
-        log: file that takes what the method prints.
-        connection: the way home.
+        task: the task to run.
+        memory: limit on private memory, in bytes beyond what the process holds at its start; None for no limit.
+        log: file that receives standard output and standard error.
+        connection: sends the messages to the executor.
     """
     end_with_parent()
     redirect_output(Path(log))
     if memory is not None:
         limit_memory(memory)
-    began = time.perf_counter()
+    start = time.perf_counter()
     ledger = Ledger(task.budget)
 
     def fail(kind: FailureKind, reason: str, detail: str) -> None:
-        connection.send(("failed", kind, " ".join(reason.split())[:500], detail[-8000:], ledger.bill()))
+        connection.send(("failed", kind, " ".join(reason.split())[:500], detail[-8000:], ledger.usage()))
 
     try:
         outcome = run_cell(
@@ -54,11 +57,11 @@ def work(task: Task, memory: int | None, log: str, connection: Connection) -> No
     except Exception as error:
         fail("exception", format_error(error), traceback.format_exc())
     else:
-        connection.send(("done", outcome, time.perf_counter() - began))
+        connection.send(("done", outcome, time.perf_counter() - start))
     connection.close()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # nothing of the method's (threads, atexit handlers) may outlive the cell
+    os._exit(0)  # a normal exit would wait for threads of the method and run its atexit handlers
 
 
 def _memory_reason(memory: int | None) -> str:
@@ -67,10 +70,12 @@ def _memory_reason(memory: int | None) -> str:
 
 
 def end_with_parent() -> None:
-    """Asks Linux to kill this process when its parent dies, so that a killed run leaves no worker behind.
+    """Makes Linux kill this process when its parent dies, so that a killed run leaves no workers (prctl(2), PDEATHSIG).
 
-    The parent is the server that forks. It ends when nobody holds the writing end of a pipe of its own any more, and
-    hands that end to every worker: without our copy it ends with the coordinator, whatever the worker is at.
+    The parent of a worker is the fork server, not the coordinator. The fork server exits when the last writing end of
+    its "alive" pipe is closed. Workers inherit a copy of that end, which would keep the server alive as long as any
+    worker runs; so each worker closes its copy. Then the chain works even if the coordinator is killed by SIGKILL: the
+    kernel closes its end, the server exits, and the kernel kills the workers.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -82,15 +87,22 @@ def end_with_parent() -> None:
 
 
 def redirect_output(log: Path) -> None:
-    """Sends what this process prints from now on to the end of a file."""
+    """Redirects standard output and standard error of this process to a file, appending to it."""
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(target, 1)
+    os.dup2(target, 1)  # at the level of file descriptors, so that native libraries and child processes are included
     os.dup2(target, 2)
     os.close(target)
 
 
 def limit_memory(memory: int) -> None:
-    """Bounds the private memory of this process, in bytes beyond what it holds now."""
+    """Limits the private memory of this process.
+
+    RLIMIT_DATA counts private writable memory, heap and anonymous mappings. It leaves out mapped files, such as the
+    corpus, which RLIMIT_AS would count against the method.
+
+    Args:
+        memory: bytes beyond what the process holds now, so that libraries loaded before the fork are not counted.
+    """
     import resource
 
     import psutil

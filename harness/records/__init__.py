@@ -1,1 +1,1 @@
-"""Records: what a cell leaves on disk, and reading it back."""
+"""Records: the files of a cell's result, its predictions and its predictor."""

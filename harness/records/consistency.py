@@ -1,17 +1,17 @@
-"""Whether the metrics that a record states are those that its counts give."""
+"""Checks that the metrics of a record agree with its counts."""
 
 from collections.abc import Iterator
 
 from harness.evaluation.counts import metrics_of
 from harness.records.schema import Record, Result
 
-_TOLERANCE = 1e-9  # sums of floats in another order
+_TOLERANCE = 1e-9  # rounding of floating-point sums in another order
 
 
 def disagreements(record: Record) -> Iterator[tuple[str, float, float]]:
-    """Yields the metrics of a record that its counts do not give: where, what is stated, what is counted.
+    """Yields the metrics of a record that disagree with its counts: ``environment/metric``, stated and counted value.
 
-    Metrics of which an older schema kept no counts are passed over.
+    Metrics without counts, as in older schemas, are skipped.
 
     Raises:
         ValueError: the counts are malformed.
@@ -21,7 +21,7 @@ def disagreements(record: Record) -> Iterator[tuple[str, float, float]]:
 
 
 def differences(result: Result, tolerance: float) -> Iterator[tuple[str, float, float]]:
-    """Yields the metrics of a result that differ from those of its counts by more than a tolerance."""
+    """Yields the metrics of a result that differ from its counts by more than a tolerance; see `disagreements`."""
     counted = metrics_of(result.tables)
     for env, metrics in sorted(result.metrics.items()):
         for metric, stated in sorted(metrics.items()):

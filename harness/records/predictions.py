@@ -1,7 +1,7 @@
-"""What a cell predicted for each payload: a file beside the records, for the report's eyes and never committed.
+"""The predicted class of every payload of a cell, in a file beside the records; for the report, never committed.
 
-Records hold counts, not payloads or single predictions. A run keeps these here too, with the reference that opens the
-corpus again, so that the report can show some payloads as they were shown to the method.
+Records contain counts, not payloads or single predictions. These files contain the predictions and the reference of the
+benchmark, with which the report opens the corpus again to show examples of payloads.
 """
 
 import gzip
@@ -27,9 +27,9 @@ class Predictions:
     """The predictions of one cell.
 
     Attributes:
-        key: of its record.
-        benchmark: opens the corpus again.
-        environments: by name, int64 (n,) row ids in the corpus and int16 (n,) predicted classes.
+        key: key of its record.
+        benchmark: reference that opens the corpus again.
+        environments: by name, corpus row ids, int64 (n,), and predicted classes, int16 (n,).
     """
 
     key: str
@@ -37,32 +37,32 @@ class Predictions:
     environments: Predicted
 
 
-def encode(found: Predictions) -> bytes:
-    """Returns the predictions as compressed JSON; the same predictions give the same bytes."""
+def encode(predictions: Predictions) -> bytes:
+    """Returns predictions as compressed JSON; deterministic, since the gzip header has no time stamp."""
     plain = {
         "format": FORMAT,
-        "key": found.key,
-        "benchmark": _plain(found.benchmark),
+        "key": predictions.key,
+        "benchmark": _plain(predictions.benchmark),
         "environments": {
             name: {"rows": rows.tolist(), "classes": classes.tolist()}
-            for name, (rows, classes) in found.environments.items()
+            for name, (rows, classes) in predictions.environments.items()
         },
     }
     return gzip.compress(json.dumps(plain, separators=(",", ":")).encode(), compresslevel=1, mtime=0)
 
 
 def read(path: Path) -> Predictions:
-    """Returns what `encode` wrote.
+    """Reads a file of predictions.
 
     Raises:
-        ValueError: the file is unreadable, cut off, or something else.
+        ValueError: the file cannot be read, is truncated, or is not a file of predictions.
     """
     try:
         plain = json.loads(gzip.decompress(path.read_bytes()))
         if plain["format"] != FORMAT:
-            raise ValueError(f"format {plain['format']}, and {FORMAT} is known")
-        found = {name: _arrays(**parts) for name, parts in plain["environments"].items()}
-        return Predictions(str(plain["key"]), _reference(plain["benchmark"]), found)
+            raise ValueError(f"format {plain['format']} is unknown; this version reads format {FORMAT}")
+        environments = {name: _arrays(**parts) for name, parts in plain["environments"].items()}
+        return Predictions(str(plain["key"]), _reference(plain["benchmark"]), environments)
     except (OSError, EOFError, zlib.error, KeyError, TypeError, AttributeError) as error:
         raise ValueError(str(error)) from error
 
@@ -74,7 +74,7 @@ def _arrays(rows: list[int], classes: list[int]) -> tuple[Rows, npt.NDArray[np.i
 
 
 def _plain(reference: BenchmarkRef) -> dict[str, Any]:
-    """Returns a reference in plain values, without the fingerprint: whoever opens it looks at the data itself."""
+    """Returns a reference in plain values, without its fingerprint, since the data may change before they are read."""
     plain = {name: value for name, value in asdict(reference).items() if name != "fingerprint"}
     others = {"target": reference.target, "text": reference.text}
     return plain | {name: None if other is None else _plain(other) for name, other in others.items()}

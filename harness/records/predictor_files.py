@@ -1,7 +1,7 @@
-"""What `Predictor.save` and `Method.load` are written with: arrays as safetensors, everything else as JSON, no pickle.
+"""Helpers for `Predictor.save` and `Method.load`: arrays as safetensors, other values as JSON, no pickle.
 
-The harness keeps a manifest of the folder's files and their hashes beside them and checks it before a method loads
-(`harness.records.predictors`), so that these functions meet only files that are whole.
+The harness adds a manifest with the hashes of all files to the folder, and checks it before a method loads
+(`harness.records.predictors`), so these functions only read complete, unchanged files.
 """
 
 import json
@@ -18,9 +18,9 @@ Array = npt.NDArray[Any]
 
 
 def write_arrays(folder: Path, arrays: Mapping[str, Array], name: str = "arrays") -> None:
-    """Writes named arrays, of any shape and of a number's or truth value's dtype, to ``NAME.safetensors``.
+    """Writes named arrays of any shape, of numbers or Boolean values, to ``NAME.safetensors``.
 
-    The weights of a torch module are ``{k: v.numpy(force=True) for k, v in module.state_dict().items()}``.
+    For the weights of a torch module pass ``{k: v.numpy(force=True) for k, v in module.state_dict().items()}``.
     """
     from safetensors.numpy import save_file
 
@@ -28,10 +28,10 @@ def write_arrays(folder: Path, arrays: Mapping[str, Array], name: str = "arrays"
 
 
 def read_arrays(folder: Path, name: str = "arrays") -> dict[str, Array]:
-    """Returns what `write_arrays` wrote: copies that may be written to, with their dtypes and shapes.
+    """Reads the arrays that `write_arrays` wrote, with their dtypes and shapes, as writable copies.
 
     Raises:
-        UserError: there is no such file, or it is no safetensors file.
+        UserError: the file does not exist or is not a complete safetensors file.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -40,25 +40,25 @@ def read_arrays(folder: Path, name: str = "arrays") -> dict[str, Array]:
     try:
         return dict(load_file(path))
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} is no whole safetensors file ({error}).") from error
+        raise UserError(f"{path} is not a complete safetensors file ({error}).") from error
 
 
 def write_values(folder: Path, values: Mapping[str, Any], name: str = "values") -> None:
-    """Writes plain values (numbers, texts, lists, mappings of them) to ``NAME.json``."""
+    """Writes plain values (numbers, strings, lists and dictionaries of them) to ``NAME.json``."""
     (folder / f"{name}.json").write_text(json.dumps(values, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_values(folder: Path, name: str = "values") -> dict[str, Any]:
-    """Returns what `write_values` wrote; floats come back as they were.
+    """Reads the values that `write_values` wrote; floats are restored exactly.
 
     Raises:
-        UserError: there is no such file, or it holds no JSON object.
+        UserError: the file does not exist, is not complete JSON, or does not contain a JSON object.
     """
     path = folder / f"{name}.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is no whole JSON file ({error}).") from error
+        raise UserError(f"{path} is not a complete JSON file ({error}).") from error
     if not isinstance(values, dict):
-        raise UserError(f"{path} holds no JSON object.")
+        raise UserError(f"{path} does not contain a JSON object.")
     return values

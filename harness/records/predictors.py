@@ -1,4 +1,4 @@
-"""Frozen predictors in folders: a method's own files, and a manifest of their hashes that the harness writes."""
+"""Saved predictors: a folder with the files of the method, and a manifest of their hashes that the harness writes."""
 
 import os
 import shutil
@@ -17,51 +17,51 @@ MANIFEST = "manifest.json"
 
 
 class Manifest(BaseModel):
-    """What a folder holds, and what `Method.load` is told."""
+    """The manifest of a saved predictor: hashes of its files, and the context that `Method.load` gets."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[1] = 1
-    key: str = Field(description="of the record whose predictor it is; empty outside of a run")
+    key: str = Field(description="key of the record; empty outside of a run")
     method: str
     version: int
     classes: list[str]
-    seed: int = Field(description="of the context")
+    seed: int = Field(description="seed of the context")
     device: str
     precision: Precision
-    files: dict[str, str] = Field(description="SHA-256 by path in the folder")
-    digest: str = Field(default="", description="of everything else in this file")
+    files: dict[str, str] = Field(description="SHA-256 (hex) by path relative to the folder")
+    digest: str = Field(default="", description="SHA-256 (hex) of all other fields")
 
-    def sealed(self) -> "Manifest":
-        """Returns the manifest with its own digest."""
+    def with_digest(self) -> "Manifest":
+        """Returns a copy of the manifest with its digest computed."""
         return self.model_copy(update={"digest": hashing.of_json(self.model_dump(exclude={"digest"}))})
 
 
 def loadable(info: MethodInfo) -> bool:
-    """Whether a method says how its predictors are loaded, and so is expected to save them."""
+    """Whether a method overrides `Method.load`, so that its predictors can be saved."""
     return type(info.factory()).load is not Method.load
 
 
-def keep(predictor: Predictor, info: MethodInfo, context: Context, folder: Path, key: str = "") -> None:
-    """Saves a predictor into a folder that is made for it, synced to the disk; on an error nothing stays.
+def save(predictor: Predictor, info: MethodInfo, context: Context, folder: Path, key: str = "") -> None:
+    """Saves a predictor and its manifest in a folder, and flushes all files to disk; on an error the folder is deleted.
 
     Args:
-        predictor: what ``fit`` returned.
-        info: of its method.
-        context: which the predictor was fitted with.
-        folder: does not exist yet, or is empty.
-        key: of the record.
+        predictor: predictor that ``fit`` returned.
+        info: registration of its method.
+        context: context with which it was trained.
+        folder: folder to create; may exist if it is empty.
+        key: key of the record.
 
     Raises:
-        UserError: the predictor cannot be saved, or wrote no file, or one of the manifest's name.
+        UserError: the predictor cannot be saved, wrote no file, or wrote a file with the manifest's name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         predictor.save(folder)
         files = _files(folder)
         if not files or MANIFEST in files:
-            written = f"a file of the harness's own, {MANIFEST}" if files else "no file"
-            raise UserError(f"the method {info.name}: save wrote {written}; files of its own are needed.")
+            problem = f"wrote a file {MANIFEST}, a name that the harness uses" if files else "wrote no file"
+            raise UserError(f"the method {info.name}: save {problem}; it must write its own files.")
         manifest = Manifest(
             key=key,
             method=info.name,
@@ -72,9 +72,9 @@ def keep(predictor: Predictor, info: MethodInfo, context: Context, folder: Path,
             precision=context.precision,
             files=files,
         )
-        (folder / MANIFEST).write_text(manifest.sealed().model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (folder / MANIFEST).write_text(manifest.with_digest().model_dump_json(indent=1) + "\n", encoding="utf-8")
         for name in (*files, MANIFEST):
-            (folder / name).chmod(0o644)  # as records are; some libraries let nobody else read
+            (folder / name).chmod(0o644)  # like records; some libraries write files that only their owner can read
             _sync(folder / name)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -87,21 +87,24 @@ def restore(
     key: str | None = None,
     shared: Callable[[str, str, Callable[[], Arrays]], Arrays] | None = None,
 ) -> tuple[Predictor, Manifest]:
-    """Checks a folder against its manifest and returns the predictor.
+    """Checks the files of a saved predictor against its manifest and loads it.
 
     Args:
-        folder: which `keep` filled.
-        info: of the method that saved it.
-        key: of the record that it must be of; None for any.
-        shared: see `Context`; the cache of shared steps by default.
+        folder: folder that `save` wrote.
+        info: registration of the method that saved it.
+        key: key of the record that it must belong to; None for any.
+        shared: see `Context`; by default the cache of shared steps.
+
+    Returns:
+        The predictor and its manifest.
 
     Raises:
-        UserError: a file is missing, cut or changed, or another method saved it, or another version of this one.
+        UserError: a file is missing or was changed, or another method or another version of this one saved it.
     """
-    manifest = _checked(folder, key)
+    manifest = _read_manifest(folder, key)
     saved, here = (f"version {one.version} of {name}" for one, name in ((manifest, manifest.method), (info, info.name)))
     if saved != here:
-        raise UserError(f"{folder} was saved by {saved}, and here is {here}; run the cell again with --save-models.")
+        raise UserError(f"{folder} was saved by {saved}, but this is {here}; run the cell again with --save-models.")
     context = Context.of(
         manifest.classes,
         seed=manifest.seed,
@@ -115,37 +118,38 @@ def restore(
         raise
     except Exception as error:
         raise UserError(
-            f"the method {info.name} cannot load what it saved in {folder} ({type(error).__name__}: {error})."
+            f"the method {info.name} cannot load its predictor from {folder} ({type(error).__name__}: {error})."
         ) from error
 
 
-def _checked(folder: Path, key: str | None) -> Manifest:
+def _read_manifest(folder: Path, key: str | None) -> Manifest:
+    """Reads the manifest and checks it against its own digest, the files of the folder and the key."""
     path = folder / MANIFEST
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
     except ValidationError as error:
-        raise UserError(f"{path} is no whole manifest ({error.errors()[0]['msg']}).") from error
-    if manifest != manifest.sealed():
+        raise UserError(f"{path} is not a complete manifest ({error.errors()[0]['msg']}).") from error
+    if manifest != manifest.with_digest():
         raise UserError(f"{path} was changed after it was saved; {_AGAIN}")
-    found = _files(folder)
-    found.pop(MANIFEST)
-    for name in sorted({*manifest.files, *found}):
-        if found.get(name) != manifest.files.get(name):
-            what = "is missing" if name not in found else "was changed or cut after it was saved"
-            what = what if name in manifest.files else "is not of the saved model"
+    hashes = _files(folder)
+    hashes.pop(MANIFEST)
+    for name in sorted({*manifest.files, *hashes}):
+        if hashes.get(name) != manifest.files.get(name):
+            what = "is missing" if name not in hashes else "was changed or truncated after it was saved"
+            what = what if name in manifest.files else "does not belong to the saved model"
             raise UserError(f"{folder / name} {what}; {_AGAIN}")
     if key not in (None, manifest.key):
-        raise UserError(f"{folder} holds the model of another record ({manifest.key[:16]}); {_AGAIN}")
+        raise UserError(f"{folder} contains the model of another record ({manifest.key[:16]}); {_AGAIN}")
     return manifest
 
 
-_AGAIN = "remove the folder and run the cell again with --save-models."
+_AGAIN = "delete the folder and run the cell again with --save-models."
 
 
 def _files(folder: Path) -> dict[str, str]:
-    """Hash of every file by its path in the folder, in the order of the paths."""
+    """Returns the SHA-256 of every file by its relative path, sorted by path."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): hashing.of_file(path) for path in paths}
 

@@ -1,4 +1,4 @@
-"""How a record came about: versions, machine, source."""
+"""The provenance of a record: machine, package versions and source code."""
 
 import datetime
 import functools
@@ -26,14 +26,14 @@ _GPUS = Path("/proc/driver/nvidia/gpus")
 
 
 def here(command: str) -> Provenance:
-    """Returns the part of the provenance that is the same for every cell of a run."""
+    """Returns the part of the provenance that all cells of a run on this machine share."""
     return Provenance(
         machine={**_machine(), "threads": str(THREADS)}, packages=_packages(), source=_source(), command=command
     )
 
 
 def now() -> str:
-    """Returns the time in UTC, ISO 8601, to the second."""
+    """Returns the current time in UTC as ISO 8601, to the second."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
@@ -52,21 +52,21 @@ def _machine() -> dict[str, str]:
 
 @functools.cache
 def host() -> str:
-    """Returns a hash of this machine's name, so that records tell machines apart and name none."""
+    """Returns a hash of this machine's name, so that records distinguish machines without naming them."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:12]
 
 
 def _gpu() -> str:
-    """The models of the GPUs that the NVIDIA driver knows, without loading a library for it."""
-    found = []
+    """Returns the GPU models that the NVIDIA driver lists in /proc, without loading a library."""
+    models = []
     for path in sorted(_GPUS.glob("*/information")):
         fields = dict(line.split(":", 1) for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
-        found.append(fields.get("Model", "?").strip())
-    return ", ".join(found) or "absent"
+        models.append(fields.get("Model", "?").strip())
+    return ", ".join(models) or "absent"
 
 
 def native_precision() -> Precision:
-    """Returns the precision torch methods train in here: bfloat16 autocast where the processor has matrix units for it.
+    """Returns the precision of torch methods here: bfloat16 autocast if the processor has matrix units for it.
 
     AVX512-BF16 alone is not enough: a linear layer of MiniLM took 52 ms in bfloat16 and 31 ms in float32 on one.
     """
@@ -75,15 +75,15 @@ def native_precision() -> Precision:
 
 
 def processor() -> str:
-    """Returns the model of this machine's processor, as records hold it."""
+    """Returns the processor model of this machine, as it is stored in records."""
     fields = _cpu_fields()
-    wanted = ("model name", "cpu family", "model")
-    return ", ".join(fields.get(name, "?") for name in wanted) if fields else platform.processor()
+    names = ("model name", "cpu family", "model")
+    return ", ".join(fields.get(name, "?") for name in names) if fields else platform.processor()
 
 
 @functools.cache
 def _cpu_fields() -> dict[str, str]:
-    """Fields of the first processor in ``/proc/cpuinfo``; none where there is no such file."""
+    """Returns the fields of the first processor in ``/proc/cpuinfo``; empty if there is no such file."""
     try:
         first = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
     except OSError:
@@ -94,13 +94,13 @@ def _cpu_fields() -> dict[str, str]:
 
 @functools.cache
 def _packages() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in ("shortcut-harness", *_PACKAGES):
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "absent"
-    return found
+            versions[name] = "absent"
+    return versions
 
 
 @functools.cache
@@ -133,7 +133,10 @@ def _sources() -> list[tuple[str, Path]]:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says of this project, whatever repository the environment names (a hook's does); None where it fails."""
+    """Returns the output of a git command in this project, or None if it fails.
+
+    Variables such as GIT_DIR, which git sets for its hooks, would point to another repository and are removed.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "-C", str(_ROOT), *arguments]
     try:
@@ -144,6 +147,6 @@ def _git(*arguments: str) -> str | None:
 
 
 def command_line() -> str:
-    """Returns the command that was typed, quoted for a shell, without the program's folder."""
+    """Returns the command line of this process, quoted for a shell, without the folder of the program."""
     name = Path(sys.argv[0]).name
     return shlex.join(["harness" if name == "__main__.py" else name, *sys.argv[1:]])

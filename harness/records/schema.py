@@ -1,4 +1,4 @@
-"""The record of a cell: what it is, what came out (reproducible), and how it came about (not reproducible)."""
+"""The schema of records: the cell, its reproducible result, and its provenance, which differs from run to run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SelectedBy = Literal["macro_f1", "worst_group"]
 
 @dataclass(frozen=True)
 class CellId:
-    """Which cell a record is of: all that its place in a results folder depends on."""
+    """Identifies the cell of a record: everything that its path in a results folder depends on."""
 
     benchmark: str
     scenario: str
@@ -34,7 +34,7 @@ class _Strict(BaseModel):
 
 
 class EnvironmentInfo(_Strict):
-    """What a record says of one of its environments."""
+    """The description of an environment in a record."""
 
     version: int = 1
     kind: EnvironmentKind = "test"
@@ -42,19 +42,19 @@ class EnvironmentInfo(_Strict):
 
     @property
     def derived(self) -> bool:
-        """Whether its payloads are changed ones of another environment; such ones enter no score."""
+        """Whether its payloads are changed payloads of another environment; such environments are not scored."""
         return self.kind in DERIVED
 
 
 class PerturbationOptions(_Strict):
-    """How the perturbed environments were made; their versions stand for it in the key."""
+    """The options of the perturbed environments; in the key they are represented by the environments' versions."""
 
     depth: int = Field(description="most perturbations of one payload")
     draws: int = Field(description="independent draws of each payload")
 
 
 class CellInfo(_Strict):
-    """What a cell is, in plain values; everything that its key is made of, and what names it for a reader."""
+    """The description of a cell in plain values: everything that its key depends on, and its names."""
 
     method: str
     method_version: int
@@ -62,8 +62,8 @@ class CellInfo(_Strict):
     tags: list[str]
     benchmark: str
     corpus: str = Field(description="content hash")
-    scenario: str = Field(description="of a probe with @ and its view behind the name")
-    view: str = Field(default="", description="of a probe, the part of each payload that is shown")
+    scenario: str = Field(description="for a probe followed by @ and the view")
+    view: str = Field(default="", description="for a probe, the visible part of each payload")
     scenario_version: int
     shift: str
     environments: dict[str, EnvironmentInfo] = Field(description="by name")
@@ -78,55 +78,59 @@ class CellInfo(_Strict):
     precision: str
     protocol: int
     adapter: dict[str, Any] | None = Field(
-        default=None, description="of a method of a family, or in memory: what stands behind it"
+        default=None, description="for a method of a family or in memory: its content"
     )
-    perturbations: PerturbationOptions | None = Field(default=None, description="where suites were asked for")
+    perturbations: PerturbationOptions | None = Field(default=None, description="if the run added perturbation suites")
 
     @property
     def base_scenario(self) -> str:
-        """The scenario's name without that of a view."""
+        """The name of the scenario without a view."""
         return self.scenario.removesuffix(f"@{self.view}")
 
     def key(self, space: Mapping[str, Any]) -> str:
-        """Returns the cell's key: the SHA-256 (hex) of everything that its result depends on.
+        """Returns the key of the cell: the SHA-256 (hex) of everything that its result depends on.
 
         Args:
-            space: the method's search space, in plain values.
+            space: search space of the method, in plain values.
         """
         plain = self.model_dump(mode="json", exclude={"view", "perturbations"})
         if self.adapter is None:
             del plain["adapter"]
-        seconds = int(self.seconds) if float(self.seconds).is_integer() else self.seconds  # 120 and 120.0 are one
+        seconds = (
+            int(self.seconds) if float(self.seconds).is_integer() else self.seconds
+        )  # 120 and 120.0 give the same key
         versions = {name: info.version for name, info in self.environments.items()}
         return hashing.of_json({**plain, "environments": versions, "seconds": seconds, "space": space})
 
 
 class TrialRecord(_Strict):
-    """One configuration that was tried."""
+    """One trial: a configuration and its scores."""
 
     number: int
     params: dict[str, Any]
     state: TrialState
-    seed: int = Field(default=0, description="of the draw of its configuration")
+    seed: int = Field(default=0, description="seed of the sampler that drew the configuration")
     macro_f1: float | None = Field(default=None, description="on validation")
     worst_group: float | None = Field(default=None, description="lowest group accuracy on validation")
-    examples: int = Field(default=0, description="training examples seen, as the method counts them")
-    steps: int = Field(default=0, description="optimiser steps, as the method counts them")
+    examples: int = Field(default=0, description="training examples, as the method counts them")
+    steps: int = Field(default=0, description="optimizer steps, as the method counts them")
     reports: list[tuple[int, float]] = Field(default_factory=list, description="step and score, higher is better")
     reason: str | None = None
 
 
 class PerturbationCounts(_Strict):
-    """What became of the rows and draws of one derived environment."""
+    """Counts of the rows and draws of one perturbed environment."""
 
     left_out: dict[str, int] = Field(description="rows of all draws, by reason")
-    draws: dict[str, dict[str, int]] = Field(description="draws, no-ops, rejected and kept ones, by perturbation")
-    base: str = Field(default="", description="its rows as they were, a table: unit, true, predicted, rows")
+    draws: dict[str, dict[str, int]] = Field(
+        description="numbers of draws, no-ops, rejected and kept draws, by perturbation"
+    )
+    base: str = Field(default="", description="its rows unchanged, a table: unit, true, predicted, rows")
     worst: str = Field(default="", description="its rows in their worst draw, a table: unit, true, predicted, rows")
 
 
 class Result(_Strict):
-    """What two runs of the same cell share to the last digit (one processor model, one set of pins)."""
+    """The reproducible result: identical in all runs on one processor model and set of package versions."""
 
     classes: list[str]
     rows: dict[str, int] = Field(description="rows of train and validation")
@@ -137,29 +141,30 @@ class Result(_Strict):
     trials: list[TrialRecord]
     metrics: dict[str, dict[str, float]] = Field(description="by environment and metric")
     predictions: dict[str, str] = Field(description="hash of the predicted classes by environment")
-    units: list[str] = Field(description="resampling units, sorted; the tables hold their places")
+    units: list[str] = Field(description="resampling units, sorted; tables contain their indices")
     counts: dict[str, str] = Field(
-        description="by environment, a table: unit, true class, predicted class, bin of confidence (-1: not kept), rows"
+        description="by environment, a table: unit, true class, predicted class, confidence bin (-1: none), rows"
     )
     confidence: dict[str, list[int]] = Field(
         default_factory=dict, description="by environment, the sum of each bin's confidence in millionths"
     )
     flips: dict[str, str] = Field(
         default_factory=dict,
-        description="by environment with flipped cues or changed payloads, a table: unit, rows whose prediction is "
-        "another than under neutral cues (on the payload as it was), rows predicted as the cues' class, rows so before",
+        description="by environment with flipped cues or changed payloads, a table: unit, rows whose prediction "
+        "differs from that under neutral cues (on the unchanged payload), rows predicted as the cues' class, such rows "
+        "before",
     )
     occlusion: str = Field(
         default="",
-        description="of payloads without their attack, a table in millionths: unit, sums of the fall of the predicted "
-        "class's probability without the attack and with it alone, and of the attack's share of the bytes",
+        description="for payloads without their attack, a table in millionths: unit, sums of the decrease of the "
+        "predicted class's probability without the attack and with it alone, and of the attack's share of the bytes",
     )
-    perturbations: dict[str, PerturbationCounts] = Field(default_factory=dict, description="by derived environment")
-    notes: list[str] = Field(default_factory=list, description="of the scenario's draw and of the predictor")
+    perturbations: dict[str, PerturbationCounts] = Field(default_factory=dict, description="by perturbed environment")
+    notes: list[str] = Field(default_factory=list, description="sentences about the scenario's draw and the predictor")
 
     @property
     def tables(self) -> Counts:
-        """The counts that its metrics are computed from."""
+        """The counts from which the metrics are computed."""
         changed = {name: counts for name, counts in self.perturbations.items() if counts.base}
         return Counts(
             self.classes,
@@ -174,7 +179,7 @@ class Result(_Strict):
 
 
 class Failure(_Strict):
-    """Why a cell ended without a result."""
+    """The reason why a cell ended without a result."""
 
     kind: FailureKind
     reason: str
@@ -182,7 +187,7 @@ class Failure(_Strict):
 
 
 class TrialCost(_Strict):
-    """What one trial used."""
+    """Seconds and memory of one trial."""
 
     compute_seconds: float
     shared_seconds: float
@@ -191,12 +196,12 @@ class TrialCost(_Strict):
 
 
 class Provenance(_Strict):
-    """How the record came about; differs from run to run."""
+    """Time, cost, machine and code of a run of the cell; differs from run to run."""
 
     created: str = ""
     wall_seconds: float = 0.0
     compute_seconds: float = 0.0
-    shared_seconds: float = Field(default=0.0, description="recorded cost of the shared steps it used, in full")
+    shared_seconds: float = Field(default=0.0, description="full recorded cost of the shared steps that the cell used")
     trials: list[TrialCost] = Field(default_factory=list, description="one per trial of the result, in order")
     predict_seconds: float = 0.0
     peak_memory_mb: float = 0.0
@@ -207,7 +212,7 @@ class Provenance(_Strict):
 
 
 class Record(_Strict):
-    """One cell's file."""
+    """The record of a cell, as stored in its file."""
 
     schema_version: Literal[4] = SCHEMA
     key: str
@@ -219,5 +224,5 @@ class Record(_Strict):
 
     @property
     def id(self) -> CellId:
-        """Which cell it is of."""
+        """Identifies the cell of the record."""
         return CellId(self.cell.benchmark, self.cell.scenario, self.cell.method, self.cell.seed, self.key)

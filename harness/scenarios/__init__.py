@@ -1,1 +1,1 @@
-"""How the rows of a corpus become training, validation and test environments."""
+"""Scenarios: how the rows of a corpus are divided into training, validation and test environments."""

@@ -1,4 +1,4 @@
-"""``--target``: training on one corpus and tests on another."""
+"""``--target``: train on one corpus and test on another."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ from harness.scenarios.generic.benchmark import with_clusters
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 1  # of how corpora are joined: a change makes cached corpora stale
-TARGET = f"{GROUP}corpus"  # names the corpus of each row
+VERSION = 1  # raise it when the joined corpus changes: it makes cached corpora stale
+TARGET = f"{GROUP}corpus"  # column with the corpus of each row
 CROSS_SOURCE = ScenarioSpec(
     "cross-source",
     "source",
@@ -33,7 +33,7 @@ CROSS_SOURCE = ScenarioSpec(
 
 
 class CrossSource(Benchmark):
-    """Two corpora, of which one trains and the other tests; its only scenario is `CROSS_SOURCE`."""
+    """Trains on one corpus and tests on another; the only scenario is `CROSS_SOURCE`."""
 
     def __init__(self, benchmark: Benchmark, target: Benchmark) -> None:
         super().__init__(replace(benchmark.ref, target=target.ref))
@@ -57,7 +57,7 @@ class CrossSource(Benchmark):
         return replace(self._benchmark.pinned(), target=self._target.pinned())
 
     def source(self) -> Path | None:
-        """See `Benchmark.source`; that of the target is its own."""
+        """See `Benchmark.source`; the file of the target belongs to the target's own reference."""
         return self._benchmark.source()
 
     def build(self, corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
@@ -73,7 +73,7 @@ class CrossSource(Benchmark):
             "test": parts.test,
         }.items():
             if not len(rows):
-                raise UserError(f"scenario {spec.name}: seed {seed} leaves no row for {part}.")
+                raise UserError(f"scenario {spec.name}: seed {seed} leaves no rows for {part}.")
         train, validation, *tests = (
             Environment(StoredRows(rows)) for rows in (parts.train, parts.validation, parts.id, parts.test)
         )
@@ -84,75 +84,78 @@ class CrossSource(Benchmark):
         return hashing.of_json(["cross", VERSION, self._benchmark.meta().hash, self._target.meta().hash])
 
     def _build(self) -> Corpus:
-        return joined(self._benchmark.corpus(), self._target.corpus())
+        return join_corpora(self._benchmark.corpus(), self._target.corpus())
 
 
-def joined(corpus: Corpus, target: Corpus) -> Corpus:
-    """Returns the rows of both corpora whose classes both have, with notes on the others.
+def join_corpora(corpus: Corpus, target: Corpus) -> Corpus:
+    """Joins the rows of both corpora whose class occurs in both, with notes on the rows that are left out.
 
-    A target's class that the corpus spells otherwise takes the corpus's name: one that stands for no other threat
-    class than that one does.
+    A class of the target that has another name in the corpus is renamed, if all threat classes that it may stand for
+    are those of one class of the corpus.
 
     Raises:
-        UserError: they share fewer than two classes.
+        UserError: the corpora share fewer than two classes.
     """
     import pyarrow as pa
 
-    spelt = {name: _spelling(name, corpus.classes) for name in target.classes}
-    shared = {name for name in spelt.values() if name is not None}
+    new_names = {name: _matching_class(name, corpus.classes) for name in target.classes}
+    shared = {name for name in new_names.values() if name is not None}
     if len(shared) < 2:
         raise UserError(
-            f"--target {target.meta.name}: at least two classes must be those of {corpus.meta.name}, and {len(shared)} "
-            f"is; there: {', '.join(corpus.classes)}; here: {', '.join(target.classes)}."
+            f"--target {target.meta.name} shares only {len(shared)} class{'' if len(shared) == 1 else 'es'} with "
+            f"{corpus.meta.name}; at least 2 are required. {target.meta.name} has {', '.join(target.classes)}; "
+            f"{corpus.meta.name} has {', '.join(corpus.classes)}."
         )
     tables = [
         _rows(corpus, {name: name if name in shared else None for name in corpus.classes}, corpus.meta.name),
-        _rows(target, spelt, f"target {target.meta.name}"),
+        _rows(target, new_names, f"target {target.meta.name}"),
     ]
     texts = pa.concat_tables([corpus.descriptions, target.descriptions], promote_options="default")
     _, first = np.unique(np.array(texts.column("description_id").to_pylist(), dtype=object), return_index=True)
-    notes = [f"classes that both have: {', '.join(sorted(shared))}"]
-    notes += [f"left out, as the other has no such class: {text}" for text in _left(corpus, target, spelt, shared)]
+    notes = [f"shared classes: {', '.join(sorted(shared))}"]
+    notes += [
+        f"left out, since the other corpus lacks the class: {text}"
+        for text in _missing_classes(corpus, target, new_names, shared)
+    ]
     notes += [f"{side.meta.name}: {note}" for side in (corpus, target) for note in side.meta.notes]
     table = pa.concat_tables(tables, promote_options="default")
     name = f"{corpus.meta.name}-to-{target.meta.name}"
     return with_clusters(Corpus.create(name, table, texts.take(pa.array(np.sort(first))), tuple(notes)))
 
 
-def _spelling(name: str, classes: Sequence[str]) -> str | None:
-    """Returns the class of a corpus that a target's class is; None where it is none, or may be several."""
+def _matching_class(name: str, classes: Sequence[str]) -> str | None:
+    """Returns the class of a corpus that corresponds to a class of the target, or None if none or several do."""
     if name in classes:
         return name
-    means = taxonomy.classes_of(name)
-    fitting = [own for own in classes if means and means <= taxonomy.classes_of(own)]
-    return fitting[0] if len(fitting) == 1 else None
+    threats = taxonomy.classes_of(name)
+    matches = [own for own in classes if threats and threats <= taxonomy.classes_of(own)]
+    return matches[0] if len(matches) == 1 else None
 
 
-def _rows(corpus: Corpus, spelt: dict[str, str | None], name: str) -> "pa.Table":
-    """The rows whose class is spelt, with that class, unique names, and the corpus they are of."""
+def _rows(corpus: Corpus, new_names: dict[str, str | None], name: str) -> "pa.Table":
+    """Returns the rows whose class has a new name: renamed, with unique sample ids and the column `TARGET`."""
     import pyarrow as pa
 
-    labels = [spelt[label] for label in corpus.table.column("label").to_pylist()]
-    kept = [at for at, label in enumerate(labels) if label is not None]
-    table = corpus.table.take(pa.array(kept))
-    own = {
+    labels = [new_names[label] for label in corpus.table.column("label").to_pylist()]
+    rows = [row for row, label in enumerate(labels) if label is not None]
+    table = corpus.table.take(pa.array(rows))
+    columns = {
         "sample": [f"{name}: {sample}" for sample in table.column("sample").to_pylist()],
-        "label": [labels[at] for at in kept],
-        TARGET: [name] * len(kept),
+        "label": [labels[row] for row in rows],
+        TARGET: [name] * len(rows),
     }
-    dropped = [column for column in (*own, "cluster") if column in table.column_names]
-    table = table.drop_columns(dropped)
-    for column, values in own.items():
+    # Clusters are numbered within a corpus; they are computed again over the joined rows.
+    table = table.drop_columns([column for column in (*columns, "cluster") if column in table.column_names])
+    for column, values in columns.items():
         table = table.append_column(column, pa.array(values, pa.string()))
     return table
 
 
-def _left(corpus: Corpus, target: Corpus, spelt: dict[str, str | None], shared: set[str]) -> list[str]:
-    kept = [(corpus, shared), (target, {name for name, own in spelt.items() if own is not None})]
+def _missing_classes(corpus: Corpus, target: Corpus, new_names: dict[str, str | None], shared: set[str]) -> list[str]:
+    """Returns, for each corpus, its classes that the other lacks, with their numbers of rows."""
     out = []
-    for side, names in kept:
+    for side, names in ((corpus, shared), (target, {name for name, own in new_names.items() if own is not None})):
         counts = Counter({name: count for name, count in side.meta.classes.items() if name not in names})
         if counts:
-            told = ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
-            out.append(f"of {side.meta.name} {told}")
+            out.append(f"{side.meta.name}: {', '.join(f'{name} ({count})' for name, count in sorted(counts.items()))}")
     return out

@@ -1,7 +1,7 @@
-"""``--text``: descriptions of another corpus beside those of a benchmark's own rows.
+"""``--text``: adds the descriptions of another corpus to those of a benchmark.
 
-They join the benchmark's description table, so that its content hash, and with it the key of every cell, depends on
-them. What a method may see of them in training is decided where its own descriptions are handed out.
+They are added to the description table of the benchmark, so that its content hash, and with it the key of every cell,
+depends on them. `training_texts` decides which of them a method may use in training.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ from harness.scenario import Scenario, ScenarioSpec, Sizes
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 1  # of how texts are added: a change makes cached corpora stale
-_UNCLASSED, _REPEATED = "of no class of the corpus", "in the words of one of the corpus's own"
+VERSION = 1  # raise it when the corpus with texts changes: it makes cached corpora stale
+_UNCLASSED, _REPEATED = "without a class of the corpus", "with the same words as a text of the corpus"
 
 
 class WithTexts(Benchmark):
@@ -58,7 +58,7 @@ class WithTexts(Benchmark):
         return replace(self._benchmark.pinned(), text=self._texts.pinned())
 
     def source(self) -> Path | None:
-        """See `Benchmark.source`; that of the texts is their own."""
+        """See `Benchmark.source`; the file of the texts belongs to their own reference."""
         return self._benchmark.source()
 
     @cached_property
@@ -70,73 +70,74 @@ class WithTexts(Benchmark):
 
 
 def with_texts(corpus: Corpus, texts: Corpus) -> Corpus:
-    """Returns the corpus with another one's descriptions added, and notes on how many, and what was left out.
+    """Returns the corpus with the descriptions of another one added, and a note on the numbers added and left out.
 
-    A text takes the class that it names, as the corpus spells it, else the class of its CVE's rows. One of no class of
-    the corpus is left out, and so is one in the same words as a text of the corpus, which may be a tested row's.
+    The class of a text is its own label, under its name in the corpus, or else the class of the rows of its CVE. Left
+    out are texts without a class of the corpus, and texts with the same words as one of the corpus, since that may
+    describe a tested row.
 
     Raises:
-        UserError: the descriptions to add name neither a class nor a CVE, or none of them can be added.
+        UserError: the descriptions have neither a label nor a CVE, or none of them can be added.
     """
     import pyarrow as pa
 
     table = texts.descriptions
     if not {"label", "cve"} & set(table.column_names):
         raise UserError(
-            f"--text {texts.meta.name}: its descriptions name neither a class nor a CVE; cve-text:PATH does, or "
-            "files:PATH with description and label or cve mapped and no payload."
+            f"--text {texts.meta.name}: its descriptions have neither a label nor a CVE; use cve-text:PATH, or "
+            "files:PATH and map description and label or cve, but not payload."
         )
     labels = _labels(corpus, table)
     own = {_words(text) for text in corpus.descriptions.column("text").to_pylist()}
     repeated = [_words(text) in own for text in table.column("text").to_pylist()]
-    kept = [at for at, label in enumerate(labels) if label is not None and not repeated[at]]
-    if not kept:
+    rows = [row for row, label in enumerate(labels) if label is not None and not repeated[row]]
+    if not rows:
         raise UserError(
-            f"--text {texts.meta.name}: none of its {len(labels)} texts is of a class of {corpus.meta.name} and "
-            "new to it."
+            f"--text {texts.meta.name}: none of its {len(labels)} texts has a class of {corpus.meta.name} and words "
+            "that differ from its texts."
         )
-    added = table.take(pa.array(kept))
+    added = table.take(pa.array(rows))
     names = [f"text:{name}" for name in added.column("description_id").to_pylist()]
-    added = _with(_with(added, "description_id", names), "label", [labels[at] for at in kept])
+    added = _with(_with(added, "description_id", names), "label", [labels[row] for row in rows])
     merged = pa.concat_tables([corpus.descriptions, added], promote_options="default")
-    left_out = {_UNCLASSED: labels.count(None), _REPEATED: len(labels) - labels.count(None) - len(kept)}
-    note = f"{len(kept)} texts without payloads come from {texts.meta.name}; left out: " + ", ".join(
+    left_out = {_UNCLASSED: labels.count(None), _REPEATED: len(labels) - labels.count(None) - len(rows)}
+    note = f"{len(rows)} texts without payloads come from {texts.meta.name}; left out: " + ", ".join(
         f"{count} {why}" for why, count in left_out.items()
     )
     notes = (*corpus.meta.notes, note, *_warning(corpus, added))
-    made = Corpus.create(f"{corpus.meta.name}-{texts.meta.name}", corpus.table, merged, notes)
-    was = corpus.meta
-    return replace(made, meta=replace(made.meta, lacks=was.lacks, left_out=was.left_out, origin=was.origin))
+    result = Corpus.create(f"{corpus.meta.name}-{texts.meta.name}", corpus.table, merged, notes)
+    old = corpus.meta
+    return replace(result, meta=replace(result.meta, lacks=old.lacks, left_out=old.left_out, origin=old.origin))
 
 
 def _labels(corpus: Corpus, texts: "pa.Table") -> list[str | None]:
-    """The class of each text as the corpus spells it; None where it has none there."""
-    spelt = {name: label for label in corpus.classes for name in taxonomy.classes_of(label)}
-    spelt |= {label: label for label in corpus.classes}
+    """Returns the class of each text under its name in the corpus, or None."""
+    names = {name: label for label in corpus.classes for name in taxonomy.classes_of(label)}
+    names |= {label: label for label in corpus.classes}
     of_cve: dict[str | None, str] = {}
     if corpus.has("cve"):
         pairs = corpus.table.select(["cve", "label"]).group_by(["cve"]).aggregate([("label", "list")]).to_pylist()
         of_cve = {pair["cve"]: pair["label_list"][0] for pair in pairs if len(set(pair["label_list"])) == 1}
         of_cve.pop(None, None)
     none = [None] * texts.num_rows
-    told, cves = (texts.column(n).to_pylist() if n in texts.column_names else none for n in ("label", "cve"))
-    return [spelt.get(label) if label is not None else of_cve.get(cve) for label, cve in zip(told, cves, strict=True)]
+    labels, cves = (texts.column(n).to_pylist() if n in texts.column_names else none for n in ("label", "cve"))
+    return [names.get(label) if label is not None else of_cve.get(cve) for label, cve in zip(labels, cves, strict=True)]
 
 
 def _warning(corpus: Corpus, added: "pa.Table") -> tuple[str, ...]:
     if corpus.has("cve") or "cve" not in added.column_names:
         return ()
     return (
-        f"the rows of {corpus.meta.name} name no CVEs, so that texts of tested ones cannot be told; map the column cve",
+        f"the rows of {corpus.meta.name} have no CVEs, so texts of tested CVEs cannot be withheld; map the column cve",
     )
 
 
 def _with(table: "pa.Table", name: str, values: Sequence[str | None]) -> "pa.Table":
-    """Returns the table with a column of texts in place of the one of that name, if there is one."""
+    """Returns the table with a column of text, which replaces an existing one of the same name."""
     import pyarrow as pa
 
-    kept = table.drop_columns([name]) if name in table.column_names else table
-    return kept.append_column(name, pa.array(values, pa.string()))
+    others = table.drop_columns([name]) if name in table.column_names else table
+    return others.append_column(name, pa.array(values, pa.string()))
 
 
 def _words(text: str) -> str:

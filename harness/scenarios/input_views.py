@@ -1,4 +1,4 @@
-"""Views: a scenario in which every method sees a part of each payload only, in training and in tests (a probe)."""
+"""Views (probes): scenarios in which a method sees only a part of each payload, in training and in tests."""
 
 from dataclasses import dataclass, replace
 
@@ -12,25 +12,27 @@ from harness.scenarios.perturbed import base_of
 AT = "@"  # between a scenario's name and a view's
 
 
-def viewed(spec: ScenarioSpec, view: str) -> ScenarioSpec:
-    """Returns the spec of a scenario in which only a part of each payload is shown, in training and in tests.
+def with_view(spec: ScenarioSpec, view: str) -> ScenarioSpec:
+    """Returns the spec of a scenario under a view, in which only a part of each payload is visible.
+
+    It has the environments ``id`` and `base_of`, neither of which is scored.
 
     Raises:
         UserError: there is no such view.
     """
-    known = [*PROBES, CUES]
-    if view not in known:
-        raise UserError(f"--scenario {spec.name}{AT}{view}: the view {view} is unknown; {nearest(view, known)}")
-    kept = dict.fromkeys(("id", base_of(spec)))
+    views = [*PROBES, CUES]
+    if view not in views:
+        raise UserError(f"--scenario {spec.name}{AT}{view}: the view {view} is unknown; {nearest(view, views)}")
+    names = dict.fromkeys(("id", base_of(spec)))
     environments = {
-        name: EnvironmentSpec(spec.environments[name].version) for name in kept if name in spec.environments
+        name: EnvironmentSpec(spec.environments[name].version) for name in names if name in spec.environments
     }
     return replace(spec, name=f"{spec.name}{AT}{view}", environments=environments, view=view)
 
 
 @dataclass(frozen=True)
 class _Viewed:
-    """Shows a part of what another transform renders."""
+    """Reduces the payloads of another transform to the part that a view shows."""
 
     inner: Transform
     view: str
@@ -41,12 +43,12 @@ class _Viewed:
 
     def __call__(self, corpus: Corpus) -> Rendered:
         whole = self.inner(corpus)
-        shown = cues(whole) if self.view == CUES else reduce(whole.payloads, whole.spans, self.view)
-        return Rendered(shown, [None] * len(shown))
+        payloads = cues(whole) if self.view == CUES else reduce(whole.payloads, whole.spans, self.view)
+        return Rendered(payloads, [None] * len(payloads))
 
 
 def show_part(scenario: Scenario, spec: ScenarioSpec) -> Scenario:
-    """Returns a scenario under the spec of one of its views."""
+    """Returns a scenario under a view; ``spec`` is that of `with_view`."""
 
     def part(environment: Environment) -> Environment:
         return replace(environment, transform=_Viewed(environment.transform, spec.view), target=None)
@@ -64,7 +66,9 @@ CUES = "cues"  # the view of `cues`, beside those of `PROBES`
 
 
 def cues(rendered: "Rendered") -> Payloads:
-    """Returns what the cues of each payload show, as text, and nothing else; empty where there are none."""
-    lines = [["" if value is None else f"{name}={value}\n" for value in shown] for name, shown in rendered.cues.items()]
+    """Returns payloads that hold only the cue values of each row, as lines ``name=value``; empty without cues."""
+    lines = [
+        ["" if value is None else f"{name}={value}\n" for value in values] for name, values in rendered.cues.items()
+    ]
     rows = zip(*lines, strict=True) if lines else [()] * len(rendered.payloads)
     return Payloads.from_list("".join(row).encode() for row in rows)

@@ -1,7 +1,7 @@
-"""Environments derived from a scenario's own: perturbed payloads, payloads without their attack, the attack alone.
+"""Perturbed environments: perturbed payloads, payloads without their attack, and the attack alone.
 
-They hold rows of one base environment and enter no score. A row for which a change cannot be proven, or that has
-nothing to change, is left out and counted.
+They hold rows of one base environment and do not count in any score. Rows without anything to change, and rows whose
+change cannot be proven to keep the class, are left out and counted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,13 +32,13 @@ from harness.scenario import (
 
 @dataclass(frozen=True)
 class PerturbedOptions:
-    """What a run adds to every scenario.
+    """The perturbed environments that a run adds to every scenario.
 
     Attributes:
-        suites: perturbation suites.
+        suites: names of perturbation suites.
         depth: most perturbations of one payload.
         draws: independent draws of each payload, for the worst case.
-        diagnostics: whether `EXCISED` and `ATTACK_ONLY` are added.
+        diagnostics: add `EXCISED` and `ATTACK_ONLY`.
     """
 
     suites: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class PerturbedOptions:
 
     @property
     def specs(self) -> dict[str, EnvironmentSpec]:
-        """The environments that are added; a version stands for everything their bytes depend on."""
+        """Specs of the added environments; a version hashes everything that the bytes of an environment depend on."""
         added: dict[str, EnvironmentSpec] = {}
         if self.diagnostics:
             added = {EXCISED: EnvironmentSpec(kind="excised"), ATTACK_ONLY: EnvironmentSpec(kind="attack-only")}
@@ -64,23 +64,23 @@ NO_PERTURBED = PerturbedOptions()
 
 
 def with_perturbed(spec: ScenarioSpec, options: PerturbedOptions) -> ScenarioSpec:
-    """Returns the spec of a scenario with what a run adds; a view of a scenario gets nothing."""
+    """Returns the spec of a scenario with the perturbed environments of a run; a view has none."""
     return spec if spec.view else replace(spec, environments={**spec.environments, **options.specs})
 
 
 def own_environments(environments: Mapping[str, EnvironmentInfo]) -> list[str]:
-    """Returns the names of environments that are a scenario's own, not derived."""
+    """Returns the names of the environments that the scenario itself defines, without perturbed ones."""
     return [name for name, environment in environments.items() if not environment.derived]
 
 
 def base_of(spec: ScenarioSpec) -> str:
-    """Returns the environment whose rows the derived ones change: neutral cues, else the shifted test, else `id`."""
+    """Returns the environment whose rows are perturbed: ``neutral`` if it exists, else ``test``, else ``id``."""
     return next(name for name in (NEUTRAL, "test", "id", *spec.environments) if name in spec.environments)
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """Payloads that were made when the environment was, since making them tells which rows take part."""
+    """Payloads rendered in advance: only perturbing them shows which rows belong to the environment."""
 
     rows: Rows
     rendered: Rendered
@@ -91,11 +91,11 @@ class _Stored:
 
 @dataclass
 class PerturbedEnvironments:
-    """The derived environments of one scenario, and the counts of their perturbations.
+    """The perturbed environments of one scenario, and the counts of their perturbations.
 
     Attributes:
-        environments: by name; one without rows is not there.
-        tallies: by name of the environment.
+        environments: by name; those without rows are absent.
+        tallies: counts of draws and of rows left out, by name of the environment.
     """
 
     environments: dict[str, Environment] = field(default_factory=dict)
@@ -105,36 +105,38 @@ class PerturbedEnvironments:
 def perturbed_environments(
     scenario: Scenario, options: PerturbedOptions, corpus: Corpus, seed: int, only: str | None = None
 ) -> PerturbedEnvironments:
-    """Makes the derived environments of a scenario.
+    """Builds the perturbed environments of a scenario.
 
     Args:
-        scenario: as its benchmark drew it.
-        options: what to add.
-        corpus: of the scenario.
-        seed: the cell's seed.
-        only: the one environment that is wanted; None for all.
+        scenario: the scenario as its benchmark built it.
+        options: environments to add.
+        corpus: corpus of the scenario.
+        seed: seed of the cell.
+        only: name of the single environment to build; None for all.
     """
     out = PerturbedEnvironments()
-    wanted = [name for name in options.specs if only in (None, name)]
-    if not wanted:
+    names = [name for name in options.specs if only in (None, name)]
+    if not names:
         return out
     base = base_of(scenario.spec)
     messages = _messages(corpus, scenario.environments[base])
     number = seeds.integer(seed, "split", (4,))
-    for name in wanted:
+    for name in names:
         tally = out.tallies[name] = PerturbationTally()
         spec = options.specs[name]
         if spec.kind == "perturbed":
-            chosen = _perturbed(messages, spec.subject, options, number, tally)
+            draws = _perturbed(messages, spec.subject, options, number, tally)
         else:
-            chosen = [_reduced(messages, excised if name == EXCISED else attack_only, tally)]
-        kept = np.array([all(draw[i] is not None for draw in chosen) for i in range(len(messages))], dtype=bool)
-        if kept.any():
-            rows = np.tile(scenario.environments[base].rows[kept], len(chosen))
-            found = [m for draw in chosen for m, keep in zip(draw, kept, strict=True) if keep and m is not None]
-            spans = [m.flat if m.located else None for m in found]
-            rendered = Rendered(Payloads.from_list(m.payload for m in found), spans)
-            out.environments[name] = Environment(_Stored(rows, rendered), base=base, draws=len(chosen))
+            draws = [_reduced(messages, excised if name == EXCISED else attack_only, tally)]
+        # The worst case compares draws of a row, so a row needs all of them. Draws are stored one after the other, each
+        # with the same rows in the same order, which lets metrics reshape to (draws, rows).
+        usable = np.array([all(draw[i] is not None for draw in draws) for i in range(len(messages))], dtype=bool)
+        if usable.any():
+            rows = np.tile(scenario.environments[base].rows[usable], len(draws))
+            results = [m for draw in draws for m, use in zip(draw, usable, strict=True) if use and m is not None]
+            spans = [m.flat if m.located else None for m in results]
+            rendered = Rendered(Payloads.from_list(m.payload for m in results), spans)
+            out.environments[name] = Environment(_Stored(rows, rendered), base=base, draws=len(draws))
     return out
 
 
@@ -149,9 +151,9 @@ def _messages(corpus: Corpus, environment: Environment) -> list[Message]:
 def _perturbed(
     messages: Sequence[Message], name: str, options: PerturbedOptions, seed: int, tally: PerturbationTally
 ) -> list[list[Message | None]]:
-    chosen = find_suite(name)
+    suite = find_suite(name)
     return [
-        [perturb(message, chosen, options.depth, seed, copy, tally) for message in messages]
+        [perturb(message, suite, options.depth, seed, copy, tally) for message in messages]
         for copy in range(options.draws)
     ]
 
@@ -159,7 +161,7 @@ def _perturbed(
 def _reduced(
     messages: Sequence[Message], show: Callable[[Message], bytes], tally: PerturbationTally
 ) -> list[Message | None]:
-    """Shows a part of each payload; one without an attack (nor parameters) is left out."""
+    """Reduces each payload to a part of it; None, and counted, for one without an attack span or parameters."""
     out: list[Message | None] = []
     for message in messages:
         if message.spans:

@@ -1,4 +1,4 @@
-"""What methods with the tag ``groups`` are told beside labels: groups, training environments and cue values."""
+"""The training and validation data of a method: only what its tags allow (groups, cues, spans, descriptions)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,19 +16,19 @@ Codes = dict[str, Rows]
 def with_groups(
     scenario: Scenario, parts: tuple[TrainingData, TrainingData], rendered: Sequence[Rendered]
 ) -> tuple[TrainingData, TrainingData]:
-    """Returns training and validation data with groups, environments and cues.
+    """Returns training and validation data with groups, environments and cues, for group-aware methods.
 
-    Groups are the scenario's, environments its sources. Where it has none, groups are the classes and there is one
-    environment; `notes` says so.
+    Groups are those of the scenario, or the classes if it defines none. Environments are the sources of the rows, or a
+    single one without sources; `group_notes` describes both.
 
     Args:
-        scenario: the draw.
-        parts: training and validation.
-        rendered: the same, as they were rendered.
+        scenario: the scenario of one seed.
+        parts: training and validation data.
+        rendered: the rendered payloads of both, with their cues.
     """
-    ours = (scenario.train, scenario.validation)
-    environments = _numbered([_sources(environment) for environment in ours])
-    cues = cue_codes([shown.cues for shown in rendered])
+    sides = (scenario.train, scenario.validation)
+    environments = _numbered([_sources(environment) for environment in sides])
+    cues = cue_codes([part.cues for part in rendered])
     train, validation = (
         replace(
             part,
@@ -36,36 +36,39 @@ def with_groups(
             environments=numbers,
             cues=codes,
         )
-        for part, environment, numbers, codes in zip(parts, ours, environments, cues, strict=True)
+        for part, environment, numbers, codes in zip(parts, sides, environments, cues, strict=True)
     )
     return train, validation
 
 
 def group_notes(scenario: Scenario, train: TrainingData) -> tuple[str, ...]:
-    """Returns one sentence each on what the groups are, and on the training environments where there is one only."""
+    """Returns a sentence on what the groups are and, if training has a single environment, one on that."""
     name = scenario.spec.name
-    said = (
+    groups = (
         f"{name}: groups are the class and {scenario.grouped_by}"
         if scenario.grouped_by
-        else f"{name}: it has no groups, so methods that are told groups are told the classes in their stead"
+        else f"{name}: defines no groups; group-aware methods use the class labels as groups"
     )
     if train.environments is None or len(np.unique(train.environments)) > 1:
-        return (said,)
-    return said, f"{name}: training has one source, so methods that are told environments are told of one"
+        return (groups,)
+    return groups, f"{name}: training has one source; methods that use environments get a single one"
 
 
-def cue_codes(shown: Sequence[Mapping[str, Sequence[str | None]]]) -> list[Codes]:
-    """Returns cue values as numbers, the same number for the same value in every part, -1 for none.
+def cue_codes(cues: Sequence[Mapping[str, Sequence[str | None]]]) -> list[Codes]:
+    """Returns the cue values of several parts as integer codes.
 
     Args:
-        shown: per part what its rows show of each cue.
+        cues: for each part, the values of its rows by cue; None for a row without a value.
+
+    Returns:
+        For each part int64 (rows,) by cue; a value has the same code in every part, -1 means no value.
     """
-    names = list(dict.fromkeys(name for part in shown for name in part))
-    out: list[Codes] = [{} for _ in shown]
+    names = list(dict.fromkeys(name for part in cues for name in part))
+    out: list[Codes] = [{} for _ in cues]
     for name in names:
-        known = sorted({value for part in shown for value in part[name] if value is not None})
-        number: dict[str | None, int] = {None: -1, **{value: code for code, value in enumerate(known)}}
-        for codes, part in zip(out, shown, strict=True):
+        values = sorted({value for part in cues for value in part[name] if value is not None})
+        number: dict[str | None, int] = {None: -1, **{value: code for code, value in enumerate(values)}}
+        for codes, part in zip(out, cues, strict=True):
             codes[name] = np.array([number[value] for value in part[name]], dtype=np.int64)
     return out
 
@@ -75,7 +78,7 @@ def _sources(environment: Environment) -> Rows:
 
 
 def _numbered(parts: list[Rows]) -> list[Rows]:
-    """Numbers the values of both parts from 0; rows whose source is not known form one of their own."""
+    """Renumbers the sources of both parts from 0; rows without a source share a number of their own."""
     _, numbers = np.unique(np.concatenate(parts), return_inverse=True)
     return [part.astype(np.int64) for part in np.split(numbers, [len(parts[0])])]
 
@@ -83,16 +86,19 @@ def _numbered(parts: list[Rows]) -> list[Rows]:
 def training_and_validation(
     corpus: Corpus, scenario: Scenario, tags: frozenset[Tag]
 ) -> tuple[TrainingData, TrainingData]:
-    """Copies what a method with these tags may see of training and validation; nothing refers back to the corpus."""
+    """Returns copies of the training and validation data that a method with these tags may see.
+
+    They hold no reference to the corpus, so that a method cannot reach test rows through them.
+    """
     parts = (scenario.train, scenario.validation)
     rendered = [part.rendered(corpus) for part in parts]
     train, validation = (
         TrainingData(
-            payloads=shown.payloads,
+            payloads=content.payloads,
             labels=corpus.labels[part.rows].copy(),
-            spans=tuple(tuple(span or ()) for span in shown.spans) if "span" in tags else None,
+            spans=tuple(tuple(span or ()) for span in content.spans) if "span" in tags else None,
         )
-        for part, shown in zip(parts, rendered, strict=True)
+        for part, content in zip(parts, rendered, strict=True)
     )
     if "text" in tags:
         train = replace(train, descriptions=training_texts.training_descriptions(corpus, scenario))

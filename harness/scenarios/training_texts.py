@@ -1,8 +1,8 @@
-"""The texts that methods with the tag ``text`` are handed: those of the rows, and in training those without a payload.
+"""The descriptions of methods with the tag ``text``: those of the rows, and in training texts without a payload.
 
-A text without a payload is public knowledge about one vulnerability. Training may use it unless a row of validation or
-of a test shares what the scenario keeps apart: its CVE always, its vendor or product where that is held out, its date
-where tests begin at one, its class where that is to stay unseen.
+A text without a payload is public knowledge about one vulnerability. It is withheld from training if a validation or
+test row shares an attribute that the scenario holds out: always the CVE; the vendor or product if it is held out; a
+date from the start of the tests on; a class that is to stay unseen.
 """
 
 import datetime
@@ -19,12 +19,12 @@ _EPOCH = datetime.date(1970, 1, 1)
 
 
 def descriptions_of_rows(corpus: Corpus, rows: npt.NDArray[np.int64]) -> Descriptions:
-    """Returns the distinct texts that rows refer to."""
+    """Returns the distinct descriptions of rows, without texts that have no payload."""
     return _collect(corpus, rows, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
 def training_descriptions(corpus: Corpus, scenario: Scenario) -> Descriptions:
-    """Returns the texts of the training rows, then those without a payload that training may use."""
+    """Returns the descriptions of the training rows, followed by the texts without a payload that training may use."""
     if not corpus.descriptions.num_rows:
         return descriptions_of_rows(corpus, scenario.train.rows)
     codes = _classes(corpus)
@@ -36,36 +36,39 @@ def training_descriptions(corpus: Corpus, scenario: Scenario) -> Descriptions:
 
 
 def withheld_note(corpus: Corpus, scenario: Scenario) -> str:
-    """Returns how many texts without a payload training is handed, and how many not, with the first reason of each."""
+    """Returns a sentence with the numbers of texts without a payload that training uses, and that are withheld.
+
+    A text that is withheld for several reasons is counted under the first.
+    """
     codes = _classes(corpus)
-    left = _without_payload(corpus, codes)
-    total = int(left.sum())
+    usable = _without_payload(corpus, codes)
+    total = int(usable.sum())
     counts = {}
     for reason, mask in _withheld(corpus, scenario, codes).items():
-        counts[reason] = int((left & mask).sum())
-        left &= ~mask
-    told = ", ".join(f"{count} {reason}" for reason, count in counts.items())
-    return f"of {total} texts without a payload {int(left.sum())} are trained on; withheld: {told}"
+        counts[reason] = int((usable & mask).sum())
+        usable &= ~mask
+    withheld = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+    return f"{int(usable.sum())} of {total} texts without a payload are used in training; withheld: {withheld}"
 
 
 def _without_payload(corpus: Corpus, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Marks texts that have a class and that no row refers to."""
+    """Marks texts that have a class and are the description of no row; bool (texts,)."""
     free = codes >= 0
     free[corpus.text_of_row[corpus.text_of_row >= 0]] = False
     return free
 
 
 def _classes(corpus: Corpus) -> npt.NDArray[np.int64]:
-    """Class of every text by its own label, -1 where it has none."""
+    """Returns the class of every text by its own label, int64 (texts,); -1 without a label of the corpus."""
     table = corpus.descriptions
     if "label" not in table.column_names:
         return np.full(table.num_rows, -1, dtype=np.int64)
-    place: dict[str | None, int] = {name: index for index, name in enumerate(corpus.classes)}
-    return np.array([place.get(label, -1) for label in table.column("label").to_pylist()], dtype=np.int64)
+    index: dict[str | None, int] = {name: i for i, name in enumerate(corpus.classes)}
+    return np.array([index.get(label, -1) for label in table.column("label").to_pylist()], dtype=np.int64)
 
 
 def _withheld(corpus: Corpus, scenario: Scenario, codes: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.bool_]]:
-    """Marks, by reason, texts that share something with rows of validation or of a test, or came too late."""
+    """Returns masks of the texts to withhold, by reason, bool (texts,) each; see the module's docstring."""
     table = corpus.descriptions
     out: dict[str, npt.NDArray[np.bool_]] = {}
     parts = [scenario.validation.rows, *(environment.rows for environment in scenario.environments.values())]
@@ -75,13 +78,13 @@ def _withheld(corpus: Corpus, scenario: Scenario, codes: npt.NDArray[np.int64]) 
             key = name_key if column in NAMED else str
             values = {key(value) for value in corpus.table.column(column).take(rows).to_pylist() if value is not None}
             shared = [value is not None and key(value) in values - {""} for value in table.column(column).to_pylist()]
-            out[f"of a {_WORDS.get(column, column)} that is validated or tested"] = np.array(shared, dtype=bool)
+            out[f"with a validated or tested {_WORDS.get(column, column)}"] = np.array(shared, dtype=bool)
     if scenario.test_start is not None:
         dates = table.column("date").to_pylist() if "date" in table.column_names else [None] * table.num_rows
         days = np.array([np.inf if day is None else (day - _EPOCH).days for day in dates])
-        out["not dated before tests begin"] = days >= scenario.test_start
+        out["not dated before the tests begin"] = days >= scenario.test_start
     if scenario.unseen_classes:
-        out["of a class that is to stay unseen"] = np.isin(codes, scenario.unseen_classes)
+        out["of an unseen class"] = np.isin(codes, scenario.unseen_classes)
     return out
 
 
@@ -89,12 +92,12 @@ def _collect(
     corpus: Corpus, rows: npt.NDArray[np.int64], extra: npt.NDArray[np.int64], extra_labels: npt.NDArray[np.int64]
 ) -> Descriptions:
     texts = corpus.descriptions.column("text").to_pylist()
-    places = corpus.text_of_row[rows]
-    known = places >= 0
-    used, of_row = np.unique(places[known], return_inverse=True)
-    out = np.full(len(rows), -1, dtype=np.int64)
-    out[known] = of_row
-    labels = np.full(len(used), -1, dtype=np.int64)
-    labels[out[known]] = corpus.labels[rows][known]
-    every = [*used.tolist(), *extra.tolist()]
-    return Descriptions(tuple(texts[i] for i in every), np.concatenate([labels, extra_labels]), out)
+    text = corpus.text_of_row[rows]
+    has_text = text >= 0
+    distinct, index = np.unique(text[has_text], return_inverse=True)
+    of_row = np.full(len(rows), -1, dtype=np.int64)
+    of_row[has_text] = index
+    labels = np.full(len(distinct), -1, dtype=np.int64)
+    labels[index] = corpus.labels[rows][has_text]
+    indices = [*distinct.tolist(), *extra.tolist()]
+    return Descriptions(tuple(texts[i] for i in indices), np.concatenate([labels, extra_labels]), of_row)

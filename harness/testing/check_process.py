@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from harness import registry
-from harness.execution.local_executor import death, processes, start
+from harness.execution.local_executor import describe_exit, process_context, start_process
 from harness.execution.worker import end_with_parent, limit_memory, redirect_output
 from harness.method import MethodInfo
 from harness.storage.shared_steps import SharedSteps
@@ -39,7 +39,7 @@ class CheckProcess:
     ) -> None:
         self._name, self._plugins, self._seconds, self._memory = info.name, plugins, seconds, memory
         self._folder = folder
-        self._context = processes(("harness.testing.check_process", *info.requires))
+        self._context = process_context(("harness.testing.check_process", *info.requires))
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
 
@@ -62,7 +62,7 @@ class CheckProcess:
         except (EOFError, OSError):
             assert self._process is not None
             self._process.join(_EXIT_SECONDS)
-            text = death(self._process.exitcode, self._memory)[1]
+            text = describe_exit(self._process.exitcode, self._memory)[1]
         self.close()
         return CheckOutcome(check.name, "failed", text, time.monotonic() - start_time)
 
@@ -78,7 +78,7 @@ class CheckProcess:
         connection, child_connection = self._context.Pipe()
         arguments = (self._name, self._plugins, self._memory, str(self._folder), child_connection)
         self._process = self._context.Process(target=_serve, args=arguments, daemon=True)  # type: ignore[attr-defined]
-        start(self._process)
+        start_process(self._process)
         child_connection.close()  # so that the pipe breaks, and `run` notices, when the child process ends
         self._connection = connection
         return connection

@@ -77,7 +77,7 @@ def saves_and_loads(subject: Subject) -> str:
     with tempfile.TemporaryDirectory(prefix="harness-testing-") as root:
         folder = Path(root) / "model"
         with report_exceptions("save"):
-            predictors.keep(predictor, subject.info, subject.context(), folder)
+            predictors.save(predictor, subject.info, subject.context(), folder)
         size = _no_pickle(folder)
         with report_exceptions("load"):
             loaded, _ = predictors.restore(folder, subject.info, shared=subject.shared)

@@ -1,7 +1,7 @@
 """Conformance checks on unusual data: odd payloads, rare classes, and one long payload among short ones."""
 
 from harness.data.payloads import Payloads
-from harness.execution.budget import forget_peak, peak_megabytes
+from harness.execution.budget import peak_megabytes, reset_peak_memory
 from harness.testing.oddities import ORDINARY, PAYLOADS, SINGLE
 from harness.testing.outcome import CheckFailed, NotApplicable
 from harness.testing.subject import Subject
@@ -45,7 +45,7 @@ def predicts_oddities(subject: Subject) -> str:
 
 def bounds_its_memory(subject: Subject) -> str:
     """One long payload among short ones needs little more memory, in training and in prediction."""
-    if not forget_peak():
+    if not reset_peak_memory():
         raise NotApplicable("the peak memory of a call can only be measured on Linux")
     toy, long = subject.toy, PAYLOADS["a payload of 64 KB"]
     short = [*toy.train.payloads, *toy.validation.payloads, *toy.test.payloads]
@@ -67,6 +67,6 @@ def bounds_its_memory(subject: Subject) -> str:
 def _peak(subject: Subject, payloads: list[bytes]) -> float:
     """Returns the peak memory of this process in MB while the payloads are predicted."""
     rows = Payloads.from_list(payloads)
-    forget_peak()
+    reset_peak_memory()
     subject.predict(subject.predictor, rows)
     return peak_megabytes()

@@ -15,7 +15,7 @@ from harness import hashing, space
 from harness.data.payloads import Payloads
 from harness.errors import format_error
 from harness.evaluation import metrics
-from harness.execution.budget import forget_peak, peak_megabytes
+from harness.execution.budget import peak_megabytes, reset_peak_memory
 from harness.method import Context, MethodInfo, Predictor, TrainingData
 from harness.records.provenance import native_precision
 from harness.storage.shared_steps import SharedSteps
@@ -88,7 +88,7 @@ class Subject:
         before = {name: _digests(data) for name, data in parts.items()}
         counts: list[tuple[int, int]] = [(0, 0)]
         context = replace(context, count=lambda examples, steps: counts.append((examples, steps)))
-        forget_peak()
+        reset_peak_memory()
         memory_before, start = peak_megabytes(), time.perf_counter()
         with report_exceptions("fit"):
             method = self.info.factory()

@@ -70,7 +70,7 @@ def test_the_list_shows_families(shell: Shell) -> None:
     ("arguments", "complaint"),
     [
         (("--method", "exek:./x"), "no method family named exek; did you mean exec"),
-        (("--method", "exec:"), "the method family exec needs an argument: exec:PROGRAM"),
+        (("--method", "exec:"), "the method family exec requires an argument: exec:PROGRAM"),
         (("--method", "majority", "--labels", "a=sql-injection"), "--method does not name one"),
         (("--method", "exec:cat", "--labels", "a"), "THEIRS=CLASS"),
         (("--method", "exec:cat", "--labels", "a=x,a=y"), "a is mapped twice"),

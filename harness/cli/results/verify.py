@@ -51,7 +51,7 @@ def verify(
     from harness import registry
     from harness.api.benchmarks import reference
     from harness.boards.rules import is_stale
-    from harness.execution.rerun import choose
+    from harness.execution.rerun import choose_records
     from harness.protocol import RERUN_TOLERANCE
     from harness.records.provenance import processor
 
@@ -69,7 +69,7 @@ def verify(
         ref = reference(bench, data)
     corpora = _corpora(records, ref)
     other = sorted({record.cell.benchmark for record in records} - set(corpora))
-    selection = choose((r for r in records if r.cell.benchmark in corpora), cells, is_stale, processor())
+    selection = choose_records((r for r in records if r.cell.benchmark in corpora), cells, is_stale, processor())
     if not selection:
         raise UserError(
             f"--results {results}: there is no completed record of "

@@ -1,4 +1,4 @@
-"""Files that a cell needs on machines which may lack them: sent once, in pieces, and kept there by content."""
+"""Sends the files of a run to other machines: each once, in pieces, and cached there by its content."""
 
 import functools
 import hashlib
@@ -16,18 +16,18 @@ from harness.storage.atomic_write import atomic_write
 from harness.storage.cache_dir import cache_root
 
 T = TypeVar("T", bound=Task)
-PIECE = 64 * 2**20  # bytes; what sender and receiver hold of a file at a time
+PIECE = 64 * 2**20  # bytes of a file that sender and receiver hold in memory at a time
 
 
 @dataclass(frozen=True)
 class SentFile:
-    """A file on its way.
+    """A file that is sent to other machines.
 
     Attributes:
-        path: where it lies on the sender's machine.
+        path: its absolute path on the sender's machine.
         digest: SHA-256 (hex) of its bytes.
-        pieces: what was got for each piece of it when it was put where receivers can get it.
-        executable: whether it is a program.
+        pieces: references to its pieces in the object store, in order.
+        executable: whether it is an executable program.
     """
 
     path: str
@@ -38,7 +38,7 @@ class SentFile:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What the tasks of a run need beside the harness: their plug-ins, and the files that the benchmark reads."""
+    """The files that every task of a run needs: plug-ins, and the data files of the benchmark."""
 
     plugins: tuple[SentFile, ...]
     source: SentFile | None
@@ -47,11 +47,11 @@ class RunFiles:
 
 
 def pack_run_files(task: Task, put: Callable[[bytes], Any]) -> RunFiles:
-    """Returns the files that a task needs, which are those of every task of its run.
+    """Puts the plug-ins and data files of a task into the object store; they are the same for every task of its run.
 
     Args:
-        task: whose plug-ins are loaded here.
-        put: takes one piece to where receivers can get it.
+        task: a task of the run; its plug-ins must be loaded.
+        put: stores one piece and returns a reference to it.
 
     Raises:
         UserError: a file cannot be read.
@@ -63,7 +63,7 @@ def pack_run_files(task: Task, put: Callable[[bytes], Any]) -> RunFiles:
 
 
 def pack_method_files(task: Task, put: Callable[[bytes], Any]) -> Mapping[str, SentFile]:
-    """Returns the files that a task's method of a family names, by the words that stand for them; see `load`."""
+    """Puts the files of a method of a family into the object store, by the words that stand for them."""
     method = method_of(task).factory()
     return (
         {word: pack_file(path, put) for word, path in method.files().items()}
@@ -73,7 +73,7 @@ def pack_method_files(task: Task, put: Callable[[bytes], Any]) -> Mapping[str, S
 
 
 def pack_file(path: Path, put: Callable[[bytes], Any]) -> SentFile:
-    """Reads a file once and puts its pieces; see `load`."""
+    """Reads a file once and puts its pieces into the object store; see `pack_run_files` for the errors."""
     digest, pieces = hashlib.sha256(), []
     try:
         with path.open("rb") as stream:
@@ -86,13 +86,13 @@ def pack_file(path: Path, put: Callable[[bytes], Any]) -> SentFile:
 
 
 def localize(task: T, run_files: RunFiles, get: Callable[[Any], bytes], files: Mapping[str, SentFile] = {}) -> T:
-    """Returns the task with the paths that its files have on this machine.
+    """Returns the task with the paths of its files on this machine, after writing the files that are missing here.
 
     Args:
-        task: as its sender knows it.
-        run_files: of its run.
-        get: returns what was put.
-        files: of its method, as `pack_method_files` returned them.
+        task: the task as the sender wrote it.
+        run_files: files of the run.
+        get: returns the piece of a reference.
+        files: files of the method, from `pack_method_files`.
     """
     plugins = tuple(str(unpack_file(sent, get)) for sent in run_files.plugins)
     target, text = (
@@ -109,25 +109,26 @@ def localize(task: T, run_files: RunFiles, get: Callable[[Any], bytes], files: M
 
 
 def unpack_file(sent: SentFile, get: Callable[[Any], bytes]) -> Path:
-    """Returns where the file lies here: at its sender's path where that holds the same bytes, else in the cache.
+    """Returns the path of a sent file on this machine: the sender's path if it has the same content, else in the cache.
 
-    Its name stays, for it names the corpus, or the plug-in's module. Several processes may ask at a time; one writes.
+    The file name is kept, since it names the corpus or the module of a plug-in. If several processes need the file at
+    the same time, a lock lets one of them write it.
     """
     import filelock
 
-    there = Path(sent.path)
-    if _holds(there, sent.digest):
-        return there
-    place = cache_root() / "shipped" / sent.digest[:32] / there.name
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(f"{place.parent}.lock"):
-        if not _holds(place, sent.digest):
-            _write(place, sent, get)
-    return place
+    original = Path(sent.path)
+    if _has_content(original, sent.digest):
+        return original
+    copy = cache_root() / "shipped" / sent.digest[:32] / original.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(f"{copy.parent}.lock"):
+        if not _has_content(copy, sent.digest):
+            _write(copy, sent, get)
+    return copy
 
 
-def _write(place: Path, sent: SentFile, get: Callable[[Any], bytes]) -> None:
-    with atomic_write(place) as file:
+def _write(path: Path, sent: SentFile, get: Callable[[Any], bytes]) -> None:
+    with atomic_write(path) as file:
         with file.open("wb") as stream:
             for piece in sent.pieces:
                 stream.write(get(piece))
@@ -135,7 +136,7 @@ def _write(place: Path, sent: SentFile, get: Callable[[Any], bytes]) -> None:
             file.chmod(0o700)
 
 
-def _holds(path: Path, digest: str) -> bool:
+def _has_content(path: Path, digest: str) -> bool:
     try:
         status = path.stat()
         return _digest(path, status.st_size, status.st_mtime_ns) == digest
@@ -145,5 +146,5 @@ def _holds(path: Path, digest: str) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def _digest(path: Path, size: int, modified: int) -> str:
-    """The hash of a file's bytes, read again only when its size or time is another (``size``, ``modified``)."""
+    """Returns the SHA-256 of a file; a changed ``size`` or ``modified`` time makes it read the file again."""
     return hashing.of_file(path)

@@ -1,4 +1,4 @@
-"""A cell on a node of a Ray cluster: the very process that a local run gives it, started from Ray's worker there."""
+"""Runs a cell on a node of a Ray cluster, in a process of its own as in a local run, started by the Ray worker."""
 
 import functools
 import os
@@ -19,12 +19,12 @@ from harness.records.provenance import here
 
 @dataclass(frozen=True)
 class NodeSetup:
-    """What is the same for every cell of a run.
+    """The settings that all cells of a run share.
 
     Attributes:
-        memory: most bytes of private memory of a cell; 0 for a fair share of its node, None for no limit.
-        preload: modules that cells are forked with.
-        folder: where the run was started, which Ray puts on the Python path and a local run does not.
+        memory: limit on the private memory of a cell, in bytes; 0 for a fair share of its node, None for no limit.
+        preload: modules that the fork server imports before it forks cells.
+        folder: working folder of the run. Ray puts it on the Python path, a local run does not, so it is removed.
         run_files: files that the node may lack.
     """
 
@@ -36,14 +36,14 @@ class NodeSetup:
 
 @dataclass(frozen=True)
 class CellStarted:
-    """A node took the cell; ``node`` is its id."""
+    """A node started the cell; ``node`` is the id of the node."""
 
     node: str
 
 
 @dataclass(frozen=True)
 class CellEnded:
-    """The cell ended; ``log`` is what it printed, ``model`` the files of its predictor by their path in its folder."""
+    """The cell ended; ``log`` is its output, ``model`` the files of its saved predictor by relative path."""
 
     event: Finished | Failed
     log: bytes
@@ -54,17 +54,18 @@ Message = CellStarted | TrialStarted | CellEnded
 
 
 def run_cell_on_node(task: RunTask, setup: NodeSetup, files: Mapping[str, SentFile]) -> Iterator[Message]:
-    """Runs a cell in a process of its own and sends home where it is, which trials begin, and how it ended.
+    """Runs a cell in a process of its own; yields its node, the start of each trial, and its end.
 
-    The worker process of Ray never runs a method's code. It keeps the server that cells are forked from, so that the
-    heavy libraries are loaded once per worker; should it die, the server ends, and the cell with it.
+    The Ray worker process never runs code of a method. It keeps the fork server, so that the heavy libraries are
+    imported once per Ray worker; if the Ray worker dies, the fork server exits and the cell is killed
+    (`harness.execution.worker.end_with_parent`).
     """
     import ray
 
     yield CellStarted(ray.get_runtime_context().get_node_id())
     executor = _executor(setup.memory, setup.preload, setup.folder)
     local = localize(task, setup.run_files, ray.get, files)
-    folder = ray.get_runtime_context().get_temp_dir()  # of Ray, which keeps its own logs there
+    folder = ray.get_runtime_context().get_temp_dir()  # Ray's folder for logs and temporary files
     handle, name = tempfile.mkstemp(prefix="harness-", suffix=".log", dir=folder)
     os.close(handle)
     model = Path(f"{name}.model")
@@ -86,12 +87,12 @@ def _content(folder: Path) -> dict[str, bytes]:
 
 @functools.cache
 def _executor(memory: int | None, preload: tuple[str, ...], folder: str) -> LocalExecutor:
-    sys.path[:] = [place for place in sys.path if place != folder]
+    sys.path[:] = [entry for entry in sys.path if entry != folder]
     return LocalExecutor(1, _share() if memory == 0 else memory, preload)
 
 
 def _share() -> int:
-    """What Ray holds to be this node's memory, shared by its CPUs; in bytes."""
+    """Returns the memory of this node, as Ray reports it, divided by its CPUs; in bytes."""
     import ray
 
     own = nodes()[ray.get_runtime_context().get_node_id()]

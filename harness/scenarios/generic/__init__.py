@@ -1,6 +1,6 @@
-"""Generic scenarios: what any corpus can be split by, told by the columns it has.
+"""Generic scenarios, which need no knowledge of a benchmark: the columns of a corpus decide which ones it has.
 
-A benchmark on data as they came derives from `GenericBenchmark` and loads its rows; the rest is here.
+A benchmark on existing data subclasses `GenericBenchmark` and loads its rows; everything else is done here.
 """
 
 from harness.scenarios.generic.benchmark import GenericBenchmark

@@ -1,4 +1,4 @@
-"""The base of benchmarks on data as they came: an adapter loads rows, everything else is generic."""
+"""The base class of benchmarks on existing data: a subclass loads the rows, everything else is generic."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,27 +16,27 @@ from harness.data.corpus_cache import cached, cached_meta
 from harness.scenario import Scenario, ScenarioSpec, Sizes
 from harness.scenarios.generic import catalogue
 
-VERSION = 1  # of what is done to loaded rows, the survey included: a change makes cached corpora stale
+VERSION = 1  # raise it when the processing of loaded rows changes, survey included: it makes cached corpora stale
 
 
 class GenericBenchmark(Benchmark):
-    """A corpus from data as they came, with the generic scenarios that its columns allow."""
+    """A benchmark on existing data, with the generic scenarios that the columns of its corpus allow."""
 
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """A hash of everything that the rows are made from: source bytes, options, the loader's version."""
+        """A hash of everything that the rows depend on: bytes of the source, options, version of the loader."""
 
     @abstractmethod
     def load(self) -> Corpus:
-        """Reads the rows, for a cache that has none of this fingerprint.
+        """Loads the corpus; called if the cache has none for this fingerprint.
 
         Raises:
             UserError: the data cannot be used.
         """
 
     def remedy(self, column: str) -> str:
-        """Returns what a user may do about a column that is missing; ``group`` stands for any ``group.*``."""
+        """Returns what a user can do about a missing column; ``group`` stands for any ``group.*``."""
         return f"the corpus has no column {column}"
 
     def meta(self) -> CorpusMeta:
@@ -50,7 +50,7 @@ class GenericBenchmark(Benchmark):
     def scenarios(self) -> Sequence[ScenarioSpec]:
         """See `Benchmark.scenarios`."""
         meta = self.meta()
-        return catalogue.scenarios(meta) if meta.rows else ()  # nothing is drawn from texts alone
+        return catalogue.scenarios(meta) if meta.rows else ()  # a corpus of texts alone has no scenarios
 
     def unavailable(self) -> Mapping[str, str]:
         """See `Benchmark.unavailable`."""
@@ -66,7 +66,7 @@ class GenericBenchmark(Benchmark):
 
     @cached_property
     def _known_fingerprint(self) -> str:
-        """The fingerprint, computed once per run: reading a large file for its hash takes longer than its rows."""
+        """The fingerprint, computed once per run: hashing a large file takes longer than loading its cached rows."""
         return self.ref.fingerprint or self.fingerprint
 
     @cached_property
@@ -83,7 +83,7 @@ class GenericBenchmark(Benchmark):
 
 
 def with_clusters(corpus: Corpus) -> Corpus:
-    """Returns the corpus with the column ``cluster``, which tells near-duplicates, and a note on how many there are."""
+    """Returns the corpus with a column ``cluster`` of near-duplicates, and a note on their number."""
     import pyarrow as pa
 
     codes = np.asarray(near_duplicates.clusters(corpus.each_payload()), dtype=np.int64)
@@ -93,6 +93,6 @@ def with_clusters(corpus: Corpus) -> Corpus:
     notes = corpus.meta.notes
     if alike:
         count = len(np.unique(codes[codes >= 0]))
-        notes += (f"{alike} rows are near-duplicates of others (clusters: {count}); no split takes a cluster apart",)
-    made = Corpus.create(corpus.meta.name, table, corpus.descriptions, notes)
-    return replace(made, meta=replace(made.meta, left_out=corpus.meta.left_out, origin=corpus.meta.origin))
+        notes += (f"{alike} rows are near-duplicates of others (clusters: {count}); no split separates a cluster",)
+    result = Corpus.create(corpus.meta.name, table, corpus.descriptions, notes)
+    return replace(result, meta=replace(result.meta, left_out=corpus.meta.left_out, origin=corpus.meta.origin))

@@ -1,4 +1,4 @@
-"""The generic scenarios of a corpus: which there are, what each needs, and how one is built."""
+"""The catalogue of generic scenarios: what each one requires, and how it is built."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +12,10 @@ from harness.protocol import AGREEING, FOLDS, IMBALANCE, WINDOWS
 from harness.scenario import Environment, EnvironmentSpec, Rows, Scenario, ScenarioSpec, Sizes, StoredRows
 from harness.scenarios import splits
 from harness.scenarios.generic import draws
-from harness.scenarios.generic.attributes import mapped
+from harness.scenarios.generic.attributes import most_informative_cue
 from harness.scenarios.splits import Folds
 
-_APART = {"cve": "CVE", "vendor": "vendor", "product": "product", "source": "source"}  # columns of their own
+_APART = {"cve": "CVE", "vendor": "vendor", "product": "product", "source": "source"}  # columns with a scenario each
 _NEEDS = {"group": "groups", "date": "dates", **{column: f"{word}s" for column, word in _APART.items()}}
 _PLAIN, _SHIFTED = EnvironmentSpec(), EnvironmentSpec(shifted=True)
 _ONE_TEST = {"id": _PLAIN, "test": _SHIFTED}
@@ -60,14 +60,14 @@ ZERO_SHOT = ScenarioSpec(
 
 @dataclass(frozen=True)
 class Generic:
-    """A scenario that any corpus with the right columns has.
+    """A scenario of every corpus with the required columns.
 
     Attributes:
-        spec: what a plan needs.
-        draw: the rows of one seed.
-        links: columns whose shared values link rows into units; every distinct attack is a unit where there are none.
-        needs: columns of which one must be there and hold a value, if any must.
-        strata: what to balance the folds by in place of the class, if anything.
+        spec: description of the scenario for a plan.
+        draw: draws the rows of one seed.
+        links: columns whose shared values link rows into units; without any, every distinct attack is a unit.
+        needs: columns of which at least one must exist and have values; empty if none is required.
+        strata: returns what to balance the folds by instead of the class; None for the class.
     """
 
     spec: ScenarioSpec
@@ -78,7 +78,7 @@ class Generic:
 
 
 def catalogue(meta: CorpusMeta) -> list[Generic]:
-    """Returns every generic scenario, in their fixed order, whether the corpus can carry it or not."""
+    """Returns every generic scenario in a fixed order, including those that the corpus does not support."""
     groups = tuple(c for c in meta.columns if c.startswith(GROUP))
     linked = groups or (("cve",) if "cve" in meta.columns else ())
     return [
@@ -105,12 +105,12 @@ def _disjoint(name: str, what: str, quick: bool = False) -> ScenarioSpec:
 
 
 def _each_apart(meta: CorpusMeta, groups: tuple[str, ...]) -> list[Generic]:
-    """The scenarios that hold out one column each: of CVE, vendor, product, source, and of each of several groups."""
+    """Returns the scenarios that hold out one column: CVE, vendor, product, source, and each of several groups."""
     columns: dict[str, tuple[str, ...]] = {}
     for column in (*_APART, *(groups if len(groups) > 1 else ())):
         name = re.sub(r"[^a-z0-9._]+", "-", column.removeprefix(GROUP).lower()).strip("-") or "unnamed"
         columns[name] = (*columns.get(name, ()), *((column,) if column in meta.columns else ()))
-    columns.pop("group", None)  # a group of that name is among those of group-disjoint
+    columns.pop("group", None)  # group-disjoint covers a column group.group
     return [
         Generic(_disjoint(name, _APART.get(name, name)), draws.disjoint, links, links or (name,))
         for name, links in columns.items()
@@ -118,7 +118,7 @@ def _each_apart(meta: CorpusMeta, groups: tuple[str, ...]) -> list[Generic]:
 
 
 def scenarios(meta: CorpusMeta) -> list[ScenarioSpec]:
-    """Returns the scenarios that a corpus can carry."""
+    """Returns the scenarios that a corpus supports."""
     lacking = unavailable(meta)
     return [generic.spec for generic in catalogue(meta) if generic.spec.name not in lacking]
 
@@ -126,11 +126,11 @@ def scenarios(meta: CorpusMeta) -> list[ScenarioSpec]:
 def unavailable(
     meta: CorpusMeta, remedy: Callable[[str], str] = "the corpus has no column {}".format
 ) -> Mapping[str, str]:
-    """Returns one sentence on what a corpus lacks for each scenario that it cannot carry.
+    """Returns, for each scenario that a corpus does not support, a sentence on what is missing.
 
     Args:
-        meta: of a corpus whose ``lacks`` hold its `survey`.
-        remedy: says what would be right for a column that is not there; ``group`` stands for any ``group.*``.
+        meta: metadata of the corpus; its ``lacks`` hold the result of `survey`.
+        remedy: returns what to do about a missing column; ``group`` stands for any ``group.*``.
     """
     out = {}
     for generic in catalogue(meta):
@@ -148,9 +148,9 @@ def _lacks_column(generic: Generic, meta: CorpusMeta) -> bool:
 
 
 def survey(corpus: Corpus) -> dict[str, str]:
-    """Draws every scenario once per fold and returns why those fail that do, a sentence each.
+    """Draws every scenario once per fold and returns, for each that fails, a sentence with the reason.
 
-    ``random`` needs nothing and is always offered, so it is not drawn.
+    ``random`` requires nothing and is always available, so it is not drawn.
     """
     lacks = {}
     for generic in catalogue(corpus.meta)[1:]:
@@ -166,40 +166,40 @@ def survey(corpus: Corpus) -> dict[str, str]:
 
 
 def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
-    """Draws one seed of a generic scenario; rows are as they are, nothing is rendered.
+    """Builds a generic scenario for one seed; its payloads are those of the corpus, unchanged.
 
     Raises:
-        UserError: the corpus cannot fill a part of it.
+        UserError: a part of the scenario would have no rows.
     """
     generic = next(g for g in catalogue(corpus.meta) if g.spec.name == spec.name)
     try:
         folds = _folds(generic, corpus, seed)
-        drawn = _draw(generic, corpus, folds, sizes)
+        rows = _draw(generic, corpus, folds, sizes)
     except UserError as error:
         raise UserError(f"scenario {spec.name}: {error}") from error
-    known = GroupsAndSources.of(corpus, drawn)
+    columns = GroupsAndSources.of(corpus, rows)
     return Scenario(
         spec=spec,
-        train=known.environment(drawn.train),
-        validation=known.environment(drawn.validation),
-        environments={name: Environment(StoredRows(drawn.environments[name])) for name in spec.environments},
+        train=columns.environment(rows.train),
+        validation=columns.environment(rows.validation),
+        environments={name: Environment(StoredRows(rows.environments[name])) for name in spec.environments},
         unit=folds.unit,
-        notes=tuple(f"{spec.name}: {note}" for note in (*drawn.notes, *_few(folds))),
+        notes=tuple(f"{spec.name}: {note}" for note in (*rows.notes, *_fold_notes(folds))),
         disjoint_columns=() if generic.spec.shift == "none" else generic.links,
-        test_start=None if drawn.until is None else int(drawn.until),
-        unseen_classes=drawn.unseen,
-        grouped_by=known.by,
+        test_start=None if rows.until is None else int(rows.until),
+        unseen_classes=rows.unseen,
+        grouped_by=columns.by,
     )
 
 
 @dataclass(frozen=True)
 class GroupsAndSources:
-    """What a corpus offers for groups and sources, by corpus row.
+    """Groups and sources of every row of a corpus.
 
     Attributes:
-        by: the attribute that groups are told by, in words; empty where there is none.
-        groups: int64 (n,), class and attribute as one code; None without one.
-        sources: int64 (n,), codes of the column ``source``, -1 where missing; None without that column.
+        by: the attribute that splits each class into groups, in words; empty without one.
+        groups: int64 (n,), class and attribute as one code; None without an attribute.
+        sources: int64 (n,), codes of the column ``source``, -1 for a missing value; None without that column.
     """
 
     by: str
@@ -207,10 +207,10 @@ class GroupsAndSources:
     sources: Rows | None
 
     @classmethod
-    def of(cls, corpus: Corpus, drawn: draws.RowDraw) -> "GroupsAndSources":
-        """The attribute is the one that the draw chose, else the value of a mapped cue that tells most."""
-        chosen = drawn.chosen
-        attribute = mapped(corpus) if chosen is None else (chosen.name, chosen.has)
+    def of(cls, corpus: Corpus, rows: draws.RowDraw) -> "GroupsAndSources":
+        """Uses the attribute that the draw made to correlate, or else the most informative cue value."""
+        choice = rows.choice
+        attribute = most_informative_cue(corpus) if choice is None else (choice.name, choice.has)
         sources = corpus.codes("source")[0] if corpus.has("source") else None
         if attribute is None:
             return cls("", None, sources)
@@ -218,7 +218,7 @@ class GroupsAndSources:
         return cls(f"whether {name}", corpus.labels * 2 + has, sources)
 
     def environment(self, rows: Rows) -> Environment:
-        """Returns rows as they are stored, with their groups and sources."""
+        """Returns an environment of stored rows with their groups and sources."""
         groups, sources = (None if codes is None else codes[rows] for codes in (self.groups, self.sources))
         return Environment(StoredRows(rows), groups=groups, sources=sources)
 
@@ -231,16 +231,16 @@ def _folds(generic: Generic, corpus: Corpus, seed: int) -> Folds:
 
 
 def _draw(generic: Generic, corpus: Corpus, folds: Folds, sizes: Sizes) -> draws.RowDraw:
-    drawn = generic.draw(corpus, folds, sizes)
-    for part, rows in {"train": drawn.train, "validation": drawn.validation, **drawn.environments}.items():
+    draw = generic.draw(corpus, folds, sizes)
+    for part, rows in {"train": draw.train, "validation": draw.validation, **draw.environments}.items():
         if not len(rows):
-            why = "; ".join((*drawn.notes, _shape(generic, folds)))
-            raise UserError(f"seed {folds.seed} leaves no row for {part} ({why}).")
-    return drawn
+            why = "; ".join((*draw.notes, _shape(generic, folds)))
+            raise UserError(f"seed {folds.seed} leaves no rows for {part} ({why}).")
+    return draw
 
 
 def _shape(generic: Generic, folds: Folds) -> str:
-    """Says what rows and folds are like, which is why a part may stay empty."""
+    """Describes the sizes of units and attacks, which explain why a part may have no rows."""
     _, rows = np.unique(folds.unit, return_counts=True)
     _, alike = np.unique(folds.core, return_counts=True)
     by = f" by {' and '.join(generic.links)}" if generic.links else ""
@@ -250,7 +250,7 @@ def _shape(generic: Generic, folds: Folds) -> str:
     )
 
 
-def _few(folds: Folds) -> tuple[str, ...]:
+def _fold_notes(folds: Folds) -> tuple[str, ...]:
     if folds.count == FOLDS:
         return ()
-    return (f"all rows form {folds.count} units only, so that seeds from {folds.count} on test them again",)
+    return (f"the corpus has only {folds.count} units; seeds from {folds.count} on test the same units again",)

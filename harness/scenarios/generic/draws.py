@@ -1,4 +1,4 @@
-"""How each generic scenario draws its rows from the folds of one seed."""
+"""Draws the rows of each generic scenario from the folds of one seed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +12,25 @@ from harness.scenarios import splits
 from harness.scenarios.generic.attributes import Choice, choose
 from harness.scenarios.splits import Folds, Parts
 
-ENVIRONMENTS = {"id": AGREEING, "flip": 100 - AGREEING, "balanced": 50}  # the same in its environments
+ENVIRONMENTS = {
+    "id": AGREEING,
+    "flip": 100 - AGREEING,
+    "balanced": 50,
+}  # percent of rows that have the attribute of their class
 
 
 @dataclass(frozen=True)
 class RowDraw:
-    """The rows of one seed's draw, and what it has to say; ``chosen`` is the attribute that was made to correlate."""
+    """The rows of a scenario for one seed.
+
+    Attributes:
+        train, validation: row ids, int64.
+        environments: row ids of each environment by name, int64.
+        notes: sentences about the draw.
+        until: day (since 1970) at which the tests begin; None without a cut-off.
+        unseen: classes without training rows.
+        choice: the attribute that was made to correlate with the class; None without one.
+    """
 
     train: Rows
     validation: Rows
@@ -25,7 +38,7 @@ class RowDraw:
     notes: tuple[str, ...] = ()
     until: float | None = None
     unseen: tuple[int, ...] = ()
-    chosen: Choice | None = None
+    choice: Choice | None = None
 
 
 def random(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
@@ -49,7 +62,7 @@ def temporal(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     date = splits.days(corpus)
     begin = splits.cutoff(date)
     undated = int(np.isnan(date).sum())
-    note = f"tests begin at {splits.iso(begin)}; {undated} rows without a date take no part"
+    note = f"tests begin at {splits.iso(begin)}; {undated} rows without a date are not used"
     return replace(_plain(splits.temporal(folds, date, begin, sizes), note), until=begin)
 
 
@@ -62,14 +75,14 @@ def temporal_windows(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     tests = {f"test.{w + 1}": parts.test[window[parts.test] == w] for w in range(splits.WINDOWS)}
     begins = [splits.iso(date[window == w].min()) for w in range(splits.WINDOWS)]
     undated = int(np.isnan(date).sum())
-    note = f"windows begin at {', '.join(begins)}; {undated} rows without a date take no part"
+    note = f"windows begin at {', '.join(begins)}; {undated} rows without a date are not used"
     return RowDraw(parts.train, parts.validation, {"id": parts.id, **tests}, (note,), until=begin)
 
 
 def zero_shot(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `splits.zero_shot`."""
     parts, unseen = splits.zero_shot(folds, sizes)
-    note = f"seed {folds.seed} trains on no row of {_named(corpus, unseen)}"
+    note = f"seed {folds.seed} does not train on {_class_names(corpus, unseen)}"
     return RowDraw(parts.train, parts.validation, {"seen": parts.id, "unseen": parts.test}, (note,), unseen=unseen)
 
 
@@ -77,11 +90,11 @@ def leave_one_source_out(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `splits.leave_one_source_out`."""
     codes, values = corpus.codes("source")
     order = splits.testable_sources(folds, codes)
-    note = f"seeds test in turn {', '.join(values[code] for code in order[: folds.count])}"
+    note = f"the seeds test one source each, in turn: {', '.join(values[code] for code in order[: folds.count])}"
     if smaller := len(values) - len(order):
-        note += f"; {smaller} smaller sources are only trained on"
+        note += f"; {smaller} smaller sources are used only for training"
     if unknown := int((codes < 0).sum()):
-        note += f"; {unknown} rows without a source take no part"
+        note += f"; {unknown} rows without a source are not used"
     return _plain(splits.leave_one_source_out(folds, codes, sizes), note)
 
 
@@ -89,11 +102,12 @@ def natural(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `attributes.choose` and `splits.correlated`."""
     choice = choose(corpus, folds.unit)
     agrees = choice.agrees(folds.labels)
-    drawn = splits.correlated(folds, agrees, AGREEING, ENVIRONMENTS, sizes)
+    rows = splits.correlated(folds, agrees, AGREEING, ENVIRONMENTS, sizes)
     notes = [_choice_note(corpus, choice)]
-    if drawn.dropped:
-        notes.append(f"seed {folds.seed} tests no row of {_named(corpus, drawn.dropped)}: one side has none to test")
-    return RowDraw(drawn.train, drawn.validation, drawn.environments, tuple(notes), chosen=choice)
+    if rows.dropped:
+        names = _class_names(corpus, rows.dropped)
+        notes.append(f"seed {folds.seed} does not test {names}: no test rows with, or none without the attribute")
+    return RowDraw(rows.train, rows.validation, rows.environments, tuple(notes), choice=choice)
 
 
 def by_window(corpus: Corpus, links: tuple[str, ...]) -> Sequence[Rows]:
@@ -113,14 +127,14 @@ def _plain(parts: Parts, *notes: str) -> RowDraw:
 
 
 def _choice_note(corpus: Corpus, choice: Choice) -> str:
-    told = (
-        f"'{choice.name}' is to go with {_named(corpus, choice.leaning)}, its absence with "
-        f"{_named(corpus, choice.opposed)}"
+    note = (
+        f"attribute '{choice.name}': frequent in {_class_names(corpus, choice.leaning)}, rare in "
+        f"{_class_names(corpus, choice.opposed)}"
     )
-    if choice.kept:
-        told += f"; too few rows on one side, so kept as it is: {_named(corpus, choice.kept)}"
-    return told
+    if choice.unchanged:
+        note += f"; not resampled, too few rows with or without it: {_class_names(corpus, choice.unchanged)}"
+    return note
 
 
-def _named(corpus: Corpus, classes: tuple[int, ...]) -> str:
+def _class_names(corpus: Corpus, classes: tuple[int, ...]) -> str:
     return ", ".join(corpus.classes[c] for c in classes)

@@ -1,9 +1,9 @@
-"""Splits in folds of disjoint units: which rows train, validate and test (DESIGN of the protocol: docs/protocol.md).
+"""Splits by folds of disjoint units: which rows are used for training, validation and tests (docs/protocol.md).
 
-Seed s tests fold ``s % FOLDS`` of the partition ``s // FOLDS``, so that seeds are samples of units (components of
-linked CVEs, products ...), not repeats on the same ones. A fold's test rows come from half of each of its units'
-cores (distinct attacks); scenarios with the same units have the same test rows (but for the temporal ones, which test
-all cores after the cut-off, and those by source). Cores are never on both sides of a split.
+Seed s tests fold ``s % FOLDS`` of the partition ``s // FOLDS``, so that different seeds test different units
+(components of linked CVEs, products ...) and are not repetitions on the same ones. The test rows of a fold come from
+half of the cores (distinct attacks) of each of its units. Scenarios with the same units have the same test rows, except
+the temporal ones, which test all cores after the cut-off, and those by source. No core is on both sides of a split.
 """
 
 from harness.data.linking import components, link

@@ -1,4 +1,4 @@
-"""Attribute-conditional resampling: a binary attribute is made to go with the class, as far as wanted, and then not."""
+"""Resampling by an attribute: makes a binary attribute correlate with the class, to a different extent in tests."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from harness.scenarios.splits.units import random
 
 @dataclass(frozen=True)
 class ResampledRows:
-    """Row ids of a resampled split, and of each environment; ``dropped`` are classes that no environment holds."""
+    """Row ids, int64, of a resampled split; ``dropped`` are the test classes that the environments do not contain."""
 
     train: Rows
     validation: Rows
@@ -29,29 +29,29 @@ def correlated(
     environments: Mapping[str, int],
     sizes: Sizes,
 ) -> ResampledRows:
-    """Draws rows of `random` so that the attribute agrees with the class as often as wanted, in every class.
+    """Draws rows of `random` so that, in every class, the attribute agrees with the class at a given rate.
 
-    Nothing is drawn twice: a class shrinks to what its scarcer side allows. All environments have the same number of
-    rows of each class and share as many rows as they can, so that they differ in nothing but the correlation.
+    Rows are drawn without replacement, so the scarcer side limits the size of a class. All environments have the same
+    number of rows of each class and share as many rows as possible, so that only the correlation differs.
 
     Args:
-        folds: see `make_folds`; balanced by class and attribute for the best yield.
-        agrees: int8 (n,), 1 where a row's attribute is on its class's side, 0 where it is not, -1 for rows of classes
-            that keep what they have (thinned as much as the others are on the whole).
-        train: rows that agree in training and validation, in percent (1 to 99).
-        environments: the same per environment.
+        folds: see `make_folds`; balance them by class and attribute to lose the fewest rows.
+        agrees: int8 (n,), 1 for rows whose attribute agrees with their class, 0 for the others, -1 for rows of classes
+            that are not resampled (these are thinned in the same proportion as the resampled classes together).
+        train: percentage of agreeing rows in training and validation (1 to 99).
+        environments: percentage of agreeing rows in each environment.
         sizes: most rows of each part.
     """
     rng = seeds.generator(folds.seed, "split", (5,))
     parts = random(folds, Sizes())
     draw = _Resampler(folds.labels, agrees, rng)
-    tested = draw(parts.test, list(environments.values()), sizes.test)
-    there = np.unique(folds.labels[parts.test])
+    tests = draw(parts.test, list(environments.values()), sizes.test)
+    test_classes = np.unique(folds.labels[parts.test])
     return ResampledRows(
         train=draw(parts.train, [train], sizes.train)[0],
         validation=draw(parts.validation, [train], sizes.validation)[0],
-        environments=dict(zip(environments, tested, strict=True)),
-        dropped=tuple(np.setdiff1d(there, folds.labels[tested[0]]).tolist()),
+        environments=dict(zip(environments, tests, strict=True)),
+        dropped=tuple(np.setdiff1d(test_classes, folds.labels[tests[0]]).tolist()),
     )
 
 
@@ -62,29 +62,36 @@ class _Resampler:
     rng: np.random.Generator
 
     def __call__(self, rows: Rows, percents: Sequence[int], most: int | None) -> list[Rows]:
-        """Returns one draw per percentage, each of the same classes in the same numbers."""
+        """Returns one draw per percentage; all have the same number of rows of each class.
+
+        The rows are shuffled once and every draw takes the first rows of each class and side, so that the draws overlap
+        as much as their percentages allow.
+        """
         rows = self.rng.permutation(rows)
-        against, agreeing, kept = (self._by_class(rows[self.agrees[rows] == side]) for side in (0, 1, -1))
-        size = _room(against, agreeing, kept, percents)
+        against, agreeing, others = (self._by_class(rows[self.agrees[rows] == side]) for side in (0, 1, -1))
+        size = _class_sizes(against, agreeing, others, percents)
         if most is not None and size.sum() > most:
             size = size * most // size.sum()
-        chance = self.rng.integers(100, size=len(size))  # rounds up as often as the fraction says
+        # Random rounding: size * percent / 100 is rounded up with the probability of its fraction, so that small
+        # classes have the right share on average. One number per class serves all draws, which keeps them nested.
+        chance = self.rng.integers(100, size=len(size))
         out = []
         for percent in percents:
             count = (size * percent + chance) // 100
-            drawn = [part[:n] for part, n in zip(agreeing, count, strict=True)]
-            drawn += [part[:n] for part, n in zip(against, size - count, strict=True)]
-            drawn += [part[:n] for part, n in zip(kept, size, strict=True)]
-            out.append(np.sort(np.concatenate(drawn)))
+            by_class = [part[:n] for part, n in zip(agreeing, count, strict=True)]
+            by_class += [part[:n] for part, n in zip(against, size - count, strict=True)]
+            by_class += [part[:n] for part, n in zip(others, size, strict=True)]
+            out.append(np.sort(np.concatenate(by_class)))
         return out
 
     def _by_class(self, rows: Rows) -> list[Rows]:
         return [rows[self.labels[rows] == c] for c in range(int(self.labels.max()) + 1)]
 
 
-def _room(against: list[Rows], agreeing: list[Rows], kept: list[Rows], percents: Sequence[int]) -> Rows:
-    """Returns how many rows of each class every percentage can have; int64 (classes,)."""
-    no, yes, either = (np.array([len(part) for part in side], dtype=np.int64) for side in (against, agreeing, kept))
-    room = np.minimum(yes * 100 // max(percents), no * 100 // max(100 - p for p in percents))
-    left = room.sum() / max(1, yes.sum() + no.sum())  # of the rows of classes that are resampled
-    return np.asarray(room + np.floor(either * left), dtype=np.int64)
+def _class_sizes(against: list[Rows], agreeing: list[Rows], others: list[Rows], percents: Sequence[int]) -> Rows:
+    """Returns the largest number of rows of each class that is possible for every percentage; int64 (classes,)."""
+    no, yes, either = (np.array([len(part) for part in side], dtype=np.int64) for side in (against, agreeing, others))
+    # The highest percentage uses the most agreeing rows, the lowest one the most others.
+    sizes = np.minimum(yes * 100 // max(percents), no * 100 // max(100 - p for p in percents))
+    share = sizes.sum() / max(1, yes.sum() + no.sum())  # of the rows of resampled classes
+    return np.asarray(sizes + np.floor(either * share), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Folds of disjoint units, and what every split shares: tested cores kept apart, validation by core, sizes."""
+"""Folds of disjoint units, and what all splits share: no tested core in training, validation by core, sizes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Parts:
-    """Row ids of the parts of a split; ``test`` shifts from ``train``, ``id`` does not."""
+    """Row ids, int64, of the parts of a split; ``id`` has the distribution of ``train``, ``test`` a shifted one."""
 
     train: Rows
     validation: Rows
@@ -28,16 +28,16 @@ class Parts:
 
 @dataclass(frozen=True)
 class Folds:
-    """What every split of one corpus and seed shares.
+    """The folds of one corpus and seed, shared by all of its splits.
 
     Attributes:
-        unit: int64 (n,), component of each row.
-        core: int64 (n,), distinct attack of each row.
-        fold: int64 (n,), 0 to count - 1, constant within a unit.
-        tested: bool (n,), whether the row's core is in the half that its unit gives to tests.
+        unit: int64 (n,), unit (component of linked rows) of each row.
+        core: int64 (n,), core (distinct attack) of each row.
+        fold: int64 (n,), fold of each row, 0 to count - 1; the same for all rows of a unit.
+        tested: bool (n,), whether the row's core belongs to the half of its unit's cores that is tested.
         labels: int64 (n,), class of each row.
-        seed: the cell's seed.
-        count: how many folds there are: FOLDS, or as many as there are units where these are fewer.
+        seed: seed of the cell.
+        count: number of folds: FOLDS, or the number of units if there are fewer.
     """
 
     unit: Rows
@@ -50,31 +50,31 @@ class Folds:
 
     @property
     def held(self) -> Mask:
-        """Rows of the units of the tested fold."""
+        """Rows of the tested fold, bool (n,)."""
         mask: Mask = self.fold == self.seed % self.count
         return mask
 
     @property
     def neighbour(self) -> Mask:
-        """Rows of the units of the next fold, which give the in-distribution test rows."""
+        """Rows of the next fold, from which in-distribution test rows are drawn, bool (n,)."""
         mask: Mask = self.fold == (self.seed + 1) % self.count
         return mask
 
 
 def make_folds(corpus: Corpus, groups: Sequence[str], seed: int, strata: Sequence[Rows] = ()) -> Folds:
-    """Partitions a corpus's units into folds, balanced by class, and halves each unit's cores.
+    """Partitions the units of a corpus into folds, balanced by class, and marks half of each unit's cores as tested.
 
-    A process computes the folds of a corpus, its links and a cycle of seeds once: a cell draws its scenario twice, a
-    survey every scenario for every fold.
+    The result is cached in the process by corpus, links, strata and cycle of seeds: a cell builds its scenario twice,
+    and a survey every scenario for every fold.
 
     Args:
         corpus: see `link`.
         groups: see `link`.
-        seed: the cell's seed.
-        strata: int64 (n,) codes from 0 each, to balance the folds by in place of the class.
+        seed: seed of the cell.
+        strata: arrays of codes from 0, int64 (n,) each, to balance the folds by instead of the class.
     """
     links = (corpus.meta.hash, tuple(groups))
-    unit, core = _remembered(("link", *links), lambda: link(corpus, groups))
+    unit, core = _cached(("link", *links), lambda: link(corpus, groups))
     count = min(FOLDS, int(unit.max()) + 1)
     cycle = seed // count
 
@@ -84,49 +84,56 @@ def make_folds(corpus: Corpus, groups: Sequence[str], seed: int, strata: Sequenc
         return fold, _half_of_cores(unit, core, rng)
 
     key = ("folds", *links, cycle, *(hashing.of_array(codes) for codes in strata))
-    fold, tested = _remembered(key, partition)
+    fold, tested = _cached(key, partition)
     return Folds(unit, core, fold, tested, corpus.labels, seed, count)
 
 
-_MOST_REMEMBERED = 16
+_MOST_CACHED = 16
 _results: dict[tuple[object, ...], Any] = {}
 
 
-def _remembered(key: tuple[object, ...], compute: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
-    """Returns what was computed for a key before, or computes it; the arrays are shared, and so made read-only."""
+def _cached(key: tuple[object, ...], compute: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Returns the cached arrays of a key, or computes them; they are shared and therefore made read-only."""
     if key not in _results:
         arrays = compute()
         for array in arrays:
             array.flags.writeable = False
-        while len(_results) >= _MOST_REMEMBERED:
+        while len(_results) >= _MOST_CACHED:  # a dictionary keeps the order of insertion: drop the oldest
             del _results[next(iter(_results))]
         _results[key] = arrays
-    found: tuple[Any, Any] = _results[key]
-    return found
+    result: tuple[Any, Any] = _results[key]
+    return result
 
 
 def _balanced(unit: Rows, strata: Sequence[Rows], folds: int, rng: np.random.Generator) -> Rows:
-    """Assigns units to folds, largest first, each where its strata are rarest; int64 (units,)."""
-    counts = np.concatenate([_counted(unit, codes) for codes in strata], axis=1)
+    """Assigns units to folds greedily, the largest first, each to the fold with the fewest rows of its strata.
+
+    Returns:
+        int64 (units,), fold of each unit.
+    """
+    counts = np.concatenate([_rows_by_unit(unit, codes) for codes in strata], axis=1)
     shuffled = rng.permutation(len(counts))
-    order = shuffled[np.argsort(-counts.sum(1)[shuffled], kind="stable")]
+    order = shuffled[np.argsort(-counts.sum(1)[shuffled], kind="stable")]  # units of equal size in random order
     load = np.zeros((folds, counts.shape[1]))
     out = np.zeros(len(counts), dtype=np.int64)
     for index in order:
-        cost = load @ counts[index] + 1e-6 * load.sum(1)
+        cost = load @ counts[index] + 1e-6 * load.sum(1)  # the second term breaks ties by the size of the fold
         out[index] = best = int(np.argmin(cost))
         load[best] += counts[index]
     return out
 
 
-def _counted(unit: Rows, codes: Rows) -> Rows:
+def _rows_by_unit(unit: Rows, codes: Rows) -> Rows:
+    """Counts the rows of each unit and code; int64 (units, codes)."""
     counts = np.zeros((unit.max() + 1, codes.max() + 1), dtype=np.int64)
     np.add.at(counts, (unit, codes), 1)
     return counts
 
 
 def _half_of_cores(unit: Rows, core: Rows, rng: np.random.Generator) -> Mask:
-    """Marks the rows of a random half (rounded up) of each unit's cores."""
+    """Marks the rows of a random half (rounded up) of the cores of each unit; bool (n,)."""
+    # Ranks the distinct (unit, core) pairs at random within their unit, without a loop over units: lexsort orders them
+    # by unit, then by a random number; the rank is the position minus the start of the unit's block.
     pairs, inverse = np.unique(unit * (core.max() + 1) + core, return_inverse=True)
     owner = pairs // (core.max() + 1)
     order = np.lexsort((rng.random(len(pairs)), owner))
@@ -139,43 +146,55 @@ def _half_of_cores(unit: Rows, core: Rows, rng: np.random.Generator) -> Mask:
 
 
 def finish(folds: Folds, sizes: Sizes, *, pool: Mask, id_rows: Mask, test: Mask) -> Parts:
-    """Keeps tested cores out of the pool, draws a fifth of it by core for validation, and thins every part to its size.
+    """Completes a split: removes tested cores from the pool, draws validation from it by core, and limits the sizes.
 
-    Thinned by row, each class in its share, so that a part of few rows holds as many attacks as it can.
+    Sizes are limited by row and not by core, so that a small part contains as many distinct attacks as possible; each
+    class keeps its share.
+
+    Args:
+        folds: see `make_folds`.
+        sizes: most rows of each part.
+        pool: bool (n,), rows for training and validation.
+        id_rows: bool (n,), in-distribution test rows; the same object as ``test`` if there is no shift.
+        test: bool (n,), test rows.
     """
     rng = seeds.generator(folds.seed, "split", (1,))
     held_out = np.union1d(folds.core[id_rows], folds.core[test])
     pool = pool & ~np.isin(folds.core, held_out)
     total = np.flatnonzero(pool)
-    wanted = round(len(total) * VALIDATION_SHARE)
+    target = round(len(total) * VALIDATION_SHARE)
     cores = rng.permutation(np.unique(folds.core[total]))
     position = np.searchsorted(np.sort(cores), folds.core[total])
-    rank = np.argsort(cores)[position]  # place of each row's core in the random order
+    # `cores` is in random order. Validation takes cores from its start until the target number of rows is reached.
+    rank = np.argsort(cores)[position]  # position of each row's core in the random order
     per_core = np.bincount(rank, minlength=len(cores))
-    fits = per_core <= wanted  # a larger core would end the draw wherever it comes
-    for_validation = fits & (np.cumsum(per_core * fits) <= wanted)
+    fits = per_core <= target  # skip cores that alone exceed the target; the first would end the selection
+    for_validation = fits & (np.cumsum(per_core * fits) <= target)
     is_validation = for_validation[rank]
 
-    def drawn(rows: Rows, most: int | None, rng: np.random.Generator) -> Rows:
+    def limited(rows: Rows, most: int | None, rng: np.random.Generator) -> Rows:
         return sample(rows, most, folds.labels, rng)
 
-    test_rows = drawn(np.flatnonzero(test), sizes.test, seeds.generator(folds.seed, "split", (2,)))
+    test_rows = limited(np.flatnonzero(test), sizes.test, seeds.generator(folds.seed, "split", (2,)))
     return Parts(
-        train=drawn(total[~is_validation], sizes.train, rng),
-        validation=drawn(total[is_validation], sizes.validation, seeds.generator(folds.seed, "split", (6,))),
-        id=test_rows if id_rows is test else drawn(np.flatnonzero(id_rows), sizes.test, rng),
+        train=limited(total[~is_validation], sizes.train, rng),
+        validation=limited(total[is_validation], sizes.validation, seeds.generator(folds.seed, "split", (6,))),
+        id=test_rows if id_rows is test else limited(np.flatnonzero(id_rows), sizes.test, rng),
         test=test_rows,
     )
 
 
 def sample(rows: Rows, most: int | None, labels: Rows, rng: np.random.Generator) -> Rows:
-    """Returns at most so many of the rows, drawn at random, each class in its share, in ascending order.
+    """Draws at most ``most`` of the rows at random, stratified by class.
 
     Args:
         rows: row ids, int64 (n,).
-        most: how many; None is no bound.
-        labels: class of every row of the corpus.
-        rng: of the draw.
+        most: largest number of rows to return; None for no limit.
+        labels: int64, class of every row of the corpus.
+        rng: random generator.
+
+    Returns:
+        Row ids, int64, in ascending order.
     """
     if most is None or len(rows) <= most:
         return rows
@@ -184,5 +203,6 @@ def sample(rows: Rows, most: int | None, labels: Rows, rng: np.random.Generator)
     counts = np.bincount(labels[by_class])
     counts = counts[counts > 0]
     rank = np.arange(len(by_class)) - np.repeat(np.cumsum(counts) - counts, counts)
-    place = (rank + 0.5) / np.repeat(counts, counts)  # the first rows by place hold every class in its share
+    # Spreads the rows of each class evenly over (0, 1): any prefix of the order by place has every class in its share.
+    place = (rank + 0.5) / np.repeat(counts, counts)
     return np.sort(by_class[np.argsort(place, kind="stable")[:most]])

@@ -1,4 +1,4 @@
-"""Leave one source out: tests come from a collection that training never saw."""
+"""Splits by source: tests come from a source without training rows."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from harness.scenarios.splits.folds import Folds, Mask, Parts, finish
 
 
 def testable_sources(folds: Folds, source: Rows) -> Rows:
-    """Returns the sources that are tested, in the order of the seeds: those of enough units, most rows first.
+    """Returns the codes of the sources with enough units to be tested, those with the most rows first.
 
     Args:
         folds: see `make_folds`.
@@ -18,45 +18,45 @@ def testable_sources(folds: Folds, source: Rows) -> Rows:
     Raises:
         UserError: fewer than two sources are large enough.
     """
-    known = source >= 0
-    rows = np.bincount(source[known])
-    pairs = np.unique(source[known] * (folds.unit.max() + 1) + folds.unit[known])
+    has_source = source >= 0
+    rows = np.bincount(source[has_source])
+    pairs = np.unique(source[has_source] * (folds.unit.max() + 1) + folds.unit[has_source])
     units = np.bincount(pairs // (folds.unit.max() + 1), minlength=len(rows))
     order = np.argsort(-rows, kind="stable")
-    found: Rows = order[units[order] >= FEWEST_SOURCE_UNITS]
-    if len(found) < 2:
+    large: Rows = order[units[order] >= FEWEST_SOURCE_UNITS]
+    if len(large) < 2:
         raise UserError(
-            f"it needs at least two sources of {FEWEST_SOURCE_UNITS} units each, and {len(found)} of "
-            f"{np.count_nonzero(rows)} is that large."
+            f"it needs at least two sources of {FEWEST_SOURCE_UNITS} units each; {len(large)} of "
+            f"{np.count_nonzero(rows)} sources has that many."
         )
-    return found
+    return large
 
 
 def cross_source(folds: Folds, target: Mask, sizes: Sizes) -> Parts:
-    """Training on all other rows, tests on the target's units of the held-out fold.
+    """Tests the target's rows of the held-out fold, and trains on all rows outside the target.
 
-    Training never holds a core of a tested row, but other attacks on the same units may be there, by other hands.
-    ``id`` are unseen attacks from the sources of training.
+    Training contains no core of a tested row; it may contain other attacks on the same units, from other sources.
+    ``id`` are unseen attacks from the training sources.
 
     Args:
         folds: see `make_folds`.
-        target: bool (n,), the rows of which some are tested.
+        target: bool (n,), rows of the target source.
         sizes: most rows of each part.
     """
     test = folds.held & target
-    known = folds.neighbour & folds.tested & ~target & ~np.isin(folds.core, folds.core[test])
-    return finish(folds, sizes, pool=~target & ~known, id_rows=known, test=test)
+    id_rows = folds.neighbour & folds.tested & ~target & ~np.isin(folds.core, folds.core[test])
+    return finish(folds, sizes, pool=~target & ~id_rows, id_rows=id_rows, test=test)
 
 
 def leave_one_source_out(folds: Folds, source: Rows, sizes: Sizes) -> Parts:
-    """Seed s tests source number s mod S and trains on all others, never on a core of a tested row.
+    """Tests source number ``seed % S`` of S and trains on all others; training contains no core of a tested row.
 
-    Where there are fewer sources than folds, seeds that come back to a source test other units of it. ``id`` are unseen
-    attacks from the sources of training.
+    If there are fewer sources than folds, seeds that return to a source test other units of it. ``id`` are unseen
+    attacks from the training sources.
 
     Args:
         folds: see `make_folds`.
-        source: int64 (n,) codes, -1 where missing (such rows take no part).
+        source: int64 (n,) codes, -1 where missing (such rows are not used).
         sizes: most rows of each part.
 
     Raises:
@@ -64,9 +64,9 @@ def leave_one_source_out(folds: Folds, source: Rows, sizes: Sizes) -> Parts:
     """
     order = testable_sources(folds, source)
     visit, number = divmod(folds.seed, len(order))
-    visits = -(-folds.count // len(order))
+    visits = -(-folds.count // len(order))  # rounded up: how often a round of seeds returns to a source
     left_out = order[number]
     test = (source == left_out) & (folds.fold % visits == visit % visits)
     others = (source >= 0) & (source != left_out)
-    known = others & folds.neighbour & folds.tested & ~np.isin(folds.core, folds.core[test])
-    return finish(folds, sizes, pool=others & ~known, id_rows=known, test=test)
+    id_rows = others & folds.neighbour & folds.tested & ~np.isin(folds.core, folds.core[test])
+    return finish(folds, sizes, pool=others & ~id_rows, id_rows=id_rows, test=test)

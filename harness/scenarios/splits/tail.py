@@ -1,4 +1,4 @@
-"""The long tail: classes become rare in training, which one how far is drawn anew for each seed."""
+"""Long-tailed training data: class frequencies fall exponentially, in a random order of classes per seed."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,23 +9,23 @@ from harness.scenarios.splits.folds import Folds, Parts, finish
 
 
 def long_tail(folds: Folds, imbalance: float, sizes: Sizes) -> Parts:
-    """Class frequencies fall exponentially over the classes in training (Cui et al. 2019, arXiv 1901.05555).
+    """Splits with exponentially falling class frequencies in training (Cui et al. 2019, arXiv 1901.05555).
 
-    Which class is how rare is redrawn per seed. ``id`` and validation have the frequencies of training; ``test`` has
-    the classes as they are in the corpus.
+    Training may contain other attacks on the tested units, but no tested core. Each seed draws which
+    classes are rare. Validation and ``id`` have the class frequencies of training, ``test`` those of the corpus.
 
     Args:
         folds: see `make_folds`.
-        imbalance: rows of the most frequent class over those of the rarest.
-        sizes: most rows of each part; the training size is met by scaling all classes alike.
+        imbalance: number of rows of the most frequent class, divided by that of the rarest.
+        sizes: most rows of each part; a part that is too large is scaled down in all classes alike.
     """
     rng = seeds.generator(folds.seed, "split", (3,))
     classes = int(folds.labels.max()) + 1
     share = imbalance ** (-rng.permutation(classes) / max(classes - 1, 1))
     test = folds.held & folds.tested
-    known = folds.neighbour & folds.tested
-    pool = ~test & ~known
-    parts = finish(folds, Sizes(None, None, sizes.test), pool=pool, id_rows=known, test=test)
+    id_rows = folds.neighbour & folds.tested
+    pool = ~test & ~id_rows
+    parts = finish(folds, Sizes(None, None, sizes.test), pool=pool, id_rows=id_rows, test=test)
     return Parts(
         train=_thin(parts.train, folds.labels, share, sizes.train, rng),
         validation=_thin(parts.validation, folds.labels, share, sizes.validation, rng),
@@ -35,13 +35,13 @@ def long_tail(folds: Folds, imbalance: float, sizes: Sizes) -> Parts:
 
 
 def _thin(rows: Rows, labels: Rows, share: npt.NDArray[np.float64], most: int | None, rng: np.random.Generator) -> Rows:
-    """Draws rows so that class frequencies are as ``share``, as many as there can be, at least one per class."""
+    """Draws as many rows as possible with class frequencies proportional to ``share``, at least one of each class."""
     if not len(rows):
         return rows
-    there = np.bincount(labels[rows], minlength=len(share))
-    scale = float((there / share)[there > 0].min())
+    available = np.bincount(labels[rows], minlength=len(share))
+    scale = float((available / share)[available > 0].min())  # limited by the scarcest class for its share
     if most is not None:
         scale = min(scale, most / float(share.sum()))
-    wanted = np.minimum(np.maximum(1, np.floor(scale * share)).astype(np.int64), there)
-    drawn = [rng.choice(rows[labels[rows] == c], wanted[c], replace=False) for c in range(len(share)) if wanted[c]]
-    return np.sort(np.concatenate(drawn))
+    counts = np.minimum(np.maximum(1, np.floor(scale * share)).astype(np.int64), available)
+    samples = [rng.choice(rows[labels[rows] == c], counts[c], replace=False) for c in range(len(share)) if counts[c]]
+    return np.sort(np.concatenate(samples))

@@ -1,4 +1,4 @@
-"""Splits in time: training ends where tests begin, and the tests' span may be cut into windows."""
+"""Splits by date: training ends before the tests begin; the test period can be divided into windows."""
 
 import datetime
 
@@ -15,18 +15,21 @@ Days = npt.NDArray[np.float64]
 
 
 def temporal(folds: Folds, date: Days, cutoff: float, sizes: Sizes) -> Parts:
-    """Training ends before the cut-off, tests begin at it.
+    """Trains on rows before a cut-off day and tests on rows from that day on.
+
+    ``id`` are tested cores of the held-out fold before the cut-off, on units that are not tested after it.
 
     Args:
         folds: see `make_folds`.
-        date: float64 (n,), days; NaN where missing (such rows take no part).
-        cutoff: in days.
+        date: float64 (n,), days since 1970; NaN where missing (such rows are not used).
+        cutoff: first day of the tests, since 1970.
         sizes: most rows of each part.
     """
     test = folds.held & (date >= cutoff)
-    known = folds.held & folds.tested & (date < cutoff) & ~np.isin(folds.unit, folds.unit[test])
-    pool = (date < cutoff) & ~known & ~np.isin(folds.unit, folds.unit[test])
-    return finish(folds, sizes, pool=pool, id_rows=known, test=test)
+    # Comparisons with NaN are false, so rows without a date fall into none of the parts.
+    id_rows = folds.held & folds.tested & (date < cutoff) & ~np.isin(folds.unit, folds.unit[test])
+    pool = (date < cutoff) & ~id_rows & ~np.isin(folds.unit, folds.unit[test])
+    return finish(folds, sizes, pool=pool, id_rows=id_rows, test=test)
 
 
 def days(corpus: Corpus) -> Days:
@@ -39,10 +42,10 @@ def days(corpus: Corpus) -> Days:
 
 
 def cutoff(date: Days) -> float:
-    """Returns the earliest day that leaves at most 40 % of the dated rows to test on; the last day if none does.
+    """Returns the earliest day from which on at most `TEMPORAL_SHARE` of the dated rows lie; the last day if none does.
 
     Raises:
-        UserError: no row is dated.
+        UserError: no row has a date.
     """
     day, rows = np.unique(date[~np.isnan(date)], return_counts=True)
     if not len(day):
@@ -53,22 +56,27 @@ def cutoff(date: Days) -> float:
 
 
 def windows(date: Days, begin: float, count: int = WINDOWS) -> Rows:
-    """Cuts the time from a day on into consecutive windows of row counts as equal as whole days allow.
+    """Divides the time from a day on into consecutive windows, with row counts as equal as whole days allow.
+
+    Args:
+        date: float64 (n,), days since 1970; NaN where missing.
+        begin: first day of the first window.
+        count: number of windows.
 
     Returns:
-        int64 (n,), window of each row from 0; -1 before the first window and where the date is missing.
+        int64 (n,), window of each row, from 0; -1 before the first window and where the date is missing.
 
     Raises:
-        UserError: the rows lie on too few days, or too many of them on one, so that a window would be empty.
+        UserError: a window would be empty, since there are too few days or one day has too many rows.
     """
     inside = date >= begin
     _, place, rows = np.unique(date[inside], return_inverse=True, return_counts=True)
-    middle = np.cumsum(rows) - rows / 2  # a day belongs where the middle one of its rows does
+    middle = np.cumsum(rows) - rows / 2  # a day goes to the window of its middle row
     of_day = (count * middle / rows.sum()).astype(np.int64)
     if len(np.unique(of_day)) < count:
         raise UserError(
             f"its dates are too coarse for {count} windows of equal row counts: of the {rows.sum()} rows from "
-            f"{iso(begin)} on, {rows.max()} have the same one."
+            f"{iso(begin)} on, {rows.max()} have the same date."
         )
     out = np.full(len(date), -1, dtype=np.int64)
     out[inside] = of_day[place]
@@ -76,5 +84,5 @@ def windows(date: Days, begin: float, count: int = WINDOWS) -> Rows:
 
 
 def iso(day: float) -> str:
-    """Returns a day since 1970 as an ISO 8601 date."""
+    """Formats a day since 1970 as an ISO 8601 date."""
     return (datetime.date(1970, 1, 1) + datetime.timedelta(days=day)).isoformat()

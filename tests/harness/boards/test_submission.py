@@ -71,7 +71,7 @@ def choose_worse(record: dict[str, Any]) -> None:
     [
         (change(result__metrics__test__macro_f1=0.99), "it has test/macro_f1 = 0.99, but its counts give 0."),
         (change(result__metrics__id__calibration_error=0.0), "it has id/calibration_error = 0.0"),
-        (change(result__counts__test="0 0 99 3 1"), "the counts of test name a predicted class"),
+        (change(result__counts__test="0 0 99 3 1"), "the counts of test refer to a predicted class"),
         (change(result__counts__test="0 0"), "counts are not rows of 5 integers"),
         (change(cell__trials=40), "its trials are 40, but those of the preset standard are 2"),
         (change(cell__trials=40), "its key does not match its cell"),
@@ -97,7 +97,7 @@ def test_a_file_that_is_no_record_is_named_and_the_rest_is_checked(shell: Shell,
     of(folder).write_text("{", encoding="utf-8")
     done = shell("results", "check", folder)
     assert done.returncode == 1
-    assert "is no whole record" in done.stdout
+    assert "is not a complete record" in done.stdout
     assert "3 records, 1 with problems" in done.stdout
 
 

@@ -100,7 +100,7 @@ def test_a_corrupt_record_is_named_and_nothing_is_lost(shell: Shell, mapped: tup
     victim = next((shell.folder / "results/local").glob("*/random/*.json"))
     whole = victim.read_bytes()
     victim.write_bytes(whole[: len(whole) // 2])
-    check(shell, arguments, "is no whole record")
+    check(shell, arguments, "is not a complete record")
     assert victim.read_bytes() == whole[: len(whole) // 2]
     victim.write_bytes(whole)
     assert results_of(shell.folder / "results/local") == before
@@ -124,5 +124,5 @@ def test_a_plug_in_that_does_not_load_is_one_sentence(shell: Shell) -> None:
     plugin.write_text("raise SystemExit(0)\n", encoding="utf-8")
     check(shell, ("--plugin", plugin), "failed to load: SystemExit: 0")
     plugin.write_text("x = 1\n", encoding="utf-8")
-    check(shell, ("--plugin", plugin), "it registers nothing")
+    check(shell, ("--plugin", plugin), "registers nothing")
     check(shell, ("--plugin", f"{plugin},{plugin}"), "Repeat --plugin for several files.")

@@ -129,7 +129,7 @@ def test_cells_of_this_processor_model_are_rerun_before_cheaper_ones(
         ("corpus", "0" * 64, "corpus 000"),
         ("protocol", 0, "protocol 0 → 2"),
         ("scenario_version", 9, "scenario_version 9 → 1"),
-        ("trials", 7, "its search space, its record's schema or the record itself was changed"),
+        ("trials", 7, "the search space, the schema of the record or the record itself was changed"),
     ],
 )
 def test_a_cell_that_has_another_key_today_is_said_and_not_run(
@@ -157,7 +157,7 @@ def test_what_is_missing_to_rerun_a_cell_is_said(
     stored("--plugin", plugin, "--method", "constant", "--scenario", "group-disjoint")
     without = shell("results", "verify", "--results", "r", *mapped)
     assert without.returncode == 1
-    assert "no method of this name is registered; a plug-in needs --plugin FILE" in without.stdout
+    assert "no method of this name is registered; load a plug-in with --plugin FILE" in without.stdout
     for arguments, complaint in (
         ((), "for the records of files-requests give --bench"),
         (("--bench", "synthetic"), "there is no completed record of synthetic"),

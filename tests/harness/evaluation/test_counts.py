@@ -64,17 +64,17 @@ def one_hot(*classes: int, confidence: float = 1.0) -> np.ndarray:
     return table
 
 
-def measured(environments: dict[str, Environment], tables: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+def evaluate(environments: dict[str, Environment], tables: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     return metrics_of(count(tiny(), environments, tables, [str(n // 2) for n in range(6)]))
 
 
 def test_metrics_of_one_environment_by_hand() -> None:
-    found = measured({"id": Environment(StoredRows(np.arange(6)))}, {"id": one_hot(0, 1, 1, 1, 0, 0)})["id"]
+    figures = evaluate({"id": Environment(StoredRows(np.arange(6)))}, {"id": one_hot(0, 1, 1, 1, 0, 0)})["id"]
     f1 = {"a": 2 * 1 / (2 + 3), "b": 2 * 2 / (2 + 3), "c": 0.0}
-    assert found["macro_f1"] == pytest.approx(sum(f1.values()) / 3)
-    assert (found["rows"], found["accuracy"], found["worst_class_recall"]) == (6, 0.5, 0)
-    assert found["balanced_accuracy"] == pytest.approx((0.5 + 1 + 0) / 3)
-    assert found["calibration_error"] == pytest.approx(0.5)  # always sure, right half of the time
+    assert figures["macro_f1"] == pytest.approx(sum(f1.values()) / 3)
+    assert (figures["rows"], figures["accuracy"], figures["worst_class_recall"]) == (6, 0.5, 0)
+    assert figures["balanced_accuracy"] == pytest.approx((0.5 + 1 + 0) / 3)
+    assert figures["calibration_error"] == pytest.approx(0.5)  # always sure, right half of the time
 
 
 def test_flips_are_measured_against_neutral_cues() -> None:
@@ -85,9 +85,9 @@ def test_flips_are_measured_against_neutral_cues() -> None:
         "flip.host": Environment(StoredRows(rows), target=np.array([1, 2, 0, 1])),
     }
     tables = {"id": one_hot(0, 0, 0, 0), "neutral": one_hot(0, 1, 2, 2), "flip.host": one_hot(1, 1, 0, 2)}
-    found = measured(environments, tables)["flip.host"]
-    assert found["flip_rate"] == 0.5  # rows 0 and 2
-    assert found["cue_follow"] == pytest.approx(2 / 4 - 0 / 4)  # rows 0 and 2 go to the target, none did before
+    figures = evaluate(environments, tables)["flip.host"]
+    assert figures["flip_rate"] == 0.5  # rows 0 and 2
+    assert figures["cue_follow"] == pytest.approx(2 / 4 - 0 / 4)  # rows 0 and 2 go to the target, none did before
 
 
 def test_the_worst_case_counts_a_row_as_wrong_if_one_of_its_draws_is() -> None:
@@ -97,8 +97,8 @@ def test_the_worst_case_counts_a_row_as_wrong_if_one_of_its_draws_is() -> None:
         "perturbed.encoding": Environment(StoredRows(np.tile(rows, 2)), base="test", draws=2),
     }
     tables = {"test": one_hot(0, 0, 1, 0), "perturbed.encoding": one_hot(0, 1, 1, 1, 0, 0, 1, 1)}
-    found = measured(environments, tables)["perturbed.encoding"]
-    assert found["flip_rate"] == pytest.approx(3 / 8)
-    assert found["base_macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
-    assert found["worst_case"] == pytest.approx((2 / 3 + 0.8) / 2)
-    assert "cue_follow" not in found
+    figures = evaluate(environments, tables)["perturbed.encoding"]
+    assert figures["flip_rate"] == pytest.approx(3 / 8)
+    assert figures["base_macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+    assert figures["worst_case"] == pytest.approx((2 / 3 + 0.8) / 2)
+    assert "cue_follow" not in figures

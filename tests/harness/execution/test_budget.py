@@ -59,8 +59,8 @@ def plugin(shell: Shell) -> Path:
 
 
 def records(folder: Path) -> dict[str, dict]:
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*/*/*.json")]
-    return {record["cell"]["method"]: record for record in found}
+    contents = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*/*/*.json")]
+    return {record["cell"]["method"]: record for record in contents}
 
 
 def test_a_method_that_ignores_the_clock_is_stopped_and_marked(
@@ -69,11 +69,11 @@ def test_a_method_that_ignores_the_clock_is_stopped_and_marked(
     done = shell("run", "--plugin", plugin, "--method", "deaf,native,late,majority", *mapped,
                  "--scenario", "random", "--seconds", 2, "--trials", 2)  # fmt: skip
     assert done.returncode == 1, done.stderr
-    found = records(shell.folder / "results/local")
+    by_method = records(shell.folder / "results/local")
     for name in ("deaf", "native"):
-        assert found[name]["failure"]["kind"] == "over-budget", found[name]["failure"]
-    assert "still running after" in found["deaf"]["failure"]["reason"]
-    late = found["late"]
+        assert by_method[name]["failure"]["kind"] == "over-budget", by_method[name]["failure"]
+    assert "still running after" in by_method["deaf"]["failure"]["reason"]
+    late = by_method["late"]
     assert late["status"] == "done"
     assert late["result"]["limited_by"] == "seconds"
     assert [trial["state"] for trial in late["result"]["trials"]] == ["complete", "over-budget"]

@@ -28,9 +28,9 @@ def finished(output: str) -> int:
 def undisturbed(shell: Shell, mapped: tuple[str, ...]) -> dict[str, dict[str, object]]:
     done = shell(*FAST, *THREE, *mapped, "--results", "undisturbed")
     assert done.returncode == 0, done.stdout + done.stderr
-    found = results_of(shell.folder / "undisturbed")
-    assert len(found) == CELLS
-    return found
+    results = results_of(shell.folder / "undisturbed")
+    assert len(results) == CELLS
+    return results
 
 
 def leftovers(folder: Path) -> list[Path]:

@@ -44,8 +44,8 @@ def started(shell: Shell, arguments: tuple[object, ...]) -> "subprocess.Popen[st
     deadline = time.monotonic() + 120
     folder = shell.folder / "results/local"
     while time.monotonic() < deadline:
-        found = runs(folder) if folder.is_dir() else []
-        if any(cell.trial == 2 for status in found for cell in status.standing.running):
+        statuses = runs(folder) if folder.is_dir() else []
+        if any(cell.trial == 2 for status in statuses for cell in status.standing.running):
             return run
         time.sleep(0.05)
     run.kill()
@@ -138,4 +138,4 @@ def test_a_folder_without_runs_and_one_with_a_broken_file_are_said(shell: Shell)
     (folder / ".status-x-1.json").write_text("{}", encoding="utf-8")
     broken = shell("results", "status")
     assert broken.returncode == 2
-    assert "is no status of a run of this version" in broken.stderr
+    assert "is not a status file of this version" in broken.stderr

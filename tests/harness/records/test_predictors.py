@@ -1,4 +1,4 @@
-"""Predictors that are kept: by runs, in folders that notice a change, and asked again by another process."""
+"""Saved predictors: saved by runs, checked for changes, and used by another process."""
 
 import json
 import shutil
@@ -21,19 +21,19 @@ RUN = ("run", "--method", ",".join(METHODS), "--scenario", "random", "--trials",
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory, cache: Path, requests_file: Path) -> Shell:
-    """A run that kept its predictors; read it, or copy it."""
-    shell = Shell(tmp_path_factory.mktemp("kept"), cache)
+def saved_run(tmp_path_factory: pytest.TempPathFactory, cache: Path, requests_file: Path) -> Shell:
+    """A run that saved its predictors; tests only read it or copy it."""
+    shell = Shell(tmp_path_factory.mktemp("saved_run"), cache)
     done = shell(*RUN, "--bench", f"files:{requests_file}", "--map", MAP)
     assert done.returncode == 0, done.stdout + done.stderr
     return shell
 
 
 @pytest.fixture
-def shell(kept: Shell, tmp_path: Path) -> Shell:
+def shell(saved_run: Shell, tmp_path: Path) -> Shell:
     """A copy of it that may be damaged."""
-    shutil.copytree(kept.folder, tmp_path / "copy")
-    return Shell(tmp_path / "copy", kept.cache)
+    shutil.copytree(saved_run.folder, tmp_path / "copy")
+    return Shell(tmp_path / "copy", saved_run.cache)
 
 
 def record_of(shell: Shell, method: str) -> Path:
@@ -41,9 +41,9 @@ def record_of(shell: Shell, method: str) -> Path:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_another_process_predicts_what_the_record_says(kept: Shell, requests_file: Path, method: str) -> None:
-    record = read(record_of(kept, method))
-    done = kept("predict", f"files:{requests_file}", "--map", MAP, "--record", record.key[:12])
+def test_another_process_predicts_what_the_record_says(saved_run: Shell, requests_file: Path, method: str) -> None:
+    record = read(record_of(saved_run, method))
+    done = saved_run("predict", f"files:{requests_file}", "--map", MAP, "--record", record.key[:12])
     assert done.returncode == 0, done.stderr
     lines = {line["sample"]: line for line in map(json.loads, done.stdout.splitlines())}
     registry.discover()
@@ -53,7 +53,8 @@ def test_another_process_predicts_what_the_record_says(kept: Shell, requests_fil
     spec = next(spec for spec in benchmark.scenarios() if spec.name == "random")
     scenario = benchmark.build(corpus, spec, 0, Sizes(*record.cell.sizes))
     assert record.result is not None
-    loaded, _ = predictors.restore(record_of(kept, method).with_suffix(".model"), registry.method(method), record.key)
+    folder = record_of(saved_run, method).with_suffix(".model")
+    loaded, _ = predictors.restore(folder, registry.method(method), record.key)
     for name, environment in scenario.environments.items():
         table = loaded.predict_proba(environment.render(corpus))
         assert hashing.of_array(table.argmax(1).astype(np.int16)) == record.result.predictions[name]
@@ -65,11 +66,11 @@ def test_another_process_predicts_what_the_record_says(kept: Shell, requests_fil
         assert line["class"] == corpus.classes[int(row.argmax())]
 
 
-def test_keeping_changes_no_result(kept: Shell, tmp_path: Path, mapped: tuple[str, ...]) -> None:
-    plain = Shell(tmp_path, kept.cache)
+def test_saving_changes_no_result(saved_run: Shell, tmp_path: Path, mapped: tuple[str, ...]) -> None:
+    plain = Shell(tmp_path, saved_run.cache)
     assert plain(*RUN[:-1], *mapped).returncode == 0
     assert not list(tmp_path.glob("results/local/*/*/*.model"))
-    assert results_of(tmp_path / "results/local") == results_of(kept.folder / "results/local")
+    assert results_of(tmp_path / "results/local") == results_of(saved_run.folder / "results/local")
 
 
 def test_cells_without_a_predictor_run_again_for_it(shell: Shell, mapped: tuple[str, ...]) -> None:
@@ -138,13 +139,13 @@ def _flip(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "damage", "complaint"),
     [
-        ("tfidf.safetensors", _cut, "was changed or cut"),
-        ("trees.ubj", _flip, "was changed or cut"),
+        ("tfidf.safetensors", _cut, "was changed or truncated"),
+        ("trees.ubj", _flip, "was changed or truncated"),
         ("tfidf.json", Path.unlink, "is missing"),
         ("manifest.json", Path.unlink, "cannot be read"),
-        ("manifest.json", lambda p: p.write_bytes(p.read_bytes()[:200]), "no whole manifest"),
+        ("manifest.json", lambda p: p.write_bytes(p.read_bytes()[:200]), "is not a complete manifest"),
         ("manifest.json", lambda p: p.write_text(p.read_text().replace("path-", "pith-")), "was changed after"),
-        ("extra.txt", lambda p: p.write_text("x"), "is not of the saved model"),
+        ("extra.txt", lambda p: p.write_text("x"), "does not belong to the saved model"),
     ],
 )
 def test_a_changed_folder_is_refused_in_one_sentence(shell: Shell, name: str, damage: object, complaint: str) -> None:
@@ -166,11 +167,11 @@ def test_the_model_of_another_record_is_refused(shell: Shell) -> None:
         predictors.restore(here, registry.method("tfidf-logreg"), read(record_of(shell, "majority")).key)
 
 
-def test_the_model_of_another_method_or_version_is_refused(kept: Shell) -> None:
-    info, place = registry.method("majority"), record_of(kept, "majority").with_suffix(".model")
-    with pytest.raises(UserError, match="was saved by version 1 of majority, and here is version 1 of tfidf-logreg"):
+def test_the_model_of_another_method_or_version_is_refused(saved_run: Shell) -> None:
+    info, place = registry.method("majority"), record_of(saved_run, "majority").with_suffix(".model")
+    with pytest.raises(UserError, match="was saved by version 1 of majority, but this is version 1 of tfidf-logreg"):
         predictors.restore(place, registry.method("tfidf-logreg"))
-    with pytest.raises(UserError, match="and here is version 2 of majority"):
+    with pytest.raises(UserError, match="but this is version 2 of majority"):
         predictors.restore(place, replace(info, version=2))
 
 
@@ -202,13 +203,13 @@ def test_probes_are_not_kept(shell: Shell, mapped: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--record", "xyz"), "at least four digits of it"),
+        (("--record", "xyz"), "at least 4 digits of the key"),
         (("--record", "0" * 16), "has this key"),
         (("--record", "0000", "--results", "nosuch"), "no record in nosuch"),
     ],
 )
-def test_a_wrong_key_is_one_sentence(kept: Shell, arguments: tuple[str, ...], complaint: str) -> None:
-    done = kept("predict", "synthetic", *arguments)
+def test_a_wrong_key_is_one_sentence(saved_run: Shell, arguments: tuple[str, ...], complaint: str) -> None:
+    done = saved_run("predict", "synthetic", *arguments)
     assert done.returncode == 2
     assert complaint in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -224,11 +225,11 @@ def test_a_beginning_that_several_keys_share_is_refused(shell: Shell) -> None:
     assert store.find(record.key[:20]) == record
 
 
-def test_lines_go_to_a_file_whole_or_not_at_all(kept: Shell, tmp_path: Path) -> None:
-    key = record_of(kept, "majority").stem[-16:]
-    assert kept("predict", "synthetic", "--record", key, "--out", tmp_path / "lines.jsonl").returncode == 0
+def test_lines_go_to_a_file_whole_or_not_at_all(saved_run: Shell, tmp_path: Path) -> None:
+    key = record_of(saved_run, "majority").stem[-16:]
+    assert saved_run("predict", "synthetic", "--record", key, "--out", tmp_path / "lines.jsonl").returncode == 0
     assert len((tmp_path / "lines.jsonl").read_text(encoding="utf-8").splitlines()) == 11_000
-    refused = kept("predict", "synthetic", "--record", key, "--out", tmp_path / "nosuch" / "lines.jsonl")
+    refused = saved_run("predict", "synthetic", "--record", key, "--out", tmp_path / "nosuch" / "lines.jsonl")
     assert refused.returncode == 2
     assert "cannot be written" in refused.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["lines.jsonl"]
@@ -253,9 +254,9 @@ def test_arrays_and_values_come_back_as_they_were(tmp_path: Path) -> None:
     predictor_files.write_values(tmp_path, values)
     assert predictor_files.read_values(tmp_path) == values
     (tmp_path / "arrays.safetensors").write_bytes(b"no")
-    with pytest.raises(UserError, match="no whole safetensors"):
+    with pytest.raises(UserError, match="not a complete safetensors"):
         predictor_files.read_arrays(tmp_path)
-    with pytest.raises(UserError, match="no whole JSON"):
+    with pytest.raises(UserError, match="not a complete JSON"):
         predictor_files.read_values(tmp_path, "nosuch")
 
 
@@ -267,27 +268,27 @@ def test_a_predictor_that_writes_nothing_is_refused(tmp_path: Path) -> None:
     predictor = subject.predictor
     predictor.save = lambda folder: None  # type: ignore[method-assign]
     with pytest.raises(UserError, match="save wrote no file"):
-        predictors.keep(predictor, subject.info, subject.context(), tmp_path / "model")
+        predictors.save(predictor, subject.info, subject.context(), tmp_path / "model")
     assert not (tmp_path / "model").exists()
     assert len(predictor.predict_proba(Payloads.from_list([b"x"]))) == 1
 
 
-def test_requests_need_no_label_and_keep_their_place_in_the_file(kept: Shell, tmp_path: Path) -> None:
-    record = record_of(kept, "majority")
+def test_requests_need_no_label_and_keep_their_place_in_the_file(saved_run: Shell, tmp_path: Path) -> None:
+    record = record_of(saved_run, "majority")
     rows = [f'{number},"GET /{number} HTTP/1.1"' for number in range(5)]
     (tmp_path / "in.csv").write_text("\n".join(["name,raw", *rows[:2], "2,", *rows[3:], "broken"]), encoding="utf-8")
     where = f"files:{tmp_path / 'in.csv'}"
-    done = kept("predict", where, "--map", "payload=raw", "--record", record)
+    done = saved_run("predict", where, "--map", "payload=raw", "--record", record)
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["sample"] for line in done.stdout.splitlines()] == ["0", "1", "3", "4"]
     assert "note: 2 of 6 rows were left out: line 4: the payload is missing or not text; line 7: 1 cells" in done.stderr
-    named = kept("predict", where, "--map", "payload=raw,id=name", "--where", "name=3|4", "--record", record.name)
+    named = saved_run("predict", where, "--map", "payload=raw,id=name", "--where", "name=3|4", "--record", record.name)
     assert [json.loads(line)["sample"] for line in named.stdout.splitlines()] == ["3", "4"]
     for more, sentence in (
         (("--strict",), "2 of 6 rows cannot be used"),
         (("--out", tmp_path / "in.csv"), "this is the input file; name another file"),
     ):
-        refused = kept("predict", where, "--map", "payload=raw", "--record", record, *more)
+        refused = saved_run("predict", where, "--map", "payload=raw", "--record", record, *more)
         assert refused.returncode == 2
         assert sentence in refused.stderr
     assert (tmp_path / "in.csv").read_text(encoding="utf-8").startswith("name,raw")

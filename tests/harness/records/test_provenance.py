@@ -1,4 +1,4 @@
-"""How a record came about is told by the project, whatever folder and environment a run is in."""
+"""How a record came about is stored by the project, whatever folder and environment a run is in."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ def test_the_commit_is_this_projects_also_in_another_repository_and_under_its_ho
     provenance._source.cache_clear()
 
 
-def test_what_git_cannot_tell_is_unknown_and_not_clean(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_git_does_not_know_is_unknown_and_not_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("this is no checkout")
     monkeypatch.setenv("PATH", "")
@@ -63,10 +63,10 @@ def test_the_command_is_quoted_for_a_shell(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_record_tells_machine_packages_source_and_command(shell: Shell, mapped: tuple[str, ...]) -> None:
     assert shell("run", "--method", "majority", "--scenario", "random", *mapped).returncode == 0
     (path,) = (shell.folder / "results/local").glob("*/*/*.json")
-    told = json.loads(path.read_text(encoding="utf-8"))["provenance"]
+    stored = json.loads(path.read_text(encoding="utf-8"))["provenance"]
     keys = {"processor", "cores", "gpu", "threads", "precision", "system", "python", "host"}
-    assert set(told["machine"]) == keys
-    assert told["machine"]["threads"] == "1"
-    assert {"numpy", "torch", "scikit-learn", "shortcut-harness"} <= set(told["packages"])
-    assert len(told["source"]["digest"]) == 64
-    assert told["command"].startswith("harness run --method majority")
+    assert set(stored["machine"]) == keys
+    assert stored["machine"]["threads"] == "1"
+    assert {"numpy", "torch", "scikit-learn", "shortcut-harness"} <= set(stored["packages"])
+    assert len(stored["source"]["digest"]) == 64
+    assert stored["command"].startswith("harness run --method majority")

@@ -1,4 +1,4 @@
-"""Training on one corpus and tests on another: shared classes, unseen attacks, and what was left out is said."""
+"""Training on one corpus and testing on another: shared classes, unseen attacks, notes on rows left out."""
 
 import json
 from pathlib import Path
@@ -49,9 +49,9 @@ def test_shared_classes_train_here_and_are_tested_there(refs: tuple[BenchmarkRef
     assert corpus.meta.name == "files-here-to-files-there"
     assert corpus.classes == ("open-redirect", "path-traversal", "sql-injection")
     notes = " ".join(corpus.meta.notes)
-    assert "classes that both have: open-redirect, path-traversal, sql-injection" in notes
-    assert "of files-here code-injection (100)" in notes
-    assert "of files-there Path Traversal (80), code_injection (80)" in notes
+    assert "shared classes: open-redirect, path-traversal, sql-injection" in notes
+    assert "files-here: code-injection (100)" in notes
+    assert "files-there: Path Traversal (80), code_injection (80)" in notes
     assert list(benchmark.scenarios()) == [CROSS_SOURCE]
     assert CROSS_SOURCE.shift == "source"
     there = np.array(corpus.table.column(TARGET).to_pylist()) == "target files-there"
@@ -88,7 +88,7 @@ def test_targets_that_cannot_be_used_are_one_sentence(refs: tuple[BenchmarkRef, 
     here, there = refs
     few = BenchmarkRef(there.name, there.argument, there.mapping, {"kind": ("sqli", "code_injection")})
     benchmark = registry.open_benchmark(cross((here, few)))
-    with pytest.raises(UserError, match="at least two classes must be those of files-here, and 1 is"):
+    with pytest.raises(UserError, match="shares only 1 class with files-here; at least 2 are required"):
         benchmark.corpus()
     done = shell("run", "--target-map", "label=x")
     assert done.returncode == 2

@@ -37,34 +37,34 @@ TEXTS = [
 
 def test_texts_join_with_the_class_as_the_corpus_spells_it() -> None:
     own = corpus()
-    made = with_texts(own, sources.text_corpus("other", TEXTS))
-    assert made.descriptions.select(["description_id", "text", "label", "cve"]).to_pylist() == [
+    result = with_texts(own, sources.text_corpus("other", TEXTS))
+    assert result.descriptions.select(["description_id", "text", "label", "cve"]).to_pylist() == [
         {"description_id": "one", "text": "Text one.", "label": None, "cve": None},
         {"description_id": "two", "text": "Text two.", "label": None, "cve": None},
         {"description_id": "text:CVE-2021-0001", "text": "New words.", "label": "sqli", "cve": "CVE-2021-0001"},
         {"description_id": "text:CVE-2020-0002", "text": TEXTS[3]["text"], "label": "xss", "cve": "CVE-2020-0002"},
     ]
-    assert made.descriptions.column("date").to_pylist()[2] == datetime.date(2021, 5, 6)
-    assert made.text_of_row.tolist() == [0, 1, -1]
-    assert made.table.equals(own.table)
-    assert made.meta.hash != own.meta.hash
-    assert made.meta.notes == (
+    assert result.descriptions.column("date").to_pylist()[2] == datetime.date(2021, 5, 6)
+    assert result.text_of_row.tolist() == [0, 1, -1]
+    assert result.table.equals(own.table)
+    assert result.meta.hash != own.meta.hash
+    assert result.meta.notes == (
         "a note",
-        "2 texts without payloads come from other; left out: 2 of no class of the corpus, "
-        "1 in the words of one of the corpus's own",
+        "2 texts without payloads come from other; left out: 2 without a class of the corpus, "
+        "1 with the same words as a text of the corpus",
     )
 
 
-def test_a_corpus_without_cves_says_that_tested_ones_cannot_be_told() -> None:
-    made = with_texts(corpus(cve=None), sources.text_corpus("other", TEXTS))
-    assert "name no CVEs" in made.meta.notes[-1]
+def test_a_corpus_without_cves_notes_that_texts_of_tested_ones_cannot_be_withheld() -> None:
+    result = with_texts(corpus(cve=None), sources.text_corpus("other", TEXTS))
+    assert "have no CVEs" in result.meta.notes[-1]
 
 
 @pytest.mark.parametrize(
     ("texts", "complaint"),
     [
-        (corpus(), "name neither a class nor a CVE"),
-        (sources.text_corpus("other", TEXTS[1:3]), "none of its 2 texts is of a class of own and new to it"),
+        (corpus(), "have neither a label nor a CVE"),
+        (sources.text_corpus("other", TEXTS[1:3]), "none of its 2 texts has a class of own and words that differ"),
     ],
 )
 def test_texts_that_cannot_be_used_are_one_sentence(texts: Corpus, complaint: str) -> None:
@@ -113,10 +113,10 @@ class Same(Predictor):
         return np.full((len(payloads), self.classes), 1 / self.classes, np.float32)
 
 
-@register_method("spy", version=1, summary="keeps what it is told", tags={"text"})
+@register_method("spy", version=1, summary="writes its texts to a file", tags={"text"})
 class Spy(Method):
     def fit(self, train, validation, params, context):
-        path = Path(__file__).with_name(f"told-{len(train.payloads)}-{context.seed}.json")
+        path = Path(__file__).with_name(f"texts-{len(train.payloads)}-{context.seed}.json")
         path.write_text(json.dumps(train.descriptions.texts))
         return Same(len(context.classes))
 """
@@ -148,15 +148,15 @@ def test_texts_of_tested_cves_and_late_ones_reach_no_training(shell: Shell, requ
     (path,) = shell.folder.glob(f"results/local/*/{scenario}/*.json")
     result = json.loads(path.read_text())["result"]
     tested = {unit for environment in result["counts"] for unit in units_of(result, environment)}
-    (told,) = [json.loads(path.read_text()) for path in shell.folder.glob("told-*.json")]
-    given = {text.removeprefix("About ").rstrip(".") for text in told if text.startswith("About ")}
-    assert given
-    assert not given & tested
-    assert "Late 1999." in told
-    assert ("Late 2999." in told) == (scenario != "temporal")
+    (trained,) = [json.loads(path.read_text()) for path in shell.folder.glob("texts-*.json")]
+    cves = {text.removeprefix("About ").rstrip(".") for text in trained if text.startswith("About ")}
+    assert cves
+    assert not cves & tested
+    assert "Late 1999." in trained
+    assert ("Late 2999." in trained) == (scenario != "temporal")
     (note,) = [note for note in result["notes"] if "texts without a payload" in note]
-    assert f"of {len(texts)} texts without a payload {len(given) + sum('Late' in text for text in told)} are" in note
+    assert f"{len(cves) + sum('Late' in text for text in trained)} of {len(texts)} texts without a payload are" in note
     if scenario == "temporal":
         first = min(published[unit] for unit in units_of(result, "test"))
-        assert all(published[cve] < first for cve in given)
-        assert "not dated before tests begin" in note
+        assert all(published[cve] < first for cve in cves)
+        assert "not dated before the tests begin" in note

@@ -173,12 +173,12 @@ def test_windows_follow_each_other_after_the_cut_off(toy: Corpus) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_natural_attribute_goes_with_the_class_and_then_against_it(toy: Corpus, seed: int) -> None:
     scenario = draw(toy, "natural-90", seed)
-    assert "'the path names a .php file' is to go with sql-injection, template-injection" in scenario.notes[0]
+    assert "attribute 'the path names a .php file': frequent in sql-injection, template-injection" in scenario.notes[0]
     php = attributes.candidates(toy)["the path names a .php file"]
     agrees = np.where(np.isin(toy.labels, [2, 3]), php, ~php)
-    wanted = {"train": 0.9, "validation": 0.9, "id": 0.9, "flip": 0.1, "balanced": 0.5}
+    shares = {"train": 0.9, "validation": 0.9, "id": 0.9, "flip": 0.1, "balanced": 0.5}
     for name, rows in rows_of(scenario).items():
-        assert agrees[rows].mean() == pytest.approx(wanted[name], abs=0.05), name
+        assert agrees[rows].mean() == pytest.approx(shares[name], abs=0.05), name
         assert len(np.unique(rows)) == len(rows)
     assert scenario.spec.scored == ("flip",)
 
@@ -196,9 +196,9 @@ def test_the_mapped_columns_link_rows() -> None:
 def test_a_draw_is_the_same_in_any_process(toy: Corpus) -> None:
     code = (
         "import hashlib\nfrom tests.harness.scenarios.test_generic import ALL, draw, requests, rows_of\n"
-        "drawn = [[(k, v.tolist()) for k, v in rows_of(draw(requests(), n, 1, size)).items()] for n in ALL\n"
+        "rows = [[(k, v.tolist()) for k, v in rows_of(draw(requests(), n, 1, size)).items()] for n in ALL\n"
         "         for size in [__import__('harness').Sizes(300, 80, 90)]]\n"
-        "print(hashlib.sha256(repr(drawn).encode()).hexdigest())"
+        "print(hashlib.sha256(repr(rows).encode()).hexdigest())"
     )
     here = [[(k, v.tolist()) for k, v in rows_of(draw(toy, n, 1, Sizes(300, 80, 90))).items()] for n in ALL]
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
@@ -208,11 +208,11 @@ def test_a_draw_is_the_same_in_any_process(toy: Corpus) -> None:
 @pytest.mark.parametrize(
     ("name", "changes", "complaint"),
     [
-        ("group-disjoint", {"group.cve": ["one"] * 1500}, "seed 0 leaves no row for train"),
+        ("group-disjoint", {"group.cve": ["one"] * 1500}, "seed 0 leaves no rows for train"),
         ("group-disjoint", {"group.cve": pa.nulls(1500, pa.string())}, "no row has a value in group.cve"),
         ("temporal", {"date": pa.nulls(1500, pa.date32())}, "no row has a value in date"),
         ("temporal-windows", {"date": pa.array([18262] * 1500, pa.int32()).cast(pa.date32())}, "1500 have the same"),
-        ("leave-one-source-out", {"source": ["one"] * 1500}, "1 of 1 is that large"),
+        ("leave-one-source-out", {"source": ["one"] * 1500}, "1 of 1 sources has that many"),
         ("natural-90", {"payload": pa.array([b"%d" % i for i in range(1500)], pa.large_binary())}, "in 0 of 4"),
     ],
 )
@@ -230,7 +230,7 @@ def test_rows_that_cannot_carry_a_scenario_are_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("payload", "shown"),
+    ("payload", "names"),
     [
         (b"POST /a?x=1 HTTP/1.1\r\nHost: h\r\n\r\nb=1", {"method is POST", "target has a query", "is a body"}),
         (b"GET /wp-admin/x.php HTTP/1.1\nHost: h\n\n", {"path starts with /wp-", "path names a .php file"}),
@@ -244,14 +244,14 @@ def test_rows_that_cannot_carry_a_scenario_are_one_sentence(
         (b"\x00\xff POST /wp- .php?\n\nbody", set()),
     ],
 )
-def test_attributes_are_read_off_the_bytes(payload: bytes, shown: set[str]) -> None:
+def test_attributes_are_read_from_the_bytes(payload: bytes, names: set[str]) -> None:
     data = Corpus.create(
         "two",
         pa.table({"sample": ["a", "b"], "payload": pa.array([payload, b"x"], pa.large_binary()), "label": ["p", "q"]}),
     )
-    found = attributes.candidates(data)
-    assert {name.removeprefix("the ").removeprefix("there ") for name, has in found.items() if has[0]} == shown
-    assert not any(has[1] for has in found.values())
+    candidates = attributes.candidates(data)
+    assert {name.removeprefix("the ").removeprefix("there ") for name, has in candidates.items() if has[0]} == names
+    assert not any(has[1] for has in candidates.values())
 
 
 def test_a_mapped_cue_offers_its_most_informative_value() -> None:
@@ -262,7 +262,7 @@ def test_a_mapped_cue_offers_its_most_informative_value() -> None:
     host[:100] = None
     payload = pa.array([b"%d" % i for i in range(1500)], pa.large_binary())
     data = requests(**{"payload": payload, "cue.host": pa.array(host.tolist(), pa.string())})
-    assert "'the host is lab.example' is to go with" in draw(data, "natural-90").notes[0]
+    assert "attribute 'the host is lab.example': frequent in" in draw(data, "natural-90").notes[0]
 
 
 def test_the_attribute_with_most_rows_on_both_sides_is_chosen_and_rare_sides_are_kept() -> None:
@@ -276,17 +276,17 @@ def test_the_attribute_with_most_rows_on_both_sides_is_chosen_and_rare_sides_are
     data = requests(payload=pa.array([p.replace(b".php", b"") for p in payloads], pa.large_binary()))
     choice = attributes.choose(data, splits.link(data, ["cve"])[0])
     assert choice.name == "the method is POST"
-    assert choice.kept == (0,)
+    assert choice.unchanged == (0,)
     assert len(choice.opposed) == 1
     assert len(choice.leaning) == 2
     assert set(choice.agrees(data.labels)[data.labels == 0]) == {-1}
-    assert "kept as it is: open-redirect" in draw(data, "natural-90").notes[0]
+    assert "too few rows with or without it: open-redirect" in draw(data, "natural-90").notes[0]
 
 
 def test_fewer_units_than_folds_are_told() -> None:
     data = requests(**{"group.cve": [f"tenant-{i % 4}" for i in range(1500)]})
     assert draw(data, "group-disjoint", 5).notes == (
-        "group-disjoint: all rows form 4 units only, so that seeds from 4 on test them again",
+        "group-disjoint: the corpus has only 4 units; seeds from 4 on test the same units again",
     )
 
 
@@ -313,7 +313,7 @@ def test_files_map_cues_and_find_near_duplicates(tmp_path: Path, cache: Path) ->
     assert (cluster[:10] == cluster[0]).all()
     assert cluster[0] >= 0
     assert (cluster >= 0).sum() == 10
-    assert corpus.meta.notes == ("10 rows are near-duplicates of others (clusters: 1); no split takes a cluster apart",)
+    assert corpus.meta.notes == ("10 rows are near-duplicates of others (clusters: 1); no split separates a cluster",)
     assert corpus.meta.cues == ("zone",)
     names = [spec.name for spec in benchmark.scenarios()]
     assert names == [n for n in ALL if n not in ("group-disjoint", "vendor-disjoint", "product-disjoint")]
@@ -343,7 +343,7 @@ def test_a_part_that_stays_empty_is_the_reason_of_the_failed_cell(shell: Shell) 
     )
     done = shell("run", "--method", "majority", "--bench", f"files:{path}", "--map", "payload=raw,label=class")
     assert done.returncode == 1, done.stderr
-    assert "scenario random: seed 0 leaves no row for train (rows: 60; units: 1, the largest of 60;" in done.stdout
+    assert "scenario random: seed 0 leaves no rows for train (rows: 60; units: 1, the largest of 60;" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 

@@ -10,7 +10,7 @@ from harness.evaluation import metrics
 from harness.perturbations.excision import excised
 from harness.perturbations.message import Message
 from harness.scenario import ATTACK_ONLY, EXCISED
-from harness.scenarios.input_views import viewed
+from harness.scenarios.input_views import with_view
 from harness.scenarios.perturbed import PerturbedOptions, base_of, perturbed_environments, with_perturbed
 from tests.conftest import Shell
 
@@ -82,10 +82,10 @@ def test_neutral_cues_are_changed_where_there_are_any_else_the_shifted_test() ->
 
 
 def test_a_view_scores_nothing_and_an_unknown_one_is_named() -> None:
-    assert viewed(SPEC, "carrier").name == "s@carrier"
-    assert viewed(SPEC, "carrier").scored == ()
+    assert with_view(SPEC, "carrier").name == "s@carrier"
+    assert with_view(SPEC, "carrier").scored == ()
     with pytest.raises(UserError, match=r"the view carier is unknown; did you mean carrier"):
-        viewed(SPEC, "carier")
+        with_view(SPEC, "carier")
 
 
 def test_occlusion_measures_what_predictions_depend_on() -> None:

@@ -159,11 +159,11 @@ def test_disjoint_training_holds_no_tested_group(seed: int) -> None:
     data = corpus()
     folds = splits.make_folds(data, ["group.cve", "group.product"], seed)
     parts = splits.disjoint(folds, Sizes())
-    seen = np.concatenate([parts.train, parts.validation, parts.id])
+    others = np.concatenate([parts.train, parts.validation, parts.id])
     for column in ("group.cve", "group.product"):
         codes = data.codes(column)[0]
-        known = set(codes[seen]) - {-1}
-        assert not known & set(codes[parts.test])
+        trained = set(codes[others]) - {-1}
+        assert not trained & set(codes[parts.test])
 
 
 def test_seeds_of_one_partition_test_every_unit_once() -> None:
@@ -286,7 +286,7 @@ def test_one_source_is_refused() -> None:
 
 
 def agreement(rows: int = 6000) -> tuple[splits.Folds, np.ndarray]:
-    """Folds of many rows, and an attribute that 30 to 70 % of a class's rows agree with; the last class is kept."""
+    """Folds, and an attribute that agrees with 30 to 70 % of a class's rows; the last class is not resampled."""
     data = corpus(rows, cves=600)
     chance = 0.3 + 0.4 * data.labels / 3
     agrees = (np.random.default_rng(1).random(rows) < chance).astype(np.int8)
@@ -300,28 +300,28 @@ SHARES = {"id": 90, "flip": 10, "balanced": 50}
 @pytest.mark.parametrize("sizes", [Sizes(), Sizes(800, 200, 150)])
 def test_resampling_reaches_every_strength_in_every_class(sizes: Sizes) -> None:
     folds, agrees = agreement()
-    drawn = splits.correlated(folds, agrees, 90, SHARES, sizes)
-    wanted = {"train": (drawn.train, 90), "validation": (drawn.validation, 90)}
-    wanted |= {name: (rows, SHARES[name]) for name, rows in drawn.environments.items()}
-    for name, (rows, percent) in wanted.items():
+    split = splits.correlated(folds, agrees, 90, SHARES, sizes)
+    expected = {"train": (split.train, 90), "validation": (split.validation, 90)}
+    expected |= {name: (rows, SHARES[name]) for name, rows in split.environments.items()}
+    for name, (rows, percent) in expected.items():
         for c in range(3):
             own = rows[folds.labels[rows] == c]
             assert (agrees[own] == 1).mean() == pytest.approx(percent / 100, abs=0.05), (name, c)
-    assert drawn.dropped == ()
+    assert split.dropped == ()
     if sizes.train is not None:
-        assert 0.9 * 800 < len(drawn.train) <= 800
-        assert len(drawn.validation) <= 200
-        assert len(drawn.environments["id"]) <= 150
+        assert 0.9 * 800 < len(split.train) <= 800
+        assert len(split.validation) <= 200
+        assert len(split.environments["id"]) <= 150
 
 
 def test_resampling_repeats_no_row_and_keeps_cores_apart() -> None:
     folds, agrees = agreement()
-    drawn = splits.correlated(folds, agrees, 90, SHARES, Sizes())
+    split = splits.correlated(folds, agrees, 90, SHARES, Sizes())
     plain = splits.random(folds, Sizes())
-    for rows in (drawn.train, drawn.validation, *drawn.environments.values()):
+    for rows in (split.train, split.validation, *split.environments.values()):
         assert len(np.unique(rows)) == len(rows)
-    assert set(drawn.train) <= set(plain.train)
-    for rows in drawn.environments.values():
+    assert set(split.train) <= set(plain.train)
+    for rows in split.environments.values():
         assert set(rows) <= set(plain.test)
 
 
@@ -330,17 +330,17 @@ def test_environments_of_resampling_differ_in_the_correlation_only() -> None:
     environments = splits.correlated(folds, agrees, 90, SHARES, Sizes()).environments
     counts = [np.bincount(folds.labels[rows], minlength=4).tolist() for rows in environments.values()]
     assert counts[0] == counts[1] == counts[2]
-    kept = [rows[folds.labels[rows] == 3].tolist() for rows in environments.values()]
-    assert kept[0] == kept[1] == kept[2] != []
+    other_class = [rows[folds.labels[rows] == 3].tolist() for rows in environments.values()]
+    assert other_class[0] == other_class[1] == other_class[2] != []
 
 
 def test_a_class_without_a_side_among_the_tested_is_dropped_and_named() -> None:
     folds, agrees = agreement()
     agrees = np.where(folds.held & (folds.labels == 1), np.int8(1), agrees)
-    drawn = splits.correlated(folds, agrees, 90, SHARES, Sizes())
-    assert drawn.dropped == (1,)
-    assert all(1 not in folds.labels[rows] for rows in drawn.environments.values())
-    assert 1 in folds.labels[drawn.train]
+    split = splits.correlated(folds, agrees, 90, SHARES, Sizes())
+    assert split.dropped == (1,)
+    assert all(1 not in folds.labels[rows] for rows in split.environments.values())
+    assert 1 in folds.labels[split.train]
 
 
 def test_the_long_tail_falls_to_a_hundredth_and_is_redrawn_by_seed() -> None:

@@ -1,4 +1,4 @@
-"""Groups, environments and cues: what they are, who is told of them, and that they select."""
+"""Groups, environments and cues: what they are, which methods get them, and that they select the trial."""
 
 import itertools
 import json
@@ -30,13 +30,13 @@ def corpus(cache: Path) -> Corpus:
     return registry.open_benchmark(BenchmarkRef("synthetic")).corpus()
 
 
-def drawn(corpus: Corpus, name: str) -> Scenario:
+def build(corpus: Corpus, name: str) -> Scenario:
     benchmark = registry.open_benchmark(BenchmarkRef("synthetic"))
     return benchmark.build(corpus, next(s for s in benchmark.scenarios() if s.name == name), 0, SIZES)
 
 
 def test_planted_groups_are_the_class_and_whether_the_collector_agrees(corpus: Corpus) -> None:
-    scenario = drawn(corpus, "planted-80")
+    scenario = build(corpus, "planted-80")
     train, validation = training_and_validation(corpus, scenario, frozenset({"groups"}))
     for part in (train, validation):
         assert np.array_equal(part.groups // 2, part.labels)
@@ -55,15 +55,15 @@ def test_planted_groups_are_the_class_and_whether_the_collector_agrees(corpus: C
     )
 
 
-def test_a_scenario_without_groups_or_sources_tells_classes_and_one_environment_and_says_so(corpus: Corpus) -> None:
-    scenario = drawn(corpus, "iid")
+def test_without_groups_or_sources_groups_are_the_classes_in_one_environment_and_a_note_says_so(corpus: Corpus) -> None:
+    scenario = build(corpus, "iid")
     train, _ = training_and_validation(corpus, scenario, frozenset({"groups"}))
     assert np.array_equal(train.groups, train.labels)
     assert not train.environments.any()
     groups, environments = training_data.group_notes(scenario, train)
-    assert "no groups" in groups
+    assert "defines no groups" in groups
     assert "one source" in environments
-    full = drawn(corpus, "planted-100")
+    full = build(corpus, "planted-100")
     train, _ = training_and_validation(corpus, full, frozenset({"groups"}))
     assert not train.environments.any()
     assert (train.groups % 2 == 0).all()
@@ -71,12 +71,12 @@ def test_a_scenario_without_groups_or_sources_tells_classes_and_one_environment_
 
 
 @pytest.mark.parametrize("tags", [c for n in range(4) for c in itertools.combinations(TAGS, n)], ids="-".join)
-def test_a_method_is_handed_what_its_tags_say_and_nothing_else(corpus: Corpus, tags: tuple[str, ...]) -> None:
-    for part in training_and_validation(corpus, drawn(corpus, "planted-95"), frozenset(tags)):
+def test_a_method_gets_what_its_tags_allow_and_nothing_else(corpus: Corpus, tags: tuple[str, ...]) -> None:
+    for part in training_and_validation(corpus, build(corpus, "planted-95"), frozenset(tags)):
         assert (part.descriptions is not None) == ("text" in tags)
         assert (part.spans is not None) == ("span" in tags)
-        for told in (part.groups, part.environments, part.cues):
-            assert (told is not None) == ("groups" in tags)
+        for values in (part.groups, part.environments, part.cues):
+            assert (values is not None) == ("groups" in tags)
 
 
 def generic(corpus: Corpus, name: str) -> tuple[Scenario, TrainingData, TrainingData]:
@@ -97,8 +97,8 @@ def test_real_groups_are_the_class_and_a_mapped_cue_or_the_attribute_of_natural_
     ))  # fmt: skip
     scenario, train, validation = generic(data, "random")
     assert scenario.grouped_by == "whether the host is lab.example"
-    shown = train.cues["host"] == train.cues["host"][train.labels == 0][0]
-    assert np.array_equal(train.groups, train.labels * 2 + shown)
+    has_host = train.cues["host"] == train.cues["host"][train.labels == 0][0]
+    assert np.array_equal(train.groups, train.labels * 2 + has_host)
     assert len(np.unique(train.environments)) == 4, "three sources, and the rows without one"
     assert set(validation.environments) <= set(train.environments)
     scenario, train, _ = generic(requests(), "natural-90")
@@ -111,7 +111,7 @@ def test_real_groups_are_the_class_and_a_mapped_cue_or_the_attribute_of_natural_
 
 
 class Fixed(Predictor):
-    """Knows the labels of the rows it is asked for, and errs on some."""
+    """Returns fixed classes, whatever the payloads."""
 
     def __init__(self, guesses: np.ndarray) -> None:
         self.guesses = guesses
@@ -120,15 +120,15 @@ class Fixed(Predictor):
         return np.eye(3, dtype=np.float32)[self.guesses]
 
 
-@pytest.mark.parametrize(("tags", "chosen"), [(("groups",), "even"), ((), "sharp")])
-def test_the_worst_group_selects_for_methods_that_are_told_groups_only(
-    tags: tuple[str, ...], chosen: str, tmp_path: Path
+@pytest.mark.parametrize(("tags", "best"), [(("groups",), "even"), ((), "sharp")])
+def test_the_worst_group_selects_the_trial_of_group_aware_methods_only(
+    tags: tuple[str, ...], best: str, tmp_path: Path
 ) -> None:
     labels = np.repeat([0, 1, 2], 20)
     groups = labels * 2 + (np.arange(60) % 20 < 2)
     guesses = {"sharp": np.where(groups == 1, 1, labels), "even": np.where(np.arange(60) % 2 == 0, 2, labels)}
 
-    @registry.register_method(f"fixed-{chosen}", version=1, summary="", tags=tags)
+    @registry.register_method(f"fixed-{best}", version=1, summary="", tags=tags)
     class TwoAnswers(Method):
         space = {"answer": Categorical(("sharp", "even"), default="sharp")}
 
@@ -140,8 +140,8 @@ def test_the_worst_group_selects_for_methods_that_are_told_groups_only(
         context = golden.context(("open-redirect", "sql-injection", "path-traversal"), tmp_path)
         tuned = tune(TwoAnswers(), data, data, groups, context, Ledger(Budget(trials=12, seconds=60)), lambda n: None)
     finally:
-        registry._methods.pop(f"fixed-{chosen}")
-    assert tuned.best.params["answer"] == chosen
+        registry._methods.pop(f"fixed-{best}")
+    assert tuned.best.params["answer"] == best
     by_answer = {trial.params["answer"]: (trial.macro_f1, trial.worst_group) for trial in tuned.trials}
     assert by_answer["sharp"][0] > by_answer["even"][0]
     assert by_answer["sharp"][1] < by_answer["even"][1]
@@ -157,27 +157,28 @@ class Even(Predictor):
 
 def register(name, tags):
     @register_method(name, version=1, summary="", tags=tags)
-    class Told(Method):
+    class Checks(Method):
         def fit(self, train, validation, params, context):
             for part in (train, validation):
-                for given in (part.groups, part.environments, part.cues):
-                    assert (given is not None) == bool(tags)
+                for values in (part.groups, part.environments, part.cues):
+                    assert (values is not None) == bool(tags)
             return Even(len(context.classes))
 
-register("told", ("groups",))
-register("untold", ())
+register("grouped", ("groups",))
+register("ungrouped", ())
 """
 
 
-def test_a_run_tells_tagged_methods_only_and_notes_what_groups_are(shell: Shell) -> None:
-    (shell.folder / "told.py").write_text(PLUGIN, encoding="utf-8")
-    run = shell("run", "--plugin", "told.py", "--method", "told,untold", "--scenario", "iid,planted-95", "--trials", 1)
+def test_a_run_gives_groups_to_tagged_methods_only_and_notes_what_groups_are(shell: Shell) -> None:
+    (shell.folder / "plugin.py").write_text(PLUGIN, encoding="utf-8")
+    methods = ("--plugin", "plugin.py", "--method", "grouped,ungrouped")
+    run = shell("run", *methods, "--scenario", "iid,planted-95", "--trials", 1)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "note: planted-95: groups are the class and whether the collector agrees with it" in run.stdout
-    assert "note: iid: it has no groups" in run.stdout
+    assert "note: iid: defines no groups" in run.stdout
     selected = {
         (record["cell"]["method"], record["result"]["selected_by"])
         for path in (shell.folder / "results" / "local").rglob("*.json")
         if "result" in (record := json.loads(path.read_text(encoding="utf-8")))
     }
-    assert selected == {("told", "worst_group"), ("untold", "macro_f1")}
+    assert selected == {("grouped", "worst_group"), ("ungrouped", "macro_f1")}

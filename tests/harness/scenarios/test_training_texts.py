@@ -37,20 +37,20 @@ def values(corpus: Corpus, scenario: Scenario, column: str) -> set[object]:
 
 
 def without_payload(corpus: Corpus, scenario: Scenario) -> tuple[str, ...]:
-    given = training_texts.training_descriptions(corpus, scenario)
-    return given.texts[int(given.of_row.max()) + 1 :]
+    descriptions = training_texts.training_descriptions(corpus, scenario)
+    return descriptions.texts[int(descriptions.of_row.max()) + 1 :]
 
 
 def test_training_is_handed_the_texts_of_its_rows_and_those_without_a_payload(corpus: Corpus) -> None:
     scenario = drawn(corpus, "cve-disjoint")
-    given = training_texts.training_descriptions(corpus, scenario)
+    descriptions = training_texts.training_descriptions(corpus, scenario)
     texts = corpus.descriptions.column("text").to_pylist()
-    for row, text in zip(scenario.train.rows[:50].tolist(), given.of_row[:50].tolist(), strict=True):
-        assert given.texts[text] == texts[corpus.text_of_row[row]]
-        assert given.labels[text] == corpus.labels[row]
+    for row, text in zip(scenario.train.rows[:50].tolist(), descriptions.of_row[:50].tolist(), strict=True):
+        assert descriptions.texts[text] == texts[corpus.text_of_row[row]]
+        assert descriptions.labels[text] == corpus.labels[row]
     assert len(without_payload(corpus, scenario)) == 1047
-    assert (given.labels >= 0).all()
-    assert len(set(given.texts)) == len(given.texts)
+    assert (descriptions.labels >= 0).all()
+    assert len(set(descriptions.texts)) == len(descriptions.texts)
 
 
 @pytest.mark.parametrize("name", ["cve-disjoint", "product-disjoint", "time-disjoint", "zero-shot"])
@@ -58,8 +58,8 @@ def test_training_is_handed_the_texts_of_its_rows_and_those_without_a_payload(co
 def test_texts_share_no_cve_with_validation_or_tests(corpus: Corpus, name: str, seed: int) -> None:
     scenario = drawn(corpus, name, seed)
     texts = training_texts.training_descriptions(corpus, scenario).texts
-    known = set(corpus.table.column("cve").take(scenario.train.rows).to_pylist())
-    assert not (set(facts(corpus, texts, "cve")) - known) & values(corpus, scenario, "cve")
+    trained_cves = set(corpus.table.column("cve").take(scenario.train.rows).to_pylist())
+    assert not (set(facts(corpus, texts, "cve")) - trained_cves) & values(corpus, scenario, "cve")
 
 
 def test_where_products_are_held_out_so_are_their_other_texts(corpus: Corpus) -> None:
@@ -85,9 +85,9 @@ def test_before_a_date_no_text_of_later_days_is_known(corpus: Corpus) -> None:
 def test_unseen_classes_have_neither_row_nor_text(corpus: Corpus) -> None:
     for seed in range(3):
         scenario = drawn(corpus, "zero-shot", seed)
-        given = training_texts.training_descriptions(corpus, scenario)
+        descriptions = training_texts.training_descriptions(corpus, scenario)
         assert set(scenario.unseen_classes) == set(range(seed, 11, 3))
-        assert not np.isin(given.labels, scenario.unseen_classes).any()
+        assert not np.isin(descriptions.labels, scenario.unseen_classes).any()
         for part in (scenario.train, scenario.validation, scenario.environments["seen"]):
             assert not np.isin(corpus.labels[part.rows], scenario.unseen_classes).any()
         assert np.isin(corpus.labels[scenario.environments["unseen"].rows], scenario.unseen_classes).all()

@@ -152,13 +152,13 @@ def test_its_processor_time_is_charged_and_bounded(folder: Path) -> None:
     before = time.process_time()
     fitted("work", ledger).predict_proba(PAYLOADS)
     own = time.process_time() - before
-    assert 0.38 <= ledger.elsewhere < 1.5
-    assert ledger.own == pytest.approx(own + ledger.elsewhere, abs=0.1)
+    assert 0.38 <= ledger.child_seconds < 1.5
+    assert ledger.own_seconds == pytest.approx(own + ledger.child_seconds, abs=0.1)
     ledger = Ledger(Budget(1, 0.5))
     predictor = fitted("burn", ledger)
     with pytest.raises(OverBudget), ledger.trial():
         predictor.predict_proba(PAYLOADS)
-    assert ledger.bound
+    assert ledger.limit_reached
 
 
 def test_a_trial_s_limit_of_processor_time_does_not_end_it_later(folder: Path) -> None:
@@ -257,7 +257,7 @@ def test_a_changed_program_is_run_again(shell: Shell, mapped: tuple[str, ...]) -
         ("program.py", "write exec:./program.py"),
         ("./program.py", "is not executable; run chmod"),
         ("python3 'x", "quotes do not match"),
-        ("", "needs an argument: exec:PROGRAM"),
+        ("", "requires an argument: exec:PROGRAM"),
     ],
 )
 def test_a_mistake_is_one_sentence(folder: Path, argument: str, complaint: str) -> None:

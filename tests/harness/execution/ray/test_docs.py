@@ -15,8 +15,8 @@ from tests.conftest import ROOT, Shell, results_of
 
 def block(language: str, start: str) -> str:
     text = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
-    (found,) = (b for b in re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S) if b.startswith(start))
-    return str(found)
+    (content,) = (b for b in re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S) if b.startswith(start))
+    return str(content)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")

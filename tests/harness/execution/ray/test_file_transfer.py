@@ -12,19 +12,19 @@ from tests.harness.execution.tasks import run_task
 
 
 class Post:
-    """Keeps what was put, and counts what was got."""
+    """Stores pieces and counts how often they are read."""
 
     def __init__(self) -> None:
-        self.kept: list[bytes] = []
-        self.got = 0
+        self.pieces: list[bytes] = []
+        self.reads = 0
 
     def put(self, piece: bytes) -> int:
-        self.kept.append(piece)
-        return len(self.kept) - 1
+        self.pieces.append(piece)
+        return len(self.pieces) - 1
 
     def get(self, number: int) -> bytes:
-        self.got += 1
-        return self.kept[number]
+        self.reads += 1
+        return self.pieces[number]
 
 
 @pytest.fixture
@@ -46,14 +46,14 @@ def test_a_file_arrives_in_pieces_whole_and_under_its_name(
     monkeypatch.setattr(file_transfer, "PIECE", 1000)
     post, content = Post(), sent.read_bytes()
     parcel = file_transfer.pack_file(sent, post.put)
-    assert max(map(len, post.kept)) == 1000
+    assert max(map(len, post.pieces)) == 1000
     sent.unlink()
     arrived = file_transfer.unpack_file(parcel, post.get)
     assert arrived.is_relative_to(own_cache)
     assert arrived.name == sent.name
     assert arrived.read_bytes() == content
     assert file_transfer.unpack_file(parcel, post.get) == arrived
-    assert post.got == len(post.kept)  # the second time nothing was sent
+    assert post.reads == len(post.pieces)  # the second time nothing was sent
     assert [path.name for path in arrived.parent.iterdir()] == [sent.name]
 
 
@@ -62,7 +62,7 @@ def test_the_same_path_serves_where_it_holds_the_same_bytes(sent: Path) -> None:
     parcel = file_transfer.pack_file(sent, post.put)
     assert file_transfer.unpack_file(parcel, post.get) == sent
     sent.write_bytes(b"another file under this name")
-    assert file_transfer.unpack_file(parcel, post.get).read_bytes() == post.kept[0]
+    assert file_transfer.unpack_file(parcel, post.get).read_bytes() == post.pieces[0]
 
 
 def test_a_damaged_copy_is_replaced(sent: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_damaged_copy_is_replaced(sent: Path) -> None:
     sent.unlink()
     arrived = file_transfer.unpack_file(parcel, post.get)
     arrived.write_bytes(b"cut")
-    assert file_transfer.unpack_file(parcel, post.get).read_bytes() == post.kept[0]
+    assert file_transfer.unpack_file(parcel, post.get).read_bytes() == post.pieces[0]
 
 
 def test_an_empty_file_arrives(tmp_path: Path) -> None:

@@ -114,14 +114,14 @@ class Node:
 
 
 def of_session(leader: int) -> list[psutil.Process]:
-    found = []
+    processes = []
     for process in psutil.process_iter():
         try:
             if process.pid and os.getsid(process.pid) == leader:
-                found.append(process)
+                processes.append(process)
         except ProcessLookupError:
             continue
-    return found
+    return processes
 
 
 class Cluster:
@@ -222,10 +222,10 @@ def test_ray_started_for_the_run_gives_the_local_records_and_leaves_nothing(
     assert run.returncode == 0, output
     assert results_of(shell.folder / "ray") == results_of(shell.folder / "local")
     assert len(results_of(shell.folder / "ray")) == 6
-    kept = [{f.relative_to(root): f.read_bytes() for f in root.glob("*/*/*.model/*")} for root in
+    files = [{f.relative_to(root): f.read_bytes() for f in root.glob("*/*/*.model/*")} for root in
             (shell.folder / "ray", shell.folder / "local")]  # fmt: skip
-    assert kept[0] == kept[1]
-    assert len({path.parent for path in kept[0]}) == 6
+    assert files[0] == files[1]
+    assert len({path.parent for path in files[0]}) == 6
     assert re.search(r"^Ray nodes \(CPUs\): \S+ \(2\); 2 in all$", output, re.M)
     assert len(re.findall("(?i)ray", output.partition("[1/6]")[2].partition("Records:")[0])) == 0, output
 
@@ -302,7 +302,7 @@ def test_a_crashed_cell_fails_once(shell: RayShell, mapped: tuple[str, ...], clu
     done = shell("run", *shell.plugin, "--method", "exits,takes-ray-along,even", *mapped, "--scenario", "random",
                  "--trials", 1, *cluster.options)  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "failed: exits on random, seed 0: the process ended by itself with exit code 3" in done.stdout
+    assert "failed: exits on random, seed 0: the process exited with code 3" in done.stdout
     assert "failed: takes-ray-along on random, seed 0: the Ray worker that ran the cell was ended" in done.stdout
     assert "runs again" not in done.stdout
     assert [len(marked(shell, name)) for name in ("exits", "takes-ray-along", "even")] == [1, 1, 1]
@@ -391,7 +391,7 @@ def test_more_memory_than_any_node_has_is_one_sentence(
 ) -> None:
     done = shell("run", "--method", "majority", *mapped, *cluster.options, "--memory", 100_000)
     assert done.returncode == 2
-    assert "--memory 100000: no node of the Ray cluster has that much" in done.stderr
+    assert "--memory 100000: no node of the Ray cluster has this much memory" in done.stderr
 
 
 def test_without_ray_the_executor_is_one_sentence(shell: RayShell, mapped: tuple[str, ...]) -> None:
