@@ -184,7 +184,7 @@ def describe_exit(code: int | None, memory: int | None) -> tuple[FailureKind, st
         memory: memory limit of the process in bytes; None for no limit.
     """
     if code is None or code >= 0:
-        return "died", f"the process exited with code {code}"
+        return "died", f"the process ended with exit code {code}"
     if -code == signal.SIGXCPU:
         return "over-budget", f"one call used more than {STOP_FACTOR:g} times the compute seconds of the cell"
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
