@@ -172,7 +172,7 @@ class Store:
         suffix = "" if part is None else f"-{slug(part)}"
         folder = self.root / ".logs"
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{slug(cell.scenario)}-{_file_name(cell)}{suffix}.log"
+        return folder / f"{slug(cell.method)}-{slug(cell.scenario)}-s{cell.seed}-{cell.key[:16]}{suffix}.log"
 
     def records(self) -> Iterator[Record]:
         """Yields every record, sorted by file name.

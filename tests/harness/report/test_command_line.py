@@ -41,7 +41,7 @@ def test_the_page_says_why_payloads_are_not_shown(ran: Shell, tmp_path: Path) ->
     done = ran("report", "--results", folder, "--output", tmp_path / "report.html", "--plugin", "plugin.py")
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "none are in this folder" in text
+    assert "This folder has no single predictions" in text
     assert "<dt>licence</dt><dd>MIT</dd>" in text  # the corpus is found by its name
 
 
