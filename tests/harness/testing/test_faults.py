@@ -22,7 +22,7 @@ FAULTS: dict[str, dict[str, str]] = {
     "returns-nothing": {"fits": "fit returned NoneType"},
     "reports-nan": {"fits": "the score reported at step 0 is nan"},
     "float64": {"gives-probabilities": "it must return float32"},
-    "sums-to-two": {"gives-probabilities": "summing to one"},
+    "sums-to-two": {"gives-probabilities": "summing to 1"},
     "too-wide": {"gives-probabilities": "shape ("},
     "trips-over-nothing": {"predicts-nothing": "predict_proba raised IndexError"},
     "blind": {"learns": "accuracy on separable rows is 0.2"},
