@@ -24,6 +24,7 @@ THREADS = 1  # threads of a worker: results must not depend on the number of cor
 WALL_FACTOR = 10  # a cell is killed when its wall time is this many times its compute seconds
 
 # Comparison
+EQUIVALENCE_MARGIN = 0.01  # of macro-F1: smallest difference of practical interest
 FALLBACK = "majority"  # a failed cell gets the score of this method
 PROBE_LEARNER = "tfidf-logreg"  # the method that is trained on views (parts of the input)
 RERUN_TOLERANCE = 0.02  # in macro-F1, between processor models or package versions, or if a time limit was reached

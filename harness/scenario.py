@@ -145,6 +145,11 @@ class ScenarioSpec:
     view: str = ""
 
     @property
+    def base_name(self) -> str:
+        """The scenario's name without that of a view."""
+        return self.name.removesuffix(f"@{self.view}") if self.view else self.name
+
+    @property
     def scored(self) -> tuple[str, ...]:
         """Names of the environments whose macro-F1 counts towards the score; none if the shift is ``none``."""
         return tuple(n for n, e in self.environments.items() if e.shifted and self.shift != "none")

@@ -1,5 +1,6 @@
 """Scenarios of ``synthetic``: `harness.scenarios.splits` selects the rows, `cues.CueModel` draws the cues."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -124,7 +125,8 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
     folds = splits.make_folds(corpus, ["cve", apart] if apart == "product" else [apart], seed)
     split = _split(corpus, spec, folds, sizes)
     model = CueModel(len(corpus.classes), seeds.generator(seed, "cues"))
-    assigner = _CueAssigner(model, corpus, seed, RHO.get(spec.name, 0.0))
+    flipped = {name: env.subject for name, env in spec.environments.items() if env.kind == "flip"}
+    assigner = _CueAssigner(model, corpus, seed, RHO.get(spec.name, 0.0), flipped)
     rows = {name: split.parts.id if name in ("id", "seen") else split.parts.test for name in spec.environments}
     return Scenario(
         spec=spec,
@@ -160,13 +162,14 @@ def _split(corpus: Corpus, spec: ScenarioSpec, folds: splits.Folds, sizes: Sizes
 class _CueAssigner:
     """Assigns cue values to the rows of an environment, depending on its name."""
 
-    def __init__(self, model: CueModel, corpus: Corpus, seed: int, rho: float) -> None:
+    def __init__(self, model: CueModel, corpus: Corpus, seed: int, rho: float, flipped: Mapping[str, str]) -> None:
         self._model, self._corpus, self._seed, self._rho = model, corpus, seed, rho
+        self._flipped = flipped  # the cue, or all, by name of the environment
 
     def environment(self, name: str, rows: Codes) -> Environment:
         labels = self._corpus.labels[rows]
         assignment = self._assign(name, labels)
-        target = assignment.target if name.startswith("flip.") else None
+        target = assignment.target if name in self._flipped else None
         has_groups = self._rho > 0 and name in ("train", "validation", "id")
         groups = labels * 2 + (assignment.collector != labels) if has_groups else None
         return Environment(CueTransform(rows, assignment), target, groups=groups, sources=assignment.source)
@@ -179,8 +182,7 @@ class _CueAssigner:
             return self._model.absent(len(labels))
         if name == "novel":
             return self._model.novel(len(labels), self._stream("novel"))
-        if name.startswith("flip."):
-            cue = name.removeprefix("flip.")
+        if cue := self._flipped.get(name):
             cues = tuple(CUES) if cue == "all" else (cue,)
             return self._model.flip(labels, cues, neutral, self._stream("flip"))
         rng = self._stream(name)

@@ -174,7 +174,7 @@ def prepare(options: RunOptions) -> PreparedRun:
     )
     if options.shard is not None:
         plan = plan.shard(*options.shard)
-    names = {spec.name.partition("@")[0] for spec in scenarios}
+    names = {spec.base_name for spec in scenarios}
     others = [spec.name for spec in benchmark.scenarios() if spec.name not in names]
     notes = [*skipped, *corpus.notes]
     if others:

@@ -11,7 +11,7 @@ from harness.boards.record_selection import complete_seeds
 from harness.boards.rows import score, shares
 from harness.errors import UserError
 from harness.evaluation import counts
-from harness.protocol import FOLDS
+from harness.protocol import EQUIVALENCE_MARGIN, FOLDS
 from harness.records.schema import Record
 from harness.statistics.bootstrap import BootstrapResult, Counts, EnvironmentCounts, resample
 from harness.statistics.contrasts import Claim, judge
@@ -116,7 +116,7 @@ def _claim(method: str, others: tuple[str, ...], scoring: Scoring, fallback: str
         for name in methods
     }
     exclusions = tuple(f"{name} failed on {scenario}, seed {seed}" for name, (scenario, seed) in sorted(failed))
-    return judge(method, others, scores, FOLDS, tuple(scenarios), exclusions)
+    return judge(method, others, scores, FOLDS, EQUIVALENCE_MARGIN, tuple(scenarios), exclusions)
 
 
 def robustness(rows: Sequence[Row], contrasts: Callable[[str], tuple[str, ...]], fallback: str) -> Robustness:

@@ -5,7 +5,8 @@ from typing import get_args
 
 from harness.boards.model import Board
 from harness.boards.tables import NO_VALUE, TextTable, format_number
-from harness.statistics.contrasts import MARGIN, Claim, Contrast, Verdict
+from harness.protocol import EQUIVALENCE_MARGIN
+from harness.statistics.contrasts import Claim, Contrast, Verdict
 from harness.statistics.intervals import Interval
 
 
@@ -23,7 +24,7 @@ def sentence(claim: Claim) -> str:
     if claim.verdict == "confirmed":
         return f"{start}: it scores higher than {', '.join(c.other for c in claim.contrasts)}; {gain}."
     if claim.verdict == "refuted":
-        return f"{start}: {gain}, and the 95 % interval excludes a gain of {MARGIN}."
+        return f"{start}: {gain}, and the 95 % interval excludes a gain of {EQUIVALENCE_MARGIN}."
     if step.detectable is None:
         return f"{start}: {gain}."
     return f"{start}: {gain}; the test detects a true difference of {step.detectable:.3f} with 80 % power."

@@ -51,19 +51,25 @@ class Counts:
     occlusion: str = ""
 
 
-def count(corpus: Corpus, environments: Mapping[str, Environment], tables: Tables, names: Sequence[str]) -> Counts:
+def count(
+    corpus: Corpus,
+    environments: Mapping[str, Environment],
+    tables: Tables,
+    predicted: Mapping[str, Ints],
+    names: Sequence[str],
+) -> Counts:
     """Counts the predictions of a cell.
 
     Args:
         corpus: corpus of the environments.
         environments: environments by name; perturbed ones together with their base.
         tables: class probabilities by name of the environment, float32 (rows, classes).
+        predicted: predicted class by name of the environment, int64 (rows,).
         names: name of the resampling unit of each corpus row.
     """
     units = sorted({names[row] for environment in environments.values() for row in environment.rows.tolist()})
     out = Counts(corpus.classes, units)
     index = {name: i for i, name in enumerate(units)}
-    predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
     unit_of = {
         name: np.array([index[names[row]] for row in environment.rows.tolist()], np.int64)
         for name, environment in environments.items()

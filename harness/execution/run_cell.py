@@ -145,8 +145,9 @@ def _score(
         perturbed = _perturbed(task, corpus, scenario)
     environments = {**scenario.environments, **perturbed.environments}
     tables = {name: _predict(tuned.predictor, corpus, env) for name, env in environments.items()}
-    counts = count(corpus, environments, tables, unit_names(corpus, scenario))
-    predicted = {name: table.argmax(axis=1).astype(np.int16) for name, table in tables.items()}
+    predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
+    counts = count(corpus, environments, tables, predicted, unit_names(corpus, scenario))
+    stored = {name: classes.astype(np.int16) for name, classes in predicted.items()}
     result = Result(
         classes=list(corpus.classes),
         rows={"train": len(data.train), "validation": len(data.validation)},
@@ -156,7 +157,7 @@ def _score(
         selected_by=selection(method),
         trials=tuned.trials,
         metrics=metrics_of(counts),
-        predictions={name: hashing.of_array(classes) for name, classes in predicted.items()},
+        predictions={name: hashing.of_array(classes) for name, classes in stored.items()},
         units=list(counts.units),
         counts=counts.counts,
         confidence=counts.confidence,
@@ -173,7 +174,7 @@ def _score(
         },
         notes=[*data.notes, *(f"{task.cell.method}: {note}" for note in tuned.predictor.notes)],
     )
-    return result.model_dump(mode="json"), {name: (environments[name].rows, c) for name, c in predicted.items()}
+    return result.model_dump(mode="json"), {name: (environments[name].rows, c) for name, c in stored.items()}
 
 
 def unit_names(corpus: Corpus, scenario: Scenario) -> list[str]:

@@ -11,7 +11,6 @@ from harness.statistics.intervals import Interval, detectable, paired, sign_flip
 from harness.statistics.posterior import Posterior, correlated_t
 
 Verdict = Literal["confirmed", "refuted", "undecided", "not tested"]
-MARGIN = 0.01  # smallest difference of practical interest (equivalence margin, macro-F1)
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Claim:
 
     Attributes:
         verdict: confirmed if every contrast passed; refuted if, at the first contrast that did not pass, a gain of
-            `MARGIN` is outside the interval; not tested if the first contrast shares fewer than two seeds with the
+            the margin is outside the interval; not tested if the first contrast shares fewer than two seeds with the
             method; else undecided.
         decided_by: the contrast that decided the verdict.
         scenarios: scenarios that the scores were taken over.
@@ -65,6 +64,7 @@ def judge(
     others: Sequence[str],
     scores: Mapping[str, Mapping[int, float]],
     folds: int,
+    margin: float,
     scenarios: tuple[str, ...] = (),
     exclusions: tuple[str, ...] = (),
 ) -> Claim:
@@ -75,21 +75,28 @@ def judge(
         others: methods of its contrasts, in order.
         scores: score by seed, by method; methods without a score are absent.
         folds: number of disjoint parts of the units that seeds test.
+        margin: smallest difference of practical interest.
         scenarios: of the scores, kept for display.
         exclusions: see `Claim`.
     """
     steps: list[Contrast] = []
     reached = True
     for other in others:
-        step = _contrast(scores.get(method, {}), other, scores.get(other, {}), folds, not steps, reached)
+        step = _contrast(scores.get(method, {}), other, scores.get(other, {}), folds, margin, not steps, reached)
         steps.append(step)
         reached = step.passed is True
-    verdict, decided_by = _verdict(steps)
+    verdict, decided_by = _verdict(steps, margin)
     return Claim(method, verdict, tuple(steps), decided_by, scenarios, exclusions)
 
 
 def _contrast(
-    ours: Mapping[int, float], other: str, theirs: Mapping[int, float], folds: int, first: bool, reached: bool
+    ours: Mapping[int, float],
+    other: str,
+    theirs: Mapping[int, float],
+    folds: int,
+    margin: float,
+    first: bool,
+    reached: bool,
 ) -> Contrast:
     seeds = sorted(set(ours) & set(theirs))
     a, b = [ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]
@@ -103,16 +110,16 @@ def _contrast(
         detectable=detectable([x - y for x, y in zip(a, b, strict=True)], folds),
         # Seeds beyond the folds test the same units again, so their signs are not independent.
         sign_flip_p=sign_flip_p(a, b) if first and len(seeds) <= folds else None,
-        posterior=correlated_t(a, b, folds, MARGIN),
+        posterior=correlated_t(a, b, folds, margin),
         passed=difference.low > 0 if reached and len(seeds) > 1 else None,
     )
 
 
-def _verdict(steps: Sequence[Contrast]) -> tuple[Verdict, Contrast | None]:
+def _verdict(steps: Sequence[Contrast], margin: float) -> tuple[Verdict, Contrast | None]:
     failing = next((step for step in steps if step.passed is not True), None)
     if failing is None:
         return "confirmed", steps[-1] if steps else None
     if failing.passed is None:
         return "not tested" if failing is steps[0] else "undecided", failing
-    refuted = failing.difference is not None and failing.difference.high < MARGIN
+    refuted = failing.difference is not None and failing.difference.high < margin
     return "refuted" if refuted else "undecided", failing

@@ -65,7 +65,8 @@ def one_hot(*classes: int, confidence: float = 1.0) -> np.ndarray:
 
 
 def evaluate(environments: dict[str, Environment], tables: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    return metrics_of(count(tiny(), environments, tables, [str(n // 2) for n in range(6)]))
+    predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
+    return metrics_of(count(tiny(), environments, tables, predicted, [str(n // 2) for n in range(6)]))
 
 
 def test_metrics_of_one_environment_by_hand() -> None:

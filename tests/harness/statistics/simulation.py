@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.evaluation import metrics
+from harness.protocol import EQUIVALENCE_MARGIN
 from harness.statistics.bootstrap import Counts, EnvironmentCounts, resample
 from harness.statistics.contrasts import judge
 from harness.statistics.intervals import Interval, paired, t_interval
@@ -130,12 +131,12 @@ def report(out: Simulation) -> dict[str, float]:
     verdicts = defaultdict(list)
     for i in range(len(ours)):
         mine = {name: dict(enumerate(values[i, :FOLDS].tolist())) for name, values in scores.items()}
-        null = judge("ours", ["equal", "equal2"], mine, FOLDS)
-        late = judge("ours", ["5 points", "equal"], mine, FOLDS)
+        null = judge("ours", ["equal", "equal2"], mine, FOLDS, EQUIVALENCE_MARGIN)
+        late = judge("ours", ["5 points", "equal"], mine, FOLDS, EQUIVALENCE_MARGIN)
         verdicts["first contrast held, no difference"].append(null.contrasts[0].passed is True)
         verdicts["any false contrast held, after one of 5 points"].append(late.contrasts[1].passed is True)
         for other in WORSE:
-            claim = judge("ours", [other], mine, FOLDS)
+            claim = judge("ours", [other], mine, FOLDS, EQUIVALENCE_MARGIN)
             verdicts[f"power, {other}"].append(claim.verdict == "confirmed")
             verdicts[f"refuted, {other}"].append(claim.verdict == "refuted")
         verdicts["refuted, no difference"].append(null.verdict == "refuted")

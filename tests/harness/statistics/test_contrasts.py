@@ -17,7 +17,9 @@ def by_seed(shift: float, spread: float = 1.0) -> dict[int, float]:
 
 
 def test_a_claim_is_confirmed_when_every_contrast_passes() -> None:
-    claim = judge("ours", ["a", "b"], {"ours": by_seed(0.05), "a": by_seed(0, 0), "b": by_seed(0.02, 0)}, folds=6)
+    claim = judge(
+        "ours", ["a", "b"], {"ours": by_seed(0.05), "a": by_seed(0, 0), "b": by_seed(0.02, 0)}, folds=6, margin=0.01
+    )
     assert claim.verdict == "confirmed"
     assert [step.passed for step in claim.contrasts] == [True, True]
     assert claim.contrasts[0].sign_flip_p == 2 / 64
@@ -25,7 +27,9 @@ def test_a_claim_is_confirmed_when_every_contrast_passes() -> None:
 
 
 def test_a_contrast_is_not_tested_once_one_before_it_failed() -> None:
-    claim = judge("ours", ["a", "b"], {"ours": by_seed(0.0), "a": by_seed(0, 0), "b": by_seed(-0.2, 0)}, folds=6)
+    claim = judge(
+        "ours", ["a", "b"], {"ours": by_seed(0.0), "a": by_seed(0, 0), "b": by_seed(-0.2, 0)}, folds=6, margin=0.01
+    )
     assert [step.passed for step in claim.contrasts] == [False, None]
     assert claim.contrasts[1].difference is not None
     assert claim.verdict == "refuted"  # a point's gain is outside the interval
@@ -33,7 +37,7 @@ def test_a_contrast_is_not_tested_once_one_before_it_failed() -> None:
 
 
 def test_a_wide_interval_leaves_it_undecided_and_says_what_would_have_been_seen() -> None:
-    claim = judge("ours", ["a"], {"ours": by_seed(0.005, 5), "a": by_seed(0, 0)}, folds=6)
+    claim = judge("ours", ["a"], {"ours": by_seed(0.005, 5), "a": by_seed(0, 0)}, folds=6, margin=0.01)
     assert claim.verdict == "undecided"
     assert claim.contrasts[0].detectable is not None
     assert claim.contrasts[0].detectable > 0.01
@@ -41,9 +45,9 @@ def test_a_wide_interval_leaves_it_undecided_and_says_what_would_have_been_seen(
 
 def test_a_contrast_without_figures_leaves_the_rest_untested() -> None:
     scores = {"ours": by_seed(0.05), "a": by_seed(0, 0)}
-    assert judge("ours", ["b", "a"], scores, folds=6).verdict == "not tested"
-    assert judge("ours", ["a", "b"], scores, folds=6).verdict == "undecided"
-    assert judge("ours", ["a"], {"ours": {0: 0.5}, "a": {0: 0.4}}, folds=6).verdict == "not tested"
+    assert judge("ours", ["b", "a"], scores, folds=6, margin=0.01).verdict == "not tested"
+    assert judge("ours", ["a", "b"], scores, folds=6, margin=0.01).verdict == "undecided"
+    assert judge("ours", ["a"], {"ours": {0: 0.5}, "a": {0: 0.4}}, folds=6, margin=0.01).verdict == "not tested"
 
 
 @given(st.integers(1, 7), st.data())
