@@ -93,7 +93,7 @@ def register_method(
             origin=cls.__module__,
             factory=cls,
             space=cls.space,
-            **_code_of(cls),
+            **({} if _is_discovered(cls.__module__) else _code_of(cls)),
         )
         _register(_methods, cls.info, "method")
         return cls
@@ -119,8 +119,17 @@ def unregistered_method(cls: type[Method], name: str) -> MethodInfo:
     info = MethodInfo(
         name, 1, "ranked", frozenset(), summary, "", (), "", (), cls.__module__, cls, cls.space, **_code_of(cls)
     )
-    cls.info = info
+    if "info" not in vars(cls):
+        cls.info = info
     return info
+
+
+def _is_discovered(module: str) -> bool:
+    """Whether worker processes register the classes of a module by themselves, whoever imports it first here."""
+    if _discovering or module.partition(".")[0] == "harness":
+        return True
+    entries = (entry for package in ("methods", "benchmarks") for entry in entry_points(group=f"harness.{package}"))
+    return any(module == entry.module or module.startswith(f"{entry.module}.") for entry in entries)
 
 
 def _code_of(cls: type[Method]) -> dict[str, Any]:
@@ -128,7 +137,7 @@ def _code_of(cls: type[Method]) -> dict[str, Any]:
 
     It is pickled for the workers, and a hash of its code enters the key: editing a notebook cell makes another method.
     """
-    return {} if _discovering else {"in_memory": True, "content": lambda: {"code": hashing.of_code(cls)}}
+    return {"in_memory": True, "content": lambda: {"code": hashing.of_code(cls)}}
 
 
 def register_method_family(

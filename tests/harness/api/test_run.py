@@ -186,6 +186,18 @@ def test_the_same_class_replaces_itself_and_another_one_may_not() -> None:
     del registry._methods["mine-again"]
 
 
+def test_a_built_in_method_that_is_imported_first_is_the_same_method() -> None:
+    code = """
+        import harness.methods.tfidf_logreg
+        from harness import registry
+        registry.discover()
+        info = registry.method("tfidf-logreg")
+        print(info.in_memory, info.adapter)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False None\n"
+
+
 def test_predictions_of_a_saved_model(requests_file: Path, cache: Path, tmp_path: Path) -> None:
     done = harness.run(
         "tfidf-logreg", requests_file, "random", 1, trials=1, mapping=MAP, results=tmp_path, save_models=True,
