@@ -308,6 +308,7 @@ class AdaptedMethod(Method):
     tags: frozenset[Tag] = frozenset()
     shared: str = ""
     in_memory: bool = False  # set by `from_object`: other processes are sent the object itself
+    origin: str = ""  # set by `from_object`: the module that defines the object
 
     def __init__(self, ref: MethodRef) -> None:
         self.ref = ref

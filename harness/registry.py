@@ -340,7 +340,7 @@ def describe_adapted(method: AdaptedMethod, family: FamilyInfo) -> MethodInfo:
         requires=family.requires,
         shared=method.shared,
         contrasts=(),
-        origin=family.origin,
+        origin=method.origin or family.origin,
         factory=lambda: method,
         space=method.space,
         ref=method.ref,

@@ -1,6 +1,8 @@
 """Runs the cells of a plan that have no record, and writes their records, predictions and predictors."""
 
+import contextlib
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -240,12 +242,33 @@ def _pickled(method: MethodInfo) -> bytes:
     import cloudpickle
 
     try:
-        return bytes(cloudpickle.dumps(method))
+        with _own_module_by_value(method.origin):
+            return bytes(cloudpickle.dumps(method))
     except Exception as error:
         raise UserError(
             f"method {method.name} cannot be sent to worker processes ({type(error).__name__}: {error}); define it in "
             "a file and pass the file with plugins=, or remove open files, locks and similar objects from it."
         ) from error
+
+
+@contextlib.contextmanager
+def _own_module_by_value(name: str) -> Iterator[None]:
+    """Pickles what a user's module defines by value, since a worker may not find the module; installed ones by name."""
+    import sysconfig
+
+    import cloudpickle
+
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None) or ""
+    installed = (sysconfig.get_path(place) for place in ("stdlib", "platstdlib", "purelib", "platlib"))
+    if module is None or name == "__main__" or not file or file.startswith(tuple(installed)):
+        yield
+        return
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
 
 
 def _predictions(cell: Cell, event: Finished | Failed) -> bytes | None:

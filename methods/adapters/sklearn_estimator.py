@@ -78,6 +78,7 @@ class ScikitLearn(AdaptedMethod):
         else:
             return None
         method.in_memory = True
+        method.origin = getattr(value, "__module__", "")
         return method
 
     def content(self) -> Mapping[str, Any]:

@@ -96,7 +96,7 @@ def test_descriptions_alone_cannot_be_run_or_audited(tmp_path: Path, shell: Shel
     for arguments in (("run", "--dry-run", "--bench"), ("audit",)):
         process = shell(*arguments, f"cve-text:{root}")
         assert process.returncode == 2
-        assert "holds no payloads" in process.stderr
+        assert "has no payloads" in process.stderr
 
 
 def test_the_public_records_load(cache: Path) -> None:

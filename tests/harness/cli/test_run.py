@@ -118,7 +118,7 @@ def test_failures_stay_small_and_are_named(shell: Shell, mapped: tuple[str, ...]
     retried = shell(*arguments, "--method", "raises,majority", "--retry-failed")
     assert retried.returncode == 1
     assert "1 to run, 2 with a record" in retried.stdout
-    log = next((folder / ".logs").glob("random-prints-*"))
+    log = next((folder / ".logs").glob("prints-*"))
     assert "noise" in log.read_text(encoding="utf-8")
 
 
