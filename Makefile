@@ -9,10 +9,10 @@ PYTHON ?= python3
 run: $(STAMP)
 	$(BIN)/harness run --method all --bench synthetic
 
-# About eleven core-hours; what has its record is not run again, so that it may be ended and begun anew. The controls of
-# the claim on text run on one scenario of each shift type; those of the robust family, which are cheap, on all. One
-# precision, so that a sitting on another processor goes on with the same cells. A failed cell (exit code 1) ends
-# nothing: it scores as the floor.
+# About eleven core-hours. Cells with a record are not run again, so the target can be stopped and started again. The
+# controls of the claim about text run on one scenario of each shift type; those of the robust family, which are cheap,
+# on all. The precision is fixed, so that a run continued on another processor has the same cells. A failed cell (exit
+# code 1) does not stop the run: it counts with the scores of the fallback.
 FOLDS := 0 1 2 3 4 5
 OFFICIAL := $(BIN)/harness run --preset standard --precision float32 --bench synthetic --results results/official
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import registry
-from harness.boards.build import boards
+from harness.boards.build import boards, setting_of
 from harness.boards.model import Board, Row
 from harness.boards.rules import RULES
 from harness.errors import UserError, nearest
@@ -224,12 +224,14 @@ class Results:
             by_name = {row.method: row for row in board.rows}
             if method not in by_name or other not in by_name:
                 continue
-            values = self._scores(board, method), self._scores(board, other)
-            for scenario in sorted(values[0].keys() & values[1].keys()):
-                rows.append({"scenario": scenario, **_difference(values[0][scenario], values[1][scenario])})
-            if rows:
-                rows.append({"scenario": "score", **_difference(by_name[method].by_seed, by_name[other].by_seed)})
-            rows = [{"benchmark": board.setting.benchmark, "preset": board.setting.preset, **row} for row in rows]
+            ours, theirs = self._scores(board, method), self._scores(board, other)
+            pairs: dict[str, tuple[Mapping[int, float], Mapping[int, float]]] = {
+                name: (ours[name], theirs[name]) for name in sorted(ours.keys() & theirs.keys())
+            }
+            if pairs:
+                pairs["score"] = by_name[method].by_seed, by_name[other].by_seed
+            place = {"benchmark": board.setting.benchmark, "preset": board.setting.preset}
+            rows += [place | {"scenario": name} | _difference(*pair) for name, pair in pairs.items()]
         if not rows:
             raise UserError(f"{method} and {other} have no scored scenario and seed in common.")
         return ResultTable.of_rows(rows, _CONTRAST_COLUMNS)
@@ -239,7 +241,7 @@ class Results:
         scores: dict[str, dict[int, float]] = {}
         for record in self.records:
             cell = record.cell
-            on_board = (cell.method, cell.corpus, cell.preset) == (method, board.setting.corpus, board.setting.preset)
+            on_board = cell.method == method and setting_of(record) == board.setting and not RULES.is_stale(record)
             if on_board and record.result is not None and cell.scored:
                 values = [record.result.metrics[name]["macro_f1"] for name in cell.scored]
                 scores.setdefault(cell.scenario, {})[cell.seed] = sum(values) / len(values)
