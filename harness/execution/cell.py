@@ -39,7 +39,7 @@ class Cell:
     perturbed: PerturbedOptions = NO_PERTURBED
     missing: str = ""
 
-    @cached_property
+    @property
     def info(self) -> CellInfo:
         """The description of the cell, the ``cell`` part of its record."""
         suites = self.perturbed.suites and not self.scenario.view
