@@ -1,7 +1,5 @@
 """The audit of a dataset, as an object that prints itself, exports, and compares figures with limits in a pipeline."""
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from harness.auditing.examine import Audit
 from harness.auditing.examine import audit as examine
 from harness.errors import UserError
 from harness.execution.plan import choose_scenarios
+from harness.storage.atomic_write import atomic_write
 
 SEEDS = 3  # default number of seeds of each scenario
 
@@ -120,26 +119,12 @@ def audit(
     return AuditResult(examine(opened, specs, numbers, learner, top, on_step))
 
 
-def check_limits(limits: str) -> None:
-    """Checks the limits of `AuditResult.above` before anything is computed.
-
-    Raises:
-        UserError: a figure is unknown or a limit is malformed.
-    """
-    verdicts.thresholds(limits)
-
-
 def _write(folder: Path, texts: Mapping[str, str]) -> None:
-    """Writes all files to a temporary folder first and then renames them, so that none is ever incomplete."""
+    """Writes every file under a temporary name first, so that each is complete or as it was."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as temporary:
-            for name, text in texts.items():
-                with (Path(temporary) / name).open("w", encoding="utf-8") as stream:
-                    stream.write(text)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-            for name in texts:
-                (Path(temporary) / name).replace(folder / name)
+        for name, text in texts.items():
+            with atomic_write(folder / name, sync=True) as file:
+                file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"--out {folder}: the files cannot be written ({error.strerror}).") from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from itertools import accumulate
 from pathlib import Path
@@ -164,8 +165,13 @@ class Results:
 
     def boards(self) -> list[Board]:
         """Returns the leaderboards: one for each combination of benchmark and budget."""
+        return list(self._boards)
+
+    @cached_property
+    def _boards(self) -> tuple[Board, ...]:
+        """Built once: a notebook asks for the text and the HTML of a result, and a ranked board takes seconds."""
         registry.discover()
-        return boards(self.records, RULES)
+        return tuple(boards(self.records, RULES))
 
     @property
     def failures(self) -> dict[str, str]:
@@ -274,16 +280,22 @@ def load_results(folder: str | Path = "results/local") -> Results:
         UserError: the folder does not exist, has no records, or a record cannot be read.
     """
     path = Path(folder)
-    if not path.is_dir():
-        raise UserError(
-            f"--results {path}: there is no such folder; run in the root of the project, or name an existing folder."
-        )
-    records = tuple(Store(path).records())
+    return Results(tuple(read_records(path)), path)
+
+
+def read_records(folder: Path, option: str = "--results ") -> list[Record]:
+    """Returns all records of a results folder; see `load_results`.
+
+    Args:
+        folder: the results folder.
+        option: how an error message introduces the folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{option}{folder}: there is no such folder; run this in the project's root, or name a folder.")
+    records = list(Store(folder).records())
     if not records:
-        raise UserError(
-            f"--results {path}: the folder has no records; create some with `harness run --results {path}`."
-        )
-    return Results(records, path)
+        raise UserError(f"{option}{folder}: the folder has no records; `harness run --results {folder}` writes some.")
+    return records
 
 
 def _label(record: Record) -> str:

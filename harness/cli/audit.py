@@ -43,11 +43,12 @@ def audit(
     from rich.text import Text
 
     from harness.api import audits
+    from harness.auditing import verdicts
 
     if out is not None and out.exists() and not out.is_dir():
         raise UserError(f"--out {out}: this is a file; name a folder.")
     if fail_on is not None:
-        audits.check_limits(fail_on)
+        verdicts.thresholds(fail_on)
     with Console(stderr=True).status(Text("auditing")) as status:  # shows nothing unless this is a terminal
         result = audits.audit(
             corpus,

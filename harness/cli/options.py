@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from harness.api.benchmarks import DataOptions
     from harness.api.prepared_run import Rows
-    from harness.records.schema import Record
 
 PLAIN_WIDTH = 160  # columns if the output is not a terminal
 
@@ -126,7 +125,6 @@ def labels(text: str) -> dict[str, str]:
 
 def _labels_from_json(path: str) -> dict[str, str]:
     import json
-    from pathlib import Path
 
     try:
         table = json.loads(Path(path).read_bytes())
@@ -244,24 +242,6 @@ def data_options(
         text,
         mapping(text_maps),
     )
-
-
-def records_in(results: Path, option: str = "--results ") -> "list[Record]":
-    """Returns all records of a folder.
-
-    Raises:
-        UserError: the folder does not exist or has no record, or a record cannot be read.
-    """
-    from harness.records.store import Store
-
-    if not results.is_dir():
-        raise UserError(
-            f"{option}{results}: there is no such folder; run this in the project's root, or name a folder."
-        )
-    records = list(Store(results).records())
-    if not records:
-        raise UserError(f"{option}{results}: the folder has no records; `harness run --results {results}` writes some.")
-    return records
 
 
 def print_table(header: list[str], lines: list[list[str]]) -> None:

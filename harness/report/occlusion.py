@@ -1,7 +1,7 @@
 """Occlusion: the drop of the predicted class's probability when a window of bytes is replaced with spaces.
 
 It needs a predictor, so it is computed here from saved predictors (``--save-models``), not while a cell is scored:
-there its time would be charged to the method, and external services and programs would get requests that are no part
+there its time would be charged to the method, and external services and programs would get requests that are not part
 of the benchmark.
 """
 

@@ -50,10 +50,11 @@ def agreement(
 
 
 def _board(results: Path) -> "Board":
+    from harness.api.results import read_records
     from harness.boards.build import boards
     from harness.boards.rules import RULES
 
-    candidates = [board for board in boards(options.records_in(results, option=""), RULES) if board.rows]
+    candidates = [board for board in boards(read_records(results, option=""), RULES) if board.rows]
     if len(candidates) != 1:
         names = "; ".join(
             f"{b.setting.benchmark} {b.setting.corpus[:8]}, {b.setting.preset}, {b.setting.seconds:g} s"

@@ -35,6 +35,7 @@ def budget(
     Exit code 0: both hold. 1: one does not; the last lines say where.
     """
     from harness import registry
+    from harness.api.results import read_records
     from harness.boards.budget_use import budget_use, by_board, findings, share_of_seconds
     from harness.boards.build import core_hours
     from harness.boards.rules import is_stale
@@ -42,7 +43,7 @@ def budget(
     if by not in ("method", "scenario"):
         raise UserError(f"--by {by}: the value must be method or scenario.")
     registry.discover(plugin or [])
-    stored = options.records_in(results)
+    stored = read_records(results)
     records = [record for record in stored if not is_stale(record)]
     if not records:
         raise UserError(f"--results {results}: all {len(stored)} records are of older versions; run their cells again.")

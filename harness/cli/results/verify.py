@@ -50,6 +50,7 @@ def verify(
     """
     from harness import registry
     from harness.api.benchmarks import reference
+    from harness.api.results import read_records
     from harness.boards.rules import is_stale
     from harness.execution.rerun import choose_records
     from harness.protocol import RERUN_TOLERANCE
@@ -62,7 +63,7 @@ def verify(
     plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
     registry.discover(plugins)
     console = options.terminal()
-    records = _of_methods(options.records_in(results), options.names(method))
+    records = _of_methods(read_records(results), options.names(method))
     ref = None
     if bench:
         data = options.data_options(mapping, where, strict, target, target_map, target_where, text, text_map)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import BenchmarkRef, registry
 from tests.conftest import Shell
 
 HEAVY = ("torch", "transformers", "sklearn", "xgboost", "pandas", "plotly", "jinja2")
@@ -33,6 +34,13 @@ def loaded(shell: Shell, *arguments: object) -> list[str]:
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if line.startswith("LOADED"))
     return list(json.loads(line.removeprefix("LOADED")))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built(cache: Path) -> None:
+    """Builds the default corpus first: pyarrow loads pandas, where it is installed, while it makes Arrow columns."""
+    registry.discover()
+    registry.open_benchmark(BenchmarkRef("synthetic")).meta()
 
 
 @pytest.mark.parametrize(
