@@ -182,7 +182,9 @@ def _text(path: Path, most: int = _MAX_TEXT) -> str:
 def _outside(root: Path, folders: Iterable[str]) -> list[str]:
     """Returns the absolute folders of a search path that are not in the checkout."""
     return [
-        folder for folder in folders if os.path.isabs(folder) and not Path(folder).resolve().is_relative_to(root.resolve())
+        folder
+        for folder in folders
+        if os.path.isabs(folder) and not Path(folder).resolve().is_relative_to(root.resolve())
     ]
 
 
