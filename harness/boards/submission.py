@@ -1,7 +1,7 @@
 """Checks submitted records: readable, made with the current protocol and budget, metrics consistent with counts."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from harness.boards.budget_use import findings as budget_findings
 from harness.boards.build import setting_differences, setting_of
 from harness.errors import UserError
 from harness.evaluation import counts
-from harness.execution.recorded_methods import NotAllowed, NotRebuilt, declaration_of
+from harness.execution.recorded_methods import NotAllowed, NotRebuilt, declaration_of, external_of, is_fixed
 from harness.protocol import PRESETS, PROTOCOL_VERSION, STOP_FACTOR
 from harness.records.consistency import disagreements
 from harness.records.schema import CellInfo, Record, Result
@@ -28,14 +28,20 @@ class Finding:
     text: str
 
 
-def check(folder: Path, official: Iterable[Record], allow_external: bool = False) -> tuple[list[Record], list[Finding]]:
+def check(
+    folder: Path,
+    official: Iterable[Record],
+    allow_external: bool = False,
+    opening: Callable[[str], None] = lambda names: None,
+) -> tuple[list[Record], list[Finding]]:
     """Checks every record of a folder.
 
     Args:
         folder: laid out as a results folder.
         official: existing records. With the same preset, submitted records must have the same search and precision, and
             the same test rows as other methods' records of the same scenario and seed.
-        allow_external: see `harness.execution.recorded_methods.method_of`.
+        allow_external: see `harness.execution.recorded_methods.method_of`; only methods with a search space are opened.
+        opening: called with what a record names, in words, before it is opened.
 
     Returns:
         The records that can be read, and the findings.
@@ -52,7 +58,11 @@ def check(folder: Path, official: Iterable[Record], allow_external: bool = False
             findings.append(Finding(name, str(error)))
             continue
         records.append((name, record))
-        findings += [Finding(name, text) for text in _record_faults(store, path, record, allow_external)]
+    if allow_external:
+        for names in external_of(record for _, record in records if not is_fixed(record.cell)):
+            opening(names)
+    for name, record in records:
+        findings += [Finding(name, text) for text in _record_faults(store, folder / name, record, allow_external)]
     existing = list(official)
     findings += [Finding(name, text) for name, text in _other_settings(records, existing)]
     findings += [Finding(name, text) for name, text in _other_rows(records, existing)]

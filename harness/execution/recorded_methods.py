@@ -4,14 +4,14 @@ A record may come from another person, and a method of a family is a program, a 
 from a record unless the user allows it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from harness import registry
 from harness.errors import UserError
 from harness.method import ANSWER_TIMEOUT, MethodInfo, MethodRef
-from harness.records.schema import CellInfo
+from harness.records.schema import CellInfo, Record
 
 
 class NotRebuilt(Exception):
@@ -44,6 +44,11 @@ def external(info: CellInfo) -> str:
     family, colon, argument = info.method.partition(":")
     known = registry.families().get(family) if colon else None
     return "" if known is None else known.factory.names(MethodRef(family, argument))
+
+
+def external_of(records: Iterable[Record]) -> list[str]:
+    """Returns in words, sorted, what the methods of records name outside of the harness."""
+    return sorted({names for record in records if (names := external(record.cell))})
 
 
 def method_of(info: CellInfo, allow_external: bool = False) -> MethodInfo:

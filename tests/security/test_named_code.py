@@ -157,7 +157,8 @@ def test_a_module_is_imported_only_with_the_record_s_digest(
     path.write_text(text, encoding="utf-8")
     checked = shell("results", "check", "r", "--allow-external")
     assert mark.exists()
-    assert "key" not in checked.stdout
+    assert checked.stdout.startswith("note: --allow-external: opening the module their_model\n")
+    assert "its key" not in checked.stdout
 
 
 def test_a_recorded_module_hides_no_installed_one(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,12 +299,12 @@ def test_no_module_of_the_current_folder_is_imported(shell: Shell, folder: Path,
         assert "Traceback" not in done.stderr, done.stderr
         assert list(marks.iterdir()) == [], verb
     # `harness` is a script of another folder, which has not imported these two when a worker starts.
-    script = shell.folder / "bin" / "harness.py"
+    script = shell.folder / "bin" / "start.py"
     script.parent.mkdir()
     script.write_text("from harness.cli import main\nmain()\n", encoding="utf-8")
     for name in ("signal", "multiprocessing"):
         (shell.folder / f"{name}.py").write_text(names[name], encoding="utf-8")
-    command = [sys.executable, "bin/harness.py", "results", "verify", "--results", "r", *own]
+    command = [sys.executable, "bin/start.py", "results", "verify", "--results", "r", *own]
     done = subprocess.run(command, capture_output=True, text=True, cwd=shell.folder, env=shell.environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(marks.iterdir()) == []

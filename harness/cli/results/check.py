@@ -36,7 +36,9 @@ def check(
         raise UserError(f"{folder}: there is no such folder; name the folder of your records, as results/local.")
     registry.discover(plugin or [])
     published = Store(official).records() if official.is_dir() and official.resolve() != folder.resolve() else iter(())
-    records, findings = check_records(folder, published, allow_external)
+    records, findings = check_records(
+        folder, published, allow_external, lambda names: print(printable(f"note: --allow-external: opening {names}"))
+    )
     if not records and not findings:
         raise UserError(f"{folder}: the folder has no records; `harness run --results {folder}` writes some.")
     for finding in findings:

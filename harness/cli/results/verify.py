@@ -113,11 +113,11 @@ def _of_methods(records: "list[Record]", names: list[str]) -> "list[Record]":
 
 def _print_external(console: "Console", records: "list[Record]") -> None:
     """Prints what the records' methods name outside of the harness, before any of it is opened."""
-    from harness.execution.recorded_methods import external
+    from harness.execution.recorded_methods import external_of
     from harness.safe_text import printable
 
-    for name in sorted({record.cell.method: names for record in records if (names := external(record.cell))}.values()):
-        console.print(printable(f"note: --allow-external: opening {name}"), markup=False, soft_wrap=True)
+    for names in external_of(records):
+        console.print(printable(f"note: --allow-external: opening {names}"), markup=False, soft_wrap=True)
 
 
 def _corpora(records: "list[Record]", named: "Benchmark | None") -> "dict[str, tuple[Benchmark, CorpusMeta]]":
