@@ -111,7 +111,8 @@ class Checkout:
             if (folder / name).is_file():
                 return _text(folder / name)
         packed = self.common / "packed-refs"
-        for line in _text(packed, _MAX_PACKED_REFS).splitlines() if packed.is_file() else ():
+        lines = _text(packed, _MAX_PACKED_REFS).splitlines() if packed.is_file() else []
+        for line in lines:
             commit, _, packed_name = line.partition(" ")
             if packed_name == name:
                 return commit
@@ -172,6 +173,8 @@ class Checkout:
 
 def _text(path: Path, most: int = _MAX_TEXT) -> str:
     """Returns the text of a small regular file without the white space around it."""
+    if not path.is_file():  # opening a named pipe would block
+        raise NotReadable(f"its file {path.name} is missing or not a regular file")
     with path.open("rb") as stream:
         data = stream.read(most + 1)
     if len(data) > most:

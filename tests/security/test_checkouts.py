@@ -196,6 +196,11 @@ def option(root: Path) -> None:
     (root / ".git/refs/heads/main").write_text("--output=written\n", encoding="utf-8")
 
 
+def pipe(root: Path) -> None:
+    (root / ".git/HEAD").unlink()
+    os.mkfifo(root / ".git/HEAD")
+
+
 def no_objects(root: Path) -> None:
     shutil.rmtree(root / ".git/objects")
 
@@ -213,6 +218,7 @@ def no_folder(root: Path) -> None:
         (outside, "its file HEAD names no commit"),
         (circle, "its file HEAD names no commit"),
         (option, "its file HEAD names no commit"),
+        (pipe, "its file HEAD is missing or not a regular file"),
         (no_objects, "its folder .git has no objects"),
         (no_folder, "its folder .git cannot be read (File name too long)"),
     ],
