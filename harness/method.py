@@ -35,6 +35,8 @@ class MethodRef:
         labels: maps the method's own answers to threat classes (``--labels``), or to `NO_OPINION`.
         timeout: seconds without an answer after which the method fails (``--timeout``).
         local_paths: maps file names in ``argument`` to their paths on this machine, if the files were sent to it.
+        digest: the ``digest`` of a record's ``adapter``, which the content must have before any of it is imported; None
+            for a reference that the user gave.
     """
 
     family: str
@@ -42,6 +44,7 @@ class MethodRef:
     labels: Mapping[str, str] = field(default_factory=dict)
     timeout: float = ANSWER_TIMEOUT
     local_paths: Mapping[str, Path] = field(default_factory=dict)
+    digest: str | None = None
 
     def __str__(self) -> str:
         return f"{self.family}:{self.argument}"
@@ -318,6 +321,15 @@ class AdaptedMethod(Method):
         """Returns a method that wraps an object passed to `harness.run`; None if the family does not accept it."""
         return None
 
+    @classmethod
+    def names(cls, ref: MethodRef) -> str:
+        """Returns in words what a reference names outside of the harness, such as a program; empty if nothing.
+
+        It is opened from a record, which another person may have written, only if the user allows it. This function is
+        called first, and must open nothing.
+        """
+        return f"{ref.argument}, of the method family {ref.family}"
+
     @abstractmethod
     def content(self) -> Mapping[str, Any]:
         """Returns plain values that a result depends on besides the name; they are part of the cell's key.
@@ -336,7 +348,7 @@ class FamilyInfo:
 
     Attributes:
         argument: name of what follows the colon, in capitals, such as ``FILE``.
-        kinds: kinds that its methods can have, in words.
+        kinds: kinds that its methods can have, in words; ``fixed`` alone if none of them has a search space.
     """
 
     name: str

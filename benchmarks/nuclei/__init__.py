@@ -37,7 +37,7 @@ class Nuclei(sources.SourceBenchmark):
 
     def read(self, tree: sources.Tree, tally: sources.SourceTally) -> Iterator[sources.Row]:
         """See `SourceBenchmark.read`."""
-        added = sources.origin.first_commits(self.root)
+        added = sources.origin.first_commits(self.root, tally.notes.append)
         ids: set[str] = set()
         for file in tree.files((".yaml", ".yml"), _MAX_FILE_BYTES, tally):
             try:

@@ -16,7 +16,7 @@ from harness.api.results import ResultTable
 from harness.data.payloads import Payloads
 from harness.errors import UserError
 from harness.evaluation.metrics import check_probabilities
-from harness.execution.rerun import NotRebuilt, method_of
+from harness.execution.recorded_methods import NotRebuilt, method_of
 from harness.method import MethodInfo, Predictor
 from harness.records.predictors import Manifest, loadable, restore
 from harness.records.schema import Record
@@ -64,12 +64,13 @@ class SavedPredictor:
                 yield {"sample": sample, "class": self.manifest.classes[int(row.argmax())], "probabilities": named}
 
 
-def load_predictor(record: str, results: Path) -> SavedPredictor:
+def load_predictor(record: str, results: Path, allow_external: bool = False) -> SavedPredictor:
     """Loads the saved predictor of a record; the plug-in of its method must be loaded.
 
     Args:
         record: key of the record, or its first digits.
         results: results folder.
+        allow_external: open what the record's method names outside of the harness, such as an encoder's folder.
 
     Raises:
         UserError: the record does not exist, it has no saved predictor, or the predictor cannot be loaded here.
@@ -78,8 +79,10 @@ def load_predictor(record: str, results: Path) -> SavedPredictor:
     match = store.find(record)
     folder = store.model_path(match.id)
     if match.status != "done" or not folder.is_dir():
-        raise UserError(f"--record {record}: {match.cell.method} has no saved predictor; {_reason(match)}.")
-    info = _method(match)
+        raise UserError(
+            f"--record {record}: {match.cell.method} has no saved predictor; {_reason(match, allow_external)}."
+        )
+    info = _method(match, allow_external)
     check_requirements([info])
     return SavedPredictor(*restore(folder, info, match.key, shared=_not_shared))
 
@@ -93,6 +96,7 @@ def predict(
     where: Mapping[str, Sequence[str]] | None = None,
     strict: bool = False,
     plugins: Sequence[str | Path] = (),
+    allow_external: bool = False,
 ) -> ResultTable:
     r"""Returns the class and the class probabilities of each payload by a saved predictor; no labels are needed.
 
@@ -104,6 +108,7 @@ def predict(
         where: column to allowed values; other rows are left out.
         strict: raise an error if rows cannot be used; by default they are left out.
         plugins: Python files that register the record's method.
+        allow_external: open what the record's method names outside of the harness, such as an encoder's folder.
 
     Returns:
         One row per payload: ``sample``, ``class``, and a column per class with its probability.
@@ -115,7 +120,7 @@ def predict(
         >>> harness.predict([b"GET /?id=1' OR '1'='1 HTTP/1.1\r\n\r\n"], record="3f2a", results="results/local")
     """
     registry.discover([str(path) for path in plugins])
-    saved = load_predictor(record, Path(results))
+    saved = load_predictor(record, Path(results), allow_external)
     if isinstance(benchmark, list | tuple | Payloads) and not _is_pair(benchmark):
         requests: Iterable[tuple[str, bytes]] = ((str(i), p) for i, p in enumerate(payload_list(benchmark)))
     else:
@@ -131,19 +136,19 @@ def _is_pair(value: Sequence[Any]) -> bool:
     return len(value) == 2 and not isinstance(value[0], bytes | str | bytearray)
 
 
-def _method(record: Record) -> MethodInfo:
+def _method(record: Record, allow_external: bool) -> MethodInfo:
     try:
-        return method_of(record.cell)
+        return method_of(record.cell, allow_external)
     except NotRebuilt as error:
         raise UserError(f"the record's method {record.cell.method} cannot be loaded: {error}.") from error
 
 
-def _reason(record: Record) -> str:
+def _reason(record: Record, allow_external: bool) -> str:
     if record.status != "done":
         return f"the status of its cell is {record.status}"
     if record.cell.view:
         return "it is a probe, which reads only a part of each payload"
-    if not loadable(_method(record)):
+    if not loadable(_method(record, allow_external)):
         return "the method does not support saving"
     return "run its cell again with --save-models"
 

@@ -1,15 +1,16 @@
 """Checks submitted records: readable, made with the current protocol and budget, metrics consistent with counts."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import registry
 from harness.boards.budget_use import findings as budget_findings
 from harness.boards.build import setting_differences, setting_of
 from harness.errors import UserError
 from harness.evaluation import counts
-from harness.execution.rerun import NotRebuilt, method_of
+from harness.execution.recorded_methods import NotAllowed, NotRebuilt, declaration_of, external_of, is_fixed
 from harness.protocol import PRESETS, PROTOCOL_VERSION, STOP_FACTOR
 from harness.records.consistency import disagreements
 from harness.records.schema import CellInfo, Record, Result
@@ -27,13 +28,20 @@ class Finding:
     text: str
 
 
-def check(folder: Path, official: Iterable[Record]) -> tuple[list[Record], list[Finding]]:
+def check(
+    folder: Path,
+    official: Iterable[Record],
+    allow_external: bool = False,
+    opening: Callable[[str], None] = lambda names: None,
+) -> tuple[list[Record], list[Finding]]:
     """Checks every record of a folder.
 
     Args:
         folder: laid out as a results folder.
         official: existing records. With the same preset, submitted records must have the same search and precision, and
             the same test rows as other methods' records of the same scenario and seed.
+        allow_external: see `harness.execution.recorded_methods.method_of`; only methods with a search space are opened.
+        opening: called with what a record names, in words, before it is opened.
 
     Returns:
         The records that can be read, and the findings.
@@ -50,7 +58,11 @@ def check(folder: Path, official: Iterable[Record]) -> tuple[list[Record], list[
             findings.append(Finding(name, str(error)))
             continue
         records.append((name, record))
-        findings += [Finding(name, text) for text in _record_faults(store, path, record)]
+    if allow_external:
+        for names in external_of(record for _, record in records if not is_fixed(record.cell)):
+            opening(names)
+    for name, record in records:
+        findings += [Finding(name, text) for text in _record_faults(store, folder / name, record, allow_external)]
     existing = list(official)
     findings += [Finding(name, text) for name, text in _other_settings(records, existing)]
     findings += [Finding(name, text) for name, text in _other_rows(records, existing)]
@@ -58,12 +70,12 @@ def check(folder: Path, official: Iterable[Record]) -> tuple[list[Record], list[
     return [record for _, record in records], findings
 
 
-def _record_faults(store: Store, path: Path, record: Record) -> Iterator[str]:
+def _record_faults(store: Store, path: Path, record: Record, allow_external: bool) -> Iterator[str]:
     cell = record.cell
     expected = store.path(record.id)
     if path != expected:
         yield f"its path should be {expected.relative_to(store.root)}"
-    yield from _key(record)
+    yield from _key(record, allow_external)
     if cell.protocol != PROTOCOL_VERSION:
         yield f"it was made with protocol {cell.protocol}; the current one is {PROTOCOL_VERSION}"
     yield from _budget(record)
@@ -71,18 +83,23 @@ def _record_faults(store: Store, path: Path, record: Record) -> Iterator[str]:
         yield from _result(record, record.result)
 
 
-def _key(record: Record) -> Iterator[str]:
+def _key(record: Record, allow_external: bool) -> Iterator[str]:
     cell = record.cell
+    version = registry.version_of(cell.method)
+    if version not in (None, cell.method_version):
+        yield f"it was made with version {cell.method_version} of {cell.method}; the current one is {version}"
+        return
     try:
-        method = method_of(cell)
+        method = declaration_of(cell, allow_external)
+    except NotAllowed as error:
+        yield f"its key was not checked, since {error.names} must be opened for it; allow this with --allow-external"
+        return
     except NotRebuilt as error:
         yield str(error)
         return
-    if method.version != cell.method_version:
-        yield f"it was made with version {cell.method_version} of {cell.method}; the current one is {method.version}"
-    elif (method.kind, sorted(method.tags)) != (cell.kind, cell.tags):
-        yield f"{cell.method} is {method.kind} with tags {sorted(method.tags)}, not {cell.kind} with {cell.tags}"
-    elif cell.key(method.described_space) != record.key:
+    if (method.kind, method.tags) != (cell.kind, cell.tags):
+        yield f"{cell.method} is {method.kind} with tags {method.tags}, not {cell.kind} with {cell.tags}"
+    elif cell.key(method.space) != record.key:
         yield "its key does not match its cell and the method's search space; the cell was changed"
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from harness.api.benchmarks import DataOptions
     from harness.api.prepared_run import Rows
+    from harness.benchmark import Benchmark
 
 PLAIN_WIDTH = 160  # columns if the output is not a terminal
 
@@ -59,6 +60,12 @@ Text = Annotated[
 TextMap = Annotated[
     list[str] | None,
     typer.Option("--text-map", metavar="FIELD=COL,…", help="--map for --text.", rich_help_panel=DATA),
+]
+
+
+AllowExternal = Annotated[
+    bool,
+    typer.Option("--allow-external", help="Open programs, modules and services that records name."),
 ]
 
 
@@ -242,6 +249,21 @@ def data_options(
         text,
         mapping(text_maps),
     )
+
+
+def named_corpus(bench: str, data: "DataOptions") -> "Benchmark | None":
+    """Opens the corpus of ``--bench``, for verbs that can do without one; returns None if it is not given.
+
+    Raises:
+        UserError: the corpus cannot be opened, or other options of the data are given without ``--bench``.
+    """
+    from harness.api.benchmarks import open_benchmark
+
+    if bench:
+        return open_benchmark(bench, data)
+    if data.mapping or data.where or data.target or data.text:
+        raise UserError("--map, --where, --target and --text belong to --bench CORPUS; give that option too.")
+    return None
 
 
 def print_table(header: list[str], lines: list[list[str]]) -> None:

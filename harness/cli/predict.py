@@ -21,6 +21,7 @@ def predict(
     mapping: options.Map = None,
     where: options.Where = None,
     strict: options.Strict = False,
+    allow_external: options.AllowExternal = False,
 ) -> None:
     """Predict the classes of payloads with a saved method.
 
@@ -40,7 +41,7 @@ def predict(
 
     os.environ |= SINGLE_THREADED  # as in the run, so that the last digits are the same
     registry.discover(plugin or [])
-    saved = load_predictor(record, results)
+    saved = load_predictor(record, results, allow_external)
     data = open_benchmark(corpus, options.data_options(mapping, where, strict))
     if out is not None and (source := data.source()) and out.exists() and source.samefile(out):
         raise UserError(f"--out {out}: this is the input file; name another file.")

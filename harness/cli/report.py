@@ -12,12 +12,25 @@ from harness.errors import UserError
 def report(
     results: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results/local"),
     output: Annotated[Path, typer.Option(metavar="FILE", help="HTML file to write.")] = Path("report.html"),
+    bench: Annotated[
+        str,
+        typer.Option("--bench", metavar="CORPUS", help="Corpus whose payloads to show.", rich_help_panel=options.DATA),
+    ] = "",
+    mapping: options.Map = None,
+    where: options.Where = None,
+    strict: options.Strict = False,
+    target: options.Target = "",
+    target_map: options.TargetMap = None,
+    target_where: options.TargetWhere = None,
+    text: options.Text = "",
+    text_map: options.TextMap = None,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     plugin: options.Plugin = None,
 ) -> None:
     """Write a results folder as an HTML page.
 
-    One self-contained file holds the board, charts, confusion matrices, sample payloads and a dataset card.
+    One self-contained file holds the board, charts, confusion matrices, sample payloads and a dataset card. Payloads
+    of your own data are shown if you name them with --bench and the other options of their run.
     """
     import os
     import webbrowser
@@ -35,7 +48,9 @@ def report(
     registry.discover(plugin or [])
     console = options.terminal()
     _check(output)
-    page = make(Store(results), RULES, lambda line: console.print(line, markup=False, soft_wrap=True))
+    data = options.data_options(mapping, where, strict, target, target_map, target_where, text, text_map)
+    named = options.named_corpus(bench, data)
+    page = make(Store(results), RULES, named, lambda line: console.print(line, markup=False, soft_wrap=True))
     try:
         with atomic_write(output) as file:
             file.write_text(page, encoding="utf-8")

@@ -186,7 +186,20 @@ def run(
     if dry_run:
         return
     outcome = execute(prepared, console)
-    _report(console, outcome, results)
+    given: dict[str, list[str] | None] = {
+        "--results": [str(results)] if results != Path("results/local") else None,
+        "--bench": [bench] if bench != "synthetic" or target or text else None,
+        "--map": mapping,
+        "--where": where,
+        "--target": [target] if target else None,
+        "--target-map": target_map,
+        "--target-where": target_where,
+        "--text": [text] if text else None,
+        "--text-map": text_map,
+    }
+    _report(
+        console, outcome, results, [word for name, values in given.items() for v in values or () for word in (name, v)]
+    )
     for what, lines in (("record not written", outcome.write_errors), ("predictor not saved", outcome.save_errors)):
         for line in lines:
             console.print(f"{what}: {line}", markup=False, soft_wrap=True)
@@ -224,13 +237,17 @@ def _announce(console: "Console", prepared: "PreparedRun") -> None:
         )
 
 
-def _report(console: "Console", outcome: "RunOutcome", results: Path) -> None:
+def _report(console: "Console", outcome: "RunOutcome", results: Path, data: list[str]) -> None:
+    """Prints the boards, and the command that writes the report; ``data`` are its options."""
+    import shlex
+
     from harness.api import Results
+    from harness.safe_text import printable
 
     print_boards(console, Results(tuple(outcome.records), results).boards())
     console.print(f"Records: {results}", markup=False, soft_wrap=True)
-    where = "" if results == Path("results/local") else f" --results {results}"
-    console.print(f"Charts and sample payloads: harness report{where} --open", markup=False, soft_wrap=True)
+    command = printable(shlex.join(["harness", "report", *data, "--open"]))
+    console.print(f"Charts and sample payloads: {command}", markup=False, soft_wrap=True)
 
 
 def print_boards(console: "Console", boards: "list[Board]") -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from harness.execution.budget import CellUsage
 from harness.execution.cell import Task
 from harness.execution.events import Event, Failed, Finished, Started, TrialStarted
-from harness.execution.worker import work
+from harness.execution.worker import SAFE_PATH, work
 from harness.protocol import STOP_FACTOR, THREADS
 from harness.records.schema import FailureKind
 
@@ -164,16 +164,18 @@ def start_process(process: BaseProcess) -> None:
     main = sys.modules["__main__"]
     spec, environment = main.__spec__, dict(os.environ)
     # multiprocessing takes the main module from its spec. The fork server starts with the first process, and passes its
-    # environment, with the number of threads, on to all workers. Both are restored for this process right after.
+    # environment, with the number of threads, on to all workers. Both are restored for this process right after. The
+    # server is started by ``python -c``, which would import modules from the current folder first, whoever filled it.
     main.__spec__ = ModuleSpec("harness.__main__", None)
-    os.environ.update(SINGLE_THREADED)
+    changed = {**SINGLE_THREADED, **({} if sys.flags.safe_path else SAFE_PATH)}
+    os.environ.update(changed)
     try:
         process.start()
     finally:
         main.__spec__ = spec
-        for name in SINGLE_THREADED:
+        for name in changed:
             os.environ.pop(name)
-        os.environ.update({name: environment[name] for name in SINGLE_THREADED if name in environment})
+        os.environ.update({name: environment[name] for name in changed if name in environment})
 
 
 def describe_exit(code: int | None, memory: int | None) -> tuple[FailureKind, str]:

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from harness import registry
 from harness.benchmark import Benchmark
 from harness.data.corpus import CorpusMeta
 from harness.errors import UserError
 from harness.execution.budget import Budget
 from harness.execution.cell import Cell, missing_for
 from harness.execution.plan import choose_scenarios
-from harness.method import ANSWER_TIMEOUT, MethodInfo, MethodRef, Precision
+from harness.execution.recorded_methods import NotRebuilt, method_of
+from harness.method import Precision
 from harness.protocol import RERUN_TOLERANCE
 from harness.records.schema import CellInfo, PerturbationOptions, Record, Result
 from harness.scenario import Sizes
@@ -26,10 +26,6 @@ _SINCE_3 = {
     "occlusion",
 }  # fields that schemas before 3 lack or store in less detail
 _MOST_DIFFERENCES = 3  # differences that a verdict lists
-
-
-class NotRebuilt(Exception):
-    """The cell of a record cannot be planned with today's code; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +67,20 @@ def choose_records(
     return [record for _, group in sorted(by_method.items()) for record in group[:count]]
 
 
-def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta) -> Cell:
+def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta, allow_external: bool = False) -> Cell:
     """Returns the cell of a record, as today's code plans it.
+
+    Args:
+        record: the record.
+        benchmark: the benchmark of its data.
+        corpus: metadata of the benchmark's corpus.
+        allow_external: see `method_of`.
 
     Raises:
         NotRebuilt: the method, the scenario or a perturbation suite does not exist, or the cell has another key today.
     """
     info = record.cell
-    method = method_of(info)
+    method = method_of(info, allow_external)
     try:
         (spec,) = choose_scenarios(benchmark, [info.scenario], quick=False)
         perturbed = NO_PERTURBED if spec.view else _perturbed_options(info)
@@ -102,25 +104,6 @@ def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta) -> Cell:
     if cell.missing:
         raise NotRebuilt(f"not applicable today: {cell.missing}")
     return cell
-
-
-def method_of(info: CellInfo) -> MethodInfo:
-    """Returns the method of a record as it is registered today.
-
-    Raises:
-        NotRebuilt: the method is not registered, or its file, program or service cannot be opened.
-    """
-    family, colon, argument = info.method.partition(":")
-    if info.method not in registry.methods() and family not in registry.families():
-        raise NotRebuilt("no method of this name is registered; load a plug-in with --plugin FILE")
-    if not colon:
-        return registry.method(info.method)
-    adapter = info.adapter or {}
-    ref = MethodRef(family, argument, adapter.get("labels", {}), adapter.get("timeout", ANSWER_TIMEOUT))
-    try:
-        return registry.open_method(ref)
-    except UserError as error:
-        raise NotRebuilt(str(error)) from error
 
 
 def _perturbed_options(info: CellInfo) -> PerturbedOptions:

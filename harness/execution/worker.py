@@ -16,6 +16,7 @@ from harness.execution.run_cell import run_cell
 from harness.execution.tuning import CellFailure
 from harness.records.schema import FailureKind
 
+SAFE_PATH = {"PYTHONSAFEPATH": "harness"}  # keeps the current folder off the import path; any value does
 _PR_SET_PDEATHSIG = 1
 
 
@@ -32,6 +33,7 @@ def work(task: Task, memory: int | None, log: str, connection: Connection) -> No
         connection: sends the messages to the executor.
     """
     end_with_parent()
+    restore_environment()
     redirect_output(Path(log))
     if memory is not None:
         limit_memory(memory)
@@ -84,6 +86,13 @@ def end_with_parent() -> None:
         os.close(server._forkserver._forkserver_alive_fd)
         server._forkserver._forkserver_alive_fd = None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
+
+
+def restore_environment() -> None:
+    """Removes `SAFE_PATH` from the environment, so that programs that a method starts import as they do elsewhere."""
+    for name, value in SAFE_PATH.items():
+        if os.environ.get(name) == value:
+            del os.environ[name]
 
 
 def redirect_output(log: Path) -> None:

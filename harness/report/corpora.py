@@ -1,6 +1,6 @@
 """Opens the corpora and single predictions behind records, and describes a corpus (dataset card)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness import registry
@@ -56,25 +56,48 @@ def has_predictions(store: Store, record: Record) -> bool:
     return record.result is not None and store.predictions_path(record.id).exists()
 
 
-def open_corpus(board: Board, references: Sequence[BenchmarkRef]) -> OpenedBenchmark:
-    """Opens the benchmark of a board, by the reference that the run recorded if any, else by its registered name."""
-    names = registry.benchmarks()
-    by_name = (
-        [BenchmarkRef(board.setting.benchmark)]
-        if board.setting.benchmark in names and not names[board.setting.benchmark].argument
-        else []
-    )
-    reason = (
-        f"the records do not name the source of {board.setting.benchmark}, and no benchmark of this name is registered"
-    )
-    for reference in (*references, *by_name):
-        try:
-            benchmark = registry.open_benchmark(reference)
-            if benchmark.meta().hash == board.setting.corpus:
-                return OpenedBenchmark(benchmark)
-            reason = f"the corpus of {reference} has changed since the records were made"
-        except UserError as error:
-            reason = f"{reference} cannot be opened: {str(error).rstrip('.')}"
+def by_hash(named: Benchmark | None, boards: Sequence[Board]) -> dict[str, Benchmark]:
+    """Returns the benchmark that the user named by the content hash of its corpus; empty without one.
+
+    Raises:
+        UserError: no board has this hash.
+    """
+    if named is None:
+        return {}
+    meta, known = named.meta(), {board.setting.corpus: board.setting.benchmark for board in boards}
+    if meta.hash not in known:
+        others = ", ".join(f"{name} {digest[:8]}" for digest, name in known.items())
+        raise UserError(
+            f"--bench {named.ref}: no record is of this corpus, {meta.name} {meta.hash[:8]}; the records are of "
+            f"{others}. The data have changed since, or another option, such as --map, differs from that of the run."
+        )
+    return {meta.hash: named}
+
+
+def open_corpus(board: Board, named: Mapping[str, Benchmark], recorded: BenchmarkRef | None) -> OpenedBenchmark:
+    """Returns the benchmark of a board: the one that the user named, or a registered one that needs only its name.
+
+    Args:
+        board: the board.
+        named: return value of `by_hash`.
+        recorded: the reference in a file of predictions, if there is one. The file may come from another person, so its
+            reference is shown but not opened.
+    """
+    setting = board.setting
+    if setting.corpus in named:
+        return OpenedBenchmark(named[setting.corpus])
+    info = registry.benchmarks().get(setting.benchmark)
+    if info is None or info.argument is not None:
+        source = recorded or setting.benchmark
+        reason = f"the payloads are of {source}; name the corpus with --bench, as in its run, to show them"
+        return OpenedBenchmark(None, f"{reason}.")
+    try:
+        benchmark = registry.open_benchmark(BenchmarkRef(setting.benchmark))
+        if benchmark.meta().hash == setting.corpus:
+            return OpenedBenchmark(benchmark)
+        reason = f"the corpus of {setting.benchmark} has changed since the records were made"
+    except UserError as error:
+        reason = f"{setting.benchmark} cannot be opened: {str(error).rstrip('.')}"
     return OpenedBenchmark(None, f"{reason}.")
 
 

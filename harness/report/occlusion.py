@@ -14,7 +14,7 @@ import numpy.typing as npt
 from harness.data.payloads import Payloads
 from harness.errors import UserError
 from harness.evaluation.metrics import check_probabilities
-from harness.execution.rerun import NotRebuilt, method_of
+from harness.execution.recorded_methods import NotAllowed, NotRebuilt, method_of
 from harness.records.predictors import restore
 from harness.records.schema import Record
 from harness.records.store import Store
@@ -50,6 +50,8 @@ def occlude(store: Store, record: Record, payloads: Sequence[bytes]) -> Occlusio
         blanked = [variant for payload in payloads for variant in (payload, *map(bytes, _blanked(payload)))]
         table = predictor.predict_proba(Payloads.from_list(blanked))
         table = check_probabilities(table, len(blanked), len(manifest.classes))
+    except NotAllowed as error:
+        return OcclusionResult(unavailable_reason=f"it needs {error.names}, which a report does not open")
     except (UserError, NotRebuilt) as error:
         return OcclusionResult(unavailable_reason=str(error))
     except Exception as error:  # a method's own code can raise anything

@@ -3,11 +3,12 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from harness.benchmark import Benchmark
 from harness.boards import tables
 from harness.boards.build import Rules, boards, display_names, setting_of
 from harness.boards.diagnostics import diagnostics
@@ -20,7 +21,7 @@ from harness.records.store import Store
 from harness.report import search
 from harness.report.charts import charts
 from harness.report.confusion import confusion_matrices
-from harness.report.corpora import DatasetCard, dataset_card, open_corpus
+from harness.report.corpora import DatasetCard, by_hash, dataset_card, open_corpus
 from harness.report.figures import Chart, script
 from harness.report.samples import SamplePanel, sample_panel, select_predictions
 from harness.safe_text import printable
@@ -66,35 +67,44 @@ class BoardSection:
         return "Classes", ["class", "payloads"], lines
 
 
-def make(store: Store, rules: Rules, say: Callable[[str], None] = lambda line: None) -> str:
+def make(
+    store: Store, rules: Rules, named: Benchmark | None = None, say: Callable[[str], None] = lambda line: None
+) -> str:
     """Returns the report of a results folder as HTML.
 
     Args:
         store: the folder.
         rules: see `Rules`.
+        named: the benchmark whose payloads are shown on its boards; None for registered ones only.
         say: called with a line of progress per board.
 
     Raises:
-        UserError: the folder has no records, or a record is broken.
+        UserError: the folder has no records, a record is broken, or no record is of the named benchmark.
     """
     records = list(store.records())
     if not records:
         raise UserError(f"--results {store.root}: there is no record in it; `harness run` writes some.")
-    sections = [
-        _section(f"board-{i}", board, records, store, rules, say) for i, board in enumerate(boards(records, rules))
-    ]
+    every = boards(records, rules)
+    corpora = by_hash(named, every)
+    sections = [_section(f"board-{i}", board, records, store, rules, corpora, say) for i, board in enumerate(every)]
     return _render(sections, len(records))
 
 
 def _section(
-    name: str, board: Board, every: Iterable[Record], store: Store, rules: Rules, say: Callable[[str], None]
+    name: str,
+    board: Board,
+    every: Iterable[Record],
+    store: Store,
+    rules: Rules,
+    corpora: Mapping[str, Benchmark],
+    say: Callable[[str], None],
 ) -> BoardSection:
     setting = board.setting
     records = [r for r in every if setting_of(r) == setting and not r.cell.view and not rules.is_stale(r)]
     names, methods = display_names(records), [row.method for row in board.rows]
     say(f"{tables.title(board)}: {len(records)} records")
     single = select_predictions(store, records)
-    opened = open_corpus(board, [predictions.benchmark for _, predictions in single.available[:1]])
+    opened = open_corpus(board, corpora, next((p.benchmark for _, p in single.available), None))
     all_charts = [
         *charts(board, name),
         search.compute_cost(board, name),

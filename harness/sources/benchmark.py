@@ -51,11 +51,12 @@ class SourceBenchmark(GenericBenchmark):
         if not rows:
             reason = describe(left_out) or "no file of this format"
             raise UserError(f"{self.ref} has no usable rows ({reason}).")
-        corpus = self.build_corpus(rows, (f"left out: {describe(left_out)}",) if left_out else ())
         facts = {
             "licence": tree.licence and origin.licence(tree.licence),
-            "commit": tree.commit or origin.commit(self.root),
+            "commit": tree.commit or origin.commit(self.root, tally.notes.append),
         }
+        notes = (*tally.notes, f"left out: {describe(left_out)}") if left_out else tuple(tally.notes)
+        corpus = self.build_corpus(rows, notes)
         return with_origin(corpus, left_out, {name: value for name, value in facts.items() if value})
 
     def build_corpus(self, rows: list[Row], notes: tuple[str, ...]) -> Corpus:

@@ -1,8 +1,11 @@
 """Origin of a source: its licence, its commit, and the dates on which its files were first committed."""
 
 import datetime
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
+
+from harness.sources.checkout import Checkout, NotReadable
+from harness.sources.tree import MAX_FILES
 
 _LICENCES = {  # a phrase that occurs in the text of this licence only
     "permission is hereby granted, free of charge, to any person obtaining a copy": "MIT",
@@ -12,7 +15,6 @@ _LICENCES = {  # a phrase that occurs in the text of this licence only
     "gnu general public license": "GPL",
     "redistribution and use in source and binary forms": "BSD",
 }
-_STAMP = "commit "
 
 
 def licence(text: str) -> str:
@@ -22,35 +24,50 @@ def licence(text: str) -> str:
     return name or next((line.strip() for line in text.splitlines() if line.strip()), "unknown")
 
 
-def commit(root: Path) -> str:
-    """Returns the current commit of a checkout; empty if the folder is not one."""
-    return _git(root, "rev-parse", "HEAD").strip()
+def commit(root: Path, note: Callable[[str], None] = lambda sentence: None) -> str:
+    """Returns the current commit of a checkout; empty if the folder is not one.
+
+    Args:
+        root: the top of the checkout.
+        note: called with a sentence if the folder is a checkout and its commit cannot be read.
+    """
+    try:
+        checkout = Checkout.find(root)
+        return "" if checkout is None else checkout.commit()
+    except (NotReadable, OSError) as error:
+        note(f"the commit of the checkout is unknown: {_reason(error)}")
+        return ""
 
 
-def first_commits(root: Path) -> dict[str, datetime.date]:
+def first_commits(root: Path, note: Callable[[str], None] = lambda sentence: None) -> dict[str, datetime.date]:
     """Returns the date of the first commit of each file of a checkout, by its path within the folder.
 
-    Empty without a history, or if the checkout is shallow.
+    Empty if the folder is not a checkout, or if its history cannot be read or is shallow.
+
+    Args:
+        root: the top of the checkout.
+        note: called with a sentence if the folder is a checkout and dates are missing.
     """
-    if _git(root, "rev-parse", "--is-shallow-repository").strip() != "false":
-        return {}
     out: dict[str, datetime.date] = {}
-    day = datetime.date.min
-    log = _git(root, "log", "--relative", "--diff-filter=A", "--name-only", "-z", f"--format={_STAMP}%cs")
-    for part in log.replace("\n", "\0").split("\0"):
-        if part.startswith(_STAMP):
-            day = datetime.date.fromisoformat(part.removeprefix(_STAMP))
-        elif part:
-            out[part] = day  # the log goes from the newest to the oldest commit, so the oldest one remains
+    undated = 0
+    try:
+        checkout = Checkout.find(root)
+        for path, day in () if checkout is None else checkout.added_files(checkout.commit()):
+            # The log goes from the newest to the oldest commit, so the oldest one remains.
+            out.pop(path, None)
+            if len(out) > MAX_FILES:
+                raise NotReadable(f"its history adds more than {MAX_FILES:,} files")
+            try:
+                out[path] = datetime.date.fromisoformat(day)
+            except ValueError:
+                undated += 1
+    except (NotReadable, OSError) as error:
+        note(f"the dates of first commits are unknown: {_reason(error)}")
+        return {}
+    if undated:
+        note(f"{undated} files have no date of their first commit: git cannot say the day of it")
     return out
 
 
-def _git(root: Path, *arguments: str) -> str:
-    """Returns the output of a git command in a checkout; empty if the folder is not a checkout or git is missing."""
-    if not (root / ".git").exists():
-        return ""
-    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", str(root), *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, check=True, text=True, errors="replace").stdout
-    except (OSError, subprocess.CalledProcessError):
-        return ""
+def _reason(error: Exception) -> str:
+    return f"its folder .git cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error)

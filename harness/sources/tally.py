@@ -6,9 +6,14 @@ LeftOut = tuple[str, int, str]  # the reason, its count, and the first place
 
 
 class SourceTally:
-    """Counts what is left out by reason, with the first place of each reason as an example."""
+    """Counts what is left out by reason, with the first place of each reason as an example.
+
+    Attributes:
+        notes: sentences about the source as a whole, for the notes of its corpus.
+    """
 
     def __init__(self) -> None:
+        self.notes: list[str] = []
         self._counts: dict[str, int] = {}
         self._first: dict[str, str] = {}
 

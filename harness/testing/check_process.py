@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import registry
 from harness.execution.local_executor import describe_exit, process_context, start_process
-from harness.execution.worker import end_with_parent, limit_memory, redirect_output
+from harness.execution.worker import end_with_parent, limit_memory, redirect_output, restore_environment
 from harness.method import MethodInfo
 from harness.storage.shared_steps import SharedSteps
 from harness.testing.outcome import Check, CheckOutcome
@@ -87,6 +87,7 @@ class CheckProcess:
 def _serve(name: str, plugins: tuple[str, ...], memory: int | None, folder: str, connection: Connection) -> None:
     """Receives names of checks and sends back their outcomes, until the connection is closed."""
     end_with_parent()
+    restore_environment()
     redirect_output(Path(folder) / "log")
     if memory is not None:
         limit_memory(memory)

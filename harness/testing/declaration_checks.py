@@ -54,7 +54,7 @@ def imports_light(subject: Subject) -> str:
     if file is None:
         raise NotApplicable(f"{origin} is not a file that can be imported by itself")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
-    command = [sys.executable, "-c", _IMPORT, origin, file]
+    command = [sys.executable, "-P", "-c", _IMPORT, origin, file]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
     if result.returncode:
         lines = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]

@@ -1,6 +1,7 @@
 """``transformer:OPTIONS`` and ``text-guided:OPTIONS``: these methods with another encoder, tower or negatives."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import AdaptedMethod, MethodRef, Params, TrainingData, UserError, nearest, register_method_family
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
 TOWERS = ("encoder", "byte-cnn", "ngrams")
 
 
+class _Variant(AdaptedMethod):
+    """A method with options, some of which name an encoder."""
+
+    @classmethod
+    def names(cls, ref: MethodRef) -> str:
+        """See `AdaptedMethod.names`; an encoder of the Hugging Face cache has been downloaded by the user."""
+        values = [part.rpartition("=")[2] for part in ref.argument.split(":")]
+        folders = [value for value in values if Path(value).is_dir()]
+        return f"the encoder folder {' and '.join(folders)}" if folders else ""
+
+
 @register_method_family(
     "transformer",
     version=2,
@@ -23,7 +35,7 @@ TOWERS = ("encoder", "byte-cnn", "ngrams")
     summary="transformer on any encoder, by Hugging Face id or folder; trains two layers, N, or all",
     requires=REQUIRES,
 )
-class TransformerVariant(AdaptedMethod, Transformer):
+class TransformerVariant(_Variant, Transformer):
     """`Transformer` on an encoder that the user chooses."""
 
     kind = "ranked"
@@ -49,7 +61,7 @@ class TransformerVariant(AdaptedMethod, Transformer):
     "text-tower=trained",
     requires=REQUIRES,
 )
-class TextGuidedVariant(AdaptedMethod, TextGuided):
+class TextGuidedVariant(_Variant, TextGuided):
     """`TextGuided` with encoders, tower and negatives that the user chooses."""
 
     kind = "ranked"

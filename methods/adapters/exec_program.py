@@ -41,6 +41,11 @@ class Exec(AdaptedMethod):
             raise UserError(f"--method {ref}: the command's quotes do not match ({error}).") from error
         self._check_program(self._words[0])
 
+    @classmethod
+    def names(cls, ref: MethodRef) -> str:
+        """See `AdaptedMethod.names`."""
+        return f"the program {ref.argument}"
+
     def _check_program(self, program: str) -> None:
         path = self.ref.local_paths.get(program, Path(program))
         if "/" not in program:

@@ -5,6 +5,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, cast
@@ -67,6 +68,12 @@ class ScikitLearn(AdaptedMethod):
                 "an unfitted estimator is required."
             )
         return factory
+
+    @classmethod
+    def names(cls, ref: MethodRef) -> str:
+        """See `AdaptedMethod.names`; an estimator that was passed as an object has no module."""
+        module, colon, _ = ref.argument.partition(":")
+        return f"the module {module}" if colon else ""
 
     @classmethod
     def from_object(cls, ref: MethodRef, value: Any) -> "ScikitLearn | None":
@@ -134,17 +141,48 @@ class _Copies:
 
 
 def _load(ref: MethodRef, name: str) -> ModuleType:
-    """Imports the module as Python does, the current folder first; on a cluster node from its copy there."""
+    """Imports the module as Python does, the current folder first; on a cluster node from its copy there.
+
+    A module that a record names is imported only if its file has the record's digest, and from the current folder only
+    if no other module has its name: a folder of records must not hide an installed module.
+    """
     copy = ref.local_paths.get(name)
     folder = Path.cwd() if copy is None else copy.parents[name.count(".")]
+    if ref.digest is not None:
+        _check_digest(ref, name, copy or _find(name, folder))
     if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+        sys.path.insert(0 if ref.digest is None else len(sys.path), str(folder))
     try:
         if copy is None or copy == folder.joinpath(*name.split(".")).with_suffix(".py"):
             return importlib.import_module(name)
         return _load_alone(name, copy)
     except Exception as error:
         raise UserError(f"--method {ref}: {name} cannot be imported ({type(error).__name__}: {error}).") from error
+
+
+def _check_digest(ref: MethodRef, name: str, file: Path | None) -> None:
+    if file is None:
+        raise UserError(f"--method {ref}: there is no file of the module {name}; go to the folder that contains it.")
+    if (digest := hashing.of_file(file)) != ref.digest:
+        expected = f"{ref.digest[:12]}…" if ref.digest else "none"
+        raise UserError(
+            f"--method {ref}: {file.name} has another digest ({digest[:12]}…) than in the record ({expected}), so it "
+            "was not imported."
+        )
+
+
+def _find(name: str, folder: Path) -> Path | None:
+    """Returns the file of a module, which is in a folder or installed, without importing it or its packages."""
+    top, *_ = name.split(".")
+    try:
+        spec = importlib.util.find_spec(top) or PathFinder.find_spec(top, [str(folder)])
+    except (ImportError, ValueError):  # the name is not one of a module, or that module has no file
+        return None
+    for end in range(2, name.count(".") + 2):
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        spec = PathFinder.find_spec(".".join(name.split(".")[:end]), spec.submodule_search_locations)
+    return Path(spec.origin).absolute() if spec is not None and spec.has_location and spec.origin else None
 
 
 def _load_alone(name: str, file: Path) -> ModuleType:

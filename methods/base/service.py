@@ -43,6 +43,11 @@ class Service(AdaptedMethod):
             )
         self.address = self.url.hostname, port
 
+    @classmethod
+    def names(cls, ref: MethodRef) -> str:
+        """See `AdaptedMethod.names`."""
+        return f"the service {ref.argument}"
+
     def content(self) -> Mapping[str, Any]:
         """Returns labels and timeout; the version of the service cannot be known."""
         return {"labels": dict(self.ref.labels), "timeout": self.ref.timeout}

@@ -15,12 +15,15 @@ def check(
     official: Annotated[Path, typer.Option(metavar="DIR", help="Published records to compare.")] = Path(
         "results/official"
     ),
+    allow_external: options.AllowExternal = False,
     plugin: options.Plugin = None,
 ) -> None:
     """Check that records are valid before you submit them.
 
     Checks schema, keys, protocol and budget, recomputes every metric from the stored counts, and compares the test
-    rows with those of the published records.
+    rows with those of the published records. Nothing that a record names is opened; the key of a record whose search
+    space is in a module of its own can only be checked with --allow-external, which imports the module if its file has
+    the record's digest.
 
     Exit code 0: no problem found. 1: there are problems; each is printed with its record.
     """
@@ -33,7 +36,9 @@ def check(
         raise UserError(f"{folder}: there is no such folder; name the folder of your records, as results/local.")
     registry.discover(plugin or [])
     published = Store(official).records() if official.is_dir() and official.resolve() != folder.resolve() else iter(())
-    records, findings = check_records(folder, published)
+    records, findings = check_records(
+        folder, published, allow_external, lambda names: print(printable(f"note: --allow-external: opening {names}"))
+    )
     if not records and not findings:
         raise UserError(f"{folder}: the folder has no records; `harness run --results {folder}` writes some.")
     for finding in findings:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from harness.benchmark import Benchmark, BenchmarkRef
+    from harness.benchmark import Benchmark
     from harness.data.corpus import CorpusMeta
     from harness.execution.cell import Cell
     from harness.execution.rerun import RerunVerdict
@@ -39,17 +39,17 @@ def verify(
     target_where: options.TargetWhere = None,
     text: options.Text = "",
     text_map: options.TextMap = None,
+    allow_external: options.AllowExternal = False,
     plugin: options.Plugin = None,
 ) -> None:
     """Rerun stored cells and compare the results.
 
     Reruns a few cells per method with the current code: first cells that ran on this processor model, then the
-    cheapest ones.
+    cheapest ones. Programs, modules and services that records name are listed, and only opened with --allow-external.
 
     Exit code 0: every result is the same. 1: a result differs, or a cell could not be rerun; the table says why.
     """
     from harness import registry
-    from harness.api.benchmarks import reference
     from harness.api.results import read_records
     from harness.boards.rules import is_stale
     from harness.execution.rerun import choose_records
@@ -58,17 +58,12 @@ def verify(
 
     if not 0 < cells < 1_000_000:
         raise UserError(f"--cells {cells}: the value must be above 0.")
-    if not bench and (mapping or where or target or text):
-        raise UserError("--map, --where, --target and --text belong to --bench CORPUS; give that option too.")
     plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
     registry.discover(plugins)
     console = options.terminal()
     records = _of_methods(read_records(results), options.names(method))
-    ref = None
-    if bench:
-        data = options.data_options(mapping, where, strict, target, target_map, target_where, text, text_map)
-        ref = reference(bench, data)
-    corpora = _corpora(records, ref)
+    data = options.data_options(mapping, where, strict, target, target_map, target_where, text, text_map)
+    corpora = _corpora(records, options.named_corpus(bench, data))
     other = sorted({record.cell.benchmark for record in records} - set(corpora))
     selection = choose_records((r for r in records if r.cell.benchmark in corpora), cells, is_stale, processor())
     if not selection:
@@ -78,7 +73,9 @@ def verify(
         )
     if other:
         console.print(f"note: some records are not rerun{_other_data(other)}", markup=False, soft_wrap=True)
-    verdicts = _verdicts(console, selection, corpora, plugins)
+    if allow_external:
+        _print_external(console, selection)
+    verdicts = _verdicts(console, selection, corpora, plugins, allow_external)
     options.print_table(
         ["method", "cell", "verdict"],
         [[v.cell.method, f"{v.cell.benchmark}, {v.cell.scenario}, seed {v.cell.seed}", v.text] for v in verdicts],
@@ -114,14 +111,23 @@ def _of_methods(records: "list[Record]", names: list[str]) -> "list[Record]":
     return [record for record in records if not names or record.cell.method in names]
 
 
-def _corpora(records: "list[Record]", ref: "BenchmarkRef | None") -> "dict[str, tuple[Benchmark, CorpusMeta]]":
+def _print_external(console: "Console", records: "list[Record]") -> None:
+    """Prints what the records' methods name outside of the harness, before any of it is opened."""
+    from harness.execution.recorded_methods import external_of
+    from harness.safe_text import printable
+
+    for names in external_of(records):
+        console.print(printable(f"note: --allow-external: opening {names}"), markup=False, soft_wrap=True)
+
+
+def _corpora(records: "list[Record]", named: "Benchmark | None") -> "dict[str, tuple[Benchmark, CorpusMeta]]":
     """Opens the corpora of the records: the given one, or else every benchmark that needs only its name."""
     from harness import registry
     from harness.benchmark import BenchmarkRef
 
     names = {record.cell.benchmark for record in records}
     embedded = [info.name for info in registry.benchmarks().values() if info.argument is None and info.name in names]
-    benchmarks = [registry.open_benchmark(each) for each in ([ref] if ref else map(BenchmarkRef, embedded))]
+    benchmarks = [named] if named else [registry.open_benchmark(BenchmarkRef(name)) for name in embedded]
     return {meta.name: (benchmark, meta) for benchmark in benchmarks for meta in (benchmark.meta(),)}
 
 
@@ -130,14 +136,16 @@ def _verdicts(
     records: "list[Record]",
     corpora: "dict[str, tuple[Benchmark, CorpusMeta]]",
     plugins: tuple[str, ...],
+    allow_external: bool,
 ) -> "list[RerunVerdict]":
-    from harness.execution.rerun import NotRebuilt, RerunVerdict, compare, rebuild
+    from harness.execution.recorded_methods import NotRebuilt
+    from harness.execution.rerun import RerunVerdict, compare, rebuild
 
     cells: dict[str, Cell] = {}
     reasons: dict[str, str] = {}
     for record in records:
         try:
-            cells[record.key] = rebuild(record, *corpora[record.cell.benchmark])
+            cells[record.key] = rebuild(record, *corpora[record.cell.benchmark], allow_external)
         except NotRebuilt as reason:
             reasons[record.key] = str(reason)
     reruns = _rerun(console, list(cells.values()), plugins)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import Shell
 from tests.harness.report.browser import NoBrowser, start
-from tests.harness.report.hostile import write_corpus
+from tests.harness.report.hostile import MAPPED, write_corpus
 from tests.harness.report.page import Page
 
 PLUGIN = """
@@ -85,10 +85,9 @@ def made(ran: Shell) -> Path:
 def hostile(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Shell, str]:
     """A folder with records of a corpus that is full of markup, and what its run printed."""
     shell = _shell(tmp_path_factory.mktemp("hostile"), cache)
-    corpus = write_corpus(shell.folder)
-    mapped = "payload=raw,label=class,group=cve,description=text,source=source"
+    write_corpus(shell.folder)
     done = shell(
-        *("run", "--bench", f"files:{corpus}", "--map", mapped, "--plugin", "plugin.py", "--seeds", 1, "--trials", 1),
+        *("run", *MAPPED, "--plugin", "plugin.py", "--seeds", 1, "--trials", 1),
         *("--method", "majority,tfidf-logreg,breaking,exec:false <img/src=x/onerror=window.ran=1>", "--save-models"),
         *("--labels", "none=-"),
     )

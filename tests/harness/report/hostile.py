@@ -11,6 +11,7 @@ CLASSES = [
 ]
 TEXT = "&amp;<svg onload=window.ran=1> \x1b]0;title\x07 | <a href='javascript:window.ran=1'>x</a> \u202e"
 NAME = "<img src=x onerror=window.ran=1>.jsonl"
+MAPPED = ("--bench", f"files:{NAME}", "--map", "payload=raw,label=class,group=cve,description=text,source=source")
 _TAILS = (
     "<script>window.ran=1</script>",
     "</pre></script><script>alert(1)</script>",

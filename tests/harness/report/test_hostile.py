@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import Shell
+from tests.harness.report.hostile import MAPPED
 from tests.harness.report.page import Page
 
 OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -32,7 +33,7 @@ def test_the_report_shows_it_as_text_and_nothing_of_it_runs(hostile: tuple[Shell
     from selenium.common.exceptions import NoAlertPresentException
 
     shell, _ = hostile
-    done = shell("report", "--plugin", "plugin.py")
+    done = shell("report", *MAPPED, "--plugin", "plugin.py")
     assert done.returncode == 0, done.stderr
     assert not OBEYED.search(done.stdout)
     path = shell.folder / "report.html"
