@@ -114,9 +114,9 @@ def _update_column(array: "pa.Array", digest: "hashlib._Hash") -> None:
     kind = array.type
     if pa.types.is_large_binary(kind) or pa.types.is_binary(kind) or pa.types.is_string(kind):
         digest.update(_filled(pc.binary_length(array).cast(pa.int64()), -1))
-        values = array.drop_null() if array.null_count else array
+        values = (array.drop_null() if array.null_count else array).cast(pa.large_binary())
         # A slice shares its parent's data buffer: hash only the bytes between its own first and last offset.
-        _, offsets, data = values.cast(pa.large_binary()).buffers()
+        _, offsets, data = values.buffers()
         if len(values) and data is not None:
             ends = np.frombuffer(offsets, dtype=np.int64)[values.offset :]
             digest.update(np.frombuffer(data, dtype=np.uint8)[ends[0] : ends[len(values)]].data)
