@@ -182,6 +182,11 @@ def unwritable(folder: Path, error: OSError) -> UserError:
     )
 
 
+def file_state(status: os.stat_result) -> FileState:
+    """Returns the state of a file, which is different after every change of the file."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def _state(folder: Path) -> EntryState:
     if folder.is_symlink() or not folder.is_dir():
         if not os.path.lexists(folder):
@@ -193,8 +198,7 @@ def _state(folder: Path) -> EntryState:
             status = file.stat(follow_symlinks=False)
             if not stat.S_ISREG(status.st_mode):
                 raise DamagedEntry(f"{file.name!r} is not a regular file")
-            state = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-            states.append((file.name, state))
+            states.append((file.name, file_state(status)))
     return tuple(sorted(states))
 
 
