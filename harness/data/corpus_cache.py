@@ -61,7 +61,7 @@ def _check_content(folder: Path) -> None:
     from pydantic import TypeAdapter
 
     try:
-        meta = TypeAdapter(CorpusMeta).validate_json((folder / _META).read_bytes())
+        meta = TypeAdapter(CorpusMeta).validate_json((folder / _META).read_bytes(), strict=True)
         table, descriptions = _read(folder / _PAYLOADS), _read(folder / _DESCRIPTIONS)
         table.validate(full=True)  # before any use: offsets that point outside of a buffer could crash the process
         descriptions.validate(full=True)
