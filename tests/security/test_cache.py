@@ -1,4 +1,4 @@
-"""What lies in the cache is data: cut, edited, swapped or forged files are found and built again, and the user is told."""
+"""Cached files that were cut, edited or forged are found and built again, and the user is told."""
 
 import errno
 import fcntl
