@@ -10,6 +10,7 @@ from harness.benchmark import Benchmark, BenchmarkRef
 from harness.data.corpus import CUE, GROUP, Corpus, payload_fields
 from harness.data.payloads import Payloads
 from harness.errors import UserError
+from harness.storage import cache_entry
 from harness.storage.cache_dir import cache_root
 
 BenchmarkLike = str | Path | BenchmarkRef | Benchmark | Corpus | Mapping[str, Any] | Sequence[Any]
@@ -141,11 +142,14 @@ def _cached_file(corpus: Corpus) -> Path:
     from harness.sources import export
 
     name = f"{corpus.meta.name}.parquet"
-    path = cache_root() / "in-memory" / hashing.of_json([corpus.meta.hash])[:32] / name
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        export(corpus, path)
-    return path
+    folder = cache_root() / "in-memory" / hashing.of_json([corpus.meta.hash])[:32]
+    if not cache_entry.is_intact(folder, "data in memory") or not (folder / name).exists():
+        try:
+            cache_entry.store(folder, lambda place: export(corpus, place / name))
+        except OSError as error:
+            if not cache_entry.is_intact(folder, "data in memory"):
+                raise cache_entry.unwritable(cache_root(), error) from error
+    return folder / name
 
 
 def payload_list(payloads: Sequence[bytes] | Payloads) -> list[bytes]:

@@ -197,7 +197,7 @@ def prepare(options: RunOptions) -> PreparedRun:
 def execute(prepared: PreparedRun, console: "Console", progress: bool = True) -> RunOutcome:
     """Runs the cells of a prepared run that have no record, and writes a record for each.
 
-    Ctrl-C and SIGTERM end the run: finished cells keep their records, and the outcome is marked as interrupted.
+    Ctrl-C, SIGTERM and SIGHUP end the run: finished cells keep their records, and the outcome is marked as interrupted.
 
     Args:
         prepared: result of `prepare`.
@@ -227,7 +227,7 @@ def run_cells(prepared: PreparedRun, console: "Console", progress: bool = True) 
     cells = Counter(cell.method.name for cell in waiting)
     state = ProgressState(cells, len(plan.cells) - len(waiting), lambda: executor.workers)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_sigterm_as_interrupt())
+        stack.enter_context(_end_as_interrupt())
         progress_view = stack.enter_context(Progress(console, state, silent=not progress))
         if waiting:
             stack.enter_context(publish_status(store.root, command_line(), progress_view.snapshot))
@@ -244,16 +244,22 @@ def run_cells(prepared: PreparedRun, console: "Console", progress: bool = True) 
 
 
 @contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Makes SIGTERM raise KeyboardInterrupt, as Ctrl-C does; in the main thread only, where Python allows handlers."""
+def _end_as_interrupt() -> Iterator[None]:
+    """Makes SIGTERM and SIGHUP (a closed terminal) raise KeyboardInterrupt, as Ctrl-C does.
+
+    This is done in the main thread only, where Python allows handlers. A signal that is ignored stays ignored, as
+    ``nohup`` requests.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    handlers = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _perturbed_options(options: RunOptions) -> PerturbedOptions:

@@ -1,7 +1,9 @@
 """The command line: one module per verb, which imports what it needs when the verb runs."""
 
+import errno
 import os
 import sys
+import termios
 from typing import Annotated
 
 import typer
@@ -63,3 +65,17 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has ended, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        if error.errno != errno.EIO or not _terminal_is_closed():
+            raise
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        sys.exit(130)
+
+
+def _terminal_is_closed() -> bool:
+    try:
+        termios.tcgetattr(sys.stdout.fileno())
+    except termios.error as error:
+        return bool(error.args[0] == errno.EIO)
+    return False

@@ -1,8 +1,10 @@
-"""Cache of built corpora: Arrow files in the cache folder, memory-mapped when they are read."""
+"""Cache of built corpora: Arrow files in the cache folder, memory-mapped when they are read.
+
+An entry is verified against the digests of its files and against the content hash of its corpus, which is part of the
+key of every cell: rows that differ from what the hash promises are never used.
+"""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -10,21 +12,27 @@ from typing import TYPE_CHECKING
 
 from harness import hashing
 from harness.data.corpus import Corpus, CorpusMeta
+from harness.errors import UserError
+from harness.storage import cache_entry
 from harness.storage.cache_dir import cache_root
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-LAYOUT = 2  # version of the cached files; raise it to invalidate every entry
-_PAYLOADS, _DESCRIPTIONS = "payloads.arrow", "descriptions.arrow"
+LAYOUT = 3  # version of the cached files; raise it to invalidate every entry
+_PAYLOADS, _DESCRIPTIONS, _META = "payloads.arrow", "descriptions.arrow", "meta.json"
+_FROM_ROWS = ("hash", "rows", "descriptions", "classes", "columns")  # metadata that can be computed from the rows
 
 
 def cached(fingerprint: str, build: Callable[[], Corpus]) -> Corpus:
-    """Returns a corpus from the cache; builds and stores it first if it is not cached.
+    """Returns a corpus from the cache; builds and stores it first if it is not cached or the cached one is damaged.
 
     Args:
         fingerprint: hash of everything that the corpus is built from (source bytes, mapping, code version).
         build: builds the corpus. Its exceptions are passed on, and nothing is stored.
+
+    Raises:
+        UserError: the cache folder cannot be written to.
     """
     return _load(_entry(fingerprint, build))
 
@@ -36,30 +44,44 @@ def cached_meta(fingerprint: str, build: Callable[[], Corpus]) -> CorpusMeta:
 
 def _entry(fingerprint: str, build: Callable[[], Corpus]) -> Path:
     folder = cache_root() / "corpora" / hashing.of_json([LAYOUT, fingerprint])[:32]
-    if not (folder / "meta.json").exists():
-        _store(folder, build())
+    if not cache_entry.is_intact(folder, "corpus", _check_content):
+        corpus = build()
+        try:
+            cache_entry.store(folder, lambda place: _write_corpus(corpus, place))
+        except OSError as error:
+            # Another process may have stored the same content first.
+            if not cache_entry.is_intact(folder, "corpus", _check_content):
+                raise cache_entry.unwritable(cache_root(), error) from error
     return folder
 
 
-def _store(folder: Path, corpus: Corpus) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+def _check_content(folder: Path) -> None:
+    """Computes the content hash and the counts of a corpus from its rows, and compares them with its metadata."""
+    import pyarrow as pa
+    from pydantic import TypeAdapter
+
     try:
-        _write(corpus.table, temporary / _PAYLOADS)
-        _write(corpus.descriptions, temporary / _DESCRIPTIONS)
-        (temporary / "meta.json").write_text(json.dumps(asdict(corpus.meta)), encoding="utf-8")
-        temporary.rename(folder)
-    except OSError:
-        if not folder.exists():  # otherwise another process stored the same content first
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        meta = TypeAdapter(CorpusMeta).validate_json((folder / _META).read_bytes(), strict=True)
+        table, descriptions = _read(folder / _PAYLOADS), _read(folder / _DESCRIPTIONS)
+        table.validate(full=True)  # before any use: offsets that point outside of a buffer could crash the process
+        descriptions.validate(full=True)
+        actual = Corpus.create(meta.name, table, descriptions).meta
+    except (pa.ArrowException, ValueError, UserError) as error:  # pydantic's ValidationError is a ValueError
+        raise cache_entry.DamagedEntry(f"it is not a corpus ({' '.join(str(error).split())[:200]})") from error
+    if differing := [name for name in _FROM_ROWS if getattr(meta, name) != getattr(actual, name)]:
+        raise cache_entry.DamagedEntry(f"its rows do not have the {differing[0]} of its metadata")
+
+
+def _write_corpus(corpus: Corpus, folder: Path) -> None:
+    _write(corpus.table, folder / _PAYLOADS)
+    _write(corpus.descriptions, folder / _DESCRIPTIONS)
+    (folder / _META).write_text(json.dumps(asdict(corpus.meta)), encoding="utf-8")
 
 
 def _load_meta(folder: Path) -> CorpusMeta:
-    values = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    values = json.loads((folder / _META).read_bytes())
     values |= {name: tuple(values[name]) for name in ("columns", "notes")}
-    return CorpusMeta(**{**values, "left_out": tuple(map(tuple, values.get("left_out", ())))})
+    return CorpusMeta(**{**values, "left_out": tuple(map(tuple, values["left_out"]))})
 
 
 def _load(folder: Path) -> Corpus:

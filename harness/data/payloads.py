@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from harness.storage import cache_entry
 from harness.storage.cache_dir import cache_root
 
 if TYPE_CHECKING:
@@ -127,26 +128,38 @@ class PayloadWriter:
     """Collects byte strings one at a time in a memory-mapped temporary file, so that they need not fit into memory.
 
     The file is unlinked from the start; its space is freed with the last reference to the result of `payloads`.
+
+    Raises:
+        UserError: the cache folder, where the file is, cannot be written to or is full.
     """
 
     def __init__(self) -> None:
         folder = cache_root()
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=2**20)  # noqa: SIM115 - closed once mapped
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=folder, buffering=2**20)  # noqa: SIM115 - closed once mapped
+        except OSError as error:
+            raise cache_entry.unwritable(folder, error) from error
         self._offsets = array("q", [0])
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
     def append(self, data: bytes) -> None:
-        """Adds one byte string."""
-        self._file.write(data)
+        """Adds one byte string; see the class for the errors."""
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise cache_entry.unwritable(cache_root(), error) from error
         self._offsets.append(self._offsets[-1] + len(data))
 
     def payloads(self) -> Payloads:
         """Returns all byte strings; nothing can be appended afterwards."""
         offsets = np.frombuffer(self._offsets, dtype=np.int64)
-        self._file.flush()
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise cache_entry.unwritable(cache_root(), error) from error
         empty = not offsets[-1]  # an empty file cannot be mapped
         data = b"" if empty else mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         self._file.close()

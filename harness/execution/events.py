@@ -48,7 +48,15 @@ class Failed:
     where: Provenance | None = None
 
 
-Event = Started | TrialStarted | Finished | Failed
+@dataclass(frozen=True)
+class Note:
+    """A task has something to tell the user, in one sentence; for example that it could not use the cache."""
+
+    task: Task
+    text: str
+
+
+Event = Started | TrialStarted | Finished | Failed | Note
 
 
 class Executor(Protocol):

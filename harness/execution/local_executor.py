@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import sys
@@ -16,10 +17,11 @@ from pathlib import Path
 
 from harness.execution.budget import CellUsage
 from harness.execution.cell import Task
-from harness.execution.events import Event, Failed, Finished, Started, TrialStarted
-from harness.execution.worker import SAFE_PATH, work
+from harness.execution.events import Event, Failed, Finished, Note, Started, TrialStarted
+from harness.execution.worker import FORK_SERVER_FOLDER, SAFE_PATH, work
 from harness.protocol import STOP_FACTOR, THREADS
 from harness.records.schema import FailureKind
+from harness.storage import cache_entry
 
 _EXIT_SECONDS = 5.0  # seconds that a process may take to exit after its final message
 SINGLE_THREADED = {
@@ -101,7 +103,8 @@ class LocalExecutor:
 
     def _start(self, context: BaseContext, task: Task, log: Path) -> _Running:
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=work, args=(task, self.memory, str(log), sender), daemon=True)  # type: ignore[attr-defined]
+        arguments = task, self.memory, str(log), sender, cache_entry.verified()
+        process = context.Process(target=work, args=arguments, daemon=True)  # type: ignore[attr-defined]
         start_process(process)
         sender.close()  # only the worker holds it now, so its death is an end of file at our end
         return _Running(task, process, receiver, time.monotonic(), log)
@@ -116,8 +119,12 @@ class LocalExecutor:
             return Failed(cell.task, kind, reason, _tail(cell.log), cell.age)
         if message[0] == "trial":
             return TrialStarted(cell.task, message[1])
+        if message[0] == "note":
+            return Note(cell.task, message[1])
         if message[0] == "done":
-            return Finished(cell.task, *message[1:])
+            outcome, wall_seconds, verified = message[1:]
+            cache_entry.trust(verified)
+            return Finished(cell.task, outcome, wall_seconds)
         if message[0] == "failed":
             kind, reason, detail, usage = message[1:]
             return Failed(cell.task, kind, reason, detail, cell.age, usage)
@@ -167,7 +174,8 @@ def start_process(process: BaseProcess) -> None:
     # environment, with the number of threads, on to all workers. Both are restored for this process right after. The
     # server is started by ``python -c``, which would import modules from the current folder first, whoever filled it.
     main.__spec__ = ModuleSpec("harness.__main__", None)
-    changed = {**SINGLE_THREADED, **({} if sys.flags.safe_path else SAFE_PATH)}
+    folder = {FORK_SERVER_FOLDER: multiprocessing.util.get_temp_dir()}
+    changed = {**SINGLE_THREADED, **folder, **({} if sys.flags.safe_path else SAFE_PATH)}
     os.environ.update(changed)
     try:
         process.start()

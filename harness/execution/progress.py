@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from harness.execution.cell import PrepareTask, Task
-from harness.execution.events import Event, Failed, Finished, Started, TrialStarted
+from harness.execution.events import Event, Failed, Finished, Note, Started, TrialStarted
 from harness.execution.scheduler import FinishedElsewhere
 from harness.execution.status import MethodProgress, RunningCell, RunProgress
 from harness.safe_text import printable
@@ -75,7 +75,7 @@ class ProgressState:
         """Number of failed cells."""
         return sum(group.failed for group in self.groups.values())
 
-    def update(self, event: Event | FinishedElsewhere) -> None:
+    def update(self, event: Started | TrialStarted | Finished | Failed | FinishedElsewhere) -> None:
         """Updates the counts by an event."""
         task = event.task
         place = (task.key, task.part if isinstance(task, PrepareTask) else None)
@@ -161,6 +161,7 @@ class Progress:
         self._lock = threading.Lock()  # the terminal display and the status file read the state in threads of their own
         self._start = time.time()
         self._printed = 0.0
+        self._notes: set[str] = set()
 
     def __enter__(self) -> "Progress":
         from rich.live import Live
@@ -182,6 +183,11 @@ class Progress:
 
     def on_event(self, event: Event | FinishedElsewhere) -> None:
         """Updates the state by an event and prints a line if one is due."""
+        if isinstance(event, Note):
+            if event.text not in self._notes:  # many cells may have the same one
+                self._notes.add(event.text)
+                self._print(event.text)
+            return
         with self._lock:
             self._state.update(event)
         if isinstance(event, Finished | Failed):

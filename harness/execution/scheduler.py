@@ -39,7 +39,7 @@ class RunOutcome:
         records: one per cell that has ended or had a record before.
         write_errors: cells whose record could not be written to disk, each with the reason.
         save_errors: done cells whose predictor was requested and could not be saved, each with the reason.
-        interrupted: whether Ctrl-C or SIGTERM ended the run.
+        interrupted: whether Ctrl-C, SIGTERM or SIGHUP ended the run.
     """
 
     records: list[Record] = field(default_factory=list)
@@ -66,7 +66,8 @@ def run_plan(
     """Runs the cells that have no record, writes a record for each, and returns the records of all cells.
 
     Cells that another run on the same folder is running are left to it; if that run ends without a record, they run
-    here. Ctrl-C and SIGTERM kill the running cells and return the records so far; finished cells keep their records.
+    here. Ctrl-C, SIGTERM and SIGHUP kill the running cells and return the records so far; finished cells keep their
+    records.
 
     Args:
         plan: cells to run.
@@ -118,6 +119,7 @@ class _PlanRunner:
     command: str
     on_event: Callable[[Event | FinishedElsewhere], None]
     save_models: bool
+    _open_logs: set[Path] = field(default_factory=set)  # log files of tasks that have not ended
 
     def run_available(self, cells: list[Cell], executor: Executor, plugins: tuple[str, ...]) -> list[Cell]:
         """Runs the cells that no other run has locked, and returns the others."""
@@ -131,11 +133,16 @@ class _PlanRunner:
                 self.on_event(event)
         finally:
             events.close()
+            for log in self._open_logs:
+                log.unlink(missing_ok=True)  # of a cell that was killed; its next run starts a new one
+            self._open_logs.clear()
         return others
 
     def _store_result(self, cell: Cell, event: Finished | Failed) -> None:
         task = event.task
-        _drop_empty(self.store.log_path(cell.id, task.part if isinstance(task, PrepareTask) else None))
+        log = self.store.log_path(cell.id, task.part if isinstance(task, PrepareTask) else None)
+        self._open_logs.discard(log)
+        _drop_empty(log)
         if isinstance(task, RunTask):
             record = _record(cell, event, self.command)
             try:
@@ -144,7 +151,7 @@ class _PlanRunner:
                 self.store.put_predictions(cell.id, _predictions(cell, event))
                 self.store.put(record)
             except OSError as error:
-                self.outcome.write_errors.append(f"{cell.label}: {error.strerror}")
+                self.outcome.write_errors.append(f"{cell.label}: {error.strerror or error}")
             self.outcome.records.append(record)
             self.locks.release(cell.key)
 
@@ -189,8 +196,13 @@ class _PlanRunner:
                 if cell.method.shared and cell.method.shared not in prepared:
                     prepared.add(cell.method.shared)
                     for part in ("train", "validation", *cell.scenario.environments):
-                        yield _preparation(cell, plugins, part), self.store.log_path(cell.id, part)
-                yield self._task(cell, plugins), self.store.log_path(cell.id)
+                        yield _preparation(cell, plugins, part), self._log(cell, part)
+                yield self._task(cell, plugins), self._log(cell)
+
+    def _log(self, cell: Cell, part: str | None = None) -> Path:
+        path = self.store.log_path(cell.id, part)
+        self._open_logs.add(path)
+        return path
 
     def _lock(self, cell: Cell, others: list[Cell]) -> bool:
         """Locks a cell; returns False if another run has it, or has finished it since the plan was made.
@@ -324,5 +336,6 @@ def _not_applicable(cell: Cell, command: str) -> Record:
 
 
 def _drop_empty(log: Path) -> None:
-    if log.exists() and log.stat().st_size == 0:
-        log.unlink()
+    with contextlib.suppress(OSError):
+        if log.stat().st_size == 0:
+            log.unlink()

@@ -1,11 +1,13 @@
 """The process of one cell: sets its own limits, runs the cell and sends messages to the executor."""
 
 import ctypes
+import logging
 import os
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -15,26 +17,33 @@ from harness.execution.cell import Task
 from harness.execution.run_cell import run_cell
 from harness.execution.tuning import CellFailure
 from harness.records.schema import FailureKind
+from harness.storage import cache_entry
 
 SAFE_PATH = {"PYTHONSAFEPATH": "harness"}  # keeps the current folder off the import path; any value does
+FORK_SERVER_FOLDER = "HARNESS_FORK_SERVER_FOLDER"  # environment variable with the temporary folder of the fork server
 _PR_SET_PDEATHSIG = 1
 
 
-def work(task: Task, memory: int | None, log: str, connection: Connection) -> None:
+def work(
+    task: Task, memory: int | None, log: str, connection: Connection, verified: Mapping[str, cache_entry.EntryState]
+) -> None:
     """Runs a task and sends messages about it; never returns, but exits the process.
 
-    Messages are ("trial", number) and ("report", step, score), then one of ("done", outcome, wall seconds) and
-    ("failed", kind, reason, detail, usage).
+    Messages are ("trial", number), ("report", step, score) and ("note", text), then one of ("done", outcome, wall
+    seconds, verified cache entries) and ("failed", kind, reason, detail, usage).
 
     Args:
         task: the task to run.
         memory: limit on private memory, in bytes beyond what the process holds at its start; None for no limit.
         log: file that receives standard output and standard error.
         connection: sends the messages to the executor.
+        verified: cache entries that the executor's process has verified.
     """
     end_with_parent()
     restore_environment()
     redirect_output(Path(log))
+    logging.getLogger("harness").addHandler(_NoteSender(connection))
+    cache_entry.trust(verified)
     if memory is not None:
         limit_memory(memory)
     start = time.perf_counter()
@@ -59,11 +68,22 @@ def work(task: Task, memory: int | None, log: str, connection: Connection) -> No
     except Exception as error:
         fail("exception", format_error(error), traceback.format_exc())
     else:
-        connection.send(("done", outcome, time.perf_counter() - start))
+        connection.send(("done", outcome, time.perf_counter() - start, cache_entry.verified()))
     connection.close()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # a normal exit would wait for threads of the method and run its atexit handlers
+
+
+class _NoteSender(logging.Handler):
+    """Sends what the harness logs to the executor, since the standard error of a worker is a file."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(logging.WARNING)
+        self._connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._connection.send(("note", record.getMessage()))
 
 
 def _memory_reason(memory: int | None) -> str:
@@ -85,7 +105,8 @@ def end_with_parent() -> None:
     if server is not None and server._forkserver._forkserver_alive_fd is not None:
         os.close(server._forkserver._forkserver_alive_fd)
         server._forkserver._forkserver_alive_fd = None
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
+    for number in (signal.SIGINT, signal.SIGHUP):  # Ctrl-C and a closed terminal are the coordinator's to handle
+        signal.signal(number, signal.SIG_IGN)
 
 
 def restore_environment() -> None:
@@ -96,8 +117,14 @@ def restore_environment() -> None:
 
 
 def redirect_output(log: Path) -> None:
-    """Redirects standard output and standard error of this process to a file, appending to it."""
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    """Redirects standard output and standard error of this process to a file, appending to it.
+
+    If the file cannot be opened, for example because the disk is full, the output is dropped: it is not worth a cell.
+    """
+    try:
+        target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError:
+        target = os.open(os.devnull, os.O_WRONLY)
     os.dup2(target, 1)  # at the level of file descriptors, so that native libraries and child processes are included
     os.dup2(target, 2)
     os.close(target)

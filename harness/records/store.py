@@ -20,6 +20,9 @@ from harness.storage.atomic_write import TEMPORARY_PREFIX, atomic_write
 MODEL = ".model"  # suffix of a folder with a saved predictor
 _MOST_CHARACTERS = 100  # of a file name's part; a method's name may be a whole command line
 _CURRENT = f'"schema_version":{SCHEMA}'.encode()
+_LOGS = ".logs"
+_KEY_DIGITS = 16  # digits of a cell's key in the names of its files
+_LOG_KEY = re.compile(rf"-s\d+-([0-9a-f]{{{_KEY_DIGITS}}})(?:-[a-z0-9._-]+)?\.log$")
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
 
 
@@ -66,13 +69,13 @@ class Store:
         return self.root / slug(cell.benchmark) / slug(cell.scenario) / f"{_file_name(cell)}.json"
 
     def open_for_writing(self) -> None:
-        """Creates the folder.
+        """Creates the folder, and the one of its logs.
 
         Raises:
             UserError: the folder cannot be written to.
         """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            (self.root / _LOGS).mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.root):
                 pass
         except OSError as error:
@@ -162,17 +165,22 @@ class Store:
         return records[0]
 
     def sweep(self) -> None:
-        """Deletes the partial files of killed runs; call it only in a run that is alone in the folder."""
+        """Deletes what killed runs left: partial files, and logs of cells without a record.
+
+        Call it only in a run that is alone in the folder.
+        """
         for folder in (".", "*/*", ".predictions/*/*"):
             for path in self.root.glob(f"{folder}/{TEMPORARY_PREFIX}*"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        keys = {path.stem[-_KEY_DIGITS:] for path in self.root.glob("*/*/*.json")}
+        for path in (self.root / _LOGS).glob("*.log"):
+            if (match := _LOG_KEY.search(path.name)) and match[1] not in keys:
+                path.unlink(missing_ok=True)
 
     def log_path(self, cell: CellId, part: str | None = None) -> Path:
-        """Returns the log file of a cell, or of a preparation of its shared step (``part``); creates its folder."""
+        """Returns the log file of a cell, or of a preparation of its shared step (``part``)."""
         suffix = "" if part is None else f"-{slug(part)}"
-        folder = self.root / ".logs"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{slug(cell.method)}-{slug(cell.scenario)}-s{cell.seed}-{cell.key[:16]}{suffix}.log"
+        return self.root / _LOGS / f"{slug(cell.method)}-{slug(cell.scenario)}-s{cell.seed}-{cell.key[:16]}{suffix}.log"
 
     def records(self) -> Iterator[Record]:
         """Yields every record, sorted by file name.

@@ -1,6 +1,7 @@
 """Downloads files that are pinned by their checksum, and resumes interrupted downloads."""
 
 import http.client
+import logging
 import re
 import urllib.error
 import urllib.parse
@@ -9,10 +10,12 @@ from pathlib import Path
 
 from harness import hashing
 from harness.errors import UserError
+from harness.storage import cache_entry
 from harness.storage.cache_dir import cache_root
 
 _CHUNK_BYTES = 2**20  # bytes per read
 _TIMEOUT = 60  # seconds without a byte
+_log = logging.getLogger(__name__)
 
 
 def is_url(source: str) -> bool:
@@ -31,19 +34,36 @@ def download(url: str, sha256: str) -> Path:
         UserError: the checksum is malformed or does not match, or there is no connection, or it was interrupted. In the
             last case the partial file stays, and the next call requests the rest.
     """
-    import filelock
-
     if not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise UserError(
             f"--from {url}: a download must be pinned by its checksum; add --sha256 with 64 hexadecimal digits."
         )
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", urllib.parse.unquote(urllib.parse.urlsplit(url).path).rpartition("/")[2])
     path = cache_root() / "downloads" / sha256.lower()[:32] / (name.strip("-.") or "download")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(f"{path.parent}.lock"):
-        if not path.exists():
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cache_entry.unwritable(cache_root(), error) from error
+    with cache_entry.lock(path.parent):
+        if not _has_content(path, sha256.lower()):
             _finish(url, sha256.lower(), path)
     return path
+
+
+def _has_content(path: Path, sha256: str) -> bool:
+    """Whether a file is in the cache; one that was changed after its download is deleted, and the user is told."""
+    try:
+        if hashing.of_file(path) == sha256:
+            return True
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read or replaced ({error.strerror}); delete it, or set HARNESS_CACHE to another folder."
+        ) from error
+    _log.warning("note: %s was changed after its download and is downloaded again", path)
+    return False
 
 
 def _finish(url: str, sha256: str, path: Path) -> None:

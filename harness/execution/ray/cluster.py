@@ -29,6 +29,8 @@ class Node:
 def join(address: str, workers: int) -> None:
     """Connects this process to a cluster, or starts Ray on this machine; without output and usage statistics.
 
+    A Ray that is started here listens on loopback addresses only, so that no other machine reaches it.
+
     Args:
         address: ``auto`` or HOST:PORT of the head; empty to start Ray on this machine.
         workers: CPUs of a new cluster; 0 for all of the machine.
@@ -41,6 +43,7 @@ def join(address: str, workers: int) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["RAY_DEDUP_LOGS_SKIP_REGEX"] = ".*"  # hides Ray's messages about lost nodes and workers
     import ray
+    from ray._private import ray_constants
 
     options: dict[str, Any] = {"address": address}
     if not address:
@@ -51,12 +54,16 @@ def join(address: str, workers: int) -> None:
         options = {"address": "local", "num_cpus": workers or None, "include_dashboard": False}
     else:
         _reach(address)
-    handler = signal.getsignal(signal.SIGTERM)
+    handler, cluster = signal.getsignal(signal.SIGTERM), ray_constants.ENABLE_RAY_CLUSTER
+    # Without clusters, Ray's address is 127.0.0.1, and servers of that address listen on loopback alone. `ray.init` has
+    # no option for it: it replaces a node address of 127.0.0.1 by that of the network.
+    ray_constants.ENABLE_RAY_CLUSTER = bool(address)
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise UserError(_refusal(address, last_line(error))) from error
     finally:
+        ray_constants.ENABLE_RAY_CLUSTER = cluster
         signal.signal(signal.SIGTERM, handler)  # ray.init installs its own handler
 
 

@@ -12,6 +12,7 @@ from harness import hashing, registry
 from harness.errors import UserError
 from harness.execution.cell import Task, method_of
 from harness.method import AdaptedMethod
+from harness.storage import cache_entry
 from harness.storage.atomic_write import atomic_write
 from harness.storage.cache_dir import cache_root
 
@@ -114,16 +115,17 @@ def unpack_file(sent: SentFile, get: Callable[[Any], bytes]) -> Path:
     The file name is kept, since it names the corpus or the module of a plug-in. If several processes need the file at
     the same time, a lock lets one of them write it.
     """
-    import filelock
-
     original = Path(sent.path)
     if _has_content(original, sent.digest):
         return original
     copy = cache_root() / "shipped" / sent.digest[:32] / original.name
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(f"{copy.parent}.lock"):
-        if not _has_content(copy, sent.digest):
-            _write(copy, sent, get)
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with cache_entry.lock(copy.parent):
+            if not _has_content(copy, sent.digest):
+                _write(copy, sent, get)
+    except OSError as error:
+        raise cache_entry.unwritable(cache_root(), error) from error
     return copy
 
 
@@ -138,13 +140,12 @@ def _write(path: Path, sent: SentFile, get: Callable[[Any], bytes]) -> None:
 
 def _has_content(path: Path, digest: str) -> bool:
     try:
-        status = path.stat()
-        return _digest(path, status.st_size, status.st_mtime_ns) == digest
+        return _digest(path, cache_entry.file_state(path.stat())) == digest
     except OSError:
         return False
 
 
 @functools.lru_cache(maxsize=64)
-def _digest(path: Path, size: int, modified: int) -> str:
-    """Returns the SHA-256 of a file; a changed ``size`` or ``modified`` time makes it read the file again."""
+def _digest(path: Path, state: cache_entry.FileState) -> str:
+    """Returns the SHA-256 of a file; a changed state makes it read the file again."""
     return hashing.of_file(path)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.execution.cell import RunTask
-from harness.execution.events import Failed, Finished, TrialStarted
+from harness.execution.events import Failed, Finished, Note, TrialStarted
 from harness.execution.local_executor import LocalExecutor
 from harness.execution.ray.cluster import nodes
 from harness.execution.ray.file_transfer import RunFiles, SentFile, localize
@@ -50,7 +50,7 @@ class CellEnded:
     model: Mapping[str, bytes]
 
 
-Message = CellStarted | TrialStarted | CellEnded
+Message = CellStarted | TrialStarted | Note | CellEnded
 
 
 def run_cell_on_node(task: RunTask, setup: NodeSetup, files: Mapping[str, SentFile]) -> Iterator[Message]:
@@ -71,7 +71,7 @@ def run_cell_on_node(task: RunTask, setup: NodeSetup, files: Mapping[str, SentFi
     model = Path(f"{name}.model")
     try:
         for event in executor.run([(replace(local, model=str(model) if task.model else ""), Path(name))]):
-            if isinstance(event, TrialStarted):
+            if isinstance(event, TrialStarted | Note):
                 yield replace(event, task=task)
             elif isinstance(event, Finished | Failed):
                 yield CellEnded(replace(event, task=task, where=here("")), Path(name).read_bytes(), _content(model))

@@ -82,7 +82,7 @@ def test_kill_9_at_any_moment_loses_and_leaves_nothing(
     assert leftovers(folder) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_the_run_and_the_command_goes_on(
     shell: Shell, mapped: tuple[str, ...], undisturbed: dict, number: signal.Signals
 ) -> None:

@@ -71,7 +71,7 @@ def test_the_least_recently_used_entry_goes_first(tmp_path: Path, monkeypatch: p
     held = steps("s", "0", lambda: burn(calls))["a"]
     for name in ("1", "2"):
         steps("s", name, lambda: burn(calls))
-    for path in tmp_path.glob("*/cost.json"):
+    for path in (path.parent for path in tmp_path.glob("*/cost.json")):
         os.utime(path, (time.time() - 100, time.time() - 100))
     steps("s", "1", lambda: burn(calls))
     steps("s", "3", lambda: burn(calls))
