@@ -27,6 +27,17 @@ def _escape(character: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def encodable(text: str) -> str:
+    r"""Returns text that UTF-8 can encode: lone surrogates are escaped as ``\udcXX``, everything else is kept.
+
+    JSON can hold a lone surrogate, and bytes of a command line that are not UTF-8 arrive as lone surrogates.
+    """
+    return text if text.isascii() else _LONE_SURROGATES.sub(lambda match: _escape(match[0]), text)
+
+
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
 def in_markdown(text: str) -> str:
     """Escapes text for Markdown, also in a table: no tag, entity, link, mention, code or emphasis is interpreted."""
     return "".join(_ENTITIES.get(c, f"\\{c}" if c in _MARKDOWN_SPECIAL else c) for c in printable(text))

@@ -106,7 +106,7 @@ def run(
 
     Raises:
         UserError: an option is out of range or names something unknown, the data cannot be used, or a record could not
-            be written.
+            be read or written; all other cells have run.
         KeyboardInterrupt: Ctrl-C was pressed; finished cells keep their records, and the same call continues the run.
 
     Example:
@@ -158,6 +158,8 @@ def run(
     outcome = execute(prepare(options), Console(stderr=True), progress)
     if outcome.interrupted:
         raise KeyboardInterrupt
+    if outcome.read_errors:
+        raise UserError(f"{len(outcome.read_errors)} cells did not run: {outcome.read_errors[0]}")
     if outcome.write_errors:
         raise UserError(f"{len(outcome.write_errors)} records could not be written: {outcome.write_errors[0]}")
     return Results(tuple(outcome.records), Path(results))

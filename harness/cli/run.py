@@ -142,8 +142,8 @@ def run(
     `harness list` shows the methods, benchmarks and scenarios. A preset sets the defaults of --seeds, --trials,
     --seconds and --rows. A perturbed test reports the mean over --draws and the worst draw.
 
-    Exit code 0: every cell is done. 1: a cell failed, or its record or predictor was not written. 2: an argument or
-    the data are invalid. 130: the run was interrupted.
+    Exit code 0: every cell is done. 1: a cell failed, its record cannot be read, or its record or predictor was not
+    written. 2: an argument or the data are invalid. 130: the run was interrupted.
     """
     from harness.api.prepared_run import RunOptions, execute, prepare
 
@@ -187,13 +187,18 @@ def run(
         return
     outcome = execute(prepared, console)
     _report(console, outcome, results)
-    for what, lines in (("record not written", outcome.write_errors), ("predictor not saved", outcome.save_errors)):
+    problems = {
+        "not run": outcome.read_errors,
+        "record not written": outcome.write_errors,
+        "predictor not saved": outcome.save_errors,
+    }
+    for what, lines in problems.items():
         for line in lines:
             console.print(f"{what}: {line}", markup=False, soft_wrap=True)
     if outcome.interrupted:
         console.print("Interrupted; finished cells are kept. The same command continues from here.")
         raise typer.Exit(130)
-    raise typer.Exit(1 if outcome.count("failed") or outcome.write_errors or outcome.save_errors else 0)
+    raise typer.Exit(1 if outcome.count("failed") or any(problems.values()) else 0)
 
 
 def _announce(console: "Console", prepared: "PreparedRun") -> None:
@@ -206,6 +211,7 @@ def _announce(console: "Console", prepared: "PreparedRun") -> None:
     console.print(
         f"{len(plan.cells)} cells on {first.corpus.name} ({first.corpus.rows} payloads, {len(first.corpus.classes)} "
         f"classes), preset {first.preset}: {waiting} to run, {len(plan.cached)} with a record, "
+        f"{f'{len(plan.unreadable)} with an unreadable record, ' if plan.unreadable else ''}"
         f"{sum(bool(c.missing) for c in plan.cells)} not applicable.",
         markup=False,
         soft_wrap=True,
