@@ -19,6 +19,22 @@ def printable(text: str, most: int = _MAX_CHARACTERS) -> str:
     excess = len(line) - most
     if excess > 0:
         line = f"{line[:most]}… ({excess} more characters)"
+    return _escaped(line)
+
+
+def escaped(text: str) -> str:
+    r"""Returns text with control, format and other invisible characters escaped, as `printable` does, but line by line.
+
+    Line breaks are kept, and a tab is replaced by four spaces.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "\n".join(map(_escaped, text.replace("\t", "    ").split("\n")))
+
+
+def _escaped(line: str) -> str:
+    if line.isascii() and line.isprintable():
+        return line
     return "".join(_escape(c) if unicodedata.category(c) in _INVISIBLE else c for c in line)
 
 

@@ -113,8 +113,7 @@ def run(
         >>> results = harness.run("tfidf-logreg,majority", "synthetic", scenarios="cve-disjoint", seeds=3)
         >>> results.table().to_csv("board.csv")
     """
-    from rich.console import Console
-
+    from harness.api.console import PrintableConsole
     from harness.errors import UserError
 
     data = DataOptions(
@@ -155,7 +154,7 @@ def run(
         retry_failed=retry_failed,
         save_models=save_models,
     )
-    outcome = execute(prepare(options), Console(stderr=True), progress)
+    outcome = execute(prepare(options), PrintableConsole(stderr=True), progress)
     if outcome.interrupted:
         raise KeyboardInterrupt
     if outcome.read_errors:

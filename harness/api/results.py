@@ -142,7 +142,7 @@ class ResultTable:
             console.print(table)
         text = "\n".join(line.rstrip() for line in capture.get().strip("\n").splitlines()) + "\n"
         if fitting < len(self.columns):
-            text += f"columns hidden (too wide): {', '.join(self.columns[fitting:])}\n"
+            text += f"columns hidden (too wide): {', '.join(map(printable, self.columns[fitting:]))}\n"
         return text + (f"… {len(self) - _MOST_ROWS} more rows\n" if len(self) > _MOST_ROWS else "")
 
 
@@ -262,7 +262,9 @@ class Results:
         done = sum(record.status == "done" for record in self.records)
         failed = f", {len(self.failures)} failed" if self.failures else ""
         unreadable = f", {len(self.unreadable)} unreadable files" if self.unreadable else ""
-        return f"Results({len(self.records)} cells, {done} done{failed}{unreadable}, in {self.folder})\n{self.table()!r}"
+        return (
+            f"Results({len(self.records)} cells, {done} done{failed}{unreadable}, in {self.folder})\n{self.table()!r}"
+        )
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()

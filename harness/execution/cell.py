@@ -83,8 +83,8 @@ class Cell:
     @property
     def id(self) -> CellId:
         """Identifies the record of the cell in a results folder."""
-        names = (encodable(name) for name in (self.corpus.name, self.scenario.name, self.method.name))  # as in `info`
-        return CellId(*names, self.seed, self.key)
+        corpus, scenario, method = map(encodable, (self.corpus.name, self.scenario.name, self.method.name))  # as `info`
+        return CellId(corpus, scenario, method, self.seed, self.key)
 
     @property
     def label(self) -> str:

@@ -5,6 +5,7 @@ may hold. Each type refuses a value with one message; `harness.records.store` ad
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from math import isfinite
 from typing import Annotated, Any
 
@@ -53,7 +54,7 @@ def _distinct(values: list[str]) -> list[str]:
 
 
 def _sorted(values: list[str]) -> list[str]:
-    if any(one >= other for one, other in zip(values, values[1:], strict=False)):
+    if any(one >= other for one, other in pairwise(values)):
         raise ValueError("they are not sorted, or a name occurs more than once")
     return values
 
@@ -75,6 +76,7 @@ Count = Annotated[int, Field(ge=0, le=_LARGEST)]
 Positive = Annotated[int, Field(ge=1, le=_LARGEST)]
 Integer = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
 Amount = Annotated[float, Field(ge=0, le=1e12)]  # seconds or megabytes
+Duration = Annotated[float, Field(gt=0, le=1e12)]  # seconds
 Share = Annotated[float, Field(ge=0, le=1)]
 Metrics = Annotated[dict[Name, float], AfterValidator(_metrics)]
 Plain = Annotated[dict[str, Any], BeforeValidator(_plain)]

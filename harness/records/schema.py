@@ -12,6 +12,7 @@ from harness.records.fields import (
     Amount,
     Count,
     DistinctNames,
+    Duration,
     Hash,
     Integer,
     Metrics,
@@ -81,7 +82,7 @@ class CellInfo(StrictModel):
     scored: list[Name] = Field(description="environments whose macro-F1 enters the score")
     seed: Count
     trials: Positive
-    seconds: Amount
+    seconds: Duration
     sampler: Text
     pruner: Text
     sizes: list[Positive | None] = Field(
@@ -90,9 +91,7 @@ class CellInfo(StrictModel):
     preset: Text
     precision: Text
     protocol: Count
-    adapter: Plain | None = Field(
-        default=None, description="for a method of a family or in memory: its content"
-    )
+    adapter: Plain | None = Field(default=None, description="for a method of a family or in memory: its content")
     perturbations: PerturbationOptions | None = Field(default=None, description="if the run added perturbation suites")
 
     @property
@@ -146,7 +145,7 @@ class Result(StrictModel):
     """The reproducible result: identical in all runs on one processor model and set of package versions."""
 
     classes: DistinctNames
-    rows: dict[Literal["train", "validation"], Count] = Field(description="rows of train and validation")
+    rows: dict[Name, Count] = Field(description="rows of train and validation")
     best_trial: Count
     params: Plain
     limited_by: LimitedBy

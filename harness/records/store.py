@@ -212,8 +212,8 @@ class Store:
         for path in sorted(self.root.glob("*/*/*.json")):
             name = path.relative_to(self.root).as_posix()
             try:
-                content = _content(path)
-                entries.append(Entry(name, hashlib.sha256(content).hexdigest()[:16], _parsed(path, content)))
+                data = content(path)
+                entries.append(Entry(name, hashlib.sha256(data).hexdigest()[:16], _parsed(path, data)))
             except UserError as error:
                 unreadable[name] = str(error)
         return Contents(tuple(entries), unreadable)
@@ -225,19 +225,24 @@ def read(path: Path) -> Record:
     Raises:
         UserError: the file cannot be read, is truncated, or has an unknown schema.
     """
-    return _parsed(path, _content(path))
+    return _parsed(path, content(path))
 
 
-def _content(path: Path) -> bytes:
+def content(path: Path) -> bytes:
+    """Returns the bytes of a record's file.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
 
 
-def _parsed(path: Path, content: bytes) -> Record:
+def _parsed(path: Path, data: bytes) -> Record:
     try:
-        return Record.model_validate(upgrade(strict_json.loads(content)))
+        return Record.model_validate(upgrade(strict_json.loads(data)))
     except ValidationError as error:
         reason = first_fault(error)
     except KeyError as error:

@@ -14,7 +14,6 @@ from harness.boards.diagnostics import diagnostics
 from harness.boards.model import TRACKS, Board
 from harness.boards.tables import NO_VALUE, TextTable
 from harness.boards.verdicts import contrasts, differences, sentence, summary
-from harness.errors import UserError
 from harness.records.schema import Record
 from harness.records.store import Store
 from harness.report import search
@@ -66,20 +65,15 @@ class BoardSection:
         return "Classes", ["class", "payloads"], lines
 
 
-def make(store: Store, rules: Rules, say: Callable[[str], None] = lambda line: None) -> str:
+def make(store: Store, records: Sequence[Record], rules: Rules, say: Callable[[str], None] = lambda line: None) -> str:
     """Returns the report of a results folder as HTML.
 
     Args:
         store: the folder.
+        records: its records, at least one.
         rules: see `Rules`.
         say: called with a line of progress per board.
-
-    Raises:
-        UserError: the folder has no records, or a record is broken.
     """
-    records = list(store.records())
-    if not records:
-        raise UserError(f"--results {store.root}: there is no record in it; `harness run` writes some.")
     sections = [
         _section(f"board-{i}", board, records, store, rules, say) for i, board in enumerate(boards(records, rules))
     ]
