@@ -47,7 +47,7 @@ def _store(folder: Path, corpus: Corpus) -> None:
     try:
         _write(corpus.table, temporary / _PAYLOADS)
         _write(corpus.descriptions, temporary / _DESCRIPTIONS)
-        (temporary / "meta.json").write_text(json.dumps(asdict(corpus.meta)), encoding="utf-8")
+        (temporary / "meta.json").write_text(json.dumps(asdict(corpus.meta), allow_nan=False), encoding="utf-8")
         temporary.rename(folder)
     except OSError:
         if not folder.exists():  # otherwise another process stored the same content first

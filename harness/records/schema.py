@@ -249,6 +249,9 @@ class Record(StrictModel):
         if (self.result is not None, self.failure is not None) != (self.status == "done", self.status == "failed"):
             raise ValueError(f"the status {self.status} does not match whether there is a result or a failure")
         if self.result is not None:
+            for name in sorted(self.result.metrics.keys() | self.result.counts.keys()):
+                if name not in self.cell.environments:
+                    raise ValueError(f"the cell does not list the environment {name} of the result")
             for name in self.cell.scored:
                 if "macro_f1" not in self.result.metrics.get(name, {}):
                     raise ValueError(f"the scored environment {name} has no macro_f1")

@@ -88,7 +88,7 @@ class SharedSteps:
             for name, array in arrays.items():
                 np.save(temporary / f"{name}.npy", array)
             cost = {"compute_seconds": round(seconds, 3), "uses": uses}
-            (temporary / "cost.json").write_text(json.dumps(cost), encoding="utf-8")
+            (temporary / "cost.json").write_text(json.dumps(cost, allow_nan=False), encoding="utf-8")
             temporary.rename(folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
