@@ -19,12 +19,39 @@ def printable(text: str, most: int = _MAX_CHARACTERS) -> str:
     excess = len(line) - most
     if excess > 0:
         line = f"{line[:most]}… ({excess} more characters)"
+    return _escaped(line)
+
+
+def escaped(text: str) -> str:
+    r"""Returns text with control, format and other invisible characters escaped, as `printable` does, but line by line.
+
+    Line breaks are kept, and a tab is replaced by four spaces.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "\n".join(map(_escaped, text.replace("\t", "    ").split("\n")))
+
+
+def _escaped(line: str) -> str:
+    if line.isascii() and line.isprintable():
+        return line
     return "".join(_escape(c) if unicodedata.category(c) in _INVISIBLE else c for c in line)
 
 
 def _escape(character: str) -> str:
     code = ord(character)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def encodable(text: str) -> str:
+    r"""Returns text that UTF-8 can encode: lone surrogates are escaped as ``\udcXX``, everything else is kept.
+
+    JSON can hold a lone surrogate, and bytes of a command line that are not UTF-8 arrive as lone surrogates.
+    """
+    return text if text.isascii() else _LONE_SURROGATES.sub(lambda match: _escape(match[0]), text)
+
+
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def in_markdown(text: str) -> str:

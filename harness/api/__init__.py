@@ -106,15 +106,14 @@ def run(
 
     Raises:
         UserError: an option is out of range or names something unknown, the data cannot be used, or a record could not
-            be written.
+            be read or written; all other cells have run.
         KeyboardInterrupt: Ctrl-C was pressed; finished cells keep their records, and the same call continues the run.
 
     Example:
         >>> results = harness.run("tfidf-logreg,majority", "synthetic", scenarios="cve-disjoint", seeds=3)
         >>> results.table().to_csv("board.csv")
     """
-    from rich.console import Console
-
+    from harness.api.console import PrintableConsole
     from harness.errors import UserError
 
     data = DataOptions(
@@ -155,9 +154,11 @@ def run(
         retry_failed=retry_failed,
         save_models=save_models,
     )
-    outcome = execute(prepare(options), Console(stderr=True), progress)
+    outcome = execute(prepare(options), PrintableConsole(stderr=True), progress)
     if outcome.interrupted:
         raise KeyboardInterrupt
+    if outcome.read_errors:
+        raise UserError(f"{len(outcome.read_errors)} cells did not run: {outcome.read_errors[0]}")
     if outcome.write_errors:
         raise UserError(f"{len(outcome.write_errors)} records could not be written: {outcome.write_errors[0]}")
     return Results(tuple(outcome.records), Path(results))

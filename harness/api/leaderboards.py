@@ -1,6 +1,7 @@
 """Builds the leaderboard from a folder of records, writes its files, and checks them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +23,13 @@ class Leaderboard:
     Attributes:
         markdown: the leaderboard as Markdown.
         json: the same figures as JSON; docs/leaderboard.md describes the fields.
+        unreadable: why a file of the folder is not on the leaderboard, by its path relative to the folder.
     """
 
     markdown: str
     json: str
     _entries: tuple[Entry, ...]
+    unreadable: Mapping[str, str]
 
     def save(self, path: str | Path = "leaderboard.md") -> list[Path]:
         """Writes the Markdown file and the JSON file beside it; returns both paths.
@@ -44,9 +47,13 @@ class Leaderboard:
         return list(files)
 
     def check(self, path: str | Path = "leaderboard.md") -> tuple[list[str], list[str]]:
-        """Compares the files with the records, and each record with its counts; returns differences and notes."""
+        """Compares the files with the records, and each record with its counts; returns differences and notes.
+
+        A file that is not a complete record is a difference.
+        """
         outcome = compare(list(self._entries), self._files(Path(path)), RULES)
-        return list(outcome.differences), list(outcome.notes)
+        unreadable = [f"unreadable record: {reason}" for reason in self.unreadable.values()]
+        return [*unreadable, *outcome.differences], list(outcome.notes)
 
     def _files(self, path: Path) -> dict[Path, str]:
         if path.suffix != ".md":
@@ -61,7 +68,7 @@ def leaderboard(results: str | Path = "results/official") -> Leaderboard:
     """Builds the leaderboard of a results folder; `Leaderboard.save` writes its files.
 
     Raises:
-        UserError: the folder does not exist, or a record in it cannot be read.
+        UserError: the folder does not exist.
     """
     folder = Path(results)
     if not folder.is_dir():
@@ -69,7 +76,8 @@ def leaderboard(results: str | Path = "results/official") -> Leaderboard:
             f"--results {folder}: there is no such folder; run this in the project's root, or name a folder."
         )
     registry.discover()
-    entries = tuple(Store(folder).entries())
-    contents = boards((entry.record for entry in entries), RULES)
-    plain = to_json(contents, {entry.path: entry.digest for entry in entries})
-    return Leaderboard(markdown(contents), json.dumps(plain, indent=1, sort_keys=True) + "\n", entries)
+    contents = Store(folder).contents()
+    built = boards(contents.records, RULES)
+    plain = to_json(built, {entry.path: entry.digest for entry in contents.entries})
+    text = json.dumps(plain, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    return Leaderboard(markdown(built), text, contents.entries, contents.unreadable)

@@ -224,7 +224,7 @@ def run_cells(prepared: PreparedRun, console: "Console", progress: bool = True) 
 
         show = partial(console.print, markup=False, highlight=False, soft_wrap=True)
         executor = RayExecutor(prepared.cluster, prepared.workers, prepared.memory, preload, show)
-    cells = Counter(cell.method.name for cell in waiting)
+    cells = Counter(cell.id.method for cell in waiting)
     state = ProgressState(cells, len(plan.cells) - len(waiting), lambda: executor.workers)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_end_as_interrupt())

@@ -1,7 +1,7 @@
 """Results: the records of a folder or of a run, as tables."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from itertools import accumulate
@@ -15,7 +15,7 @@ from harness.boards.rules import RULES
 from harness.errors import UserError, nearest
 from harness.protocol import FOLDS
 from harness.records.schema import Record
-from harness.records.store import Store
+from harness.records.store import Contents, Store
 from harness.safe_text import printable
 from harness.statistics.intervals import Interval, p_value, paired
 
@@ -142,7 +142,7 @@ class ResultTable:
             console.print(table)
         text = "\n".join(line.rstrip() for line in capture.get().strip("\n").splitlines()) + "\n"
         if fitting < len(self.columns):
-            text += f"columns hidden (too wide): {', '.join(self.columns[fitting:])}\n"
+            text += f"columns hidden (too wide): {', '.join(map(printable, self.columns[fitting:]))}\n"
         return text + (f"… {len(self) - _MOST_ROWS} more rows\n" if len(self) > _MOST_ROWS else "")
 
 
@@ -153,6 +153,7 @@ class Results:
     Attributes:
         records: one per cell.
         folder: results folder.
+        unreadable: why a file is not among the records, by its path relative to the folder.
 
     Example:
         >>> results = harness.run(methods="tfidf-logreg,majority", benchmark="synthetic")
@@ -162,6 +163,7 @@ class Results:
 
     records: tuple[Record, ...]
     folder: Path
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     def boards(self) -> list[Board]:
         """Returns the leaderboards: one for each combination of benchmark and budget."""
@@ -259,7 +261,10 @@ class Results:
     def __repr__(self) -> str:
         done = sum(record.status == "done" for record in self.records)
         failed = f", {len(self.failures)} failed" if self.failures else ""
-        return f"Results({len(self.records)} cells, {done} done{failed}, in {self.folder})\n{self.table()!r}"
+        unreadable = f", {len(self.unreadable)} unreadable files" if self.unreadable else ""
+        return (
+            f"Results({len(self.records)} cells, {done} done{failed}{unreadable}, in {self.folder})\n{self.table()!r}"
+        )
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
@@ -274,17 +279,18 @@ _CELL_COLUMNS = ("benchmark", "preset", "method", "scenario", "seed", "status", 
 
 
 def load_results(folder: str | Path = "results/local") -> Results:
-    """Reads the records of a results folder.
+    """Reads the records of a results folder; files that are not complete records are in `Results.unreadable`.
 
     Raises:
-        UserError: the folder does not exist, has no records, or a record cannot be read.
+        UserError: the folder does not exist, or has no record that can be read.
     """
     path = Path(folder)
-    return Results(tuple(read_records(path)), path)
+    contents = read_records(path)
+    return Results(tuple(contents.records), path, contents.unreadable)
 
 
-def read_records(folder: Path, option: str = "--results ") -> list[Record]:
-    """Returns all records of a results folder; see `load_results`.
+def read_records(folder: Path, option: str = "--results ") -> Contents:
+    """Returns the contents of a results folder, which has at least one record; see `load_results`.
 
     Args:
         folder: the results folder.
@@ -292,10 +298,15 @@ def read_records(folder: Path, option: str = "--results ") -> list[Record]:
     """
     if not folder.is_dir():
         raise UserError(f"{option}{folder}: there is no such folder; run this in the project's root, or name a folder.")
-    records = list(Store(folder).records())
-    if not records:
+    contents = Store(folder).contents()
+    if not contents.entries and contents.unreadable:
+        raise UserError(
+            f"{option}{folder}: none of its {len(contents.unreadable)} files is a complete record; "
+            f"{next(iter(contents.unreadable.values()))}"
+        )
+    if not contents.entries:
         raise UserError(f"{option}{folder}: the folder has no records; `harness run --results {folder}` writes some.")
-    return records
+    return contents
 
 
 def _label(record: Record) -> str:

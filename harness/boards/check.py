@@ -1,7 +1,6 @@
 """Checks that the leaderboard's files are up to date with the records, and that the records are consistent."""
 
 import difflib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from harness.boards.record_selection import one_per_cell, superseded
 from harness.records.consistency import disagreements
 from harness.records.store import Entry
 from harness.safe_text import printable
+from harness.storage import strict_json
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,8 @@ def _unused_records(entries: Sequence[Entry], rules: Rules) -> Iterator[str]:
 
 
 def _edited_figures(entry: Entry) -> Iterator[str]:
-    try:
-        for place, stated, counted in disagreements(entry.record):
-            yield f"edited figure: {entry.path} has {place} = {stated}, but its counts give {counted}"
-    except ValueError as error:
-        yield f"edited counts: {entry.path}: {error}"
+    for place, stated, counted in disagreements(entry.record):
+        yield f"edited figure: {entry.path} has {place} = {stated}, but its counts give {counted}"
 
 
 def _other_budgets(entries: Sequence[Entry], rules: Rules) -> Iterator[str]:
@@ -94,7 +91,7 @@ def _other_files(path: Path, entries: Sequence[Entry]) -> Iterator[str]:
     if path.suffix != ".json" or not path.exists():
         return
     try:
-        listed = json.loads(path.read_text(encoding="utf-8"))["records"]
+        listed = strict_json.loads(path.read_bytes())["records"]
         before = {str(name): str(digest) for name, digest in listed.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         yield f"{path} does not list its records: it was written by an older version, or edited"

@@ -4,10 +4,12 @@ import errno
 import os
 import sys
 import termios
+import traceback
 from typing import Annotated
 
 import typer
 
+from harness.cli import printing
 from harness.cli.audit import audit
 from harness.cli.check import check_app
 from harness.cli.data import data_app
@@ -42,7 +44,7 @@ def _version(requested: bool) -> None:
     if requested:
         import harness
 
-        print(f"harness {harness.__version__}")
+        printing.say(f"harness {harness.__version__}")
         raise typer.Exit
 
 
@@ -57,20 +59,22 @@ def about(
 
 def main() -> None:
     """Runs the command line; prints a `UserError` as one sentence on standard error and exits with code 2."""
-    try:
-        app(prog_name="harness")
-    except UserError as error:
-        print(f"harness: {error}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:  # the reader of our output has ended, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-    except OSError as error:
-        if error.errno != errno.EIO or not _terminal_is_closed():
-            raise
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        sys.exit(130)
+    with printing.printable_output():
+        try:
+            app(prog_name="harness")
+        except UserError as error:
+            printing.say(f"harness: {error}", error=True)
+            sys.exit(2)
+        except BrokenPipeError:  # the reader of our output has ended, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
+        except Exception as error:  # here, and not at the end of Python, so that its message is escaped
+            if isinstance(error, OSError) and error.errno == errno.EIO and _terminal_is_closed():
+                for stream in (sys.stdout, sys.stderr):
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                sys.exit(130)
+            traceback.print_exc()
+            sys.exit(1)
 
 
 def _terminal_is_closed() -> bool:

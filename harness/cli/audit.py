@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, printing
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from harness.auditing.examine import Audit
 
 
@@ -39,7 +37,7 @@ def audit(
 
     Exit code 0: no value is above its --fail-on threshold. 1: one is. 2: an argument or the data are invalid.
     """
-    from rich.console import Console
+    from rich.spinner import Spinner
     from rich.text import Text
 
     from harness.api import audits
@@ -49,7 +47,8 @@ def audit(
         raise UserError(f"--out {out}: this is a file; name a folder.")
     if fail_on is not None:
         verdicts.thresholds(fail_on)
-    with Console(stderr=True).status(Text("auditing")) as status:  # shows nothing unless this is a terminal
+    spinner = Spinner("dots", Text("auditing"))
+    with printing.terminal(error=True).live(renderable=spinner):  # shows nothing unless this is a terminal
         result = audits.audit(
             corpus,
             mapping=options.mapping(mapping),
@@ -60,28 +59,29 @@ def audit(
             learner=learner,
             top=top,
             plugins=plugin or [],
-            on_step=lambda step: status.update(Text(step)),
+            on_step=lambda step: spinner.update(text=Text(step)),
         )
     if out is not None:
         result.save(out)
-    _print(options.terminal(), result.audit)
+    _print(result.audit)
     if out is not None:
-        print(f"wrote {out / 'audit.json'} and {out / 'audit.md'}")
+        printing.say(f"wrote {out / 'audit.json'} and {out / 'audit.md'}")
     above = [] if fail_on is None else result.above(fail_on)
     for sentence in above:
-        options.terminal().print(f"fail-on: {sentence}", markup=False, soft_wrap=True)
+        printing.say(f"fail-on: {sentence}")
     raise typer.Exit(1 if above else 0)
 
 
-def _print(console: "Console", findings: "Audit") -> None:
+def _print(findings: "Audit") -> None:
     from harness.auditing import report
     from harness.auditing.tables import tables
 
-    console.print(report.title(findings), markup=False, soft_wrap=True)
+    printing.say(report.title(findings))
     for line in report.findings(findings):
-        console.print(f"- {line}", markup=False, soft_wrap=True)
+        printing.say(f"- {line}")
     for caption, note, header, lines in tables(findings):
-        console.print(f"\n{caption}: {note}.", markup=False, soft_wrap=True)
-        options.print_table(header, lines)
+        printing.say("")
+        printing.say(f"{caption}: {note}.")
+        printing.print_table(header, lines)
     for line in report.notes(findings):
-        console.print(f"note: {line}", markup=False, soft_wrap=True)
+        printing.say(f"note: {line}")

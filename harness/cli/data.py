@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, printing
 from harness.cli.verbs import Verb, VerbGroup
 from harness.errors import UserError
 
@@ -50,12 +50,12 @@ def build(
     _print_corpus(corpus)
     if corpus.meta.left_out:
         lines = [[reason, str(count), first] for reason, count, first in corpus.meta.left_out]
-        options.print_table(["skipped", "count", "first one"], lines)
+        printing.print_table(["skipped", "count", "first one"], lines)
     names = [str(benchmark.ref)]
     if out is not None:
         export(corpus, out)
         names.append(f"files:{out}")
-    options.terminal().print(f"use it as {' or '.join(names)}", markup=False, soft_wrap=True)
+    printing.say(f"use it as {' or '.join(names)}")
 
 
 def _local(place: str, sha256: str) -> str:
@@ -90,21 +90,20 @@ def info(
     registry.discover(plugin or [])
     benchmark = open_benchmark(corpus, options.data_options(mapping, where, strict))
     data = benchmark.corpus()
-    console = options.terminal()
     _print_corpus(data, benchmark.licence)
     if facts is not None:
         disagreements = _disagreements(data, facts)
         for line in disagreements[:20]:
-            console.print(line, markup=False, soft_wrap=True)
-        console.print(f"facts: {len(disagreements)} CVEs disagree with {facts}", markup=False)
+            printing.say(line)
+        printing.say(f"facts: {len(disagreements)} CVEs disagree with {facts}")
         raise typer.Exit(1 if disagreements else 0)
 
 
 def _print_corpus(corpus: "Corpus", licence: str = "unknown") -> None:
     origin = {"licence": licence, **corpus.meta.origin}
     for line in (*_lines(corpus), *(f"{name}: {value}" for name, value in origin.items())):
-        options.terminal().print(line, markup=False, soft_wrap=True)
-    options.print_table(["class", "payloads", "descriptions", *_present(corpus), "years"], _by_class(corpus))
+        printing.say(line)
+    printing.print_table(["class", "payloads", "descriptions", *_present(corpus), "years"], _by_class(corpus))
 
 
 def _lines(corpus: "Corpus") -> list[str]:
@@ -148,11 +147,13 @@ def _disagreements(corpus: "Corpus", facts: Path) -> list[str]:
     import gzip
     import json
 
+    from harness.storage import strict_json
+
     try:
         with gzip.open(facts, "rt") if facts.suffix == ".gz" else facts.open(encoding="utf-8") as stream:
             table: dict[tuple[str, str], dict[str, Any]] = {
                 (row["cve"], row["class"]): {name: row[name] for name in _FACTS.values()}
-                for row in map(json.loads, stream)
+                for row in map(strict_json.loads, stream)
             }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"--facts {facts}: the file is not a readable JSONL of facts ({error}).") from error

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import printing
+
 
 def leaderboard(
     results: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results/official"),
@@ -18,12 +20,14 @@ def leaderboard(
     from harness.api import leaderboards
 
     board = leaderboards.leaderboard(results)
+    if not check:
+        printing.say_unreadable(board.unreadable)
     if check:
         differences, notes = board.check(output)
         for line in (*differences, *notes):
-            print(line)
+            printing.say(line)
         ending = f"not up to date with {results}: resolve the lines above, then run `harness leaderboard`"
-        print(ending if differences else "up to date")
+        printing.say(ending if differences else "up to date")
         raise typer.Exit(1 if differences else 0)
     for file in board.save(output):
-        print(f"wrote {file}")
+        printing.say(f"wrote {file}")

@@ -2,7 +2,7 @@
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, printing
 from harness.cli.verbs import Verb, VerbGroup
 
 list_app = typer.Typer(cls=VerbGroup, no_args_is_help=True)
@@ -37,9 +37,9 @@ def methods(plugin: options.Plugin = None) -> None:
     lines += [
         [f"{i.name}:{i.argument}", str(i.version), i.kinds, "–", "–", i.summary] for i in registry.families().values()
     ]
-    options.print_table(["method", "version", "kind", "tags", "searched", "summary"], lines)
+    printing.print_table(["method", "version", "kind", "tags", "searched", "summary"], lines)
     for note in not_installed(registry.methods().values()):
-        options.terminal().print(f"not installed: {note}", markup=False, soft_wrap=True)
+        printing.say(f"not installed: {note}")
 
 
 @list_app.command(cls=Verb)
@@ -49,7 +49,7 @@ def benchmarks(plugin: options.Plugin = None) -> None:
 
     registry.discover(plugin or [])
     lines = [[f"{i.name}:{i.argument}" if i.argument else i.name, i.summary] for i in registry.benchmarks().values()]
-    options.print_table(["benchmark", "summary"], lines)
+    printing.print_table(["benchmark", "summary"], lines)
 
 
 @list_app.command(cls=Verb)
@@ -77,4 +77,4 @@ def scenarios(
     benchmark = open_benchmark(bench, data)
     lines = [[s.name, s.shift, " ".join(s.environments), s.summary] for s in benchmark.scenarios()]
     lines += [[name, "–", "not offered", reason] for name, reason in benchmark.unavailable().items()]
-    options.print_table(["scenario", "shift", "environments", "summary"], lines)
+    printing.print_table(["scenario", "shift", "environments", "summary"], lines)

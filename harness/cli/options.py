@@ -9,13 +9,9 @@ import typer
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from harness.api.benchmarks import DataOptions
     from harness.api.prepared_run import Rows
     from harness.benchmark import Benchmark
-
-PLAIN_WIDTH = 160  # columns if the output is not a terminal
 
 DATA = "Data"  # the section of --help that holds the options below
 PLUGIN_HELP = "Python file with methods or benchmarks."
@@ -131,10 +127,10 @@ def labels(text: str) -> dict[str, str]:
 
 
 def _labels_from_json(path: str) -> dict[str, str]:
-    import json
+    from harness.storage import strict_json
 
     try:
-        table = json.loads(Path(path).read_bytes())
+        table = strict_json.loads(Path(path).read_bytes())
     except OSError as error:
         raise UserError(f"--labels {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:
@@ -211,17 +207,6 @@ def memory(text: str | None) -> float | None:
     return gigabytes
 
 
-def terminal() -> "Console":
-    """Returns the console that verbs print to; off a terminal its width is ``COLUMNS``, or else `PLAIN_WIDTH`."""
-    import os
-    import sys
-
-    from rich.console import Console
-
-    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(highlight=False, width=None if has_width else PLAIN_WIDTH)
-
-
 def data_options(
     maps: list[str] | None = None,
     wheres: list[str] | None = None,
@@ -264,19 +249,3 @@ def named_corpus(bench: str, data: "DataOptions") -> "Benchmark | None":
     if data.mapping or data.where or data.target or data.text:
         raise UserError("--map, --where, --target and --text belong to --bench CORPUS; give that option too.")
     return None
-
-
-def print_table(header: list[str], lines: list[list[str]]) -> None:
-    """Prints a plain table; escape sequences in its cells are shown as text."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.safe_text import printable
-
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for name in header:
-        table.add_column(name, overflow="fold")
-    for line in lines:
-        table.add_row(*(Text(printable(cell)) for cell in line))
-    terminal().print(table)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, printing
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,13 +31,11 @@ def predict(
     """
     import json
     import os
-    import sys
 
     from harness import registry
     from harness.api.benchmarks import open_benchmark
     from harness.api.predictions import load_predictor
     from harness.execution.local_executor import SINGLE_THREADED
-    from harness.safe_text import printable
 
     os.environ |= SINGLE_THREADED  # as in the run, so that the last digits are the same
     registry.discover(plugin or [])
@@ -45,8 +43,8 @@ def predict(
     data = open_benchmark(corpus, options.data_options(mapping, where, strict))
     if out is not None and (source := data.source()) and out.exists() and source.samefile(out):
         raise UserError(f"--out {out}: this is the input file; name another file.")
-    requests = data.unlabelled(lambda note: print(f"note: {printable(note)}", file=sys.stderr))
-    lines = (json.dumps(line, ensure_ascii=False) for line in saved.each(requests))
+    requests = data.unlabelled(lambda note: printing.say(f"note: {note}", error=True))
+    lines = (json.dumps(line, allow_nan=False) for line in saved.each(requests))
     if out is None:
         for line in lines:
             print(line)

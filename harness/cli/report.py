@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, printing
 from harness.errors import UserError
 
 
@@ -36,6 +36,7 @@ def report(
     import webbrowser
 
     from harness import registry
+    from harness.api.results import read_records
     from harness.boards.rules import RULES
     from harness.execution.local_executor import SINGLE_THREADED
     from harness.records.store import Store
@@ -46,19 +47,20 @@ def report(
         raise UserError(f"--results {results}: there is no such folder; `harness run` writes results/local.")
     os.environ |= SINGLE_THREADED  # so that saved predictors give the same digits as in their run
     registry.discover(plugin or [])
-    console = options.terminal()
     _check(output)
     data = options.data_options(mapping, where, strict, target, target_map, target_where, text, text_map)
     named = options.named_corpus(bench, data)
-    page = make(Store(results), RULES, named, lambda line: console.print(line, markup=False, soft_wrap=True))
+    contents = read_records(results)
+    printing.say_unreadable(contents.unreadable)
+    page = make(Store(results), contents.records, RULES, named, printing.say)
     try:
         with atomic_write(output) as file:
             file.write_text(page, encoding="utf-8")
     except OSError as error:
         raise UserError(f"--output {output}: the file cannot be written ({error.strerror}).") from error
-    console.print(f"wrote {output} ({len(page.encode()) / 1e6:.1f} MB)", markup=False, soft_wrap=True)
+    printing.say(f"wrote {output} ({len(page.encode()) / 1e6:.1f} MB)")
     if show and not webbrowser.open(output.absolute().as_uri()):
-        console.print("no browser found; open the file yourself")
+        printing.say("no browser found; open the file yourself")
 
 
 def _check(output: Path) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, printing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -142,8 +142,8 @@ def run(
     `harness list` shows the methods, benchmarks and scenarios. A preset sets the defaults of --seeds, --trials,
     --seconds and --rows. A perturbed test reports the mean over --draws and the worst draw.
 
-    Exit code 0: every cell is done. 1: a cell failed, or its record or predictor was not written. 2: an argument or
-    the data are invalid. 130: the run was interrupted.
+    Exit code 0: every cell is done. 1: a cell failed, its record cannot be read, or its record or predictor was not
+    written. 2: an argument or the data are invalid. 130: the run was interrupted.
     """
     from harness.api.prepared_run import RunOptions, execute, prepare
 
@@ -178,11 +178,11 @@ def run(
             save_models=save_models,
         )
     )
-    console = options.terminal()
+    console = printing.terminal()
     if not prepared.plan.cells:
-        console.print(f"--shard {shard}: this part has no cells.", markup=False)
+        printing.say(f"--shard {shard}: this part has no cells.")
         return
-    _announce(console, prepared)
+    _announce(prepared)
     if dry_run:
         return
     outcome = execute(prepared, console)
@@ -200,28 +200,30 @@ def run(
     _report(
         console, outcome, results, [word for name, values in given.items() for v in values or () for word in (name, v)]
     )
-    for what, lines in (("record not written", outcome.write_errors), ("predictor not saved", outcome.save_errors)):
+    problems = {
+        "not run": outcome.read_errors,
+        "record not written": outcome.write_errors,
+        "predictor not saved": outcome.save_errors,
+    }
+    for what, lines in problems.items():
         for line in lines:
-            console.print(f"{what}: {line}", markup=False, soft_wrap=True)
+            printing.say(f"{what}: {line}")
     if outcome.interrupted:
-        console.print("Interrupted; finished cells are kept. The same command continues from here.")
+        printing.say("Interrupted; finished cells are kept. The same command continues from here.")
         raise typer.Exit(130)
-    raise typer.Exit(1 if outcome.count("failed") or outcome.write_errors or outcome.save_errors else 0)
+    raise typer.Exit(1 if outcome.count("failed") or any(problems.values()) else 0)
 
 
-def _announce(console: "Console", prepared: "PreparedRun") -> None:
-    from harness.safe_text import printable
-
+def _announce(prepared: "PreparedRun") -> None:
     plan, waiting, workers = prepared.plan, prepared.waiting, prepared.workers
     first, budget = plan.cells[0], plan.cells[0].budget
     for note in prepared.notes:
-        console.print(printable(f"note: {note}"), markup=False, soft_wrap=True)
-    console.print(
+        printing.say(f"note: {note}")
+    printing.say(
         f"{len(plan.cells)} cells on {first.corpus.name} ({first.corpus.rows} payloads, {len(first.corpus.classes)} "
         f"classes), preset {first.preset}: {waiting} to run, {len(plan.cached)} with a record, "
-        f"{sum(bool(c.missing) for c in plan.cells)} not applicable.",
-        markup=False,
-        soft_wrap=True,
+        f"{f'{len(plan.unreadable)} with an unreadable record, ' if plan.unreadable else ''}"
+        f"{sum(bool(c.missing) for c in plan.cells)} not applicable."
     )
     if waiting:
         hours = waiting * budget.seconds / 3600
@@ -229,11 +231,9 @@ def _announce(console: "Console", prepared: "PreparedRun") -> None:
         if workers:
             at_once = f"{workers} at a time"
             limit = f"; hard limit {-(-waiting // workers) * budget.wall_limit / 60:.0f} minutes of wall time"
-        console.print(
+        printing.say(
             f"Each cell: {budget.trials} trials, {budget.seconds:g} compute seconds of tuning; {at_once}. At most "
-            f"{hours:.2f} core-hours of tuning{limit}.",
-            markup=False,
-            soft_wrap=True,
+            f"{hours:.2f} core-hours of tuning{limit}."
         )
 
 
@@ -242,12 +242,10 @@ def _report(console: "Console", outcome: "RunOutcome", results: Path, data: list
     import shlex
 
     from harness.api import Results
-    from harness.safe_text import printable
 
     print_boards(console, Results(tuple(outcome.records), results).boards())
-    console.print(f"Records: {results}", markup=False, soft_wrap=True)
-    command = printable(shlex.join(["harness", "report", *data, "--open"]))
-    console.print(f"Charts and sample payloads: {command}", markup=False, soft_wrap=True)
+    printing.say(f"Records: {results}")
+    printing.say(f"Charts and sample payloads: {shlex.join(['harness', 'report', *data, '--open'])}")
 
 
 def print_boards(console: "Console", boards: "list[Board]") -> None:
@@ -256,9 +254,9 @@ def print_boards(console: "Console", boards: "list[Board]") -> None:
 
     for board in boards:
         for caption, table, hidden in terminal_tables(board, console.width):
-            console.print(caption, markup=False, soft_wrap=True)
+            printing.say(caption)
             console.print(table)
             if hidden:
-                console.print(hidden, markup=False, soft_wrap=True)
+                printing.say(hidden)
         for line in terminal_lines(board):
-            console.print(line, markup=False, soft_wrap=True)
+            printing.say(line)

@@ -1,11 +1,11 @@
 """Base classes of all verbs: help with sections, suggestions for unknown names, and old names."""
 
-import sys
 from difflib import get_close_matches
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from harness.cli import printing
 from harness.errors import UserError, nearest
 
 # Accepted for one release after the verbs were grouped, and not shown in --help.
@@ -81,8 +81,8 @@ class RootGroup(VerbGroup):
         new = OLD_NAMES.get(args[0])
         if new is None:
             return super().resolve_command(ctx, args)
-        print(
+        printing.say(
             f"harness: `harness {args[0]}` is now `harness {' '.join(new)}`; the next release removes the old name.",
-            file=sys.stderr,
+            error=True,
         )
         return super().resolve_command(ctx, [*new, *args[1:]])

@@ -75,7 +75,7 @@ def _check_content(folder: Path) -> None:
 def _write_corpus(corpus: Corpus, folder: Path) -> None:
     _write(corpus.table, folder / _PAYLOADS)
     _write(corpus.descriptions, folder / _DESCRIPTIONS)
-    (folder / _META).write_text(json.dumps(asdict(corpus.meta)), encoding="utf-8")
+    (folder / _META).write_text(json.dumps(asdict(corpus.meta), allow_nan=False), encoding="utf-8")
 
 
 def _load_meta(folder: Path) -> CorpusMeta:

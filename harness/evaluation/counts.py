@@ -19,6 +19,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Tables = Mapping[str, npt.NDArray[np.float32]]
 MILLION = 1_000_000  # sums of probabilities are stored as integers, in millionths
+_LARGEST_SUM = 2**53  # of a table's numbers; sums of them are exact in int64 and float64
 UNKNOWN_BIN = -1  # confidence bin in counts of older schemas, which had no bins
 
 
@@ -151,6 +152,37 @@ def metrics_of(counts: Counts) -> dict[str, dict[str, float]]:
     return values
 
 
+def check_tables(counts: Counts) -> None:
+    """Checks every table, so that metrics can be computed from them.
+
+    Raises:
+        ValueError: a table is malformed, has a negative or too large number, or refers to a class, a unit or an
+            environment that does not exist.
+    """
+    units, classes = len(counts.units), len(counts.classes)
+    for name in ("confidence", "flips", "base"):
+        if others := sorted(set(getattr(counts, name)) - set(counts.counts)):
+            raise ValueError(f"{others[0]} has {name}, but no counts")
+    for env in counts.counts:
+        rows = table(counts, env)
+        if env in counts.confidence:
+            _calibration_error(rows, counts.confidence[env], int(rows[:, -1].sum()))
+        if env in counts.flips:
+            _check_units(decode(counts.flips[env], 4), units, f"the flips of {env}")
+        if env in counts.base:
+            for text in (counts.base[env], counts.worst[env]):
+                _checked(decode(text, 4), units, classes, env)
+    _check_units(decode(counts.occlusion, 4), units, "the occlusion")
+
+
+def _check_units(rows: Ints, units: int, what: str) -> None:
+    """Checks a table of units and sums."""
+    if ((rows[:, 0] < 0) | (rows[:, 0] >= units)).any():
+        raise ValueError(f"{what} refer to a unit that the record does not have")
+    if (rows[:, 1:] < 0).any():
+        raise ValueError(f"{what} contain a negative number")
+
+
 def table(counts: Counts, env: str) -> Ints:
     """Returns the counts of an environment, int64 (n, 5): unit, true class, predicted class, bin, rows.
 
@@ -165,8 +197,8 @@ def _checked(rows: Ints, units: int, classes: int, env: str) -> Ints:
     for what, column, most in limits:
         if ((rows[:, column] < 0) | (rows[:, column] >= most)).any():
             raise ValueError(f"the counts of {env} refer to a {what} that the record does not have")
-    if (rows[:, -1] < 1).any():
-        raise ValueError(f"the counts of {env} contain a row count below 1")
+    if not len(rows) or (rows[:, -1] < 1).any():
+        raise ValueError(f"the counts of {env} are empty or contain a row count below 1")
     return rows
 
 
@@ -186,8 +218,6 @@ def _metrics(counts: Counts, env: str) -> Iterator[tuple[str, float]]:
     rows_by_cell, classes = table(counts, env), len(counts.classes)
     matrix = confusion(rows_by_cell, classes)
     rows = int(matrix.sum())
-    if not rows:
-        raise ValueError(f"the counts of {env} are empty")
     yield "rows", float(rows)
     yield "macro_f1", metrics.macro_f1(matrix)
     yield "accuracy", metrics.accuracy(matrix)
@@ -243,4 +273,6 @@ def decode(text: str, width: int) -> Ints:
         raise ValueError(f"counts are not rows of {width} integers") from error
     if len(numbers) != rows * width or text.count(" ") != rows * (width - 1):
         raise ValueError(f"counts are not rows of {width} integers")
+    if np.abs(numbers.astype(np.float64)).sum() > _LARGEST_SUM:  # the parser turns numbers beyond int64 into its bounds
+        raise ValueError("counts contain too large numbers")
     return numbers.reshape(rows, width)

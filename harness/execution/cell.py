@@ -13,6 +13,7 @@ from harness.method import MethodInfo, MethodRef, Precision
 from harness.protocol import PROTOCOL_VERSION
 from harness.records.predictions import Predicted
 from harness.records.schema import CellId, CellInfo, EnvironmentInfo, PerturbationOptions
+from harness.safe_text import encodable
 from harness.scenario import ScenarioSpec, Sizes
 from harness.scenarios.perturbed import NO_PERTURBED, PerturbedOptions
 
@@ -82,7 +83,8 @@ class Cell:
     @property
     def id(self) -> CellId:
         """Identifies the record of the cell in a results folder."""
-        return CellId(self.corpus.name, self.scenario.name, self.method.name, self.seed, self.key)
+        corpus, scenario, method = map(encodable, (self.corpus.name, self.scenario.name, self.method.name))  # as `info`
+        return CellId(corpus, scenario, method, self.seed, self.key)
 
     @property
     def label(self) -> str:

@@ -1,7 +1,7 @@
 """The plan of a run: its cells, and which of them already have a record."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.benchmark import Benchmark
 from harness.data.corpus import CorpusMeta
@@ -26,11 +26,13 @@ class Plan:
         cells: every cell, those with a record included.
         cached: existing records, by the key of their cell.
         without_predictor: keys of done cells that run again because their predictor is requested and was not saved.
+        unreadable: why the file of a cell's record cannot be read, by the cell's key; such cells do not run.
     """
 
     cells: tuple[Cell, ...]
     cached: dict[str, Record]
     without_predictor: frozenset[str] = frozenset()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     def waiting(self, retry_failed: bool) -> list[Cell]:
         """Returns the cells that still have to run."""
@@ -44,10 +46,11 @@ class Plan:
         cells = tuple(cell for cell in self.cells if int(cell.key[-8:], 16) % parts == part - 1)
         keys = {cell.key for cell in cells}
         cached = {key: record for key, record in self.cached.items() if key in keys}
-        return Plan(cells, cached, self.without_predictor & keys)
+        unreadable = {key: reason for key, reason in self.unreadable.items() if key in keys}
+        return Plan(cells, cached, self.without_predictor & keys, unreadable)
 
     def _settled(self, cell: Cell, retry_failed: bool) -> bool:
-        if cell.missing:
+        if cell.missing or cell.key in self.unreadable:
             return True
         record = self.cached.get(cell.key)
         if record is None or cell.key in self.without_predictor:
@@ -111,9 +114,6 @@ def make_plan(
         perturbed: perturbed environments to add to every scenario.
         save_models: save the predictors of methods that support it; those of views are never saved.
         precision: precision of torch methods; by default the fastest of this machine.
-
-    Raises:
-        UserError: a record of one of the cells cannot be read.
     """
     seeds = list(seeds)
     reference = benchmark.pinned()
@@ -135,8 +135,17 @@ def make_plan(
         for seed in seeds
         for method in methods
     )
-    cached = {cell.key: record for cell in cells if not cell.missing and (record := store.get(cell.id)) is not None}
-    return Plan(cells, cached, frozenset(_without_model(cells, cached, store)) if save_models else frozenset())
+    cached, unreadable = dict[str, Record](), dict[str, str]()
+    for cell in cells:
+        try:
+            record = None if cell.missing else store.get(cell.id)
+        except UserError as error:
+            unreadable[cell.key] = str(error)
+            continue
+        if record is not None:
+            cached[cell.key] = record
+    again = frozenset(_without_model(cells, cached, store)) if save_models else frozenset()
+    return Plan(cells, cached, again, unreadable)
 
 
 def can_save_predictor(cell: Cell) -> bool:

@@ -166,7 +166,14 @@ class Progress:
     def __enter__(self) -> "Progress":
         from rich.live import Live
 
-        self._live = Live(get_renderable=self._table, console=self._console, transient=True)
+        # Without redirection: rich would interpret the escape sequences of everything that is printed meanwhile.
+        self._live = Live(
+            get_renderable=self._table,
+            console=self._console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
         if self._console.is_terminal and not self._silent:
             self._live.start()
         return self

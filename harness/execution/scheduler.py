@@ -10,6 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.errors import UserError
 from harness.execution import status
 from harness.execution.budget import CellUsage, TrialUsage
@@ -20,8 +22,8 @@ from harness.execution.plan import Plan, can_save_predictor
 from harness.method import MethodInfo
 from harness.records import predictions
 from harness.records.provenance import here, now
-from harness.records.schema import Failure, Record, Result, TrialCost
-from harness.records.store import Store
+from harness.records.schema import Failure, Provenance, Record, Result, TrialCost
+from harness.records.store import Store, first_fault
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,15 @@ class RunOutcome:
     Attributes:
         records: one per cell that has ended or had a record before.
         write_errors: cells whose record could not be written to disk, each with the reason.
+        read_errors: cells that did not run, since the file of their record is not a record of them, each with the
+            reason.
         save_errors: done cells whose predictor was requested and could not be saved, each with the reason.
         interrupted: whether Ctrl-C, SIGTERM or SIGHUP ended the run.
     """
 
     records: list[Record] = field(default_factory=list)
     write_errors: list[str] = field(default_factory=list)
+    read_errors: list[str] = field(default_factory=list)
     save_errors: list[str] = field(default_factory=list)
     interrupted: bool = False
 
@@ -80,11 +85,12 @@ def run_plan(
         on_event: called with every event.
 
     Raises:
-        UserError: a method defined in memory cannot be pickled, or a record cannot be read.
+        UserError: a method defined in memory cannot be pickled.
     """
     waiting = {cell.key: cell for cell in plan.waiting(retry_failed)}
     outcome = RunOutcome([r for key, r in plan.cached.items() if key not in waiting])
     outcome.records += [_not_applicable(cell, command) for cell in plan.cells if cell.missing]
+    outcome.read_errors += plan.unreadable.values()
     if not waiting:
         return outcome
     locks = CellLocks(store.root)
@@ -144,15 +150,17 @@ class _PlanRunner:
         self._open_logs.discard(log)
         _drop_empty(log)
         if isinstance(task, RunTask):
-            record = _record(cell, event, self.command)
             try:
+                record = _record(cell, event, self.command)
+                self.outcome.records.append(record)
                 if task.model:
                     self._store_predictor(cell, task, event)
                 self.store.put_predictions(cell.id, _predictions(cell, event))
                 self.store.put(record)
             except OSError as error:
                 self.outcome.write_errors.append(f"{cell.label}: {error.strerror or error}")
-            self.outcome.records.append(record)
+            except ValidationError as error:  # such as a cost that is not a finite number
+                self.outcome.write_errors.append(f"{cell.label}: {first_fault(error)}")
             self.locks.release(cell.key)
 
     def _store_predictor(self, cell: Cell, task: RunTask, event: Finished | Failed) -> None:
@@ -212,7 +220,13 @@ class _PlanRunner:
         if not self.locks.acquire(cell.key):
             others.append(cell)
             return False
-        record = self.store.get(cell.id)
+        try:
+            record = self.store.get(cell.id)
+        except UserError as error:
+            self.outcome.read_errors.append(str(error))
+            self.locks.release(cell.key)
+            self.on_event(FinishedElsewhere(self._task(cell, ())))
+            return False
         if record is None or record.provenance.created == self.replaced.get(cell.key):
             return True
         self.outcome.records.append(record)
@@ -296,8 +310,9 @@ def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
     else:
         usage = event.usage
         result, failure = None, Failure(kind=event.kind, reason=event.reason, detail=event.detail)
-    provenance = (event.where or here(command)).model_copy(
-        update={
+    provenance = Provenance.model_validate(
+        {
+            **(event.where or here(command)).model_dump(),
             "command": command,
             "created": now(),
             "wall_seconds": round(event.wall_seconds, 3),

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from harness.errors import UserError
+from harness.records.fields import Amount, Count, StrictModel, Text
 from harness.records.provenance import host
-from harness.records.store import read
+from harness.records.store import content, read
+from harness.storage import strict_json
 from harness.storage.atomic_write import atomic_write
 
 WRITE_SECONDS = 1.0  # minimum seconds between two writes of a status file
@@ -25,53 +27,49 @@ _PREFIX = ".status-"
 _START_TOLERANCE = 2.0  # seconds by which two readings of a process's start time may differ
 
 
-class _Plain(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RunningCell(_Plain):
+class RunningCell(StrictModel):
     """A running cell, or the running preparation of a shared step for one part of the scenario."""
 
-    method: str
-    scenario: str
-    seed: int
-    part: str | None
-    trial: int = Field(description="from 1; 0 before the first")
-    trials: int
-    began: float = Field(description="seconds since 1970")
+    method: Text
+    scenario: Text
+    seed: Count
+    part: Text | None
+    trial: Count = Field(description="from 1; 0 before the first")
+    trials: Count
+    began: Amount = Field(description="seconds since 1970")
 
 
-class MethodProgress(_Plain):
+class MethodProgress(StrictModel):
     """Counts of the cells of one method that a run has to run itself; ``done`` includes failed ones."""
 
-    cells: int
-    done: int
-    failed: int
+    cells: Count
+    done: Count
+    failed: Count
 
 
-class RunProgress(_Plain):
+class RunProgress(StrictModel):
     """The progress of a run.
 
     ``cached`` counts the cells whose records come from other runs, earlier or simultaneous ones.
     """
 
-    methods: dict[str, MethodProgress]
-    cached: int
+    methods: dict[Text, MethodProgress]
+    cached: Count
     running: list[RunningCell]
-    remaining: float | None = Field(description="seconds left; None before any cell has ended")
+    remaining: Amount | None = Field(description="seconds left; None before any cell has ended")
 
 
 State = Literal["running", "silent", "dead"]
 
 
-class RunStatus(_Plain):
+class RunStatus(StrictModel):
     """The content of one run's status file."""
 
-    pid: int
-    born: float = Field(description="start time of the process; tells it from a later process with the same pid")
-    host: str
-    command: str
-    written: float
+    pid: Count
+    born: Amount = Field(description="start time of the process; tells it from a later process with the same pid")
+    host: Text
+    command: Text
+    written: Amount
     standing: RunProgress
 
     def state(self, now: float) -> State:
@@ -150,48 +148,49 @@ def sweep(root: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def runs(root: Path) -> list[RunStatus]:
-    """Returns the status of every run in a results folder, the oldest run first.
-
-    Raises:
-        UserError: a status file cannot be read, or another version of the harness wrote it.
-    """
-    statuses = []
+def runs(root: Path) -> tuple[list[RunStatus], list[str]]:
+    """Returns the status of every run in a results folder, the oldest run first, and why a file cannot be read."""
+    statuses, unreadable = list[RunStatus](), list[str]()
     for path in root.glob(f"{_PREFIX}*.json"):
         try:
-            statuses.append(RunStatus.model_validate_json(path.read_bytes()))
+            statuses.append(RunStatus.model_validate(strict_json.loads(path.read_bytes())))
         except FileNotFoundError:
             continue  # the run has just ended
         except OSError as error:
-            raise UserError(f"{path} cannot be read ({error.strerror}).") from error
-        except ValidationError as error:
-            raise UserError(
-                f"{path} is not a status file of this version; delete it if no such run is alive."
-            ) from error
-    return sorted(statuses, key=lambda status: (status.born, status.pid))
+            unreadable.append(f"{path} cannot be read ({error.strerror}).")
+        except ValueError:
+            unreadable.append(f"{path} is not a status file of this version; delete it if no such run is alive.")
+    return sorted(statuses, key=lambda status: (status.born, status.pid)), sorted(unreadable)
 
 
 _METHOD = re.compile(rb'"method":\s*"([a-z0-9-]+)"')
 _STATE = re.compile(rb'"status":\s*"([a-z-]+)"\s*}\s*$')
 
 
-def states(root: Path) -> dict[str, Counter[str]]:
+def states(root: Path) -> tuple[dict[str, Counter[str]], dict[str, str]]:
     """Counts the records of a results folder by method and status.
+
+    Also returns why a file cannot be read, by its path relative to the folder.
 
     Both are searched in the text of a file, where `Store.put` writes them: this counts 10,000 records in a third of a
     second, whereas parsing them takes twenty seconds. Files that were written differently are parsed.
-
-    Raises:
-        UserError: a file is not a complete record.
     """
     counts: dict[str, Counter[str]] = {}
+    unreadable: dict[str, str] = {}
     for path in sorted(root.glob("*/*/*.json")):
-        text = path.read_bytes()
-        method, state = _METHOD.search(text), _STATE.search(text, max(0, len(text) - 64))
-        if method and state:
-            name, status = method[1].decode(), state[1].decode()
-        else:
-            record = read(path)
-            name, status = record.cell.method, record.status
+        try:
+            name, status = _method_and_state(path)
+        except UserError as error:
+            unreadable[path.relative_to(root).as_posix()] = str(error)
+            continue
         counts.setdefault(name, Counter())[status] += 1
-    return dict(sorted(counts.items()))
+    return dict(sorted(counts.items())), unreadable
+
+
+def _method_and_state(path: Path) -> tuple[str, str]:
+    text = content(path)
+    method, state = _METHOD.search(text), _STATE.search(text, max(0, len(text) - 64))
+    if method and state:
+        return method[1].decode(), state[1].decode()
+    record = read(path)
+    return record.cell.method, record.status

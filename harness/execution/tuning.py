@@ -134,6 +134,8 @@ class _Trial:
         self.pruned = self.pruned or self.optuna.should_prune()
 
     def _count(self, examples: int, steps: int) -> None:
+        if not 0 <= examples < 2**53 or not 0 <= steps < 2**53:
+            raise ValueError(f"{examples} examples and {steps} steps were counted; they must be numbers of at least 0")
         self.examples += examples
         self.steps += steps
 

@@ -12,9 +12,6 @@ def disagreements(record: Record) -> Iterator[tuple[str, float, float]]:
     """Yields the metrics of a record that disagree with its counts: ``environment/metric``, stated and counted value.
 
     Metrics without counts, as in older schemas, are skipped.
-
-    Raises:
-        ValueError: the counts are malformed.
     """
     if record.result is not None:
         yield from differences(record.result, _TOLERANCE)

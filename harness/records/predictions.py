@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from harness.benchmark import BenchmarkRef
 from harness.scenario import Rows
+from harness.storage import strict_json
 
 FORMAT = 1
 Predicted = Mapping[str, tuple[Rows, npt.NDArray[np.int16]]]  # by environment: row ids and predicted classes
@@ -36,6 +37,11 @@ class Predictions:
     benchmark: BenchmarkRef
     environments: Predicted
 
+    @property
+    def classes(self) -> int:
+        """One more than the largest predicted class."""
+        return max((int(classes.max(initial=-1)) for _, classes in self.environments.values()), default=-1) + 1
+
 
 def encode(predictions: Predictions) -> bytes:
     """Returns predictions as compressed JSON; deterministic, since the gzip header has no time stamp."""
@@ -48,7 +54,7 @@ def encode(predictions: Predictions) -> bytes:
             for name, (rows, classes) in predictions.environments.items()
         },
     }
-    return gzip.compress(json.dumps(plain, separators=(",", ":")).encode(), compresslevel=1, mtime=0)
+    return gzip.compress(json.dumps(plain, separators=(",", ":"), allow_nan=False).encode(), compresslevel=1, mtime=0)
 
 
 def read(path: Path) -> Predictions:
@@ -58,19 +64,22 @@ def read(path: Path) -> Predictions:
         ValueError: the file cannot be read, is truncated, or is not a file of predictions.
     """
     try:
-        plain = json.loads(gzip.decompress(path.read_bytes()))
+        plain = strict_json.loads(gzip.decompress(path.read_bytes()))
         if plain["format"] != FORMAT:
             raise ValueError(f"format {plain['format']} is unknown; this version reads format {FORMAT}")
         environments = {name: _arrays(**parts) for name, parts in plain["environments"].items()}
         return Predictions(str(plain["key"]), _reference(plain["benchmark"]), environments)
-    except (OSError, EOFError, zlib.error, KeyError, TypeError, AttributeError) as error:
+    except (OSError, EOFError, zlib.error, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(str(error)) from error
 
 
 def _arrays(rows: list[int], classes: list[int]) -> tuple[Rows, npt.NDArray[np.int16]]:
     if len(rows) != len(classes):
         raise ValueError(f"{len(rows)} rows and {len(classes)} predictions")
-    return np.array(rows, np.int64), np.array(classes, np.int16)
+    arrays = np.array(rows, np.int64), np.array(classes, np.int16)
+    if any(array.ndim != 1 or (array < 0).any() for array in arrays):
+        raise ValueError("rows and classes must be lists of numbers of at least 0")
+    return arrays
 
 
 def _plain(reference: BenchmarkRef) -> dict[str, Any]:

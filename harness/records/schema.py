@@ -4,10 +4,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, model_validator
 
 from harness import hashing
-from harness.evaluation.counts import Counts
+from harness.evaluation.counts import Counts, check_tables
+from harness.records.fields import (
+    Amount,
+    Count,
+    DistinctNames,
+    Duration,
+    Hash,
+    Integer,
+    Metrics,
+    Name,
+    Plain,
+    Positive,
+    Share,
+    SortedNames,
+    StrictModel,
+    Text,
+)
 from harness.scenario import DERIVED, EnvironmentKind
 
 SCHEMA: Literal[4] = 4
@@ -29,16 +45,12 @@ class CellId:
     key: str
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class EnvironmentInfo(_Strict):
+class EnvironmentInfo(StrictModel):
     """The description of an environment in a record."""
 
-    version: int = 1
+    version: Count = 1
     kind: EnvironmentKind = "test"
-    subject: str = Field(default="", description="the cue that is flipped, or the perturbation suite")
+    subject: Text = Field(default="", description="the cue that is flipped, or the perturbation suite")
 
     @property
     def derived(self) -> bool:
@@ -46,40 +58,40 @@ class EnvironmentInfo(_Strict):
         return self.kind in DERIVED
 
 
-class PerturbationOptions(_Strict):
+class PerturbationOptions(StrictModel):
     """The options of the perturbed environments; in the key they are represented by the environments' versions."""
 
-    depth: int = Field(description="most perturbations of one payload")
-    draws: int = Field(description="independent draws of each payload")
+    depth: Positive = Field(description="most perturbations of one payload")
+    draws: Positive = Field(description="independent draws of each payload")
 
 
-class CellInfo(_Strict):
+class CellInfo(StrictModel):
     """The description of a cell in plain values: everything that its key depends on, and its names."""
 
-    method: str
-    method_version: int
-    kind: str
-    tags: list[str]
-    benchmark: str
-    corpus: str = Field(description="content hash")
-    scenario: str = Field(description="for a probe followed by @ and the view")
-    view: str = Field(default="", description="for a probe, the visible part of each payload")
-    scenario_version: int
-    shift: str
-    environments: dict[str, EnvironmentInfo] = Field(description="by name")
-    scored: list[str] = Field(description="environments whose macro-F1 enters the score")
-    seed: int
-    trials: int
-    seconds: float
-    sampler: str
-    pruner: str
-    sizes: list[int | None] = Field(description="most rows of train, validation and each environment")
-    preset: str
-    precision: str
-    protocol: int
-    adapter: dict[str, Any] | None = Field(
-        default=None, description="for a method of a family or in memory: its content"
+    method: Name
+    method_version: Count
+    kind: Text
+    tags: list[Name]
+    benchmark: Name
+    corpus: Hash = Field(description="content hash")
+    scenario: Name = Field(description="for a probe followed by @ and the view")
+    view: Text = Field(default="", description="for a probe, the visible part of each payload")
+    scenario_version: Count
+    shift: Text
+    environments: dict[Name, EnvironmentInfo] = Field(description="by name")
+    scored: list[Name] = Field(description="environments whose macro-F1 enters the score")
+    seed: Count
+    trials: Positive
+    seconds: Duration
+    sampler: Text
+    pruner: Text
+    sizes: list[Positive | None] = Field(
+        min_length=3, max_length=3, description="most rows of train, validation and each environment"
     )
+    preset: Text
+    precision: Text
+    protocol: Count
+    adapter: Plain | None = Field(default=None, description="for a method of a family or in memory: its content")
     perturbations: PerturbationOptions | None = Field(default=None, description="if the run added perturbation suites")
 
     @property
@@ -103,52 +115,52 @@ class CellInfo(_Strict):
         return hashing.of_json({**plain, "environments": versions, "seconds": seconds, "space": space})
 
 
-class TrialRecord(_Strict):
+class TrialRecord(StrictModel):
     """One trial: a configuration and its scores."""
 
-    number: int
-    params: dict[str, Any]
+    number: Count
+    params: Plain
     state: TrialState
-    seed: int = Field(default=0, description="seed of the sampler that drew the configuration")
-    macro_f1: float | None = Field(default=None, description="on validation")
-    worst_group: float | None = Field(default=None, description="lowest group accuracy on validation")
-    examples: int = Field(default=0, description="training examples, as the method counts them")
-    steps: int = Field(default=0, description="optimizer steps, as the method counts them")
-    reports: list[tuple[int, float]] = Field(default_factory=list, description="step and score, higher is better")
-    reason: str | None = None
+    seed: Count = Field(default=0, description="seed of the sampler that drew the configuration")
+    macro_f1: Share | None = Field(default=None, description="on validation")
+    worst_group: Share | None = Field(default=None, description="lowest group accuracy on validation")
+    examples: Count = Field(default=0, description="training examples, as the method counts them")
+    steps: Count = Field(default=0, description="optimizer steps, as the method counts them")
+    reports: list[tuple[Integer, float]] = Field(default_factory=list, description="step and score, higher is better")
+    reason: Text | None = None
 
 
-class PerturbationCounts(_Strict):
+class PerturbationCounts(StrictModel):
     """Counts of the rows and draws of one perturbed environment."""
 
-    left_out: dict[str, int] = Field(description="rows of all draws, by reason")
-    draws: dict[str, dict[str, int]] = Field(
+    left_out: dict[Name, Count] = Field(description="rows of all draws, by reason")
+    draws: dict[Name, dict[Name, Count]] = Field(
         description="numbers of draws, no-ops, rejected and kept draws, by perturbation"
     )
     base: str = Field(default="", description="its rows unchanged, a table: unit, true, predicted, rows")
     worst: str = Field(default="", description="its rows in their worst draw, a table: unit, true, predicted, rows")
 
 
-class Result(_Strict):
+class Result(StrictModel):
     """The reproducible result: identical in all runs on one processor model and set of package versions."""
 
-    classes: list[str]
-    rows: dict[str, int] = Field(description="rows of train and validation")
-    best_trial: int
-    params: dict[str, Any]
+    classes: DistinctNames
+    rows: dict[Name, Count] = Field(description="rows of train and validation")
+    best_trial: Count
+    params: Plain
     limited_by: LimitedBy
     selected_by: SelectedBy
     trials: list[TrialRecord]
-    metrics: dict[str, dict[str, float]] = Field(description="by environment and metric")
-    predictions: dict[str, str] = Field(description="hash of the predicted classes by environment")
-    units: list[str] = Field(description="resampling units, sorted; tables contain their indices")
-    counts: dict[str, str] = Field(
+    metrics: dict[Name, Metrics] = Field(description="by environment and metric")
+    predictions: dict[Name, Hash] = Field(description="hash of the predicted classes by environment")
+    units: SortedNames = Field(description="resampling units, sorted; tables contain their indices")
+    counts: dict[Name, str] = Field(
         description="by environment, a table: unit, true class, predicted class, confidence bin (-1: none), rows"
     )
-    confidence: dict[str, list[int]] = Field(
+    confidence: dict[Name, list[Count]] = Field(
         default_factory=dict, description="by environment, the sum of each bin's confidence in millionths"
     )
-    flips: dict[str, str] = Field(
+    flips: dict[Name, str] = Field(
         default_factory=dict,
         description="by environment with flipped cues or changed payloads, a table: unit, rows whose prediction "
         "differs from that under neutral cues (on the unchanged payload), rows predicted as the cues' class, such rows "
@@ -159,8 +171,18 @@ class Result(_Strict):
         description="for payloads without their attack, a table in millionths: unit, sums of the decrease of the "
         "predicted class's probability without the attack and with it alone, and of the attack's share of the bytes",
     )
-    perturbations: dict[str, PerturbationCounts] = Field(default_factory=dict, description="by perturbed environment")
-    notes: list[str] = Field(default_factory=list, description="sentences about the scenario's draw and the predictor")
+    perturbations: dict[Name, PerturbationCounts] = Field(default_factory=dict, description="by perturbed environment")
+    notes: list[Text] = Field(default_factory=list, description="sentences about the scenario's draw and the predictor")
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "Result":
+        if self.rows.keys() != {"train", "validation"}:
+            raise ValueError("rows must have train and validation")
+        numbers = [trial.number for trial in self.trials]
+        if len(set(numbers)) != len(numbers) or self.best_trial not in numbers:
+            raise ValueError(f"best_trial is {self.best_trial}, but the trials are numbered {_listing(numbers)}")
+        check_tables(self.tables)
+        return self
 
     @property
     def tables(self) -> Counts:
@@ -178,51 +200,68 @@ class Result(_Strict):
         )
 
 
-class Failure(_Strict):
+class Failure(StrictModel):
     """The reason why a cell ended without a result."""
 
     kind: FailureKind
-    reason: str
-    detail: str = ""
+    reason: Text
+    detail: Text = ""
 
 
-class TrialCost(_Strict):
+class TrialCost(StrictModel):
     """Seconds and memory of one trial."""
 
-    compute_seconds: float
-    shared_seconds: float
-    wall_seconds: float
-    peak_memory_mb: float
+    compute_seconds: Amount
+    shared_seconds: Amount
+    wall_seconds: Amount
+    peak_memory_mb: Amount
 
 
-class Provenance(_Strict):
+class Provenance(StrictModel):
     """Time, cost, machine and code of a run of the cell; differs from run to run."""
 
-    created: str = ""
-    wall_seconds: float = 0.0
-    compute_seconds: float = 0.0
-    shared_seconds: float = Field(default=0.0, description="full recorded cost of the shared steps that the cell used")
+    created: Text = ""
+    wall_seconds: Amount = 0.0
+    compute_seconds: Amount = 0.0
+    shared_seconds: Amount = Field(default=0.0, description="full recorded cost of the shared steps that the cell used")
     trials: list[TrialCost] = Field(default_factory=list, description="one per trial of the result, in order")
-    predict_seconds: float = 0.0
-    peak_memory_mb: float = 0.0
-    machine: dict[str, str] = Field(default_factory=dict)
-    packages: dict[str, str] = Field(default_factory=dict)
-    source: dict[str, str] = Field(default_factory=dict)
-    command: str = ""
+    predict_seconds: Amount = 0.0
+    peak_memory_mb: Amount = 0.0
+    machine: dict[Text, Text] = Field(default_factory=dict)
+    packages: dict[Text, Text] = Field(default_factory=dict)
+    source: dict[Text, Text] = Field(default_factory=dict)
+    command: Text = ""
 
 
-class Record(_Strict):
+class Record(StrictModel):
     """The record of a cell, as stored in its file."""
 
     schema_version: Literal[4] = SCHEMA
-    key: str
+    key: Hash
     status: Status
     cell: CellInfo
     result: Result | None = None
     failure: Failure | None = None
     provenance: Provenance
 
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "Record":
+        if (self.result is not None, self.failure is not None) != (self.status == "done", self.status == "failed"):
+            raise ValueError(f"the status {self.status} does not match whether there is a result or a failure")
+        if self.result is not None:
+            for name in sorted(self.result.metrics.keys() | self.result.counts.keys()):
+                if name not in self.cell.environments:
+                    raise ValueError(f"the cell does not list the environment {name} of the result")
+            for name in self.cell.scored:
+                if "macro_f1" not in self.result.metrics.get(name, {}):
+                    raise ValueError(f"the scored environment {name} has no macro_f1")
+        return self
+
     @property
     def id(self) -> CellId:
         """Identifies the cell of the record."""
         return CellId(self.cell.benchmark, self.cell.scenario, self.cell.method, self.cell.seed, self.key)
+
+
+def _listing(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "") or "by nothing: there are none"

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from pydantic import ValidationError
 
 from harness.errors import UserError
 from harness.records.migrations import upgrade
-from harness.records.schema import SCHEMA, CellId, Record
+from harness.records.schema import CellId, Record
+from harness.storage import strict_json
 from harness.storage.atomic_write import TEMPORARY_PREFIX, atomic_write
 
 MODEL = ".model"  # suffix of a folder with a saved predictor
 _MOST_CHARACTERS = 100  # of a file name's part; a method's name may be a whole command line
-_CURRENT = f'"schema_version":{SCHEMA}'.encode()
 _LOGS = ".logs"
 _KEY_DIGITS = 16  # digits of a cell's key in the names of its files
 _LOG_KEY = re.compile(rf"-s\d+-([0-9a-f]{{{_KEY_DIGITS}}})(?:-[a-z0-9._-]+)?\.log$")
@@ -49,6 +49,24 @@ class Entry:
     path: str
     digest: str
     record: Record
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The records of a results folder.
+
+    Attributes:
+        entries: every record, sorted by file name.
+        unreadable: why a file is not counted, by its path relative to the folder: a sentence that names the file.
+    """
+
+    entries: tuple[Entry, ...]
+    unreadable: Mapping[str, str]
+
+    @property
+    def records(self) -> list[Record]:
+        """The records without their files."""
+        return [entry.record for entry in self.entries]
 
 
 class Store:
@@ -96,7 +114,12 @@ class Store:
         return record
 
     def put(self, record: Record) -> Path:
-        """Writes a record atomically: to a temporary file, flushed to disk, then renamed."""
+        """Writes a record atomically: to a temporary file, flushed to disk, then renamed.
+
+        Raises:
+            UserError: `read` would not accept the record; nothing is written.
+        """
+        record = _checked(record)
         path = self.path(record.id)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(record.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -146,7 +169,8 @@ class Store:
             prefix: 4 to 64 hexadecimal digits; or the path of the record's file or of its saved predictor.
 
         Raises:
-            UserError: the prefix is malformed, or no record or several records match it.
+            UserError: the prefix is malformed, no record or several records match it, or the only file that matches it
+                cannot be read.
         """
         if match := re.search(rf"-([0-9a-f]{{16}})(?:\.json|{re.escape(MODEL)})?/?$", prefix):
             prefix = match[1]
@@ -154,7 +178,15 @@ class Store:
             raise UserError(
                 f"--record {prefix}: it must be the file of a record, its key, or at least 4 digits of the key."
             )
-        records = [r for r in map(read, self.root.glob(f"*/*/*-{prefix[:16]}*.json")) if r.key.startswith(prefix)]
+        records, faults = list[Record](), list[UserError]()
+        for path in sorted(self.root.glob(f"*/*/*-{prefix[:16]}*.json")):
+            try:
+                records.append(read(path))
+            except UserError as error:
+                faults.append(error)
+        records = [record for record in records if record.key.startswith(prefix)]
+        if faults and not records:
+            raise faults[0]
         if len(records) != 1:
             keys = ", ".join(sorted(record.key[:16] for record in records))
             raise UserError(
@@ -182,21 +214,17 @@ class Store:
         suffix = "" if part is None else f"-{slug(part)}"
         return self.root / _LOGS / f"{slug(cell.method)}-{slug(cell.scenario)}-s{cell.seed}-{cell.key[:16]}{suffix}.log"
 
-    def records(self) -> Iterator[Record]:
-        """Yields every record, sorted by file name.
-
-        Raises:
-            UserError: a file is not a complete record.
-        """
-        for entry in self.entries():
-            yield entry.record
-
-    def entries(self) -> Iterator[Entry]:
-        """Yields every record with the path and digest of its file; see `records`."""
+    def contents(self) -> Contents:
+        """Reads every record; a file that is not a complete record costs itself alone."""
+        entries, unreadable = list[Entry](), dict[str, str]()
         for path in sorted(self.root.glob("*/*/*.json")):
-            content = _content(path)
-            digest = hashlib.sha256(content).hexdigest()[:16]
-            yield Entry(path.relative_to(self.root).as_posix(), digest, _parsed(path, content))
+            name = path.relative_to(self.root).as_posix()
+            try:
+                data = content(path)
+                entries.append(Entry(name, hashlib.sha256(data).hexdigest()[:16], _parsed(path, data)))
+            except UserError as error:
+                unreadable[name] = str(error)
+        return Contents(tuple(entries), unreadable)
 
 
 def read(path: Path) -> Record:
@@ -205,32 +233,43 @@ def read(path: Path) -> Record:
     Raises:
         UserError: the file cannot be read, is truncated, or has an unknown schema.
     """
-    return _parsed(path, _content(path))
+    return _parsed(path, content(path))
 
 
-def _content(path: Path) -> bytes:
+def content(path: Path) -> bytes:
+    """Returns the bytes of a record's file.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
 
 
-def _parsed(path: Path, content: bytes) -> Record:
+def _parsed(path: Path, data: bytes) -> Record:
     try:
-        if _CURRENT in content:
-            return Record.model_validate_json(content)  # skips plain values, which only a migration needs
-        return Record.model_validate(upgrade(json.loads(content)))
+        return Record.model_validate(upgrade(strict_json.loads(data)))
     except ValidationError as error:
-        raise _invalid_record(path, error) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path} is not a complete record ({error}); move it away and run again to recompute it."
-        ) from error
+        reason = first_fault(error)
+    except KeyError as error:
+        reason = f"the field {error.args[0]} is missing"
+    except (ValueError, TypeError, AttributeError) as error:
+        reason = str(error)
+    raise UserError(f"{path} is not a complete record ({reason}); move it away and run again to recompute it.")
 
 
-def _invalid_record(path: Path, error: ValidationError) -> UserError:
-    first = error.errors()[0]
+def _checked(record: Record) -> Record:
+    """Validates a record again, since `model_copy` does not; returns what `read` will return."""
+    try:
+        return Record.model_validate(record.model_dump())
+    except ValidationError as error:
+        raise UserError(f"the record cannot be written ({first_fault(error)}).") from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """Returns the place and the message of the first fault that a validation found."""
+    first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "the file"
-    return UserError(
-        f"{path} is not a complete record ({where}: {first['msg']}); move it away and run again to recompute it."
-    )
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"

@@ -44,10 +44,12 @@ def load_predictions(store: Store, records: Iterable[Record]) -> SinglePredictio
         except ValueError as error:
             single.faults[record.key] = str(error)
             continue
-        if predictions.key == record.key:
-            single.available.append((record, predictions))
-        else:
+        if predictions.key != record.key:
             single.faults[record.key] = "the file belongs to another record"
+        elif record.result is not None and predictions.classes > len(record.result.classes):
+            single.faults[record.key] = "the file has a class that the record does not have"
+        else:
+            single.available.append((record, predictions))
     return single
 
 

@@ -15,7 +15,6 @@ from harness.boards.diagnostics import diagnostics
 from harness.boards.model import TRACKS, Board
 from harness.boards.tables import NO_VALUE, TextTable
 from harness.boards.verdicts import contrasts, differences, sentence, summary
-from harness.errors import UserError
 from harness.records.schema import Record
 from harness.records.store import Store
 from harness.report import search
@@ -68,22 +67,24 @@ class BoardSection:
 
 
 def make(
-    store: Store, rules: Rules, named: Benchmark | None = None, say: Callable[[str], None] = lambda line: None
+    store: Store,
+    records: Sequence[Record],
+    rules: Rules,
+    named: Benchmark | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> str:
     """Returns the report of a results folder as HTML.
 
     Args:
         store: the folder.
+        records: its records, at least one.
         rules: see `Rules`.
         named: the benchmark whose payloads are shown on its boards; None for registered ones only.
         say: called with a line of progress per board.
 
     Raises:
-        UserError: the folder has no records, a record is broken, or no record is of the named benchmark.
+        UserError: no record is of the named benchmark.
     """
-    records = list(store.records())
-    if not records:
-        raise UserError(f"--results {store.root}: there is no record in it; `harness run` writes some.")
     every = boards(records, rules)
     corpora = by_hash(named, every)
     sections = [_section(f"board-{i}", board, records, store, rules, corpora, say) for i, board in enumerate(every)]

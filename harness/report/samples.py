@@ -177,7 +177,10 @@ class _SampleBuilder:
         self.environments = {
             name: environment
             for name, environment in _in_order(scenario.environments, self.base)
-            if all(_same_rows(environment, single, name) for single in predictions.values())
+            if all(
+                _same_rows(environment, single, name) and single.classes <= len(corpus.classes)
+                for single in predictions.values()
+            )
         }
         if self.base not in self.environments:
             self.environments = {}

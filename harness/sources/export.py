@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.data.corpus import CUE, GROUP, Corpus, payload_fields
 from harness.errors import UserError
+from harness.storage import strict_json
 from harness.storage.atomic_write import atomic_write
 
 KEY = b"shortcut-harness"  # key in the file's metadata
@@ -48,7 +49,7 @@ def mapping_of(path: Path) -> dict[str, str]:
     import pyarrow.parquet as pq
 
     try:
-        metadata: Any = json.loads((pq.read_schema(path).metadata or {}).get(KEY, b"{}"))
+        metadata: Any = strict_json.loads((pq.read_schema(path).metadata or {}).get(KEY, b"{}"))
     except (OSError, ValueError, pa.ArrowInvalid):
         return {}  # the error is reported when the rows are read
     mapping = metadata.get("map") if isinstance(metadata, dict) else None

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, printing
 
 
 def method(
@@ -37,7 +37,6 @@ def method(
     registry.discover(plugins)
     info = registry.method(name)
     check_requirements([info])
-    console = options.terminal()
     summaries = {check.name: check.summary for check in CHECKS}
     counts: Counter[str] = Counter()
     with open_check_process(info, plugins, seconds, limit) as process:
@@ -45,9 +44,10 @@ def method(
             counts[outcome.status] += 1
             text = f"{summaries[outcome.name]}: {outcome.text}" if outcome.text else summaries[outcome.name]
             line = f"{outcome.status:<15} {outcome.name:<20} {outcome.seconds:6.1f} s  {text}"
-            console.print(line, markup=False, soft_wrap=True)
+            printing.say(line)
         if verbose and process.log:
-            console.print(process.log, markup=False, soft_wrap=True)
+            for line in process.log.splitlines():
+                printing.say(line)
     totals = ", ".join(f"{counts[status]} {status}" for status in ("passed", "failed", "not-applicable"))
-    console.print(f"{name}: {totals.replace('-', ' ')}.", markup=False)
+    printing.say(f"{name}: {totals.replace('-', ' ')}.")
     raise typer.Exit(1 if counts["failed"] else 0)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import printing
 from harness.errors import UserError
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -44,10 +45,10 @@ def method(
     values = {"name": name, "file": file.name}
     _write({file: _from_template("method", values), test: _from_template("test", values)})
     plugin = f"--plugin {file}"
-    print(f"wrote {file} and {test}; next:")
-    print(f"  harness check method {name} {plugin}")
-    print(f"  pytest {test}")
-    print(f"  harness run {plugin} --method {name},majority")
+    printing.say(f"wrote {file} and {test}; next:")
+    printing.say(f"  harness check method {name} {plugin}")
+    printing.say(f"  pytest {test}")
+    printing.say(f"  harness run {plugin} --method {name},majority")
 
 
 def _from_template(template: str, values: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, printing
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,15 +38,14 @@ def agreement(
         comparison = compare(*boards)
     except ValueError as error:
         raise UserError(f"{first} and {second}: {error}.") from error
-    console = options.terminal()
     for position, board in zip(("first", "second"), boards, strict=True):
         setting = board.setting
         line = f"{position}: {setting.benchmark} (corpus {setting.corpus[:12]}), preset {setting.preset}, "
         line += f"{len(board.seeds)} seed{'s' * (len(board.seeds) > 1)}, scenarios {', '.join(board.scenarios)}"
-        console.print(line, markup=False, soft_wrap=True)
-    options.print_table(["method", "first: rank", "score", "second: rank", "score"], list(_lines(comparison)))
+        printing.say(line)
+    printing.print_table(["method", "first: rank", "score", "second: rank", "score"], list(_lines(comparison)))
     for sentence in _sentences(comparison):
-        console.print(sentence, markup=False, soft_wrap=True)
+        printing.say(sentence)
 
 
 def _board(results: Path) -> "Board":
@@ -54,7 +53,9 @@ def _board(results: Path) -> "Board":
     from harness.boards.build import boards
     from harness.boards.rules import RULES
 
-    candidates = [board for board in boards(read_records(results, option=""), RULES) if board.rows]
+    contents = read_records(results, option="")
+    printing.say_unreadable(contents.unreadable)
+    candidates = [board for board in boards(contents.records, RULES) if board.rows]
     if len(candidates) != 1:
         names = "; ".join(
             f"{b.setting.benchmark} {b.setting.corpus[:8]}, {b.setting.preset}, {b.setting.seconds:g} s"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, printing
 from harness.errors import UserError, nearest
 
 FORMATS = ("table", "csv", "latex", "json", "markdown")
@@ -31,8 +31,9 @@ def board(
         raise UserError(f"--format {format_} is unknown; {nearest(format_, list(FORMATS))}")
     registry.discover(plugin or [])
     stored = load_results(results)
+    printing.say_unreadable(stored.unreadable)
     if format_ == "table":
-        print_boards(options.terminal(), stored.boards())
+        print_boards(printing.terminal(), stored.boards())
     elif format_ in ("json", "markdown"):
         page = leaderboard(results)
         print((page.json if format_ == "json" else page.markdown).rstrip("\n"))

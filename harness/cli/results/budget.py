@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, printing
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def budget(
     Also checks that all methods of a corpus were given the same budget and that no cell used more than 1.5 times its
     seconds.
 
-    Exit code 0: both hold. 1: one does not; the last lines say where.
+    Exit code 0: both hold. 1: one does not, or a record cannot be read; the lines say where.
     """
     from harness import registry
     from harness.api.results import read_records
@@ -43,30 +43,30 @@ def budget(
     if by not in ("method", "scenario"):
         raise UserError(f"--by {by}: the value must be method or scenario.")
     registry.discover(plugin or [])
-    stored = read_records(results)
+    contents = read_records(results)
+    printing.say_unreadable(contents.unreadable)
+    stored = contents.records
     records = [record for record in stored if not is_stale(record)]
     if not records:
         raise UserError(f"--results {results}: all {len(stored)} records are of older versions; run their cells again.")
-    console = options.terminal()
     for setting, members in by_board(records).items():
-        console.print(_title(setting), markup=False, soft_wrap=True)
+        printing.say(_title(setting))
         lines = budget_use(members, by_scenario=by == "scenario")
-        options.print_table(*_table(lines, by == "scenario"))
-        console.print(f"Core-hours: {core_hours(members)}.", soft_wrap=True)
-    console.print(_LEGEND, soft_wrap=True)
+        printing.print_table(*_table(lines, by == "scenario"))
+        printing.say(f"Core-hours: {core_hours(members)}.")
+    printing.say(_LEGEND)
     for line in _notes(stored, records):
-        console.print(f"note: {line}", markup=False, soft_wrap=True)
+        printing.say(f"note: {line}")
     problems = findings(records)
     for sentence in problems:
-        console.print(sentence, markup=False, soft_wrap=True)
+        printing.say(sentence)
     if not problems:
         largest = max((share_of_seconds(record) for record in records if record.result), default=0.0)
-        console.print(
+        printing.say(
             "All methods of a corpus had the same budget on the same scenarios and seeds, and no cell used more than "
-            f"{largest:.2f} times its compute seconds.",
-            soft_wrap=True,
+            f"{largest:.2f} times its compute seconds."
         )
-    raise typer.Exit(1 if problems else 0)
+    raise typer.Exit(1 if problems or contents.unreadable else 0)
 
 
 def _title(setting: "Setting") -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, printing
 from harness.errors import UserError
 
 
@@ -29,26 +29,30 @@ def check(
     """
     from harness import registry
     from harness.boards.submission import check as check_records
+    from harness.records.schema import Record
     from harness.records.store import Store
-    from harness.safe_text import printable
 
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; name the folder of your records, as results/local.")
     registry.discover(plugin or [])
-    published = Store(official).records() if official.is_dir() and official.resolve() != folder.resolve() else iter(())
+    published = list[Record]()
+    if official.is_dir() and official.resolve() != folder.resolve():
+        contents = Store(official).contents()
+        printing.say_unreadable(contents.unreadable)
+        published = contents.records
     records, findings = check_records(
-        folder, published, allow_external, lambda names: print(printable(f"note: --allow-external: opening {names}"))
+        folder, published, allow_external, lambda names: printing.say(f"note: --allow-external: opening {names}")
     )
     if not records and not findings:
         raise UserError(f"{folder}: the folder has no records; `harness run --results {folder}` writes some.")
     for finding in findings:
-        print(printable(f"{finding.path}: {finding.text}"))
+        printing.say(f"{finding.path}: {finding.text}")
     files = len({finding.path for finding in findings})
     failed = sum(record.status == "failed" for record in records)
-    print(
+    printing.say(
         f"{len(records)} records, {f'{files} with problems' if files else 'no problems'}"
         + (f"; the cells of {failed} of them failed" if failed else "")
     )
     for method, count in sorted(Counter(record.cell.method for record in records).items()):
-        print(f"  {printable(method)}: {count}")
+        printing.say(f"  {method}: {count}")
     raise typer.Exit(1 if findings else 0)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, printing
 
 
 def compare(
@@ -23,5 +23,7 @@ def compare(
     from harness.api import load_results
 
     registry.discover(plugin or [])
-    table = load_results(results).contrast(method, other)
-    options.print_table(table.columns, [list(cells) for cells in table.text_rows()])
+    stored = load_results(results)
+    printing.say_unreadable(stored.unreadable)
+    table = stored.contrast(method, other)
+    printing.print_table(table.columns, [list(cells) for cells in table.text_rows()])

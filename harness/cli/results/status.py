@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import printing
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from harness.execution.status import RunStatus
 
 
@@ -27,23 +25,25 @@ def status(
 
     if not results.is_dir():
         raise UserError(f"--results {results}: there is no such folder; name the folder that a run writes to.")
-    console = options.terminal()
-    statuses = runs(results)
+    statuses, broken = runs(results)
     for run in statuses:
-        _print(console, run, time.time())
+        _print(run, time.time())
     if not statuses:
-        console.print(f"No run is writing to {results}.", markup=False, soft_wrap=True)
-    records = states(results)
+        printing.say(f"No run is writing to {results}.")
+    for sentence in broken:
+        printing.say(f"harness: {sentence}", error=True)
+    records, unreadable = states(results)
+    printing.say_unreadable(unreadable)
     if not records:
-        console.print(f"Records in {results}: none.", markup=False, soft_wrap=True)
+        printing.say(f"Records in {results}: none.")
         return
-    console.print(f"Records in {results}:", markup=False, soft_wrap=True)
+    printing.say(f"Records in {results}:")
     columns = sorted({state for counts in records.values() for state in counts})
     lines = [[name, *(str(counts[state]) for state in columns)] for name, counts in records.items()]
-    options.print_table(["method", *columns], lines)
+    printing.print_table(["method", *columns], lines)
 
 
-def _print(console: "Console", run: "RunStatus", now: float) -> None:
+def _print(run: "RunStatus", now: float) -> None:
     from harness.execution.progress import duration
 
     standing, state = run.standing, run.state(now)
@@ -53,20 +53,18 @@ def _print(console: "Console", run: "RunStatus", now: float) -> None:
     counts = f"{done} of {cells} cells done, {failed} failed, {standing.cached} cached"
     written = duration(now - run.written)
     if state == "dead":
-        console.print(
+        printing.say(
             f"pid {run.pid} is dead, last update {written} ago: {counts}. Finished cells are kept; the same command "
-            f"continues from there: {run.command}",
-            markup=False,
-            soft_wrap=True,
+            f"continues from there: {run.command}"
         )
         return
     if state == "silent":
         counts += f"; on another host, last update {written} ago, possibly dead"
     if standing.remaining is not None:
         counts += f"; about {duration(max(0.0, standing.remaining - (now - run.written)))} left"
-    console.print(f"pid {run.pid}, running for {duration(now - run.born)}: {run.command}", markup=False, soft_wrap=True)
-    console.print(f"{counts}; {len(standing.running)} running:", markup=False, soft_wrap=True)
-    options.print_table(
+    printing.say(f"pid {run.pid}, running for {duration(now - run.born)}: {run.command}")
+    printing.say(f"{counts}; {len(standing.running)} running:")
+    printing.print_table(
         ["method", "cells", "failed", "running", "trial", "for"],
         [line for name in standing.methods for line in _lines(run, name, now)],
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, printing
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def verify(
     Reruns a few cells per method with the current code: first cells that ran on this processor model, then the
     cheapest ones. Programs, modules and services that records name are listed, and only opened with --allow-external.
 
-    Exit code 0: every result is the same. 1: a result differs, or a cell could not be rerun; the table says why.
+    Exit code 0: every result is the same. 1: a result differs, a cell could not be rerun, or a record cannot be
+    read; the lines say why.
     """
     from harness import registry
     from harness.api.results import read_records
@@ -60,8 +61,10 @@ def verify(
         raise UserError(f"--cells {cells}: the value must be above 0.")
     plugins = tuple(str(Path(path).resolve()) for path in plugin or [])
     registry.discover(plugins)
-    console = options.terminal()
-    records = _of_methods(read_records(results), options.names(method))
+    console = printing.terminal()
+    contents = read_records(results)
+    printing.say_unreadable(contents.unreadable)
+    records = _of_methods(contents.records, options.names(method))
     data = options.data_options(mapping, where, strict, target, target_map, target_where, text, text_map)
     corpora = _corpora(records, options.named_corpus(bench, data))
     other = sorted({record.cell.benchmark for record in records} - set(corpora))
@@ -72,11 +75,11 @@ def verify(
             f"{' or '.join(corpora) or 'a benchmark that needs no data'}{_other_data(other)}."
         )
     if other:
-        console.print(f"note: some records are not rerun{_other_data(other)}", markup=False, soft_wrap=True)
+        printing.say(f"note: some records are not rerun{_other_data(other)}")
     if allow_external:
-        _print_external(console, selection)
+        _print_external(selection)
     verdicts = _verdicts(console, selection, corpora, plugins, allow_external)
-    options.print_table(
+    printing.print_table(
         ["method", "cell", "verdict"],
         [[v.cell.method, f"{v.cell.benchmark}, {v.cell.scenario}, seed {v.cell.seed}", v.text] for v in verdicts],
     )
@@ -85,14 +88,12 @@ def verify(
     if not differing and not unable:
         near = sum(not v.exact for v in verdicts)
         precision = f", {near} of them within {RERUN_TOLERANCE} of macro-F1" if near else ", to the last digit"
-        console.print(f"The current code reproduces the stored results of all {len(verdicts)} cells{precision}.")
+        printing.say(f"The current code reproduces the stored results of all {len(verdicts)} cells{precision}.")
     if differing:
-        console.print(
-            f"The current code does not reproduce the stored results of {differing} of {len(verdicts)} cells."
-        )
+        printing.say(f"The current code does not reproduce the stored results of {differing} of {len(verdicts)} cells.")
     if unable:
-        console.print(f"{unable} of {len(verdicts)} cells could not be rerun; the table says why.")
-    raise typer.Exit(1 if differing or unable else 0)
+        printing.say(f"{unable} of {len(verdicts)} cells could not be rerun; the table says why.")
+    raise typer.Exit(1 if differing or unable or contents.unreadable else 0)
 
 
 def _other_data(benchmarks: "Sequence[str]") -> str:
@@ -111,13 +112,12 @@ def _of_methods(records: "list[Record]", names: list[str]) -> "list[Record]":
     return [record for record in records if not names or record.cell.method in names]
 
 
-def _print_external(console: "Console", records: "list[Record]") -> None:
+def _print_external(records: "list[Record]") -> None:
     """Prints what the records' methods name outside of the harness, before any of it is opened."""
     from harness.execution.recorded_methods import external_of
-    from harness.safe_text import printable
 
     for names in external_of(records):
-        console.print(printable(f"note: --allow-external: opening {names}"), markup=False, soft_wrap=True)
+        printing.say(f"note: --allow-external: opening {names}")
 
 
 def _corpora(records: "list[Record]", named: "Benchmark | None") -> "dict[str, tuple[Benchmark, CorpusMeta]]":
@@ -169,6 +169,6 @@ def _rerun(console: "Console", cells: "list[Cell]", plugins: tuple[str, ...]) ->
     with tempfile.TemporaryDirectory(prefix="harness-verify-") as folder:
         tally = execute(PreparedRun(plan, Store(Path(folder)), workers, fair_share(workers), plugins=plugins), console)
     if tally.interrupted:
-        console.print("Interrupted; nothing was kept.")
+        printing.say("Interrupted; nothing was kept.")
         raise typer.Exit(130)
     return {record.key: record for record in tally.records}

@@ -103,8 +103,8 @@ def test_a_file_that_is_no_record_is_named_and_the_rest_is_checked(shell: Shell,
 
 def test_test_rows_that_no_other_method_has_are_named(folder: Path) -> None:
     path = of(folder, "majority")
-    record = next(r for r in Store(folder).records() if r.cell.method == "majority" and r.cell.seed == 0)
-    others = [r for r in Store(folder).records() if r.cell.seed == 0]
+    record = next(r for r in Store(folder).contents().records if r.cell.method == "majority" and r.cell.seed == 0)
+    others = [r for r in Store(folder).contents().records if r.cell.seed == 0]
     assert record.result is not None
     text = record.result.counts["test"]
     result = record.result.model_copy(
@@ -129,16 +129,16 @@ def test_an_empty_folder_is_a_mistake(shell: Shell) -> None:
 
 def test_records_that_were_searched_or_computed_otherwise_than_those_that_stand_are_named(folder: Path) -> None:
     def existing(**cell: str) -> list[Record]:
-        found = Store(folder).records()
+        found = Store(folder).contents().records
         return [r.model_copy(update={"cell": r.cell.model_copy(update=cell), "key": r.key[::-1]}) for r in found]
 
     registry.discover()
-    (precision,) = {record.cell.precision for record in Store(folder).records()}
+    (precision,) = {record.cell.precision for record in Store(folder).contents().records}
     texts = [finding.text for finding in check(folder, existing(precision="other", sampler="tpe"))[1]]
     differences = f"sampler random instead of tpe, precision {precision} instead of other"
     assert texts == [f"its setting differs from the existing records: {differences}"] * 4
     other = {finding.text for finding in check(folder, existing(precision="other", corpus="f" * 64))[1]}
-    (corpus,) = {record.cell.corpus[:8] for record in Store(folder).records()}
+    (corpus,) = {record.cell.corpus[:8] for record in Store(folder).contents().records}
     assert other == {f"no existing record has this corpus, files-requests {corpus}"}
 
 

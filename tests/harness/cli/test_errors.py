@@ -100,14 +100,23 @@ def test_a_corrupt_record_is_named_and_nothing_is_lost(shell: Shell, mapped: tup
     victim = next((shell.folder / "results/local").glob("*/random/*.json"))
     whole = victim.read_bytes()
     victim.write_bytes(whole[: len(whole) // 2])
-    check(shell, arguments, "is not a complete record")
+    other = next((shell.folder / "results/local").glob("*/temporal/*.json"))
+    other.unlink()
+    done = shell("run", *arguments)
+    assert done.returncode == 1, done.stdout
+    assert "not run: " in done.stdout
+    assert f"{victim.name} is not a complete record" in done.stdout
+    assert "move it away and run again" in done.stdout
+    assert other.exists()
     assert victim.read_bytes() == whole[: len(whole) // 2]
     victim.write_bytes(whole)
     assert results_of(shell.folder / "results/local") == before
     record = json.loads(whole)
     record["key"] = "0" * 64
     victim.write_text(json.dumps(record), encoding="utf-8")
-    check(shell, arguments, "another cell")
+    done = shell("run", *arguments)
+    assert done.returncode == 1
+    assert "contains the record of another cell" in done.stdout
 
 
 def test_a_plug_in_that_does_not_load_is_one_sentence(shell: Shell) -> None:

@@ -44,7 +44,7 @@ def started(shell: Shell, arguments: tuple[object, ...]) -> "subprocess.Popen[st
     deadline = time.monotonic() + 120
     folder = shell.folder / "results/local"
     while time.monotonic() < deadline:
-        statuses = runs(folder) if folder.is_dir() else []
+        statuses = runs(folder)[0] if folder.is_dir() else []
         if any(cell.trial == 2 for status in statuses for cell in status.standing.running):
             return run
         time.sleep(0.05)
@@ -92,7 +92,7 @@ def test_a_run_does_not_sweep_the_file_of_one_that_lives(shell: Shell, arguments
     first = started(shell, arguments)
     others = tuple("majority" if a == "majority,sleeper" else 4 if a == 2 else a for a in arguments)
     assert shell(*others).returncode == 0
-    assert [status.pid for status in runs(shell.folder / "results/local")] == [first.pid]
+    assert [status.pid for status in runs(shell.folder / "results/local")[0]] == [first.pid]
     first.kill()
     first.communicate(timeout=60)
 
