@@ -8,8 +8,10 @@ from harness.sources import origin, safe_yaml
 from harness.sources.benchmark import Row, SourceBenchmark, TextSource
 from harness.sources.builder import Builder, text_corpus, with_origin
 from harness.sources.export import export, mapping_of
+from harness.sources.parquet import batches, open_parquet
 from harness.sources.tally import LeftOut, SourceTally
 from harness.sources.tree import SourceFile, Tree, fingerprint
+from harness.storage.bounded import TooLarge, in_words, load_json, open_unpacked
 
 __all__ = [
     "Builder",
@@ -19,10 +21,16 @@ __all__ = [
     "SourceFile",
     "SourceTally",
     "TextSource",
+    "TooLarge",
     "Tree",
+    "batches",
     "export",
     "fingerprint",
+    "in_words",
+    "load_json",
     "mapping_of",
+    "open_parquet",
+    "open_unpacked",
     "origin",
     "safe_yaml",
     "text_corpus",
