@@ -15,8 +15,11 @@ from pydantic import ValidationError
 from harness.errors import UserError
 from harness.records.migrations import upgrade
 from harness.records.schema import SCHEMA, CellId, Record
+from harness.storage import bounded
 from harness.storage.atomic_write import TEMPORARY_PREFIX, atomic_write
 
+MAX_RECORD_BYTES = 64 * 2**20  # of a record's file; its counts grow with the groups and environments of a cell
+MAX_RECORD_MEMORY = 256 * 2**20  # bytes that it may take as Python objects
 MODEL = ".model"  # suffix of a folder with a saved predictor
 _MOST_CHARACTERS = 100  # of a file name's part; a method's name may be a whole command line
 _CURRENT = f'"schema_version":{SCHEMA}'.encode()
@@ -202,9 +205,13 @@ def read(path: Path) -> Record:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        content = bounded.read(path, MAX_RECORD_BYTES)
+        bounded.check_json(content, MAX_RECORD_MEMORY)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+    except bounded.TooLarge as error:
+        raise UserError(f"{path} {error}, which is too much for a record; move it away and run again.") from error
+    return content
 
 
 def _parsed(path: Path, content: bytes) -> Record:

@@ -10,6 +10,7 @@ import io
 import json
 import lzma
 import os
+import sys
 import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ _CHUNK_BYTES = 2**16  # bytes per read of a compressed file
 # Bytes of memory that a character outside of strings can cost, measured with CPython 3.11: `[0]`, `{"": 0}`, and an
 # integer or a short string with its place in a list.
 _COSTS = {ord("["): 112, ord("{"): 208, ord(","): 80}
+_LARGEST_COST = max(_COSTS.values())
 
 
 class TooLarge(ValueError):
@@ -73,11 +75,18 @@ def load_json(data: bytes, memory: int = JSON_MEMORY) -> Any:
         TooLarge: it can take more than ``memory`` bytes.
         ValueError: it is not JSON, is nested too deeply, or has an integer that is too long.
     """
-    check_json(data, memory)
+    if len(data) * _LARGEST_COST > memory:  # rarely, so nothing is counted for a usual line
+        check_json(data, memory)
     try:
         return json.loads(data)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except UnicodeDecodeError as error:
+        raise ValueError("it is not UTF-8") from error
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:  # Python's advice is to raise its limit
+        raise ValueError(f"it has an integer of more than {sys.get_int_max_str_digits()} digits") from error
 
 
 def check_json(data: bytes, memory: int = JSON_MEMORY) -> None:
@@ -86,8 +95,6 @@ def check_json(data: bytes, memory: int = JSON_MEMORY) -> None:
     Raises:
         TooLarge: it can.
     """
-    if len(data) * max(_COSTS.values()) <= memory:  # nearly always, so nothing is counted for a usual line
-        return
     # The text, and the strings of the values, have one to four bytes per character, as the widest character needs.
     text = len(data) * (1 + 2 * _width(data))
     if text + sum(cost * data.count(character) for character, cost in _COSTS.items()) <= memory:
