@@ -9,7 +9,8 @@ from typing import Any
 from harness import register_benchmark, sources, taxonomy
 
 _CPE = re.compile(r"cpe:2\.3:[aoh]:([^:]+):([^:]+):")
-_MAX_FILE_BYTES = 1 << 30  # bytes of a file; the feed of a year is one file
+_MAX_FILE_BYTES = 512 * 2**20  # bytes of a file; the feed of a year is one file
+_MAX_MEMORY = 4 * 2**30  # bytes that a file may take as Python objects; a feed takes some six times its size
 
 
 class _Skipped(Exception):
@@ -29,11 +30,11 @@ class CveText(sources.TextSource):
         seen: set[str] = set()
         for file in tree.files((".json",), _MAX_FILE_BYTES, tally):
             try:
-                records = _records(json.loads(file.data))
-            except _Skipped as error:
+                records = _records(sources.safe_json.loads(file.data, _MAX_MEMORY, strict=False))
+            except (_Skipped, sources.TooLarge) as error:
                 tally.skip(f"file: {error}", file.path)
                 continue
-            except (ValueError, RecursionError):
+            except ValueError:
                 tally.skip("file: not readable as JSON", file.path)
                 continue
             for record in records:
@@ -43,6 +44,9 @@ class CveText(sources.TextSource):
                         raise _Skipped("an earlier record has the same CVE")
                 except _Skipped as error:
                     tally.skip(f"record: {error}", file.path)
+                    continue
+                except RecursionError:
+                    tally.skip("record: nested too deeply", file.path)
                     continue
                 seen.add(row["cve"])
                 yield row

@@ -10,6 +10,7 @@ from . import field_types, readers
 
 MAX_ERROR_RATE = 0.01  # largest share of rows with errors that are left out; with more, the file is rejected
 _MAX_ERRORS_SHOWN = 20
+_MAX_ERROR_CHARACTERS = 500
 
 
 class Loader:
@@ -25,7 +26,8 @@ class Loader:
                 name, convert = field_types.CONVERTERS.get(field, (field, field_types.text))
                 self._fields[name] = (column, convert)
         self._tally = sources.SourceTally()
-        self._errors: list[str] = []
+        self._errors: list[str] = []  # the first of them
+        self._error_count = 0
         self._total = 0
 
     def corpus(self, name: str, strict: bool) -> Corpus:
@@ -56,7 +58,7 @@ class Loader:
         """
         for row in self._rows():
             yield row["sample"], row["payload"]
-        if strict or len(self._errors) == self._total:
+        if strict or self._error_count == self._total:
             self._check(strict)
         for note in self._notes():
             say(note)
@@ -66,41 +68,45 @@ class Loader:
         columns = {column for column, _ in self._fields.values()} | {*self._groups, *self._where}
         for number, raw_row in enumerate(readers.rows(self._path, columns, self._tally)):
             row = raw_row.values
-            if row is not None and any(
-                field_types.spelling(row.get(column)) not in values for column, values in self._where.items()
-            ):
-                continue
-            self._total += 1
             try:
+                if row is not None and any(
+                    field_types.spelling(row.get(column)) not in values for column, values in self._where.items()
+                ):
+                    continue
                 if row is None:
                     raise ValueError(raw_row.problem)
                 out = {name: convert(row.get(column)) for name, (column, convert) in self._fields.items()}
                 if "payload" not in out and out["description"] is None:
                     raise ValueError("the description is missing")
                 groups = {_group(column): field_types.text(row.get(column)) for column in self._groups}
-                yield {"sample": str(number)} | out | groups
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:  # the latter for a value that is nested deeply
+                self._total += 1
                 self._tally.skip("row: an invalid value", f"{raw_row.place}: {error}")
-                self._errors.append(f"{raw_row.place}: {error}")
+                self._error_count += 1
+                if len(self._errors) < _MAX_ERRORS_SHOWN:
+                    self._errors.append(f"{raw_row.place}: {error}"[:_MAX_ERROR_CHARACTERS])
+            else:
+                self._total += 1
+                yield {"sample": str(number)} | out | groups
 
     def _check(self, strict: bool) -> None:
         if self._total == 0:
             raise UserError(f"{self._path}: " + ("no rows match --where." if self._where else "there are no rows."))
-        if len(self._errors) > (0 if strict else MAX_ERROR_RATE * self._total):
+        if self._error_count > (0 if strict else MAX_ERROR_RATE * self._total):
             limit = "--strict allows none" if strict else f"at most {MAX_ERROR_RATE:.0%} may be left out"
             raise UserError(
-                f"{self._path}: {len(self._errors)} of {self._total} rows cannot be used "
+                f"{self._path}: {self._error_count} of {self._total} rows cannot be used "
                 f"({self._error_list()}); {limit}."
             )
 
     def _notes(self) -> tuple[str, ...]:
         if not self._errors:
             return ()
-        return (f"{len(self._errors)} of {self._total} rows were left out: {self._error_list()}",)
+        return (f"{self._error_count} of {self._total} rows were left out: {self._error_list()}",)
 
     def _error_list(self) -> str:
-        more = len(self._errors) - _MAX_ERRORS_SHOWN
-        return "; ".join(self._errors[:_MAX_ERRORS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        more = self._error_count - len(self._errors)
+        return "; ".join(self._errors) + (f"; and {more} more" if more > 0 else "")
 
 
 def _similar_labels(labels: set[str]) -> Iterator[str]:

@@ -161,7 +161,10 @@ def _value(node: ast.expr, scope: Scope) -> Value:
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
         left, right = _value(node.left, scope), _value(node.right, scope)
         if isinstance(node.op, ast.Add) and isinstance(left, str) | isinstance(right, str):
-            return f"{left}{right}"
+            text = f"{left}{right}"
+            if len(text) > _MAX_TEXT_CHARACTERS:
+                raise Unknown("an expansion without end")
+            return text
         if isinstance(left, str) or isinstance(right, str):
             raise Unknown(f"arithmetic with text in {ast.unparse(node)[:40]}")
         return _OPERATORS[type(node.op)](left, right)

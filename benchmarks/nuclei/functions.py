@@ -76,7 +76,17 @@ def _to_number(text: Value) -> Value:
 
 
 def _join(separator: Value, *parts: Value) -> str:
-    return str(separator).join(map(str, parts))
+    texts, between = list(map(str, parts)), str(separator)
+    if sum(map(len, texts)) + len(between) * len(texts) > 2 * MAX_CHARACTERS:
+        raise ValueError("the parts are too long")
+    return between.join(texts)
+
+
+def _replace(text: Value, old: Value, new: Value) -> str:
+    whole, before, after = str(text), str(old), str(new)
+    if len(whole) + whole.count(before) * (len(after) - len(before)) > MAX_CHARACTERS:
+        raise ValueError("the result is too long")
+    return whole.replace(before, after)
 
 
 def _substr(text: Value, start: Value, end: Value | None = None) -> str:
@@ -87,7 +97,7 @@ _PLAIN: dict[str, Callable[..., Value]] = {
     "base64": _base64,
     "base64_py": lambda text: _base64(text) + "\n",
     "base64_decode": _base64_decode,
-    "concat": lambda *parts: "".join(map(str, parts)),
+    "concat": lambda *parts: _join("", *parts),
     "hex_encode": lambda text: to_bytes(text).hex(),
     "hex_decode": lambda text: to_text(bytes.fromhex(str(text))),
     "html_escape": lambda text: html.escape(str(text)),
@@ -100,7 +110,7 @@ _PLAIN: dict[str, Callable[..., Value]] = {
     "sha512": _hash("sha512"),
     "crc32": lambda text: binascii.crc32(to_bytes(text)),
     "repeat": _repeat,
-    "replace": lambda text, old, new: str(text).replace(str(old), str(new)),
+    "replace": _replace,
     "reverse": lambda text: str(text)[::-1],
     "substr": _substr,
     "to_lower": lambda text: str(text).lower(),

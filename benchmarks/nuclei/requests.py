@@ -15,6 +15,7 @@ _CREDENTIALS = re.compile(r"\{\{\s*(?:username|password)\s*\}\}")
 _ANNOTATION = re.compile(r"(?:@[\w-]+:?[^\n]*\n)+")
 _FRAMING_HEADERS = ("content-length", "transfer-encoding")
 
+_MAX_TEMPLATE_BYTES = 64 * 2**20  # of all requests of a template
 Skip = Callable[..., None]  # see `SourceTally.skip`
 
 
@@ -46,13 +47,17 @@ class _RequestSource:
 def steps(template: Template, skip: Skip) -> list[Step]:
     """Returns the requests of a template in order; passes those that cannot be rendered to ``skip``."""
     scope = Scope(template.id, template.variables, template.response_names())
-    out = []
+    out: list[Step] = []
+    total = 0
     request_sources = list(_request_sources(template, skip))
     for number, (block, source) in enumerate(request_sources):
         where = f"{template.id}, request {number}"
         try:
             scope.payloads = _first_values(block)
             payload, signs_in = _request(block, source, scope)
+            total += len(payload)
+            if total > _MAX_TEMPLATE_BYTES:
+                raise ValueError(f"the template's requests take more than {_MAX_TEMPLATE_BYTES >> 20} MiB")
             out.append(Step(number, payload, len(request_sources) == 1, signs_in))
         except Unknown as error:
             skip(f"request: unknown variable {error}", where)

@@ -13,7 +13,7 @@ from harness.boards.record_selection import one_per_cell, superseded
 from harness.records.consistency import disagreements
 from harness.records.store import Entry
 from harness.safe_text import printable
-from harness.storage import strict_json
+from harness.storage import safe_json
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _other_files(path: Path, entries: Sequence[Entry]) -> Iterator[str]:
     if path.suffix != ".json" or not path.exists():
         return
     try:
-        listed = strict_json.loads(path.read_bytes())["records"]
+        listed = safe_json.loads(path.read_bytes())["records"]
         before = {str(name): str(digest) for name, digest in listed.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         yield f"{path} does not list its records: it was written by an older version, or edited"

@@ -147,13 +147,13 @@ def _disagreements(corpus: "Corpus", facts: Path) -> list[str]:
     import gzip
     import json
 
-    from harness.storage import strict_json
+    from harness.storage import safe_json
 
     try:
         with gzip.open(facts, "rt") if facts.suffix == ".gz" else facts.open(encoding="utf-8") as stream:
             table: dict[tuple[str, str], dict[str, Any]] = {
                 (row["cve"], row["class"]): {name: row[name] for name in _FACTS.values()}
-                for row in map(strict_json.loads, stream)
+                for row in map(safe_json.loads, stream)
             }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"--facts {facts}: the file is not a readable JSONL of facts ({error}).") from error

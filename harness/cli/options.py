@@ -127,10 +127,10 @@ def labels(text: str) -> dict[str, str]:
 
 
 def _labels_from_json(path: str) -> dict[str, str]:
-    from harness.storage import strict_json
+    from harness.storage import safe_json
 
     try:
-        table = strict_json.loads(Path(path).read_bytes())
+        table = safe_json.loads(Path(path).read_bytes())
     except OSError as error:
         raise UserError(f"--labels {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:

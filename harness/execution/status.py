@@ -17,7 +17,7 @@ from harness.errors import UserError
 from harness.records.fields import Amount, Count, StrictModel, Text
 from harness.records.provenance import host
 from harness.records.store import content, read
-from harness.storage import strict_json
+from harness.storage import safe_json
 from harness.storage.atomic_write import atomic_write
 
 WRITE_SECONDS = 1.0  # minimum seconds between two writes of a status file
@@ -153,7 +153,7 @@ def runs(root: Path) -> tuple[list[RunStatus], list[str]]:
     statuses, unreadable = list[RunStatus](), list[str]()
     for path in root.glob(f"{_PREFIX}*.json"):
         try:
-            statuses.append(RunStatus.model_validate(strict_json.loads(path.read_bytes())))
+            statuses.append(RunStatus.model_validate(safe_json.loads(path.read_bytes())))
         except FileNotFoundError:
             continue  # the run has just ended
         except OSError as error:

@@ -17,9 +17,11 @@ import numpy.typing as npt
 
 from harness.benchmark import BenchmarkRef
 from harness.scenario import Rows
-from harness.storage import strict_json
+from harness.storage import bounded, safe_json
 
 FORMAT = 1
+MAX_BYTES = 512 * 2**20  # of a file, and of its content after unpacking: some 60 million predictions
+MAX_MEMORY = 2 * 2**30  # bytes that the content may take as Python objects
 Predicted = Mapping[str, tuple[Rows, npt.NDArray[np.int16]]]  # by environment: row ids and predicted classes
 
 
@@ -61,16 +63,21 @@ def read(path: Path) -> Predictions:
     """Reads a file of predictions.
 
     Raises:
-        ValueError: the file cannot be read, is truncated, or is not a file of predictions.
+        ValueError: the file cannot be read, is truncated or too large, or is not a file of predictions.
     """
     try:
-        plain = strict_json.loads(gzip.decompress(path.read_bytes()))
+        content = bounded.gunzip(bounded.read(path, MAX_BYTES), MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"it has more than {bounded.in_words(MAX_BYTES)} after unpacking")
+        plain = safe_json.loads(content, MAX_MEMORY)
         if plain["format"] != FORMAT:
             raise ValueError(f"format {plain['format']} is unknown; this version reads format {FORMAT}")
         environments = {name: _arrays(**parts) for name, parts in plain["environments"].items()}
         return Predictions(str(plain["key"]), _reference(plain["benchmark"]), environments)
     except (OSError, EOFError, zlib.error, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(str(error)) from error
+    except RecursionError as error:
+        raise ValueError("its benchmark is nested too deeply") from error
 
 
 def _arrays(rows: list[int], classes: list[int]) -> tuple[Rows, npt.NDArray[np.int16]]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import UserError
-from harness.storage import strict_json
+from harness.storage import safe_json
 
 Array = npt.NDArray[Any]
 
@@ -57,7 +57,7 @@ def read_values(folder: Path, name: str = "values") -> dict[str, Any]:
     """
     path = folder / f"{name}.json"
     try:
-        values = strict_json.loads(path.read_bytes())
+        values = safe_json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a complete JSON file ({error}).") from error
     if not isinstance(values, dict):

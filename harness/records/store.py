@@ -15,9 +15,11 @@ from pydantic import ValidationError
 from harness.errors import UserError
 from harness.records.migrations import upgrade
 from harness.records.schema import CellId, Record
-from harness.storage import strict_json
+from harness.storage import bounded, safe_json
 from harness.storage.atomic_write import TEMPORARY_PREFIX, atomic_write
 
+MAX_RECORD_BYTES = 64 * 2**20  # of a record's file; its counts grow with the groups and environments of a cell
+MAX_RECORD_MEMORY = 256 * 2**20  # bytes that it may take as Python objects
 MODEL = ".model"  # suffix of a folder with a saved predictor
 _MOST_CHARACTERS = 100  # of a file name's part; a method's name may be a whole command line
 _LOGS = ".logs"
@@ -243,14 +245,16 @@ def content(path: Path) -> bytes:
         UserError: it cannot be read.
     """
     try:
-        return path.read_bytes()
+        return bounded.read(path, MAX_RECORD_BYTES)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+    except bounded.TooLarge as error:
+        raise UserError(f"{path} {error}, which is too much for a record; move it away and run again.") from error
 
 
 def _parsed(path: Path, data: bytes) -> Record:
     try:
-        return Record.model_validate(upgrade(strict_json.loads(data)))
+        return Record.model_validate(upgrade(safe_json.loads(data, MAX_RECORD_MEMORY)))
     except ValidationError as error:
         reason = first_fault(error)
     except KeyError as error:

@@ -8,8 +8,11 @@ from harness.sources import origin, safe_yaml
 from harness.sources.benchmark import Row, SourceBenchmark, TextSource
 from harness.sources.builder import Builder, text_corpus, with_origin
 from harness.sources.export import export, mapping_of
+from harness.sources.parquet import batches, open_parquet
 from harness.sources.tally import LeftOut, SourceTally
 from harness.sources.tree import SourceFile, Tree, fingerprint
+from harness.storage import safe_json
+from harness.storage.bounded import TooLarge, in_words, open_unpacked
 
 __all__ = [
     "Builder",
@@ -19,11 +22,17 @@ __all__ = [
     "SourceFile",
     "SourceTally",
     "TextSource",
+    "TooLarge",
     "Tree",
+    "batches",
     "export",
     "fingerprint",
+    "in_words",
     "mapping_of",
+    "open_parquet",
+    "open_unpacked",
     "origin",
+    "safe_json",
     "safe_yaml",
     "text_corpus",
     "with_origin",

@@ -6,7 +6,8 @@ from typing import Any
 
 from harness.data.corpus import CUE, GROUP, Corpus, payload_fields
 from harness.errors import UserError
-from harness.storage import strict_json
+from harness.sources.parquet import open_parquet
+from harness.storage import safe_json
 from harness.storage.atomic_write import atomic_write
 
 KEY = b"shortcut-harness"  # key in the file's metadata
@@ -45,12 +46,10 @@ def export(corpus: Corpus, path: Path) -> None:
 
 def mapping_of(path: Path) -> dict[str, str]:
     """Returns the mapping that an exported file holds in its metadata; empty for any other file."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
-        metadata: Any = strict_json.loads((pq.read_schema(path).metadata or {}).get(KEY, b"{}"))
-    except (OSError, ValueError, pa.ArrowInvalid):
+        with open_parquet(path) as file:
+            metadata: Any = safe_json.loads((file.metadata.metadata or {}).get(KEY, b"{}"))
+    except (UserError, ValueError):
         return {}  # the error is reported when the rows are read
     mapping = metadata.get("map") if isinstance(metadata, dict) else None
     return {str(k): str(v) for k, v in mapping.items()} if isinstance(mapping, dict) else {}

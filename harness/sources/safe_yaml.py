@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import yaml
 
 MAX_NODES = 200_000  # with every alias expanded
+MAX_CHARACTERS = 64 * 2**20  # of all scalars, with every alias expanded
 MAX_DEPTH = 64
 
 
@@ -35,22 +36,27 @@ def load(data: bytes) -> Any:
 def _check(data: bytes, loader: "type[yaml.SafeLoader]") -> None:
     import yaml
 
-    sizes: dict[str, int] = {}  # for each anchor, the number of nodes below it, including itself
-    nodes, open_collections = 0, []
+    sizes: dict[str, tuple[int, int]] = {}  # for each anchor, the number of nodes and characters below it
+    nodes, characters, open_collections = 0, 0, []
     for event in yaml.parse(data, Loader=loader):
         if isinstance(event, yaml.AliasEvent):
-            nodes += sizes.get(event.anchor, MAX_NODES)  # an anchor without a size contains itself: infinite
+            more = sizes.get(event.anchor, (MAX_NODES, 0))  # an anchor without a size contains itself: infinite
+            nodes, characters = nodes + more[0], characters + more[1]
         elif isinstance(event, yaml.NodeEvent):
             nodes += 1
             if isinstance(event, yaml.CollectionStartEvent):
-                open_collections.append((event.anchor, nodes))
-            elif event.anchor:
-                sizes[event.anchor] = 1
+                open_collections.append((event.anchor, nodes, characters))
+            else:
+                characters += len(event.value)
+                if event.anchor:
+                    sizes[event.anchor] = 1, len(event.value)
         elif isinstance(event, yaml.CollectionEndEvent):
-            anchor, before = open_collections.pop()
+            anchor, nodes_before, characters_before = open_collections.pop()
             if anchor:
-                sizes[anchor] = nodes - before + 1
+                sizes[anchor] = nodes - nodes_before + 1, characters - characters_before
         if nodes > MAX_NODES:
             raise ValueError(f"aliases expand to more than {MAX_NODES} values")
+        if characters > MAX_CHARACTERS:
+            raise ValueError(f"aliases expand to more than {MAX_CHARACTERS >> 20} million characters")
         if len(open_collections) > MAX_DEPTH:
             raise ValueError(f"nested deeper than {MAX_DEPTH}")

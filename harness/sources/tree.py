@@ -6,9 +6,7 @@ can read.
 """
 
 import os
-import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,16 +15,13 @@ from pathlib import Path, PurePosixPath
 
 from harness import hashing
 from harness.errors import UserError
+from harness.sources.archives import ERRORS, LINK, MAX_FILES, Entry, TarMembers, is_tar, zip_members
 from harness.sources.tally import SourceTally
+from harness.storage import bounded
 
-MAX_FILES = 2_000_000
-MAX_BYTES = 64 * 2**30  # total size of all files, unpacked
-LINK = "a link, not a file"
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
 _LICENCE_NAMES = ("licence", "license", "copying")
 _LICENCE_BYTES = 64 * 2**10  # bytes of a licence file that are read
-
-Entry = tuple[str, int, Callable[[int], bytes]]  # path, size in bytes, and a function that reads at most n bytes
 
 
 @dataclass(frozen=True)
@@ -62,52 +57,44 @@ class Tree:
         Raises:
             UserError: the source cannot be read, has a member outside of its folder, or exceeds the limits.
         """
-        count = total = 0
+        total = bounded.SizeLimit(self.root)
         with _readable(self.root):
-            for path, size, read in self._entries(suffixes, tally):
-                count, total = count + 1, total + size
-                if count > MAX_FILES or total > MAX_BYTES:
-                    raise UserError(f"{self.root} exceeds the limit of {MAX_FILES} files or {MAX_BYTES >> 30} GiB.")
+            for count, (path, size, read) in enumerate(self._entries(suffixes, tally)):
+                if count == MAX_FILES:
+                    raise UserError(f"{self.root} exceeds the limit of {MAX_FILES} files.")
+                total.add(size)
                 name = PurePosixPath(path).name.lower()
+                wanted = _is_one_of(name, suffixes)
                 is_licence = name.partition(".")[0] in _LICENCE_NAMES and not self.licence
-                if not is_licence and not _is_one_of(name, suffixes):
+                if not wanted and not is_licence:
                     if name.endswith(_ARCHIVES):
                         tally.skip("an archive inside the source; unpack it first", path)
                     continue
-                data = _unpacked(name, read(largest + 1), largest + 1)
+                data = _unpacked(name, read, largest + 1 if wanted else _LICENCE_BYTES)
+                total.add(max(len(data) - size, 0))  # of a file that was packed
                 if is_licence:
                     self.licence = data[:_LICENCE_BYTES].decode("utf-8", "replace")
-                if len(data) > largest:
+                if wanted and len(data) > largest:
                     tally.skip(f"larger than {largest >> 20} MiB", path)
-                elif _is_one_of(name, suffixes):
+                elif wanted:
                     yield SourceFile(path, data)
 
     def _entries(self, suffixes: tuple[str, ...], tally: SourceTally) -> Iterator[Entry]:
         if self.root.is_dir():
             return _of_folder(self.root, tally)
         if zipfile.is_zipfile(self.root):
-            return _of_zip(self.root)
-        if tarfile.is_tarfile(self.root):
+            return zip_members(self.root)
+        if is_tar(self.root):
             return self._of_tar(tally)
         if not _is_one_of(self.root.name, suffixes):
             raise EOFError(f"it is neither a tar or zip archive nor a {' or '.join(suffixes)} file")
         return iter([(self.root.name, self.root.stat().st_size, partial(_head, self.root))])
 
     def _of_tar(self, tally: SourceTally) -> Iterator[Entry]:
-        with tarfile.open(self.root) as archive:
-            while (member := archive.next()) is not None:
-                archive.members = []  # type: ignore[attr-defined]  # tarfile would keep all of them in memory
-                self.commit = self.commit or archive.pax_headers.get("comment", "")
-                try:
-                    tarfile.data_filter(member, str(self.root.parent))
-                except tarfile.FilterError as error:
-                    raise _outside(self.root, member.name) from error
-                stream = archive.extractfile(member) if member.isreg() else None
-                if stream is not None:
-                    yield member.name, member.size, stream.read
-                elif not member.isdir():
-                    tally.skip(LINK, member.name)
-            _check_end(archive)
+        members = TarMembers(self.root, tally.skip)
+        for entry in members:
+            self.commit = members.commit
+            yield entry
 
 
 def _is_one_of(name: str, suffixes: tuple[str, ...]) -> bool:
@@ -128,17 +115,8 @@ def _readable(root: Path) -> Iterator[None]:
     """Turns the errors of a damaged source into a `UserError`."""
     try:
         yield
-    except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
+    except ERRORS as error:
         raise UserError(f"{root} cannot be read; it may be truncated or damaged: {error}.") from error
-
-
-def _check_end(archive: tarfile.TarFile) -> None:
-    """Raises EOFError if an archive lacks its last block, which tarfile does not check."""
-    stream = archive.fileobj
-    if stream is not None:
-        stream.seek(archive.offset)
-        if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            raise EOFError("its end is missing")
 
 
 def _of_folder(root: Path, tally: SourceTally) -> Iterator[Entry]:
@@ -153,35 +131,12 @@ def _of_folder(root: Path, tally: SourceTally) -> Iterator[Entry]:
                 yield name_in_root, path.stat().st_size, partial(_head, path)
 
 
-def _of_zip(root: Path) -> Iterator[Entry]:
-    with zipfile.ZipFile(root) as archive:
-        for info in archive.infolist():
-            if PurePosixPath(info.filename).is_absolute() or ".." in PurePosixPath(info.filename).parts:
-                raise _outside(root, info.filename)
-            if not info.is_dir():
-                yield info.filename, info.file_size, partial(_head_of_member, archive, info)
-
-
 def _head(path: Path, most: int) -> bytes:
     with path.open("rb") as stream:
         return stream.read(most)
 
 
-def _head_of_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
-    with archive.open(info) as stream:
-        return stream.read(most)
-
-
-def _unpacked(name: str, data: bytes, most: int) -> bytes:
+def _unpacked(name: str, read: Callable[[int], bytes], most: int) -> bytes:
     """Returns at most ``most`` bytes of a file's content."""
-    if not name.endswith(".gz"):
-        return data
-    unpacker = zlib.decompressobj(wbits=31)
-    content = unpacker.decompress(data, most)
-    if len(content) < most and not unpacker.eof:
-        raise EOFError(f"{name} is truncated")
-    return content
-
-
-def _outside(root: Path, member: str) -> UserError:
-    return UserError(f"{root}: the member {member!r} points outside of the archive; such archives are rejected.")
+    data = read(most)
+    return bounded.gunzip(data, most) if name.endswith(".gz") else data

@@ -141,7 +141,10 @@ def probabilities(answer: Mapping[str, Any]) -> Mapping[str, float]:
 
 def excerpt(value: object) -> str:
     """Returns the first 60 characters of an untrusted value, printable ASCII only, for an error message."""
-    text = ascii(value.decode("latin-1") if isinstance(value, bytes) else value)
+    try:
+        text = ascii(value.decode("latin-1") if isinstance(value, bytes) else value)
+    except RecursionError:
+        return f"a deeply nested {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 

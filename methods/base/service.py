@@ -1,6 +1,7 @@
 """Base class of the method families that query a service, and the predictor that sends several requests at a time."""
 
 import socket
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -72,6 +73,7 @@ class ServicePredictor(Predictor):
 
     def __init__(self, ask: Callable[[int, bytes], Mapping[str, float]], labels: Labels) -> None:
         self._ask, self._labels = ask, labels
+        self._lock = threading.Lock()  # `Labels` counts the answers
 
     @property
     def notes(self) -> Sequence[str]:
@@ -80,12 +82,17 @@ class ServicePredictor(Predictor):
 
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
         """See `Predictor.predict_proba`; stops at the first invalid answer."""
+        table = np.zeros((len(payloads), self._labels.width), dtype=np.float32)
         threads = ThreadPoolExecutor(MAX_CONCURRENT)
         try:
-            answers = list(threads.map(self._ask, range(len(payloads)), payloads))
+            for number, row in enumerate(threads.map(self._row, range(len(payloads)), payloads)):
+                table[number] = row
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
-        table = np.zeros((len(payloads), self._labels.width), dtype=np.float32)
-        for row, answer in enumerate(answers):
-            table[row] = self._labels.row(answer)
         return table
+
+    def _row(self, number: int, payload: bytes) -> npt.NDArray[np.float32]:
+        """Returns the probabilities of one payload; an answer with thousands of labels is not kept until all arrive."""
+        answer = self._ask(number, payload)
+        with self._lock:
+            return self._labels.row(answer)

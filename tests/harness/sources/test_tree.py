@@ -88,8 +88,8 @@ def test_an_archive_cut_short_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_too_many_bytes_are_refused_before_they_are_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.sources.tree.MAX_BYTES", 1000)
-    with pytest.raises(UserError, match="exceeds the limit"):
+    monkeypatch.setattr("harness.storage.bounded.MAX_SOURCE_BYTES", 1000)
+    with pytest.raises(UserError, match="has more than 1000 bytes"):
         read(zipped(tmp_path / "a.zip", {f"{i}.json": bytes(400) for i in range(3)}))
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
@@ -97,7 +97,7 @@ def test_too_many_bytes_are_refused_before_they_are_unpacked(tmp_path: Path, mon
         member.size = 2**20
         archive.addfile(member, io.BytesIO(bytes(member.size)))
     (tmp_path / "b.tar.gz").write_bytes(stream.getvalue())
-    with pytest.raises(UserError, match="exceeds the limit"):
+    with pytest.raises(UserError, match="has more than 1000 bytes"):
         read(tmp_path / "b.tar.gz")
 
 

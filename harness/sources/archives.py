@@ -1,0 +1,185 @@
+"""Reads the members of zip and tar archives one by one, in bounded memory; nothing is written to disk.
+
+The libraries limit what a member gives, but not what a header takes: a tar header may claim gigabytes of names, and a
+zip member packed with bzip2 or LZMA is unpacked in whole blocks. So headers are read from a stream that counts, and
+members in small steps.
+"""
+
+import io
+import lzma
+import re
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from harness.errors import UserError
+from harness.storage.bounded import SizeLimit, in_words, open_unpacked
+
+MAX_FILES = 2_000_000
+MAX_HEADER_BYTES = 2**20  # of one tar member: names, extended attributes, the map of a sparse file
+MAX_DIRECTORY_BYTES = 512 * 2**20  # of the table of contents of a zip archive
+ERRORS = (  # that the libraries raise for a damaged or hostile archive
+    OSError, EOFError, ArithmeticError, LookupError, NotImplementedError, RecursionError, ValueError,
+    lzma.LZMAError, struct.error, tarfile.TarError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+_STEP_BYTES = 4096  # of a member in bzip2 or LZMA that are unpacked at a time; they give at most 80 MiB
+_ZIP_ENTRY = b"PK\x01\x02"  # begins an entry of the table of contents
+_ENCRYPTED = 0x1  # flag of a zip member
+
+Entry = tuple[str, int, Callable[[int], bytes]]  # path, size in bytes, and a function that reads at most n bytes
+Skip = Callable[[str, str], None]  # see `SourceTally.skip`
+
+LINK = "a link, not a file"
+
+
+def zip_members(root: Path) -> Iterator[Entry]:
+    """Yields the files of a zip archive.
+
+    Raises:
+        UserError: a member points outside of the archive or is encrypted, or the archive exceeds a limit.
+    """
+    with _ZipFile(root) as stream, zipfile.ZipFile(stream) as archive:
+        members = archive.infolist()
+        SizeLimit(root, root.stat().st_size).add(sum(info.file_size for info in members))
+        for info in members:
+            if PurePosixPath(info.filename).is_absolute() or ".." in PurePosixPath(info.filename).parts:
+                raise _outside(root, info.filename)
+            if not info.is_dir():
+                yield info.filename, info.file_size, partial(_read_zip_member, root, archive, info)
+
+
+class _ZipFile(io.FileIO):
+    """A zip archive whose table of contents, which `zipfile` reads at once, is limited."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._path = path
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_DIRECTORY_BYTES:
+            raise UserError(f"{self._path}: its table of contents is larger than {in_words(MAX_DIRECTORY_BYTES)}.")
+        data = super().read(size)
+        if data.startswith(_ZIP_ENTRY) and data.count(_ZIP_ENTRY) > MAX_FILES:
+            raise UserError(f"{self._path} exceeds the limit of {MAX_FILES} files.")
+        return data
+
+
+def _read_zip_member(root: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
+    if info.flag_bits & _ENCRYPTED:
+        raise UserError(f"{root}: the member {info.filename!r} is encrypted; write the archive without a password.")
+    step = most if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) else _STEP_BYTES
+    parts, size = [], 0
+    with archive.open(info) as stream:
+        while size < most and (part := stream.read1(min(step, most - size))):
+            parts.append(part)
+            size += len(part)
+    return b"".join(parts)
+
+
+class TarMembers:
+    """Iterates over the files of a tar archive, also one packed with gzip, bzip2 or xz.
+
+    Attributes:
+        commit: the commit that an archive of ``git archive`` names; set once the first member was read.
+    """
+
+    def __init__(self, root: Path, skip: Skip) -> None:
+        """Prepares to read an archive; ``skip`` counts links and special files, which are left out."""
+        self._root, self._skip = root, skip
+        self.commit = ""
+
+    def __iter__(self) -> Iterator[Entry]:
+        with open_unpacked(self._root) as unpacked:
+            stream = _TarStream(unpacked, self._root)
+            with tarfile.open(fileobj=stream, mode="r:") as archive:  # type: ignore[call-overload]
+                for count in range(MAX_FILES + 1):
+                    if count:  # tarfile has read the first header already
+                        stream.start_of_header(archive.offset)
+                    if (member := archive.next()) is None:
+                        break
+                    if count == MAX_FILES:
+                        raise UserError(f"{self._root} exceeds the limit of {MAX_FILES} files.")
+                    stream.end_of_header()
+                    archive.members = []  # tarfile would keep all of them in memory
+                    yield from self._entry(archive, member)
+            stream.check_end()
+
+    def _entry(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[Entry]:
+        comment = archive.pax_headers.get("comment", "")
+        self.commit = self.commit or (comment if re.fullmatch("[0-9a-f]{4,64}", comment) else "")
+        if sum(len(name) + len(value) for name, value in archive.pax_headers.items()) > MAX_HEADER_BYTES:
+            raise UserError(f"{self._root}: its global headers are larger than {in_words(MAX_HEADER_BYTES)}.")
+        try:
+            tarfile.data_filter(member, str(self._root.parent))
+        except tarfile.FilterError as error:
+            raise _outside(self._root, member.name) from error
+        content = archive.extractfile(member) if member.isreg() else None
+        if content is not None:
+            yield member.name, member.size, content.read
+        elif not member.isdir():
+            self._skip(LINK, member.name)
+
+
+class _TarStream:
+    """What `tarfile` reads from: an unpacked stream from start to end, with a limit for the header of a member."""
+
+    def __init__(self, stream: IO[bytes], path: Path) -> None:
+        self._stream, self._path = stream, path
+        self._position = self._header = 0
+        self._in_header = True
+        self._last = b""
+
+    def start_of_header(self, offset: int) -> None:
+        """Skips the rest of a member, and limits what is read from here on."""
+        if offset > self._position:
+            self.seek(offset)
+        self._in_header, self._header = True, 0
+
+    def end_of_header(self) -> None:
+        """Lifts the limit."""
+        self._in_header = False
+
+    def tell(self) -> int:
+        return self._position
+
+    def read(self, size: int) -> bytes:
+        self._header += size
+        if self._in_header and self._header > MAX_HEADER_BYTES:
+            raise UserError(
+                f"{self._path}: the header of a member at byte {self._position} is larger than "
+                f"{in_words(MAX_HEADER_BYTES)}."
+            )
+        self._last = self._stream.read(size)
+        self._position += len(self._last)
+        return self._last
+
+    def seek(self, offset: int) -> None:
+        if offset < self._position:
+            raise ValueError("its members are not in order")
+        while offset > self._position and (skipped := self._stream.read(min(offset - self._position, 2**16))):
+            self._position += len(skipped)
+
+    def check_end(self) -> None:
+        """Raises EOFError if the last block of the archive is missing, which tarfile does not check."""
+        if self._last != bytes(tarfile.BLOCKSIZE):
+            raise EOFError("its end is missing")
+
+
+def is_tar(root: Path) -> bool:
+    """Whether a file begins with the header of a tar member, after unpacking."""
+    with open_unpacked(root) as stream:
+        block = stream.read(tarfile.BLOCKSIZE)
+    try:
+        tarfile.TarInfo.frombuf(block, tarfile.ENCODING, "surrogateescape")
+    except tarfile.TarError:
+        return block == bytes(tarfile.BLOCKSIZE)  # the end of an archive without members
+    return True
+
+
+def _outside(root: Path, member: str) -> UserError:
+    return UserError(f"{root}: the member {member!r} points outside of the archive; such archives are rejected.")

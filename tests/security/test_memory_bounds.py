@@ -1,0 +1,93 @@
+"""Small files that unpack to gigabytes are refused in bounded memory, with a sentence that names the file."""
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Shell
+from tests.security import bombs
+
+# Loads a source, or reads one file of a results folder; prints the sentence, or a count, and the peak memory (MiB).
+PROGRAM = """
+import json, resource, sys
+from pathlib import Path
+from harness import BenchmarkRef, UserError, registry
+from harness.records import predictions, store
+
+registry.discover()
+kind, path = sys.argv[1:]
+mapping = {"payload": "raw", "label.taxonomy" if path.endswith(".parquet") else "label": "kind"}
+try:
+    if kind == "predictions":
+        outcome = str(predictions.read(Path(path)))
+    elif kind == "record":
+        outcome = str(store.read(Path(path)))
+    else:
+        is_archive = path.endswith((".zip", ".tar.gz", ".tar.xz"))
+        reference = BenchmarkRef(kind, path, mapping if kind == "files" and not is_archive else {})
+        outcome = str(len(registry.open_benchmark(reference).load()))
+except (UserError, *([ValueError] if kind == "predictions" else [])) as error:
+    outcome = str(error)
+print(json.dumps([outcome, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024]))
+"""
+BASE = 350  # MiB that Python and the libraries take
+
+# What is read, the file, what the sentence must say, and how much memory it may take in MiB.
+BOMBS: list[tuple[str, Callable[[Path], Path], str, int]] = [
+    ("files", bombs.parquet_dictionary, "unpacks to more than 256 MiB", 600),
+    ("files", bombs.parquet_list, "lists of kind", 300),
+    ("files", bombs.parquet_plain, "unpacks to more than 256 MiB", 600),
+    ("files", bombs.parquet_shared_prefixes, "unpacks to more than 256 MiB", 600),
+    ("files", bombs.parquet_large_pages, "largest pages", 200),
+    ("files", bombs.parquet_footer, "footer has 32 MiB; the limit is 16 MiB", 100),
+    ("files", bombs.zip_bzip2, "damaged", 400),
+    ("files", bombs.zip_lzma, "damaged", 400),
+    ("files", bombs.zip_directory, "limit of 2000000 files", 400),
+    ("files", bombs.zip_overlap, "unpacks to more than 256 MiB", 100),
+    ("files", bombs.tar_attributes, "the header of a member", 100),
+    ("files", bombs.tar_long_name, "the header of a member", 100),
+    ("files", bombs.tar_sparse, "the header of a member", 100),
+    ("files", bombs.tar_xz_dictionary, "emory usage limit", 100),
+    ("files", bombs.csv_line, "longer than 128 MiB|unpacks to more than", 700),
+    ("files", bombs.csv_cells, "more than 1000000 cells|unpacks to more than", 200),
+    ("files", bombs.csv_row, "longer than 128 MiB|unpacks to more than", 700),
+    ("files", bombs.jsonl_lists, "line 2: it takes more than 1 GiB of memory", 600),
+    ("files", bombs.jsonl_lines, "unpacks to more than", 500),
+    ("files", bombs.jsonl_names, "the payload|corpus|15000", 300),
+    ("cve-text", bombs.cve_lists, "takes more than 4 GiB of memory", 1000),
+    ("crs", bombs.crs_aliases, "aliases expand to more than", 200),
+    ("nuclei", bombs.nuclei_requests, "corpus|no usable rows", 500),
+    ("nuclei", bombs.nuclei_replace, "no usable rows", 200),
+    ("predictions", bombs.predictions, "more than 512 MiB after unpacking", 700),
+    ("record", bombs.record, "larger than 64 MiB", 200),
+    ("record", bombs.record_lists, "takes more than 256 MiB of memory", 200),
+]
+
+
+def _limit_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (9 * 2**30,) * 2)  # a failing test must not take the machine down
+
+
+@pytest.mark.parametrize(("kind", "build", "sentence", "memory"), BOMBS, ids=[build.__name__ for _, build, *_ in BOMBS])
+def test_a_bomb_is_refused_in_bounded_memory(
+    tmp_path: Path, shell: Shell, kind: str, build: Callable[[Path], Path], sentence: str, memory: int
+) -> None:
+    path = build(tmp_path)
+    process = subprocess.run(
+        [sys.executable, "-c", PROGRAM, kind, str(path)],
+        capture_output=True,
+        text=True,
+        env=shell.environment,
+        preexec_fn=_limit_memory,
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    outcome, peak = json.loads(process.stdout)
+    print(build.__name__, path.stat().st_size, outcome[:200], peak)
+    assert pytest.importorskip("re").search(sentence, outcome), outcome
+    assert "\n" not in outcome
+    assert peak < BASE + memory
