@@ -33,7 +33,7 @@ def roles(steps: list[Step]) -> list[str]:
     Of several steps, those with an attack pattern are attacks, and all others prepare. If none has one, the steps that
     are neither a sign-in nor a plain GET are attacks. A template's only request is its attack.
     """
-    candidates = [ATTACK if step.alone else _role(step) for step in steps]
+    candidates = [ATTACK if len(steps) == 1 else _role(step) for step in steps]
     return [SET_UP if role == "" and ATTACK in candidates else role or ATTACK for role in candidates]
 
 
