@@ -14,7 +14,7 @@ from .message import Message, from_address, from_raw
 from .template import Template
 from .values import Unknown, to_bytes, to_string
 
-_CREDENTIALS = re.compile(r"\{\{\s*(?:username|password)\s*\}\}")
+_CREDENTIALS = re.compile(r"\{\{[^{}]*\b(?:username|password)\b[^{}]*\}\}")
 _ANNOTATIONS = re.compile(r"(?:@[^\n]*\n)+")
 
 Skip = Callable[..., None]  # see `SourceTally.skip`
