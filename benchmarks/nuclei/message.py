@@ -65,7 +65,7 @@ def from_address(method: str, address: str) -> Message:
         target = f"/{target}"
     message = Message(f"{method} {target} HTTP/1.1")
     if origin:
-        message.scheme, message.host = origin[1], origin[2]
+        message.scheme, message.host = origin[1], origin[2].rpartition("@")[2]
     elif own_host:
         message.host = own_host[0]
     return message
@@ -74,25 +74,23 @@ def from_address(method: str, address: str) -> Message:
 def from_raw(text: str) -> Message:
     """Returns a request from its text.
 
-    The target of an absolute address is its path, since the scanner connects to a host by itself. A body ends before
-    the last CR LF of the text; one of a multipart message includes it.
+    The target of an absolute address is its path, since the scanner connects to a host by itself, and the version is
+    the scanner's. A body ends before the last CR LF of the text; one of a multipart message includes it.
 
     Raises:
-        ValueError: the text has no request line.
+        ValueError: the request line has no target or no version.
     """
     text = text.lstrip()
     blank = _BLANK_LINE.search(text)
     head, body = (text[: blank.start()], text[blank.end() :]) if blank else (text, "")
     first, *lines = head.split("\n")
-    parts = first.rstrip("\r").split(" ")
-    if len(parts) < 2:
-        raise ValueError("no request line")
+    method, target = _request_line(first)
     message = Message("", body=body)
-    if origin := _ORIGIN.match(parts[1]):
-        message.scheme, message.host = origin[1], origin[2]
-        target = parts[1][origin.end() :]
-        parts[1] = target if target.startswith("/") else f"/{target}"
-    message.line = " ".join(parts)
+    if origin := _ORIGIN.match(target):
+        message.scheme, message.host = origin[1], origin[2].rpartition("@")[2]
+        target = target[origin.end() :]
+        target = target if target.startswith("/") else f"/{target}"
+    message.line = f"{method} {target or '/'} HTTP/1.1"
     multipart = False
     for line in filter(None, map(str.strip, lines)):
         name, colon, value = line.partition(":")
@@ -101,3 +99,16 @@ def from_raw(text: str) -> Message:
     if not multipart:
         message.body = body.removesuffix("\r\n")
     return message
+
+
+def _request_line(line: str) -> tuple[str, str]:
+    """Returns method and target of a request line; the target is empty in a line such as ``GET HTTP/1.1``.
+
+    Raises:
+        ValueError: the line has no target or no version.
+    """
+    method, _, rest = line.strip().partition(" ")
+    target, _, version = rest.strip().rpartition(" ")
+    if not version.startswith("HTTP/"):
+        raise ValueError("a request line without target or version")
+    return method, target.rstrip()

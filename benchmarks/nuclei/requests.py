@@ -39,7 +39,7 @@ class Step:
 class _RequestSource:
     """A request before its expressions are replaced: the whole text of a raw request, or else its address."""
 
-    raw: str = ""
+    raw: str | None = None
     address: str = ""
 
 
@@ -91,11 +91,11 @@ def _request(block: Mapping[str, Any], source: _RequestSource, scope: Scope) -> 
     """Returns the bytes of a request, and whether it sends the username or the password."""
     body = _line_ends(to_string(block.get("body")))
     signs_in = _CREDENTIALS.search(f"{source.raw} {source.address} {body}") is not None
-    if not source.raw:
+    if source.raw is None:
         method = resolve(to_string(block.get("method") or "GET"), scope)
         message = from_address(method, resolve(source.address, scope))
     else:
-        text = _line_ends(source.raw)
+        text = _line_ends(source.raw if block.get("unsafe") else source.raw.lstrip("\r\n"))
         annotations = _ANNOTATIONS.match(text)
         text = resolve(text[annotations.end() if annotations else 0 :], scope)
         if block.get("unsafe"):

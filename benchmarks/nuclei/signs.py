@@ -19,6 +19,7 @@ _SIGNS = re.compile(
     | < \s{0,9} [a-z!/?%&] | javascript: | (?:alert|prompt|confirm|eval|system|exec|passthru|phpinfo) \s{0,9} [(`]
     | \b union\b .{1,300} \bselect\b | \b(?:sleep|benchmark|md5|extractvalue|updatexml|waitfor|concat|pg_sleep) \s{0,9} \(
     | ['"] \s{0,9} (?:\)|or\b|and\b|--|;|\|\|) | = -?\w{0,99} ' (?=[&\s]|\Z)
+    | \b(?:or|and) [\s+]{1,9} ['"(]? \w{1,20} ['")]? [\s+]{0,9} [=<>] | \b select \b .{1,300} \b from \b
     | \b from \s{1,9} \w{1,99} \s{0,9} (?:--|;|where\b|/\*)
     | "\$(?:eq|ne|gte?|lte?|n?in|regex|where|func|exists)" | \[\$(?:eq|ne|gte?|lte?|n?in|regex|where)\]
     | \$\{ | \#\{ | %\{ | \{\{ | \$\( | ` | \{ [^{}]{0,99} \d \s{0,9} \* \s{0,9} \d [^{}]{0,99} \}
