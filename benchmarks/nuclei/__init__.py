@@ -46,13 +46,13 @@ class Nuclei(sources.SourceBenchmark):
                 rows.append({**facts, "sample": f"{template.id}#{number}", "payload": payload, "label": label})
                 classes.setdefault(payload, set()).add(label)
         for row in rows:
-            label = taxonomy.most_specific(classes[row["payload"]])
-            if label is None:
+            specific = taxonomy.most_specific(classes[row["payload"]])
+            if specific is None:
                 tally.skip("request: equal to one of another threat class", row["sample"])
                 continue
-            if label != row["label"]:
+            if specific != row["label"]:
                 tally.skip("label: an equal request has a class that is a kind of it", row["sample"])
-            yield {**row, "label": label}
+            yield {**row, "label": specific}
 
     def _templates(
         self, tree: sources.Tree, tally: sources.SourceTally

@@ -1,12 +1,13 @@
 """Replaces ``{{…}}`` expressions by inert values; an unknown variable or function is an error, never a guess.
 
-As in the scanner, only text with a variable or a helper function is an expression: ``{{91*83}}`` stays as it is. A value
-that has been inserted is not searched for expressions again. Source: github.com/projectdiscovery/nuclei,
+As in the scanner, only text with a variable or a helper function is an expression: ``{{91*83}}`` stays as it is. A
+value that has been inserted is not searched for expressions again. Source: github.com/projectdiscovery/nuclei,
 ``pkg/protocols/common/expressions``.
 """
 
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from . import functions, grammar
 from .values import TemplateRandom, Unknown, Value, checked_length, to_short_string, to_string
@@ -158,9 +159,7 @@ def _is_evaluated(expression: grammar.Expression, scope: Scope) -> bool:
     return bool(expression.calls) or any(scope.value(name) is not None for name in expression.names)
 
 
-def _check_literal(
-    text: str, begin: int, expression: grammar.Expression | None, simple: re.Match[str] | None
-) -> None:
+def _check_literal(text: str, begin: int, expression: grammar.Expression | None, simple: re.Match[str] | None) -> None:
     """Checks that text in braces which is not evaluated is sent as it is.
 
     Raises:
@@ -182,7 +181,7 @@ def _evaluate(expression: grammar.Expression, scope: Scope) -> Value:
         Unknown: it contains an unknown name or function, or a function or an operator that rejects its operands.
     """
     stack: list[Value] = []
-    for kind, argument, count in expression.program:
+    for kind, argument, arity in expression.program:
         match kind:
             case "number":
                 stack.append(float(argument or 0))
@@ -196,8 +195,8 @@ def _evaluate(expression: grammar.Expression, scope: Scope) -> Value:
             case "true" | "false":
                 stack.append(kind == "true")
             case "call":
-                arguments = stack[len(stack) - count :]
-                del stack[len(stack) - count :]
+                arguments = stack[len(stack) - arity :]
+                del stack[len(stack) - arity :]
                 stack.append(functions.call(str(argument), arguments, scope.random))
             case "negate":
                 stack.append(_operate("-", 0.0, stack.pop()))
@@ -227,21 +226,21 @@ def _fill_text(text: str, scope: Scope) -> str:
     return _PLACEHOLDER.sub(fill, text)
 
 
-def _operate(operator: str, left: Value, right: Value) -> Value:
-    if operator == "+" and (isinstance(left, str) or isinstance(right, str)):
+def _operate(name: str, left: Value, right: Value) -> Value:
+    if name == "+" and (isinstance(left, str) or isinstance(right, str)):
         return f"{to_short_string(left)}{to_short_string(right)}"
     if not isinstance(left, float) or not isinstance(right, float):
-        raise Unknown(f"arithmetic with text ({operator})")
+        raise Unknown(f"arithmetic with text ({name})")
     try:
-        return _ARITHMETIC[operator](left, right)
+        return _ARITHMETIC[name](left, right)
     except (ZeroDivisionError, OverflowError) as error:
         raise Unknown(f"arithmetic ({error})") from error
 
 
-_ARITHMETIC = {
-    "+": float.__add__,
-    "-": float.__sub__,
-    "*": float.__mul__,
-    "/": float.__truediv__,
+_ARITHMETIC: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
     "%": lambda left, right: left - right * int(left / right),  # the sign of the dividend, as in Go
 }

@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from . import archives, json_text, times
 from .values import TemplateRandom, Unknown, Value, checked_length, to_bytes, to_short_string, to_string, to_text
 
-_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+# White space of Go's ``unicode.IsSpace``; Python's str.strip also removes the separators \x1c to \x1f.
+_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _UNRESERVED = "-_.!~*'()"  # punctuation that url_encode keeps
 _KNOWN_PORTS = ("", "80", "443", "8080", "8081", "8443", "53")
 
@@ -311,7 +312,9 @@ _PLAIN: dict[str, Callable[..., Value]] = {
     "url_encode": _url_encode,
     "wait_for": lambda seconds: bool(_number(seconds) >= 0),
     "xor": _xor,
-    "zip": lambda *names_and_contents: to_text(archives.zip_file([to_bytes(_text(item)) for item in names_and_contents])),
+    "zip": lambda *names_and_contents: to_text(
+        archives.zip_file([to_bytes(_text(item)) for item in names_and_contents])
+    ),
     "zlib": lambda text: to_text(archives.zlib_stream(to_bytes(_text(text)))),
     "zlib_decode": lambda text, limit=None: to_text(archives.inflate(to_bytes(text), 15, limit)),
 }

@@ -30,12 +30,12 @@ class Operation(NamedTuple):
         kind: ``text``, ``number``, ``name`` and ``placeholder`` push a value, ``call`` replaces its arguments by its
             result, ``negate`` and the operators ``+ - * / %`` replace their operands.
         argument: the text, number or name, None for an operator.
-        count: the number of arguments of a call.
+        arity: the number of arguments of a call.
     """
 
     kind: str
     argument: str | float | None = None
-    count: int = 0
+    arity: int = 0
 
 
 @dataclass
@@ -162,5 +162,5 @@ class _Parser:
         if not self._takes(")"):
             raise _Malformed
 
-    def _emit(self, kind: str, argument: str | float | None = None, count: int = 0) -> None:
-        self._out.program.append(Operation(kind, argument, count))
+    def _emit(self, kind: str, argument: str | float | None = None, arity: int = 0) -> None:
+        self._out.program.append(Operation(kind, argument, arity))

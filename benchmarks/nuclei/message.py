@@ -35,7 +35,7 @@ class Message:
         name = next((name for name in self.headers if name.lower() == "host"), None)
         if name is None:
             name = "Host"
-            self.headers = {name: self.host or host} | self.headers
+            self.headers = {name: self.host or host, **self.headers}
         self.headers[name] = (self.headers[name] or "").removesuffix(_DEFAULT_PORTS[self.scheme or "http"])
 
     def add_length(self) -> None:

@@ -9,7 +9,9 @@ from .signs import is_plain, shows_attack
 
 ATTACK, LOGIN, PLAIN_GET, SET_UP, NO_ATTACK = "attack", "login", "plain GET", "set-up", "no attack in the template"
 _PASSWORD = re.compile(rb"pass(?:w|phrase|\b|_)|passwd|pwd", re.I)  # in the name of a field
-_PASSWORD_FIELD = re.compile(rb"(?:pass(?:w|phrase)?\w{0,20}|pwd)[\"'\]]{0,2}\s?[=:]", re.I)  # in a body of unknown type
+_PASSWORD_FIELD = re.compile(
+    rb"(?:pass(?:w|phrase)?\w{0,20}|pwd)[\"'\]]{0,2}\s?[=:]", re.I
+)  # in a body of unknown type
 _SIGN_IN_PATH = re.compile(rb"/(?:do-?)?(?:log-?in|sign-?in|log-?on|sessions?|authenticate|auth)(?:\.\w+|/)?\Z", re.I)
 
 

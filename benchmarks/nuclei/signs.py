@@ -17,7 +17,8 @@ _SIGNS = re.compile(
     rb"""\.\.+[/\\;] | /etc/ | win\.ini | /proc/ | web-inf | web\.config
     | [=:"'] (?:file:/{0,3})? (?:/(?:var|usr|opt|home|root|tmp|sys|windows)/ | [a-z]:[/\\](?![/\\]))
     | < \s{0,9} [a-z!/?%&] | javascript: | (?:alert|prompt|confirm|eval|system|exec|passthru|phpinfo) \s{0,9} [(`]
-    | \b union\b .{1,300} \bselect\b | \b(?:sleep|benchmark|md5|extractvalue|updatexml|waitfor|concat|pg_sleep) \s{0,9} \(
+    | \b union\b .{1,300} \bselect\b
+    | \b(?:sleep|benchmark|md5|extractvalue|updatexml|waitfor|concat|pg_sleep) \s{0,9} \(
     | ['"] \s{0,9} (?:\)|or\b|and\b|--|;|\|\|) | = -?\w{0,99} ' (?=[&\s]|\Z)
     | \b(?:or|and) [\s+]{1,9} ['"(]? \w{1,20} ['")]? [\s+]{0,9} [=<>] | \b select \b .{1,300} \b from \b
     | \b from \s{1,9} \w{1,99} \s{0,9} (?:--|;|where\b|/\*)

@@ -7,7 +7,18 @@ from .values import Value, to_string
 
 NOW = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
 # Directives of date_time, and the parts of a layout of Go's ``time.Format``: each is the reference time's own value.
-_DIRECTIVES = {"Y": "%Y", "y": "%Y", "M": "%m", "D": "%d", "d": "%d", "H": "%H", "h": "%H", "m": "%M", "S": "%S", "s": "%S"}
+_DIRECTIVES = {
+    "Y": "%Y",
+    "y": "%Y",
+    "M": "%m",
+    "D": "%d",
+    "d": "%d",
+    "H": "%H",
+    "h": "%H",
+    "m": "%M",
+    "S": "%S",
+    "s": "%S",
+}
 _LAYOUT = {
     "2006": "%Y",
     "January": "%B",
@@ -48,7 +59,9 @@ def date_time(layout: Value, seconds: Value | None = None) -> str:
     Raises:
         ValueError: a directive is unknown, or the seconds are out of range.
     """
-    moment = NOW if seconds is None else datetime.datetime.fromtimestamp(int(to_string(seconds).split(".")[0]), datetime.UTC)
+    moment = (
+        NOW if seconds is None else datetime.datetime.fromtimestamp(int(to_string(seconds).split(".")[0]), datetime.UTC)
+    )
     text = to_string(layout)
     directives = set(re.findall("%([A-Za-z])", text))
     if not directives:

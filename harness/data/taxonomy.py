@@ -1,4 +1,4 @@
-"""The threat classes that all benchmarks share: maps CWE numbers and other names to classes, and classes to anchor texts.
+"""The threat classes that all benchmarks share: maps CWE numbers and names to classes, and classes to anchor texts.
 
 Identifiers are those of the Common Weakness Enumeration (https://cwe.mitre.org).
 """
@@ -62,7 +62,9 @@ _FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
 _EXECUTING = frozenset({"code-injection", "command-injection", "deserialization", "template-injection"})
 _TECHNIQUES: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (
-        re.compile(rb"\$\{(?:jndi|(?=[^:]{0,9}\$\{)(?:\$\{[^{}]{0,40}\}|[jndi]){1,9}):", re.I),  # also ${${lower:j}ndi:…}
+        re.compile(
+            rb"\$\{(?:jndi|(?=[^:]{0,9}\$\{)(?:\$\{[^{}]{0,40}\}|[jndi]){1,9}):", re.I
+        ),  # also ${${lower:j}ndi:…}
         "template-injection",
     ),
     (re.compile(rb'"@type"\s{0,9}:'), "deserialization"),
@@ -148,7 +150,7 @@ _QUALIFIERS = frozenset(
     "attack attacks vulnerability vulnerabilities web based reflected stored persistent dom blind time boolean error "
     "union second order classic generic possible detected".split()
 )
-_NUMBER = re.compile(r"\A\s*(?:CAPEC-?)?\d+\s*[-–—:.)]\s*", re.I)  # noqa: RUF001 -- dashes of public data sets
+_NUMBER = re.compile(r"\A\s*(?:CAPEC-?)?\d+\s*[-–—:.)]\s*", re.I)
 
 
 def class_named(text: str) -> str | None:

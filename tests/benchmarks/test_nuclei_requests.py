@@ -60,7 +60,7 @@ Content-Type: application/json
 def test_lines_end_as_the_scanner_ends_them() -> None:
     head = "POST /up HTTP/1.1\nHost: {{Hostname}}\nContent-Type: {}\nContent-Length: 1\n\n"
     form = head.replace("{}", "text/plain") + "a\n\nb"
-    multipart = head.replace("{}", "multipart/form-data; boundary=zz") + '--zz\nContent-Disposition: a\n\n1\n--zz--'
+    multipart = head.replace("{}", "multipart/form-data; boundary=zz") + "--zz\nContent-Disposition: a\n\n1\n--zz--"
     first, second = payloads(block(form, multipart))
     assert first.endswith(b"Content-Length: 6\r\n\r\na\r\n\r\nb")
     assert second.endswith(b"Content-Length: 43\r\n\r\n--zz\r\nContent-Disposition: a\r\n\r\n1\r\n--zz--\r\n")
@@ -80,7 +80,8 @@ def test_bodies_of_addresses_have_the_same_line_ends() -> None:
 
 
 def test_an_unsafe_request_is_sent_byte_for_byte() -> None:
-    raw = "@timeout: 5s\nGET http://a.example/x y HTTP/1.0\nhost:{{Hostname}}\nContent-Length: 5\nTransfer-Encoding : chunked\n\n0\n\nX"
+    raw = "@timeout: 5s\nGET http://a.example/x y HTTP/1.0\nhost:{{Hostname}}\nContent-Length: 5\n"
+    raw += "Transfer-Encoding : chunked\n\n0\n\nX"
     assert payloads(block(raw, more="    unsafe: true\n")) == [
         b"GET http://a.example/x y HTTP/1.0\r\nhost:target.example\r\nContent-Length: 5\r\n"
         b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\nX\r\n"
