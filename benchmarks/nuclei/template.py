@@ -53,7 +53,8 @@ def parse(document: Any) -> Template:
     """Returns the template of a YAML value.
 
     Raises:
-        Unusable: it is not a template, makes no HTTP request, or has no threat class.
+        Unusable: it is not a template, makes no HTTP request, or has no threat class, or several that exclude each
+            other.
     """
     if not isinstance(document, dict) or not isinstance(document.get("info"), dict) or not document.get("id"):
         raise Unusable("file: not a template")
@@ -87,6 +88,8 @@ def _classes(cwes: list[int], tags: list[str]) -> frozenset[str]:
         frozenset(taxonomy.CLASS_OF_CWE[cwe] for cwe in cwes if cwe in taxonomy.CLASS_OF_CWE),
         frozenset(name for tag in tags if (name := taxonomy.class_named(tag)) is not None),  # if no CWE has a class
     ):
+        if len(classes) > 1 and not taxonomy.most_specific(classes) and not taxonomy.may_share_a_technique(classes):
+            raise Unusable("template: several threat classes")
         if classes:
             return classes
     raise Unusable("template: no threat class of the taxonomy")

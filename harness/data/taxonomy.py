@@ -189,6 +189,11 @@ def most_specific(names: Iterable[str]) -> str | None:
     return specific.pop() if len(specific) == 1 else None
 
 
+def may_share_a_technique(names: Iterable[str]) -> bool:
+    """Whether sources file payloads of one technique under all of these classes; see `class_of_payload`."""
+    return frozenset(names) <= _EXECUTING
+
+
 def class_of_payload(payload: bytes, names: Iterable[str]) -> str | None:
     """Returns the class of a payload whose source names one class or several; None if they do not agree on one.
 
@@ -200,7 +205,7 @@ def class_of_payload(payload: bytes, names: Iterable[str]) -> str | None:
         names: the classes that the source names.
     """
     distinct = frozenset(names)
-    if distinct and distinct <= _EXECUTING:
+    if distinct and may_share_a_technique(distinct):
         for pattern, name in _TECHNIQUES:
             if pattern.search(payload):
                 return name

@@ -270,7 +270,7 @@ def test_the_same_templates_read_elsewhere_agree() -> None:
             agreement["all"] += 1
             agreement["method and path"] += ours.split(b" ")[:2] == theirs.split(b" ")[:2]
             agreement["class"] += parsed.label in taxonomy.classes_of(row["family"])
-    assert agreement["all"] == 510
+    assert agreement["all"] == 514
     assert agreement["method and path"] >= 0.93 * agreement["all"]  # the others contain random values
     assert agreement["class"] >= 0.97 * agreement["all"]
 

@@ -210,6 +210,17 @@ def test_a_row_has_the_most_specific_class(tmp_path: Path, cwe: str, query: str,
     assert [row["label"] for row in rows] == [label]
 
 
+def test_a_template_of_several_classes_is_left_out(tmp_path: Path) -> None:
+    path = "  - path: ['{{BaseURL}}/?q=<x>', '{{BaseURL}}/a']\n"
+    files = {
+        "a.yaml": template(path, "CVE-2021-0001", "CWE-79,CWE-89"),
+        "b.yaml": template(path, "CVE-2021-0002", "CWE-94,CWE-502"),  # only the payload could tell
+    }
+    rows, left_out = read(folder(tmp_path / "t", files))
+    assert rows == []
+    assert left_out == {"template: several threat classes": 2, "helper step: plain GET": 1}
+
+
 def test_equal_payloads_have_equal_labels(tmp_path: Path) -> None:
     cases = [("q=<x>", ("CWE-94", "CWE-1336")), ("q=<y>", ("CWE-79", "CWE-89")), ("q=<z>", ("CWE-79", "CWE-79"))]
     files = {
