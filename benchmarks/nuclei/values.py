@@ -49,7 +49,10 @@ def checked_length(length: int) -> int:
 
     Raises:
         Unknown: the value would be longer than `MAX_CHARACTERS`.
+        ValueError: the length is negative.
     """
+    if length < 0:
+        raise ValueError("negative length")
     if length > MAX_CHARACTERS:
         raise Unknown(f"a value of more than {MAX_CHARACTERS} characters")
     return length

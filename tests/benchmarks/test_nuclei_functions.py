@@ -132,6 +132,7 @@ def test_random_numbers_are_below_their_limit() -> None:
     [
         "repeat('a', 0 - 1)",
         "rand_int(5, 5)",
+        "rand_base(0 - 1)",
         "rand_text_numeric(3, '0123456789')",
         "padding('a', '', 3, 'prefix')",
         "padding('a', 'b', 3, 'middle')",
