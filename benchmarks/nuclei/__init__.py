@@ -4,10 +4,11 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from harness import register_benchmark, sources
+from harness import register_benchmark, sources, taxonomy
 
 from .requests import steps
-from .roles import ATTACK, roles
+from .roles import ATTACK, NO_ATTACK, roles
+from .signs import percent_decoded
 from .template import Template, Unusable, parse
 
 _MAX_FILE_BYTES = 2 * 2**20  # bytes of a template
@@ -17,7 +18,7 @@ _MAX_FILE_BYTES = 2 * 2**20  # bytes of a template
 class Nuclei(sources.SourceBenchmark):
     """A row for each request that attacks; ``source`` is the template's first author."""
 
-    version = 1
+    version = 2
     columns = (
         "sample",
         "payload",
@@ -37,6 +38,26 @@ class Nuclei(sources.SourceBenchmark):
 
     def read(self, tree: sources.Tree, tally: sources.SourceTally) -> Iterator[sources.Row]:
         """See `SourceBenchmark.read`."""
+        rows: list[dict[str, Any]] = []
+        classes: dict[bytes, set[str]] = {}  # of each payload
+        for path, template, added in self._templates(tree, tally):
+            facts = _facts(template, added)
+            for number, payload, label in _attacks(template, tally, path):
+                rows.append({**facts, "sample": f"{template.id}#{number}", "payload": payload, "label": label})
+                classes.setdefault(payload, set()).add(label)
+        for row in rows:
+            specific = taxonomy.most_specific(classes[row["payload"]])
+            if specific is None:
+                tally.skip("request: equal to one of another threat class", row["sample"])
+                continue
+            if specific != row["label"]:
+                tally.skip("label: an equal request has a class that is a kind of it", row["sample"])
+            yield {**row, "label": specific}
+
+    def _templates(
+        self, tree: sources.Tree, tally: sources.SourceTally
+    ) -> Iterator[tuple[str, Template, datetime.date | None]]:
+        """Yields path, template and date of the first commit of each usable file."""
         added = sources.origin.first_commits(self.root, tally.notes.append)
         ids: set[str] = set()
         for file in tree.files((".yaml", ".yml"), _MAX_FILE_BYTES, tally):
@@ -48,25 +69,32 @@ class Nuclei(sources.SourceBenchmark):
                 tally.skip(str(error) if isinstance(error, Unusable) else f"file: {error}", file.path)
                 continue
             ids.add(template.id)
-            facts = _facts(template, added.get(file.path))
-            for number, payload in _attacks(template, tally, file.path):
-                yield {**facts, "sample": f"{template.id}#{number}", "payload": payload}
+            yield file.path, template, added.get(file.path)
 
 
-def _attacks(template: Template, tally: sources.SourceTally, path: str) -> Iterator[tuple[int, bytes]]:
-    """Yields number and bytes of each request that attacks; counts the other requests."""
+def _attacks(template: Template, tally: sources.SourceTally, path: str) -> Iterator[tuple[int, bytes, str]]:
+    """Yields number, bytes and class of each request that attacks; counts the other requests."""
     requests = steps(template, tally.skip)
+    several = False
     for step, role in zip(requests, roles(requests), strict=True):
-        if role == ATTACK:
-            yield step.number, step.payload
-        else:
-            tally.skip(f"helper step: {role}", f"{path}, request {step.number}")
+        where = f"{path}, request {step.number}"
+        if role != ATTACK:
+            tally.skip(f"request: {role}" if role == NO_ATTACK else f"helper step: {role}", where)
+            continue
+        label = taxonomy.class_of_payload(percent_decoded(step.payload), template.classes)
+        if label is None:
+            several = True
+            continue
+        if label != (template.label or label):
+            tally.skip("label: the technique of the payload has another class than its template", where)
+        yield step.number, step.payload, label
+    if several:
+        tally.skip("template: several threat classes", path)
 
 
 def _facts(template: Template, added: datetime.date | None) -> dict[str, Any]:
     """Returns the columns that all requests of a template share; the date is the first day of the CVE's year."""
     return {
-        "label": template.label,
         "cve": template.cve,
         "cwe": template.cwe,
         "description": template.description,

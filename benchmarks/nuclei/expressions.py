@@ -1,44 +1,56 @@
-"""Replaces ``{{…}}`` expressions by inert values; an unknown variable or function is an error, never a guess."""
+"""Replaces ``{{…}}`` expressions by inert values; an unknown variable or function is an error, never a guess.
 
-import ast
+As in the scanner, only text with a variable or a helper function is an expression: ``{{91*83}}`` stays as it is. A
+value that has been inserted is not searched for expressions again. Source: github.com/projectdiscovery/nuclei,
+``pkg/protocols/common/expressions``.
+"""
+
+import operator
 import re
-import warnings
 from collections.abc import Callable, Mapping
 
-from . import functions
-from .functions import TemplateRandom, Value
+from . import functions, grammar
+from .values import TemplateRandom, Unknown, Value, checked_length, to_short_string, to_string
 
 HOST, OTHER_HOST, ADDRESS = "target.example", "oast.example", "192.0.2.10"
 _MAX_REPLACEMENTS = 500  # in one text
-_MAX_EXPRESSION_CHARACTERS = 20_000
-_MAX_TEXT_CHARACTERS = 1_000_000  # after replacement
 _MAX_DEPTH = 20  # of variables that refer to each other
 _BUILT_IN = {
     "BaseURL": f"http://{HOST}",
     "RootURL": f"http://{HOST}",
+    "Input": f"http://{HOST}",
     "Hostname": HOST,
     "Host": HOST,
     "FQDN": HOST,
     "RDN": HOST,
+    "DN": "target",
+    "TLD": "example",
+    "SD": "",
     "Port": "80",
     "Scheme": "http",
     "Path": "",
     "File": "",
+    "Query": "",
     "ip": ADDRESS,
     "username": "user",  # the scanner takes username and password from its command line
     "password": "secret",
 }
 _OTHER_HOST = re.compile(r"interactsh[-_](?:url|server)(?:_\d+)?")
 _RANDSTR = re.compile(r"randstr(?:_\d+)?")
-_NAME = re.compile(r"[A-Za-z_][\w.-]*")
-
-
-class Unknown(Exception):
-    """Raised for an expression without a known value; the message is its text."""
+_MARK = re.compile(r"\{\{|§")
+_PLACEHOLDER = re.compile(r"\{\{\s*+([\w.-]++)\s*+\}\}|§([\w.-]++)§")
+_NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,15})?")
+_WITHOUT_LETTERS = re.compile(r"[0-9\W]+")  # the scanner sends such text in braces as it is
 
 
 class Scope:
-    """The values of the names in one template."""
+    """The values of the names in one template.
+
+    Attributes:
+        random: the random values of the template.
+        keep_unknown: whether expressions without a value stay unchanged in the current block, as in a scan if a block
+            sets ``skip-variables-check``.
+    """
 
     def __init__(self, template: str, variables: Mapping[str, object], response_names: frozenset[str]) -> None:
         """Initializes the scope of a template.
@@ -49,130 +61,188 @@ class Scope:
             response_names: names whose values a scan would read from earlier responses; they become tokens.
         """
         self.random = TemplateRandom(template)
-        self.payloads: dict[str, str] = {}
+        self.keep_unknown = False
+        self._payloads: Mapping[str, object] = {}
+        self._payload_values: dict[str, str] = {}
         self._variables = variables
         self._response_names = response_names
         self._values: dict[str, str] = {}
-        self._depth = 0
+        self._open: list[str] = []  # names whose definitions are being resolved
 
-    def value(self, name: str) -> str:
-        """Returns the value of a name.
+    def enter(self, payloads: Mapping[str, object], keep_unknown: bool) -> None:
+        """Enters a block with its own payload lists.
+
+        Args:
+            payloads: the value of each name, which may contain expressions.
+            keep_unknown: see `keep_unknown`.
+        """
+        self._payloads, self._payload_values, self.keep_unknown = payloads, {}, keep_unknown
+
+    def value(self, name: str) -> str | None:
+        """Returns the value of a name, None if it has none.
 
         Raises:
-            Unknown: the name has no value.
+            Unknown: its definition contains an expression without a value.
         """
-        if name in self.payloads:
-            return self.payloads[name]
-        if name not in self._values:
-            self._values[name] = self._find(name)
-        return self._values[name]
+        for definitions, values in ((self._payloads, self._payload_values), (self._variables, self._values)):
+            # Inside its own definition, a name refers to an outer value, as in ``Hostname: "{{Hostname}}:8080"``.
+            if name in definitions and name not in self._open:
+                if name not in values:
+                    values[name] = self._resolve(name, definitions[name])
+                return values[name]
+        return self._given(name)
 
-    def _find(self, name: str) -> str:
-        if name in self._variables and self._depth < _MAX_DEPTH:
-            self._depth += 1
-            try:
-                return self._resolve_variable(name)
-            finally:
-                self._depth -= 1
+    def _resolve(self, name: str, definition: object) -> str:
+        if len(self._open) >= _MAX_DEPTH:
+            raise Unknown(f"unknown variable {name}")
+        self._open.append(name)
+        try:
+            return resolve(to_string(definition), self)
+        finally:
+            self._open.pop()
+
+    def _given(self, name: str) -> str | None:
+        """Returns the value of a name that the template does not define."""
         if name in self._response_names:
             return self.random.token(name, 10)
-        if name in _BUILT_IN:
-            return _BUILT_IN[name]
         if _OTHER_HOST.fullmatch(name):
             return OTHER_HOST
         if _RANDSTR.fullmatch(name):
             return self.random.token(name, 27)
-        raise Unknown(name)
-
-    def _resolve_variable(self, name: str) -> str:
-        # Inside its own definition, a variable's name refers to an outer value, as in ``{{Hostname}}``.
-        variables, self._variables = self._variables, {n: v for n, v in self._variables.items() if n != name}
-        try:
-            return resolve(str(variables[name]), self)
-        finally:
-            self._variables = variables
+        return _BUILT_IN.get(name)
 
 
-def resolve(text: str, scope: Scope, keep_unknown: bool = False) -> str:
-    """Returns the text with every expression replaced by its value, innermost first.
-
-    Args:
-        text: a text of a template.
-        scope: the scope of the template.
-        keep_unknown: leave expressions without a value unchanged, as a scan does if a template sets
-            ``skip-variables-check``.
+def resolve(text: str, scope: Scope) -> str:
+    """Returns the text with every expression replaced by its value.
 
     Raises:
         Unknown: an expression has no value, or the text grows beyond the limits.
     """
-    text = re.sub(r"§([\w.-]+)§", r"{{\1}}", text)
-    start = 0
+    if _MARK.search(text) is None:
+        return text
+    out: list[str] = []
+    at = length = 0
     for _ in range(_MAX_REPLACEMENTS):
-        end = text.find("}}", start)
-        begin = text.rfind("{{", start, end) if end >= 0 else -1
-        if end < 0:
-            return text
-        if begin < 0:
-            start = end + 1
-            continue
-        try:
-            value = str(evaluate(text[begin + 2 : end].strip(), scope))
-        except Unknown:
-            if not keep_unknown:
-                raise
-            start = end + 2
-            continue
-        text = text[:begin] + value + text[end + 2 :]
-        if len(text) > _MAX_TEXT_CHARACTERS:
-            break
-    raise Unknown("an expansion without end")
+        mark = _MARK.search(text, at)
+        if mark is None:
+            return "".join([*out, text[at:]])
+        begin = mark.start()
+        while text.startswith("{{{", begin):  # the braces of an expression are the innermost ones
+            begin += 1
+        value, end = _replacement(text, begin, scope)
+        out += [text[at:begin], value]
+        length = checked_length(length + begin - at + len(value))
+        at = end
+    raise Unknown(f"text with more than {_MAX_REPLACEMENTS} expressions")
 
 
-def evaluate(expression: str, scope: Scope) -> Value:
-    """Returns the value of one expression: a name, a literal, a call, or a sum, difference or product of these.
+def _replacement(text: str, begin: int, scope: Scope) -> tuple[str, int]:
+    """Returns what replaces the text from a mark on, and the position after the replaced text."""
+    simple = _PLACEHOLDER.match(text, begin)
+    if simple is not None and (value := scope.value(simple[1] or simple[2])) is not None:
+        return value, simple.end()
+    if text[begin] == "§":
+        return "§", begin + 1
+    expression = grammar.parse(text, begin + 2)
+    try:
+        if expression is not None and _is_evaluated(expression, scope):
+            return to_string(_evaluate(expression, scope)), expression.end
+        _check_literal(text, begin, expression, simple)
+    except Unknown:
+        if not scope.keep_unknown:
+            raise
+    return "{{", begin + 2
+
+
+def _is_evaluated(expression: grammar.Expression, scope: Scope) -> bool:
+    """Whether an expression contains a helper function or a variable with a value."""
+    return bool(expression.calls) or any(scope.value(name) is not None for name in expression.names)
+
+
+def _check_literal(text: str, begin: int, expression: grammar.Expression | None, simple: re.Match[str] | None) -> None:
+    """Checks that text in braces which is not evaluated is sent as it is.
 
     Raises:
-        Unknown: it is another kind of expression, or contains an unknown name or function.
+        Unknown: a scan would not send the request, since it takes the text for a variable without a value.
     """
-    if _NAME.fullmatch(expression):
-        return scope.value(expression)
-    if len(expression) > _MAX_EXPRESSION_CHARACTERS:
-        raise Unknown(expression[:40])
+    if expression is not None and not expression.names:
+        return
+    end = text.find("}}", begin + 2)
+    content = text[begin + 2 : end]
+    if end < 0 or not content or "}" in content or _WITHOUT_LETTERS.fullmatch(content):
+        return
+    raise Unknown(f"unknown variable {simple[1]}" if simple else f"unknown expression {content.strip()[:40]}")
+
+
+def _evaluate(expression: grammar.Expression, scope: Scope) -> Value:
+    """Returns the value of an expression.
+
+    Raises:
+        Unknown: it contains an unknown name or function, or a function or an operator that rejects its operands.
+    """
+    stack: list[Value] = []
+    for kind, argument, arity in expression.program:
+        match kind:
+            case "number":
+                stack.append(float(argument or 0))
+            case "text":
+                stack.append(_fill_text(str(argument), scope))
+            case "name":
+                stack.append(_known(str(argument), scope))
+            case "placeholder":
+                value = _known(str(argument), scope)
+                stack.append(float(value) if _NUMBER.fullmatch(value) else value)
+            case "true" | "false":
+                stack.append(kind == "true")
+            case "call":
+                arguments = stack[len(stack) - arity :]
+                del stack[len(stack) - arity :]
+                stack.append(functions.call(str(argument), arguments, scope.random))
+            case "negate":
+                stack.append(_operate("-", 0.0, stack.pop()))
+            case _:
+                right = stack.pop()
+                stack.append(_operate(kind, stack.pop(), right))
+    return stack.pop()
+
+
+def _known(name: str, scope: Scope) -> str:
+    value = scope.value(name)
+    if value is None:
+        raise Unknown(f"unknown variable {name}")
+    return value
+
+
+def _fill_text(text: str, scope: Scope) -> str:
+    """Returns a quoted text with its placeholders replaced; they are not evaluated further."""
+
+    def fill(match: re.Match[str]) -> str:
+        name = match[1] or match[2]
+        value = scope.value(name)
+        if value is None and match[1] and not _WITHOUT_LETTERS.fullmatch(name) and not scope.keep_unknown:
+            raise Unknown(f"unknown variable {name}")
+        return match[0] if value is None else value
+
+    return _PLACEHOLDER.sub(fill, text)
+
+
+def _operate(name: str, left: Value, right: Value) -> Value:
+    if name == "+" and (isinstance(left, str) or isinstance(right, str)):
+        first, second = to_short_string(left), to_short_string(right)
+        checked_length(len(first) + len(second))
+        return first + second
+    if not isinstance(left, float) or not isinstance(right, float):
+        raise Unknown(f"arithmetic with text ({name})")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python warns about escapes that exist only in Go's strings
-            tree = ast.parse(_OTHER_HOST.sub(lambda match: match[0].replace("-", "_"), expression), mode="eval")
-        return _value(tree.body, scope)
-    except (SyntaxError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
-        raise Unknown(expression[:40]) from error
+        return _ARITHMETIC[name](left, right)
+    except (ZeroDivisionError, OverflowError) as error:
+        raise Unknown(f"arithmetic ({error})") from error
 
 
-def _value(node: ast.expr, scope: Scope) -> Value:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float):
-        return node.value
-    if isinstance(node, ast.Name):
-        return scope.value(node.id)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
-        arguments = [_value(argument, scope) for argument in node.args]
-        try:
-            return functions.call(node.func.id, arguments, scope.random)
-        except KeyError:
-            raise Unknown(f"{node.func.id}()") from None
-    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        left, right = _value(node.left, scope), _value(node.right, scope)
-        if isinstance(node.op, ast.Add) and isinstance(left, str) | isinstance(right, str):
-            text = f"{left}{right}"
-            if len(text) > _MAX_TEXT_CHARACTERS:
-                raise Unknown("an expansion without end")
-            return text
-        if isinstance(left, str) or isinstance(right, str):
-            raise Unknown(f"arithmetic with text in {ast.unparse(node)[:40]}")
-        return _OPERATORS[type(node.op)](left, right)
-    raise Unknown(ast.unparse(node)[:40])
-
-
-_OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: lambda left, right: left + right,
-    ast.Sub: lambda left, right: left - right,
-    ast.Mult: lambda left, right: left * right,
+_ARITHMETIC: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "%": lambda left, right: left - right * int(left / right),  # the sign of the dividend, as in Go
 }

@@ -1,19 +1,21 @@
-"""Renders the requests of a template to bytes, from raw text or from method, path, headers and body."""
+"""The requests of a template, each with the bytes that the scanner sends.
+
+Line ends follow github.com/projectdiscovery/nuclei, ``pkg/protocols/http/http.go`` (``Compile``), and raw requests
+``raw/raw.go``; ``docs/sources.md`` lists what differs from the scanner's requests on purpose.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .expressions import HOST, Scope, Unknown, resolve
-from .functions import to_bytes
+from .expressions import HOST, Scope, resolve
+from .message import Message, from_address, from_raw
 from .template import Template
+from .values import Unknown, to_bytes, to_string
 
-_OWN_ORIGIN = re.compile(rf"https?://{re.escape(HOST)}(?::\d+)?(?=[/?#]|\Z)")
-_ORIGIN = re.compile(r"https?://([^/?#\s]+)")
-_CREDENTIALS = re.compile(r"\{\{\s*(?:username|password)\s*\}\}")
-_ANNOTATION = re.compile(r"(?:@[\w-]+:?[^\n]*\n)+")
-_FRAMING_HEADERS = ("content-length", "transfer-encoding")
+_CREDENTIALS = re.compile(r"\{\{[^{}]*\b(?:username|password)\b[^{}]*\}\}")
+_ANNOTATIONS = re.compile(r"(?:@[^\n]*\n)+")
 
 _MAX_TEMPLATE_BYTES = 64 * 2**20  # of all requests of a template
 Skip = Callable[..., None]  # see `SourceTally.skip`
@@ -26,22 +28,20 @@ class Step:
     Attributes:
         number: from 0.
         payload: its bytes.
-        alone: whether it is the template's only request.
-        signs_in: whether it sends the username or the password.
+        signs_in: whether it sends the scanner's username or password.
     """
 
     number: int
     payload: bytes
-    alone: bool
     signs_in: bool
 
 
 @dataclass(frozen=True)
 class _RequestSource:
-    """A request before its expressions are replaced: the whole text of a raw request, or else its path."""
+    """A request before its expressions are replaced: the whole text of a raw request, or else its address."""
 
-    raw: str = ""
-    path: str = ""
+    raw: str | None = None
+    address: str = ""
 
 
 def steps(template: Template, skip: Skip) -> list[Step]:
@@ -49,98 +49,82 @@ def steps(template: Template, skip: Skip) -> list[Step]:
     scope = Scope(template.id, template.variables, template.response_names())
     out: list[Step] = []
     total = 0
-    request_sources = list(_request_sources(template, skip))
-    for number, (block, source) in enumerate(request_sources):
+    for number, (block, source) in enumerate(_request_sources(template, skip)):
         where = f"{template.id}, request {number}"
         try:
-            scope.payloads = _first_values(block)
+            scope.enter(_first_values(block), bool(block.get("skip-variables-check")))
             payload, signs_in = _request(block, source, scope)
             total += len(payload)
             if total > _MAX_TEMPLATE_BYTES:
                 raise ValueError(f"the template's requests take more than {_MAX_TEMPLATE_BYTES >> 20} MiB")
-            out.append(Step(number, payload, len(request_sources) == 1, signs_in))
-        except Unknown as error:
-            skip(f"request: unknown variable {error}", where)
+            out.append(Step(number, payload, signs_in))
         except UnicodeEncodeError:
             skip("request: text that cannot be encoded", where)
-        except ValueError as error:
+        except (Unknown, ValueError) as error:
             skip(f"request: {error}", where)
     return out
 
 
 def _request_sources(template: Template, skip: Skip) -> Iterator[tuple[Mapping[str, Any], _RequestSource]]:
     for block in template.blocks:
-        raws, paths = (_list(block.get(name)) for name in ("raw", "path"))
-        if not raws and not paths:
+        raws, addresses = (_list(block.get(name)) for name in ("raw", "path"))
+        if not raws and not addresses:
             skip("block: neither raw nor path", template.id)
-        payloads = block.get("payloads")
-        for values in payloads.values() if isinstance(payloads, dict) else ():
-            if len(_list(values)) > 1:
-                skip("payload value: only the first of each list is used", template.id, len(values) - 1)
+        count = sum(max(len(values) - 1, 0) for values in _payload_lists(block).values())
+        if count:
+            skip("payload value: only the first of each list is used", template.id, count)
         yield from ((block, _RequestSource(raw=text)) for text in raws)
-        yield from ((block, _RequestSource(path=text)) for text in paths)
+        yield from ((block, _RequestSource(address=text)) for text in addresses)
 
 
-def _first_values(block: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the first value of each payload list; lists in separate files are not read."""
-    payloads = block.get("payloads")
-    lists = payloads.items() if isinstance(payloads, dict) else ()
-    return {str(name): str(values[0]) for name, values in lists if isinstance(values, list) and values}
+def _payload_lists(block: Mapping[str, Any]) -> dict[str, list[object]]:
+    """Returns the values of each payload list: a list, or the lines of a text; lists in separate files are not read."""
+    lists = block.get("payloads")
+    out: dict[str, list[object]] = {}
+    for name, values in lists.items() if isinstance(lists, dict) else ():
+        if isinstance(values, list):
+            out[str(name)] = values
+        elif isinstance(values, str) and "\n" in values:
+            out[str(name)] = [*values.split("\n")]
+    return out
+
+
+def _first_values(block: Mapping[str, Any]) -> dict[str, object]:
+    return {name: values[0] for name, values in _payload_lists(block).items() if values}
 
 
 def _request(block: Mapping[str, Any], source: _RequestSource, scope: Scope) -> tuple[bytes, bool]:
     """Returns the bytes of a request, and whether it sends the username or the password."""
-
-    def fill(text: object) -> str:
-        return resolve(str(text), scope, keep_unknown=bool(block.get("skip-variables-check")))
-
-    if source.raw:
-        text = source.raw
-        head, body = _from_raw(fill(_ANNOTATION.sub("", text.lstrip(), count=1)))
+    body = _line_ends(to_string(block.get("body")))
+    signs_in = _CREDENTIALS.search(f"{source.raw} {source.address} {body}") is not None
+    if source.raw is None:
+        method = resolve(to_string(block.get("method") or "GET"), scope)
+        message = from_address(method, resolve(source.address, scope))
     else:
-        text = f"{source.path} {block.get('body', '')}"
-        head, body = _from_path(block, fill(source.path), fill)
-    if body and not block.get("unsafe") and not _has_framing(head):
-        head.append(f"Content-Length: {len(to_bytes(body))}")
-    return to_bytes("\r\n".join([*head, "", body])), bool(_CREDENTIALS.search(text))
+        text = _line_ends(source.raw if block.get("unsafe") else source.raw.lstrip("\r\n"))
+        annotations = _ANNOTATIONS.match(text)
+        text = resolve(text[annotations.end() if annotations else 0 :], scope)
+        if block.get("unsafe"):
+            return to_bytes(text), signs_in
+        message = from_raw(text)
+    _complete(message, block, resolve(body, scope), scope)
+    return message.to_bytes(), signs_in
 
 
-def _from_raw(text: str) -> tuple[list[str], str]:
-    """Splits a raw request into the lines of its head and its body."""
-    lines = text.lstrip().split("\n")
-    blank = next((at for at, line in enumerate(lines) if not line.strip("\r")), len(lines))
-    head = [line.rstrip("\r") for line in lines[:blank]]
-    parts = head[0].split(" ") if head else []
-    if len(parts) < 2:
-        raise ValueError("no request line")
-    if parts[1].startswith("http"):
-        parts[1] = _own_target(parts[1])
-    head[0] = " ".join(parts)
-    return head, "\n".join(lines[blank + 1 :]).rstrip("\r\n")
+def _complete(message: Message, block: Mapping[str, Any], body: str, scope: Scope) -> None:
+    """Adds what the block says for all of its requests, and what the scanner's HTTP client adds."""
+    headers = block.get("headers")
+    for name, value in headers.items() if isinstance(headers, dict) else ():
+        message.headers[str(name)] = resolve(to_string(value), scope)
+    message.body = body or message.body
+    message.add_host(HOST)
+    message.add_length()
 
 
-def _from_path(block: Mapping[str, Any], url: str, fill: Callable[[object], str]) -> tuple[list[str], str]:
-    """Returns head and body of a request that is described by method, address, headers and body."""
-    fields = block.get("headers")
-    headers = {str(name): fill(value) for name, value in (fields if isinstance(fields, dict) else {}).items()}
-    origin = _ORIGIN.match(url)
-    host = {} if any(name.lower() == "host" for name in headers) else {"Host": origin[1] if origin else HOST}
-    target = url[origin.end() :] if origin else url
-    if not target.startswith(("/", "*")):
-        target = f"/{target}"
-    line = f"{block.get('method') or 'GET'} {target} HTTP/1.1"
-    return [line, *(f"{name}: {value}" for name, value in (host | headers).items())], fill(block.get("body") or "")
-
-
-def _own_target(target: str) -> str:
-    """Returns the path of a target in absolute form that names the tested host; other targets do not change."""
-    path = _OWN_ORIGIN.sub("", target, count=1)
-    return path if path.startswith("/") else f"/{path}" if path != target else target
-
-
-def _has_framing(head: list[str]) -> bool:
-    return any(line.partition(":")[0].strip().lower() in _FRAMING_HEADERS for line in head[1:])
+def _line_ends(text: str) -> str:
+    """Returns the text with CR LF at the end of each line if it has none anywhere."""
+    return text if "\r\n" in text else text.replace("\n", "\r\n")
 
 
 def _list(value: object) -> list[str]:
-    return [str(item) for item in value if item is not None] if isinstance(value, list) else []
+    return [to_string(item) for item in value if item is not None] if isinstance(value, list) else []

@@ -1,56 +1,46 @@
 """Decides which requests of a template attack and which only prepare: sign-in, plain GET, set-up."""
 
 import re
-from urllib.parse import unquote_to_bytes
 
 from harness import http_request
 
 from .requests import Step
+from .signs import is_plain, shows_attack
 
-ATTACK, LOGIN, PLAIN_GET, SET_UP = "attack", "login", "plain GET", "set-up"
-_PLAIN_HEADERS = frozenset(
-    b"host user-agent accept accept-encoding accept-language content-type content-length connection cookie referer "
-    b"origin authorization x-requested-with upgrade-insecure-requests cache-control".split()
-)
-# Patterns that occur in attacks and not in preparing requests; they are matched after percent-decoding.
-_SIGNS = re.compile(
-    rb"""\.\.+[/\\;] | /etc/ | win\.ini | /proc/ | web-inf | web\.config
-    | < \s* [a-z!/?%&] | javascript: | (?:alert|prompt|confirm|eval|system|exec|passthru|phpinfo) \s* [(`]
-    | \b union\b .* \bselect\b | \b(?:sleep|benchmark|md5|extractvalue|updatexml|waitfor|concat|pg_sleep) \s* \(
-    | ['"] \s* (?:\)|or\b|and\b|--|;|\|\|) | \$\{ | \#\{ | %\{ | \{\{ | \$\( | `
-    | [;|&\n] \s* (?:id|cat|ls|ping|curl|wget|whoami|echo|sleep|nslookup|type|dir|uname)\b
-    | \b(?:cat|curl|wget|ping|nslookup|whoami|bash|cmd\.exe)\b [ +/]
-    | oast\.example | [=/"'@>] \s* (?:https?:)? [/\\]{2} (?!target\.example) [\w.@-]+ \. \w
-    | rO0AB | \xac\xed | O:\d+:" | filename= .* \.(?:php|jsp|aspx?|phtml|war|jar|svg|html?)\w* | \x00""",
-    re.I | re.X | re.S,
-)
-_ROUNDS = 3  # of percent-decoding
+ATTACK, LOGIN, PLAIN_GET, SET_UP, NO_ATTACK = "attack", "login", "plain GET", "set-up", "no attack in the template"
+_PASSWORD = re.compile(rb"pass(?:w|phrase|\b|_)|passwd|pwd", re.I)  # in the name of a field
+_PASSWORD_FIELD = re.compile(
+    rb"(?:pass(?:w|phrase)?\w{0,20}|pwd)[\"'\]]{0,2}\s?[=:]", re.I
+)  # in a body of unknown type
+_SIGN_IN_PATH = re.compile(rb"/(?:do-?)?(?:log-?in|sign-?in|log-?on|sessions?|authenticate|auth)(?:\.\w+|/)?\Z", re.I)
 
 
 def roles(steps: list[Step]) -> list[str]:
     """Returns the role of each step.
 
-    Of several steps, those with an attack pattern are attacks, and all others prepare. If none has one, the steps that
-    are neither a sign-in nor a plain GET are attacks. A template's only request is its attack.
+    Steps with a sign of an attack are attacks, and all others prepare. If none has one, the steps that are neither a
+    sign-in nor consist of plain words only are attacks; a template without such a step has no attack.
     """
-    candidates = [ATTACK if step.alone else _role(step) for step in steps]
-    return [SET_UP if role == "" and ATTACK in candidates else role or ATTACK for role in candidates]
+    requests = [http_request.Request(step.payload) for step in steps]
+    helpers = [_helper(step, request) for step, request in zip(steps, requests, strict=True)]
+    attacks = [shows_attack(request) for request in requests]
+    if not any(attacks):
+        attacks = [r != LOGIN and not is_plain(request) for r, request in zip(helpers, requests, strict=True)]
+    if not any(attacks):
+        return [NO_ATTACK] * len(steps)
+    return [ATTACK if attack else helper for attack, helper in zip(attacks, helpers, strict=True)]
 
 
-def _role(step: Step) -> str:
-    """Returns the role of a step by itself; empty if it depends on the other steps."""
-    request = http_request.Request(step.payload)
-    headers = b"\n".join(
-        request.text(header.value)
-        for header in request.headers
-        if request.text(header.name).lower() not in _PLAIN_HEADERS or _SIGNS.search(request.text(header.value))
-    )
-    text = b"\n".join([request.text(request.target), request.text(request.body), headers])
-    for _ in range(_ROUNDS):
-        text = unquote_to_bytes(text)
-    if request.malformed or _SIGNS.search(text):
-        return ATTACK
-    if step.signs_in:
+def _helper(step: Step, request: http_request.Request) -> str:
+    """Returns the role of a step that does not attack."""
+    posts = request.text(request.method) == b"POST" and _SIGN_IN_PATH.search(request.text(request.path)) is not None
+    if step.signs_in or posts or any(_is_password(request, parameter) for parameter in request.body_parameters):
         return LOGIN
     reads = request.text(request.method) in (b"GET", b"HEAD", b"OPTIONS")
-    return PLAIN_GET if reads and request.query[0] == request.query[1] and not request.text(request.body) else ""
+    return PLAIN_GET if reads and request.query[0] == request.query[1] and not request.text(request.body) else SET_UP
+
+
+def _is_password(request: http_request.Request, parameter: http_request.Parameter) -> bool:
+    if parameter.place == "raw":
+        return _PASSWORD_FIELD.search(request.text(parameter.value)) is not None
+    return _PASSWORD.search(request.text(parameter.name)) is not None

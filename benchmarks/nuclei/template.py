@@ -20,14 +20,14 @@ class Template:
 
     Attributes:
         id: its id.
-        label: the threat class.
+        classes: the threat classes that it names, at least one.
         cve, cwe, description, vendor, product, author, severity: None if it does not have one.
         variables: its own definitions.
         blocks: its blocks of requests.
     """
 
     id: str
-    label: str
+    classes: frozenset[str]
     cve: str | None
     cwe: str | None
     description: str | None
@@ -37,6 +37,11 @@ class Template:
     severity: str | None
     variables: Mapping[str, object]
     blocks: tuple[Mapping[str, Any], ...]
+
+    @property
+    def label(self) -> str | None:
+        """The threat class, None if it names several of which none is a kind of the others."""
+        return taxonomy.most_specific(self.classes)
 
     def response_names(self) -> frozenset[str]:
         """Returns the names that its extractors give to parts of responses."""
@@ -48,7 +53,8 @@ def parse(document: Any) -> Template:
     """Returns the template of a YAML value.
 
     Raises:
-        Unusable: it is not a template, makes no HTTP request, or has no threat class.
+        Unusable: it is not a template, makes no HTTP request, or has no threat class, or several that exclude each
+            other.
     """
     if not isinstance(document, dict) or not isinstance(document.get("info"), dict) or not document.get("id"):
         raise Unusable("file: not a template")
@@ -64,7 +70,7 @@ def parse(document: Any) -> Template:
     variables = document.get("variables")
     return Template(
         id=str(document["id"]),
-        label=_label(cwes, _words(info.get("tags"))),
+        classes=_classes(cwes, _words(info.get("tags"))),
         cve=cves[0] if cves else None,
         cwe=" ".join(f"CWE-{cwe}" for cwe in cwes) or None,
         description=_text(info.get("description")),
@@ -77,15 +83,15 @@ def parse(document: Any) -> Template:
     )
 
 
-def _label(cwes: list[int], tags: list[str]) -> str:
+def _classes(cwes: list[int], tags: list[str]) -> frozenset[str]:
     for classes in (
-        {taxonomy.CLASS_OF_CWE[cwe] for cwe in cwes if cwe in taxonomy.CLASS_OF_CWE},
-        {name for tag in tags if (name := taxonomy.class_named(tag)) is not None},  # if no CWE has a class
+        frozenset(taxonomy.CLASS_OF_CWE[cwe] for cwe in cwes if cwe in taxonomy.CLASS_OF_CWE),
+        frozenset(name for tag in tags if (name := taxonomy.class_named(tag)) is not None),  # if no CWE has a class
     ):
-        if len(classes) > 1:
+        if len(classes) > 1 and not taxonomy.most_specific(classes) and not taxonomy.may_share_a_technique(classes):
             raise Unusable("template: several threat classes")
         if classes:
-            return classes.pop()
+            return classes
     raise Unusable("template: no threat class of the taxonomy")
 
 

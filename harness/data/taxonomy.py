@@ -1,9 +1,10 @@
-"""The threat classes that all benchmarks share: maps CWE numbers to classes, and classes to anchor texts.
+"""The threat classes that all benchmarks share: maps CWE numbers and names to classes, and classes to anchor texts.
 
 Identifiers are those of the Common Weakness Enumeration (https://cwe.mitre.org).
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -17,8 +18,8 @@ class ThreatClass:
 
 _CLASSES: dict[str, tuple[str, tuple[int, ...]]] = {
     "sql-injection": ("SQL injection attack", (89, 564, 943)),
-    "cross-site-scripting": ("cross-site scripting attack", (79, 80, 83, 84, 85, 86, 87)),
-    "path-traversal": ("path traversal attack", (22, 23, 24, 25, 29, 35, 36, 73, 98)),
+    "cross-site-scripting": ("cross-site scripting attack", (79, *range(80, 88))),
+    "path-traversal": ("path traversal attack", (22, *range(23, 41), 73, 98)),
     "command-injection": ("operating system command injection attack", (77, 78, 88)),
     "code-injection": ("code injection attack", (94, 95, 96)),
     "template-injection": ("template and expression language injection attack", (917, 1336)),
@@ -27,9 +28,18 @@ _CLASSES: dict[str, tuple[str, tuple[int, ...]]] = {
     "xml-external-entity": ("XML external entity attack", (611, 776, 827)),
     "file-upload": ("unrestricted file upload attack", (434,)),
     "open-redirect": ("open redirect attack", (601,)),
+    "ldap-injection": ("LDAP injection attack", (90,)),
+    "xpath-injection": ("XPath and XQuery injection attack", (643, 652)),
+    "server-side-include": ("server-side include injection attack", (97,)),
 }
 CLASS_OF_CWE: dict[int, str] = {cwe: name for name, (_, cwes) in _CLASSES.items() for cwe in cwes}
 ANCHORS: dict[str, str] = {name: anchor for name, (anchor, _) in _CLASSES.items()}
+
+# The classes that a class is a kind of: CWE-1336 is a child of CWE-94, CWE-917 of CWE-77, and CWE-97 of CWE-96.
+_BROADER: dict[str, tuple[str, ...]] = {
+    "template-injection": ("code-injection", "command-injection"),
+    "server-side-include": ("code-injection",),
+}
 
 # Coarser classes of public request collections: anchor text, and the classes that each contains.
 _FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -46,40 +56,160 @@ _FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "open_redirect": ("open redirect attack", ("open-redirect",)),
 }
 
-# Other names of a class in common use, in lower case with hyphens.
-_ALIASES: dict[str, str] = {
-    "sqli": "sql-injection",
-    "sql": "sql-injection",
-    "xss": "cross-site-scripting",
-    "lfi": "path-traversal",
-    "rfi": "path-traversal",
-    "traversal": "path-traversal",
-    "directory-traversal": "path-traversal",
-    "file-inclusion": "path-traversal",
-    "cmdi": "command-injection",
-    "os-command-injection": "command-injection",
-    "ssti": "template-injection",
-    "server-side-template-injection": "template-injection",
-    "insecure-deserialization": "deserialization",
-    "ssrf": "server-side-request-forgery",
-    "xxe": "xml-external-entity",
-    "fileupload": "file-upload",
-    "unrestricted-file-upload": "file-upload",
-    "redirect": "open-redirect",
+# Techniques whose payloads public sources file under several of these classes, by what reached the code first. One
+# technique has one class here: a lookup ``${jndi:…}`` is an expression (CWE-917), a type name in JSON makes a
+# deserializer build an object (CWE-502).
+_EXECUTING = frozenset({"code-injection", "command-injection", "deserialization", "template-injection"})
+_TECHNIQUES: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (
+        re.compile(
+            rb"\$\{(?:jndi|(?=[^:]{0,9}\$\{)(?:\$\{[^{}]{0,40}\}|[jndi]){1,9}):", re.I
+        ),  # also ${${lower:j}ndi:…}
+        "template-injection",
+    ),
+    (re.compile(rb'"@type"\s{0,9}:'), "deserialization"),
+)
+
+# Other names of a class in common use: words without spaces and punctuation, in lower case.
+_OTHER_NAMES: dict[str, tuple[str, ...]] = {
+    "sql-injection": ("sqli", "sql", "sqlinjections", "sqlia", "nosqlinjection", "nosqli"),
+    "cross-site-scripting": ("xss", "crosssitescript", "crosssitescriptings", "xssinjection", "javascriptinjection"),
+    "path-traversal": (
+        "lfi",
+        "rfi",
+        "traversal",
+        "pathtransversal",  # the spelling of the ECML/PKDD 2007 data set
+        "directorytraversal",
+        "directorytransversal",
+        "dirtraversal",
+        "dotdotslash",
+        "fileinclusion",
+        "localfileinclusion",
+        "remotefileinclusion",
+        "localfileread",
+        "arbitraryfileread",
+    ),
+    "command-injection": (
+        "cmdi",
+        "commandexecution",
+        "commandinjections",
+        "cmdinjection",
+        "oscommand",
+        "oscommanding",
+        "oscommandinjection",
+        "oscmdinjection",
+        "oscommandexecution",
+        "remotecommandexecution",
+        "shellinjection",
+    ),
+    "code-injection": ("codeexecution", "phpinjection", "phpcodeinjection", "remotecodeinjection"),
+    "template-injection": (
+        "ssti",
+        "serversidetemplateinjection",
+        "expressionlanguageinjection",
+        "elinjection",
+        "oglninjection",
+        "ognlinjection",
+        "jndiinjection",
+    ),
+    "deserialization": (
+        "insecuredeserialization",
+        "unsafedeserialization",
+        "deserializationofuntrusteddata",
+        "objectinjection",
+        "phpobjectinjection",
+    ),
+    "server-side-request-forgery": ("ssrf", "serversiderequestforgeries"),
+    "xml-external-entity": ("xxe", "xxeinjection", "xmlexternalentities", "xmlexternalentityinjection"),
+    "file-upload": (
+        "unrestrictedfileupload",
+        "arbitraryfileupload",
+        "maliciousfileupload",
+        "insecurefileupload",
+        "uploadinsecurefiles",
+    ),
+    "open-redirect": ("redirect", "openredirection", "openredirects", "urlredirection", "unvalidatedredirect"),
+    "ldap-injection": ("ldapi", "ldapinjections"),
+    "xpath-injection": ("xpath", "xpathi", "xpathinjections", "xqueryinjection"),
+    "server-side-include": (
+        "ssi",
+        "ssiinjection",
+        "serversideincludes",
+        "serversideincludeinjection",
+        "serversideincludesinjection",
+    ),
 }
+_CLASS_OF_NAME: dict[str, str] = {
+    "".join(re.findall("[a-z0-9]+", spelling)): name
+    for name in _CLASSES
+    for spelling in (name, *_OTHER_NAMES.get(name, ()))
+}
+_BENIGN = frozenset("benign normal norm valid legitimate legit clean safe good none noattack".split())
+# Words that say how or where, not which class: ``Reflected XSS``, ``Blind SQL Injection``, ``Web Attack - XSS``.
+_QUALIFIERS = frozenset(
+    "attack attacks vulnerability vulnerabilities web based reflected stored persistent dom blind time boolean error "
+    "union second order classic generic possible detected".split()
+)
+_NUMBER = re.compile(r"\A\s*(?:CAPEC-?)?\d+\s*[-–—:.)]\s*", re.I)
 
 
 def class_named(text: str) -> str | None:
-    """Returns the class that a text names, by its label, a common alias or CWE numbers; None if not exactly one.
+    """Returns the class that a text names, by its label, a common name or CWE numbers; None if not exactly one.
 
-    Case is ignored, and so is whether words are separated by spaces, hyphens or underscores.
+    Case, spaces and punctuation are ignored, and so are a leading number (``66 - SQL Injection``), words that do not
+    name a class (``Reflected XSS``), and an abbreviation in parentheses (``Cross-Site Scripting (XSS)``).
     """
-    numbers = {int(number) for number in re.findall(r"CWE-(\d+)", text, re.I)}
+    numbers = {int(number) for number in re.findall(r"CWE[-_ ]?(\d+)", text, re.I)}
     if numbers:
-        classes = {CLASS_OF_CWE[number] for number in numbers if number in CLASS_OF_CWE}
-        return classes.pop() if len(classes) == 1 else None
-    words = re.sub(r"[\s_-]+", "-", text.strip().lower())
-    return words if words in ANCHORS else _ALIASES.get(words)
+        return most_specific(CLASS_OF_CWE[number] for number in numbers if number in CLASS_OF_CWE)
+    name = _NUMBER.sub("", text)
+    outside, inside = re.sub(r"\([^()]*\)", " ", name), re.findall(r"\(([^()]*)\)", name)
+    found = _class_of_words(outside)
+    if found is not None or not inside:
+        return found
+    return most_specific(filter(None, map(_class_of_words, inside)))
+
+
+def unrecognised(labels: Iterable[str]) -> list[str]:
+    """Returns the distinct labels that name no class, no family of classes and no harmless traffic, in order."""
+    return [
+        label
+        for label in dict.fromkeys(labels)
+        if class_named(label) is None and label not in _FAMILIES and _compact(label) not in _BENIGN
+    ]
+
+
+def most_specific(names: Iterable[str]) -> str | None:
+    """Returns the one of several classes that all others are broader than; None if there is none.
+
+    Example: ``most_specific({"code-injection", "template-injection"})`` returns ``"template-injection"``.
+    """
+    distinct = set(names)
+    specific = distinct - {broader for name in distinct for broader in _BROADER.get(name, ())}
+    return specific.pop() if len(specific) == 1 else None
+
+
+def may_share_a_technique(names: Iterable[str]) -> bool:
+    """Whether sources file payloads of one technique under all of these classes; see `class_of_payload`."""
+    return frozenset(names) <= _EXECUTING
+
+
+def class_of_payload(payload: bytes, names: Iterable[str]) -> str | None:
+    """Returns the class of a payload whose source names one class or several; None if they do not agree on one.
+
+    A payload of a technique that sources file under several classes has the class of the technique, so that equal
+    payloads have equal labels.
+
+    Args:
+        payload: its bytes, percent-decoded.
+        names: the classes that the source names.
+    """
+    distinct = frozenset(names)
+    if distinct and may_share_a_technique(distinct):
+        for pattern, name in _TECHNIQUES:
+            if pattern.search(payload):
+                return name
+    return most_specific(distinct)
 
 
 def threat_class(name: str) -> ThreatClass:
@@ -94,3 +224,15 @@ def classes_of(label: str) -> frozenset[str]:
     if label in ANCHORS:
         return frozenset((label,))
     return frozenset(_FAMILIES[label][1]) if label in _FAMILIES else frozenset()
+
+
+def _compact(text: str) -> str:
+    return "".join(re.findall("[a-z0-9]+", text.lower()))
+
+
+def _class_of_words(text: str) -> str | None:
+    """Returns the class that words name, all of them or without the qualifiers among them."""
+    words = re.findall("[a-z0-9]+", text.lower())
+    plain = [word for word in words if word not in _QUALIFIERS]
+    candidates = ("".join(words), "".join(plain), "".join(plain).removesuffix("attacks").removesuffix("attack"))
+    return next((_CLASS_OF_NAME[name] for name in candidates if name in _CLASS_OF_NAME), None)

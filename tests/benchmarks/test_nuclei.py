@@ -147,50 +147,89 @@ def test_whatever_is_left_out_has_a_reason(tmp_path: Path, shell: Shell) -> None
         ("{{base64(concat('a', \"b\"))}}", "YWI="),
         ("{{base64_decode('/w==')}}", "\udcff"),
         ("{{hex_encode(base64_decode('/w=='))}}", "ff"),
-        ("{{url_encode('a b&c')}}", "a+b%26c"),
+        ("{{url_encode('a b&c')}}", "a%20b%26c"),
         ("{{num1*num2}}", "42"),
         ("{{md5('a' + 'b')}}", "187ef4436122d1cc2f40dc2b92f0eba0"),
         ("§word§ {{word}}", "word word"),
         ("no {{ end", "no {{ end"),
+        ("{{word + ':' + num2}}", "word:7"),
+        ("{{ md5({{num2}}) }}", "8f14e45fceea167a5a36dedd4bea2543"),
+        ("{{md5('{{word}}')}}", "c47d187067c6cf953245f128b5fde62a"),
+        ("{{base64('a\\nb')}}", "YW5i"),  # a backslash means the character after it
+        ("{{base64('it\\'s')}}", "aXQncw=="),
+        ("{{base64('a\nb')}}", "YQpi"),
+        ("{{to_number('6') % 4 - 5 * 2}}", "-8"),
+        ("{{'1' + 1000000 + word}}", "11e+06word"),  # as Go adds a number to a text
+        ("{{true + word}}", "trueword"),
+        ("{{url_encode('~a/', true)}}", "%7Ea%2F"),
+        # Text without a variable and without a helper function is not an expression.
+        ("{{91*83}}", "{{91*83}}"),
+        ("${{7+7}}", "${{7+7}}"),
+        ("{{7*'7'}}", "{{7*'7'}}"),
+        ("{{'a' + 'b'}}", "{{'a' + 'b'}}"),
+        ("{{{7*7}}}", "{{{7*7}}}"),
+        ("{{}}", "{{}}"),
+        ("{{ '' }}", "{{ '' }}"),
+        ("§1§ § §nosuch§", "§1§ § §nosuch§"),
+        # A value is not searched for expressions again.
+        ("{{literal}}", "{{7*7}}"),
+        ("{{concat('{{', 'word', '}}')}}", "{{word}}"),
+        ("{{concat('{{', 123, '*', 123, '}}')}}", "{{123*123}}"),
     ],
 )
 def test_expressions_have_inert_values(text: str, value: str) -> None:
-    variables = {"word": "word", "num1": "{{to_number('6')}}", "num2": 7}
-    scope = Scope("t", variables, frozenset())
+    variables = {"word": "word", "num1": "{{to_number('6')}}", "num2": 7, "literal": "{{7*7}}"}
     if "*num2}}" in text:
-        scope = Scope("t", {}, frozenset())
         text = text.replace("num1*num2", "to_number('6')*7")
-    assert resolve(text, scope) == value
+    assert resolve(text, Scope("t", variables, frozenset())) == value
 
 
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("{{nosuch}}", "nosuch"),
-        ("{{generate_java_gadget('dns', 'x')}}", r"generate_java_gadget\(\)"),
-        ("{{__import__('os')}}", r"__import__\(\)"),
-        ("{{'a'.upper()}}", "upper"),
-        ("{{'a'*9}}", "arithmetic with text"),
-        ("{{a}}", "a"),
-        ("{{" + "(" * 5000 + "}}", r"\("),
-        ("{{repeat(repeat('a', 99999), 99999)}}", None),
-        ("{{b}}", "without end"),
+        ("{{nosuch}}", "unknown variable nosuch"),
+        ("{{md5(nosuch)}}", "unknown variable nosuch"),
+        ("{{md5('{{nosuch}}')}}", "unknown variable nosuch"),
+        ("{{generate_java_gadget('dns', 'x')}}", r"unknown helper function generate_java_gadget\(\)"),
+        ("{{__import__('os')}}", r"unknown helper function __import__\(\)"),
+        ("{{'a'.upper()}}", "unknown expression 'a'.upper"),
+        ("{{7*7 if x}}", "unknown expression 7"),
+        ("{{word*9}}", "arithmetic with text"),
+        ("{{md5()}}", r"md5\(\) does not accept its arguments"),
+        ("{{hex_decode('6 1')}}", r"hex_decode\(\) does not accept its arguments"),
+        ("{{base64_decode('a!b=')}}", r"base64_decode\(\) does not accept its arguments"),
+        ("{{to_number('1') / 0}}", "arithmetic"),
+        ("{{a}}", "unknown variable a"),
+        ("{{" + "(" * 5000 + "}}", None),
+        ("{{md5(" + "(" * 5000 + "'a'" + ")" * 5000 + ")}}", "unknown expression md5"),
+        ("{{repeat(repeat('a', 99999), 99999)}}", "a value of more than 1000000 characters"),
+        ("{{replace(repeat('a', 99999), 'a', repeat('b', 99))}}", "a value of more than 1000000 characters"),
+        ("{{rand_base(99999999)}}", "a value of more than 1000000 characters"),
+        ("{{b}}", "a value of more than 1000000 characters"),
+        ("{{Hostname}}" * 501, "more than 500 expressions"),
+        ("{{p0}}", "unknown variable p20"),
     ],
 )
 def test_unknown_expressions_are_named_and_hostile_ones_end(text: str, named: str | None) -> None:
     large = {"b": "{{c}}" * 50, "c": "{{d}}" * 50, "d": "{{repeat('x', 100000)}}"}
-    scope = Scope("t", {"a": "{{a}}", **large}, frozenset())
+    deep = {f"p{i}": f"{{{{p{i + 1}}}}}" * 400 for i in range(30)}
+    scope = Scope("t", {"a": "{{a}}", "word": "w", **large, **deep}, frozenset())
     if named is None:
-        assert len(resolve(text, scope)) <= 100_000
+        assert resolve(text, scope) == text
         return
     with pytest.raises(Unknown, match=named):
         resolve(text, scope)
 
 
+def test_a_long_helper_argument_is_evaluated() -> None:
+    text = "{{hex_decode('" + "61" * 60_000 + "')}}"
+    assert resolve(text, Scope("t", {}, frozenset())) == "a" * 60_000
+
+
 def test_unknown_expressions_stay_where_a_template_says_so() -> None:
-    http = "  - path: ['{{BaseURL}}/?q={{7*7}}&r={{nosuch}}']\n    skip-variables-check: true\n"
-    (step,) = steps(parse(safe_yaml.load(template(http))), SourceTally().skip)
-    assert step.payload.startswith(b"GET /?q=49&r={{nosuch}} HTTP/1.1")
+    http = "  - path: ['{{BaseURL}}/?q={{7*7}}&r={{nosuch}}&s={{config.items()}}&h={{Hostname}}']\n"
+    (step,) = steps(parse(safe_yaml.load(template(http + "    skip-variables-check: true\n"))), SourceTally().skip)
+    assert step.payload.startswith(b"GET /?q={{7*7}}&r={{nosuch}}&s={{config.items()}}&h=target.example HTTP/1.1")
 
 
 def test_random_values_are_those_of_the_template() -> None:
@@ -231,7 +270,7 @@ def test_the_same_templates_read_elsewhere_agree() -> None:
             agreement["all"] += 1
             agreement["method and path"] += ours.split(b" ")[:2] == theirs.split(b" ")[:2]
             agreement["class"] += parsed.label in taxonomy.classes_of(row["family"])
-    assert agreement["all"] == 510
+    assert agreement["all"] == 514
     assert agreement["method and path"] >= 0.93 * agreement["all"]  # the others contain random values
     assert agreement["class"] >= 0.97 * agreement["all"]
 
@@ -246,7 +285,7 @@ def test_every_split_is_offered_where_the_templates_are_many(cache: Path) -> Non
     expected = "random group-disjoint cve-disjoint vendor-disjoint product-disjoint source-disjoint temporal long-tail"
     assert {*expected.split(), "leave-one-source-out"} <= scenarios
     corpus = benchmark.corpus()
-    assert len(corpus) == 380
+    assert len(corpus) == 372
     assert np.all(corpus.payloads(np.arange(len(corpus))).lengths > 20)
 
 
