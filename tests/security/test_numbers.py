@@ -1,4 +1,4 @@
-"""Numbers in records that others wrote: what is not finite, not in range or not consistent is refused, in a sentence."""
+"""Numbers in records that others wrote: what is not finite, in range or consistent is refused, in a sentence."""
 
 import json
 import subprocess
@@ -178,7 +178,8 @@ import sys, time
 from pathlib import Path
 from harness.execution.status import RunProgress, publish_status, runs
 root = Path({str(tmp_path)!r})
-with publish_status(root, "harness run caf\\udce9", lambda: RunProgress(methods={{}}, cached=0, running=[], remaining=None)):
+standing = RunProgress(methods={{}}, cached=0, running=[], remaining=None)
+with publish_status(root, "harness run caf\\udce9", lambda: standing):
     for _ in range(200):
         if runs(root)[0]:
             print(ascii(runs(root)[0][0].command))
