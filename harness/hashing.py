@@ -102,9 +102,16 @@ def of_table(table: "pa.Table") -> str:
     digest = hashlib.sha256(str(table.num_rows).encode())
     for name in sorted(table.column_names):
         digest.update(f"|{name}:{table.schema.field(name).type}|".encode())
-        column = table.column(name)
-        _update_column(column.chunk(0) if column.num_chunks == 1 else column.combine_chunks(), digest)
+        _update_column(_one_array(table.column(name)), digest)
     return digest.hexdigest()
+
+
+def _one_array(column: "pa.ChunkedArray") -> "pa.Array":
+    import pyarrow as pa
+
+    if not column.num_chunks:
+        return pa.nulls(0, column.type)  # `combine_chunks` would import pandas, see `_filled`
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _update_column(array: "pa.Array", digest: "hashlib._Hash") -> None:
