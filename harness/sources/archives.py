@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from harness.errors import UserError
 from harness.storage.bounded import SizeLimit, in_words, open_unpacked
@@ -74,7 +74,7 @@ def _read_zip_member(root: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo
         raise UserError(f"{root}: the member {info.filename!r} is encrypted; write the archive without a password.")
     step = most if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) else _STEP_BYTES
     parts, size = [], 0
-    with archive.open(info) as stream:
+    with cast(zipfile.ZipExtFile, archive.open(info)) as stream:
         while size < most and (part := stream.read1(min(step, most - size))):
             parts.append(part)
             size += len(part)

@@ -4,8 +4,8 @@ import datetime
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.sources.archives import MAX_FILES
 from harness.sources.checkout import Checkout, NotReadable
-from harness.sources.tree import MAX_FILES
 
 _LICENCES = {  # a phrase that occurs in the text of this licence only
     "permission is hereby granted, free of charge, to any person obtaining a copy": "MIT",
