@@ -65,12 +65,16 @@ class NearestNeighbor(Method):
         labels, ends = arrays["labels"], arrays["ends"]
         # SciPy does not check where the rows of a table end; with other ends, it reads memory outside the arrays.
         if len(ends) != len(labels) + 1 or ends[0] or ends[-1] != len(arrays["columns"]) or (np.diff(ends) < 0).any():
-            problem = "the array ends must rise from 0 to the number of entries, with one value more than there are rows"
+            problem = (
+                "the array ends must rise from 0 to the number of entries, with one value more than there are rows"
+            )
             raise predictor_files.invalid(folder / "arrays.safetensors", problem)
         settings = {name: self.space[name] for name in ("neighbors", "sharpness")}
         values = predictor_files.read_values(folder, expected=settings)
         if values["neighbors"] > len(labels):
-            raise predictor_files.invalid(folder / "values.json", f"neighbors is above the number of rows, {len(labels)}")
+            raise predictor_files.invalid(
+                folder / "values.json", f"neighbors is above the number of rows, {len(labels)}"
+            )
         rows = csr_array((arrays["weights"], arrays["columns"], ends), shape=(len(labels), features.width))
         return _Neighbors(features, rows, labels, len(context.classes), **values)
 

@@ -41,7 +41,7 @@ class Manifest(BaseModel):
     version: int
     classes: Annotated[list[str], Field(min_length=1, max_length=_MAX_CLASSES), AfterValidator(_distinct)]
     seed: int = Field(description="seed of the context")
-    device: Literal["cpu"]
+    device: str = Field(pattern="^cpu$", description="as in `Context`")
     precision: Precision
     files: dict[str, str] = Field(description="SHA-256 (hex) by path relative to the folder")
     digest: str = Field(default="", description="SHA-256 (hex) of all other fields")

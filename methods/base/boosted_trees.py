@@ -1,8 +1,8 @@
 """Loads saved trees of XGBoost whose file may have been made by anyone.
 
 XGBoost checks little when it loads a model: a child's number outside its tree crashes the process, and a tree with a
-cycle never ends. So XGBoost does not see the file. The numbers of its trees are read here and checked, and XGBoost loads
-a new document that holds these numbers and nothing else of the file.
+cycle never ends. So XGBoost does not see the file. The numbers of its trees are read here and checked, and XGBoost
+loads a new document that holds these numbers and nothing else of the file.
 """
 
 import json
@@ -130,8 +130,8 @@ def _tree(place: _Place, number: int, width: int) -> dict[str, Any]:
     zeros = [0.0] * nodes
     return {
         **{name: _plain(array) for name, array in arrays.items()},
-        **dict.fromkeys(("base_weights", "loss_changes", "sum_hessian"), zeros),  # statistics of the training
-        **dict.fromkeys(("categories", "categories_nodes", "categories_segments", "categories_sizes"), []),
+        **{name: zeros for name in ("base_weights", "loss_changes", "sum_hessian")},  # statistics of the training
+        **{f"categories{part}": [] for part in ("", "_nodes", "_segments", "_sizes")},
         "id": number,
         "parents": _parents(left, right, place.path),
         "tree_param": {"num_deleted": "0", "num_feature": str(width), "num_nodes": str(nodes), "size_leaf_vector": "1"},

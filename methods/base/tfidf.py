@@ -76,7 +76,8 @@ class TfIdf:
             "columns": predictor_files.ArraySpec("int32", ("width",), 0, 2 ** settings["bits"] - 1, ascending=True),
             "idf": predictor_files.ArraySpec("float32", ("width",), 0, _MAX_IDF),
         }
-        return cls(**settings, **predictor_files.read_arrays(folder, "tfidf", expected))
+        arrays = predictor_files.read_arrays(folder, "tfidf", expected)
+        return cls(**settings, columns=arrays["columns"], idf=arrays["idf"])
 
     def save(self, folder: Path) -> None:
         """Writes the weighting into a predictor's folder, under names of its own."""

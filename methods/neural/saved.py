@@ -31,9 +31,7 @@ def save(folder: Path, tower: Tower, scorer: Scorer) -> None:
         save_file({k: v.contiguous() for k, v in part.state_dict().items()}, folder / f"{name}.safetensors")
 
 
-def load(
-    folder: Path, build: Callable[[Params], Tower], search_space: Space, context: Context
-) -> tuple[Tower, Scorer]:
+def load(folder: Path, build: Callable[[Params], Tower], search_space: Space, context: Context) -> tuple[Tower, Scorer]:
     """Returns the tower and the scorer that `save` wrote.
 
     Args:
@@ -102,7 +100,7 @@ def _check_argument(path: Path, name: str, value: Any, dimension: Any) -> None:
 def _check_equal(
     path: Path, part: str, arguments: Mapping[str, Any], fixed: Mapping[str, Any], other: Space | None = None
 ) -> None:
-    """Checks that the arguments are the fixed ones, and those named in ``other``, whose values are checked elsewhere."""
+    """Checks that the arguments are the fixed ones and those named in ``other``, whose values are checked elsewhere."""
     names = {*fixed, *(other or {})}
     if different := sorted(names ^ set(arguments)):
         problem = "is missing" if different[0] in names else "is unknown"

@@ -84,7 +84,9 @@ class Prototypes(Scorer):
     def __init__(self, width: int, size: int, count: int, classes: int, projected: bool) -> None:
         super().__init__(width=width, size=size, count=count, classes=classes, projected=projected)
         if not projected and width != size:
-            raise ValueError(f"without a projection, prototypes must be as wide as payload vectors ({width}), not {size}")
+            raise ValueError(
+                f"without a projection, prototypes must be as wide as payload vectors ({width}), not {size}"
+            )
         self.classes = classes
         self.project = nn.Linear(width, size) if projected else nn.Identity()
         self.register_buffer("prototypes", torch.zeros(count, size))
