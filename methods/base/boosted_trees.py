@@ -130,7 +130,7 @@ def _tree(place: _Place, number: int, width: int) -> dict[str, Any]:
     zeros = [0.0] * nodes
     return {
         **{name: _plain(array) for name, array in arrays.items()},
-        **{name: zeros for name in ("base_weights", "loss_changes", "sum_hessian")},  # statistics of the training
+        **dict.fromkeys(("base_weights", "loss_changes", "sum_hessian"), zeros),  # statistics of the training
         **{f"categories{part}": [] for part in ("", "_nodes", "_segments", "_sizes")},
         "id": number,
         "parents": _parents(left, right, place.path),
