@@ -225,8 +225,10 @@ class Method(ABC):
     def load(self, folder: Path, context: Context) -> Predictor:
         """Returns the predictor that `Predictor.save` wrote; its predictions equal those of the saved one.
 
+        The folder may come from someone else: check what it holds, with ``expected`` of `harness.predictor_files`.
+
         Raises:
-            UserError: this method cannot load predictors (the default), or the folder lacks a file that was saved.
+            UserError: this method cannot load predictors (the default), or a file is missing or not as it was saved.
         """
         raise UserError(f"the method {self.info.name} cannot load a saved predictor; define Method.load.")
 

@@ -32,6 +32,15 @@ class Float:
         """Samples a value with an Optuna trial."""
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
+    def contains(self, value: object) -> bool:
+        """Whether a value is a number in the range; NaN and Boolean values are not."""
+        return type(value) in (int, float) and self.low <= value <= self.high  # type: ignore[operator]
+
+    @property
+    def requirement(self) -> str:
+        """Says what a value must be, for error messages."""
+        return f"a number from {self.low} to {self.high}"
+
 
 @dataclass(frozen=True)
 class Int:
@@ -46,6 +55,15 @@ class Int:
         """Samples a value with an Optuna trial."""
         return trial.suggest_int(name, self.low, self.high, log=self.log)
 
+    def contains(self, value: object) -> bool:
+        """Whether a value is an integer in the range; Boolean values are not."""
+        return type(value) is int and self.low <= value <= self.high
+
+    @property
+    def requirement(self) -> str:
+        """Says what a value must be, for error messages."""
+        return f"an integer from {self.low} to {self.high}"
+
 
 @dataclass(frozen=True)
 class Categorical:
@@ -57,6 +75,15 @@ class Categorical:
     def suggest(self, trial: "optuna.Trial", name: str) -> Value:
         """Samples a value with an Optuna trial."""
         return trial.suggest_categorical(name, list(self.choices))  # type: ignore[return-value]
+
+    def contains(self, value: object) -> bool:
+        """Whether a value is one of the choices and of the same type."""
+        return any(type(choice) is type(value) and choice == value for choice in self.choices)
+
+    @property
+    def requirement(self) -> str:
+        """Says what a value must be, for error messages."""
+        return f"one of {', '.join(map(repr, self.choices))}"
 
 
 Dimension = Float | Int | Categorical

@@ -1,10 +1,13 @@
 """byte-image: a timm backbone on a byte plot, in which bytes are the grey values of a square image."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import Context, Float, Params, Predictor, TrainingData, register_method
 
 from .base.encoder import TorchMethod
+
+if TYPE_CHECKING:
+    from .neural.towers import Tower
 
 SIDE = 32  # pixels: 1,024 bytes
 
@@ -26,20 +29,19 @@ class ByteImageMethod(TorchMethod):
         "dropout": Float(0.0, 0.5, default=0.2),
     }
 
-    def load(self, folder: Path, context: Context) -> Predictor:
-        """See `Method.load`; importing the tower's module registers it in `Tower.KINDS`."""
-        from .neural import byte_image  # noqa: F401
+    def tower(self, params: Params) -> "Tower":
+        """See `TorchMethod.tower`."""
+        from .neural.byte_image import ByteImage
 
-        return super().load(folder, context)
+        return ByteImage("resnet18", SIDE, params["dropout"])
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains for at most 20 epochs."""
-        from .neural.byte_image import ByteImage
         from .neural.heads import CrossEntropyHead
         from .neural.training import Settings, fit_classifier, seed_everything
 
         seed_everything(context)
-        tower = ByteImage("resnet18", SIDE, params["dropout"])
+        tower = self.tower(params)
         head = CrossEntropyHead(tower.width, len(context.classes))
         settings = Settings(params["learning_rate"], epochs=20, batch=16, weight_decay=params["weight_decay"])
         return fit_classifier(tower, head, train, validation, settings, context)

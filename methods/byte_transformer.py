@@ -1,8 +1,13 @@
 """byte-transformer: a small transformer over patches of raw bytes, trained from scratch by cross-entropy."""
 
+from typing import TYPE_CHECKING
+
 from harness import Categorical, Context, Float, Int, Params, Predictor, TrainingData, register_method
 
 from .base.encoder import TorchMethod
+
+if TYPE_CHECKING:
+    from .neural.towers import Tower
 
 MAX_BYTES = 1024  # later bytes are cut; 99 % of real requests are shorter than 1,600
 
@@ -26,16 +31,20 @@ class ByteTransformerMethod(TorchMethod):
         "dropout": Float(0.0, 0.3, default=0.1),
     }
 
+    def tower(self, params: Params) -> "Tower":
+        """See `TorchMethod.tower`."""
+        from .neural.towers import ByteTransformer
+
+        size, depth, patch = (params[name] for name in ("size", "depth", "patch"))
+        return ByteTransformer(size, depth, patch, dropout=params["dropout"], longest=MAX_BYTES)
+
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains for at most 10 epochs."""
         from .neural.heads import CrossEntropyHead
-        from .neural.towers import ByteTransformer
         from .neural.training import Settings, fit_classifier, seed_everything
 
         seed_everything(context)
-        tower = ByteTransformer(
-            params["size"], params["depth"], params["patch"], dropout=params["dropout"], longest=MAX_BYTES
-        )
+        tower = self.tower(params)
         head = CrossEntropyHead(tower.width, len(context.classes))
         settings = Settings(params["learning_rate"], epochs=10, batch=16, weight_decay=params["weight_decay"])
         return fit_classifier(tower, head, train, validation, settings, context)

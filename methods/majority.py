@@ -19,7 +19,8 @@ class Majority(Method):
 
     def load(self, folder: Path, context: Context) -> Predictor:
         """Reads the shares."""
-        return _Constant(predictor_files.read_arrays(folder)["shares"])
+        expected = {"shares": predictor_files.ArraySpec("float32", (len(context.classes),), 0, 1)}
+        return _Constant(predictor_files.read_arrays(folder, expected=expected)["shares"])
 
 
 class _Constant(Predictor):

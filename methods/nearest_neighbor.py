@@ -54,11 +54,29 @@ class NearestNeighbor(Method):
         """Reads the training rows."""
         from scipy.sparse import csr_array
 
-        features, arrays = TfIdf.load(folder), predictor_files.read_arrays(folder)
-        labels = arrays.pop("labels")
-        shape = (len(labels), features.width)
-        rows = csr_array((arrays["weights"], arrays["columns"], arrays["ends"]), shape=shape)
-        return _Neighbors(features, rows, labels, len(context.classes), **predictor_files.read_values(folder))
+        features = TfIdf.load(folder)
+        expected = {
+            "labels": predictor_files.ArraySpec("int64", ("rows",), 0, len(context.classes) - 1),
+            "weights": predictor_files.ArraySpec("float32", ("entries",), 0, 1 + 1e-3),  # rows have unit length
+            "columns": predictor_files.ArraySpec("int32", ("entries",), 0, features.width - 1),
+            "ends": predictor_files.ArraySpec("int32", ("rows + 1",), 0),
+        }
+        arrays = predictor_files.read_arrays(folder, expected=expected)
+        labels, ends = arrays["labels"], arrays["ends"]
+        # SciPy does not check where the rows of a table end; with other ends, it reads memory outside the arrays.
+        if len(ends) != len(labels) + 1 or ends[0] or ends[-1] != len(arrays["columns"]) or (np.diff(ends) < 0).any():
+            problem = (
+                "the array ends must rise from 0 to the number of entries, with one value more than there are rows"
+            )
+            raise predictor_files.invalid(folder / "arrays.safetensors", problem)
+        settings = {name: self.space[name] for name in ("neighbors", "sharpness")}
+        values = predictor_files.read_values(folder, expected=settings)
+        if values["neighbors"] > len(labels):
+            raise predictor_files.invalid(
+                folder / "values.json", f"neighbors is above the number of rows, {len(labels)}"
+            )
+        rows = csr_array((arrays["weights"], arrays["columns"], ends), shape=(len(labels), features.width))
+        return _Neighbors(features, rows, labels, len(context.classes), **values)
 
 
 def _normal(payloads: Payloads) -> Payloads:

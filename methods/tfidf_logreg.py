@@ -61,15 +61,21 @@ class TfIdfLogisticRegression(Method):
 
     def load(self, folder: Path, context: Context) -> Predictor:
         """Reads the weights."""
-        return _Linear(TfIdf.load(folder), width=len(context.classes), **predictor_files.read_arrays(folder))
+        features, width = TfIdf.load(folder), len(context.classes)
+        expected = {
+            "weights": predictor_files.ArraySpec("float32", ("trained classes", features.width)),
+            "bias": predictor_files.ArraySpec("float32", ("trained classes",)),
+            "classes": predictor_files.ArraySpec("int64", ("trained classes",), 0, width - 1, ascending=True),
+        }
+        return _Linear(features, width=width, **predictor_files.read_arrays(folder, expected=expected))
 
 
 class _Linear(Predictor):
     def __init__(
         self,
         features: TfIdf,
-        weights: npt.NDArray[np.float64],
-        bias: npt.NDArray[np.float64],
+        weights: npt.NDArray[np.float32],
+        bias: npt.NDArray[np.float32],
         classes: npt.NDArray[np.int64],
         width: int,
     ) -> None:

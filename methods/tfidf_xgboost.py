@@ -19,6 +19,7 @@ from harness import (
     register_method,
 )
 
+from .base import boosted_trees
 from .base.tfidf import TfIdf
 
 if TYPE_CHECKING:
@@ -81,10 +82,10 @@ class TfIdfXGBoost(Method):
 
     def load(self, folder: Path, context: Context) -> Predictor:
         """Reads the trees."""
-        import xgboost
-
-        booster = xgboost.Booster({"nthread": 1}, model_file=folder / TREES)
-        return _Trees(TfIdf.load(folder), predictor_files.read_arrays(folder)["columns"], booster, len(context.classes))
+        features, classes = TfIdf.load(folder), len(context.classes)
+        expected = {"columns": predictor_files.ArraySpec("int64", ("columns",), 0, features.width - 1, ascending=True)}
+        columns = predictor_files.read_arrays(folder, expected=expected)["columns"]
+        return _Trees(features, columns, boosted_trees.load(folder / TREES, classes, len(columns)), classes)
 
 
 def _clock(context: Context) -> "xgboost.callback.TrainingCallback":

@@ -18,9 +18,10 @@ from harness.errors import UserError
 from harness.evaluation.metrics import check_probabilities
 from harness.execution.recorded_methods import NotRebuilt, method_of
 from harness.method import MethodInfo, Predictor
-from harness.records.predictors import Manifest, loadable, restore
+from harness.records.predictors import Manifest, loadable, restore_of_record
 from harness.records.schema import Record
 from harness.records.store import Store
+from harness.safe_text import printable
 from harness.storage.shared_steps import Arrays
 
 _BATCH = 1024  # payloads per call of the predictor; limits the memory
@@ -45,12 +46,15 @@ class SavedPredictor:
             UserError: the predictor fails.
         """
         try:
-            table = self.predictor.predict_proba(Payloads.from_list(payloads))
+            # Numbers that overflow end in values that are not finite, which `check_probabilities` reports.
+            with np.errstate(all="ignore"):
+                table = self.predictor.predict_proba(Payloads.from_list(payloads))
             return check_probabilities(table, len(payloads), len(self.manifest.classes))
         except Exception as error:
             raise UserError(
-                f"the saved predictor of {self.manifest.method} fails ({type(error).__name__}: {error}); if its code "
-                "has changed since, increase the method's version and run its cell again with --save-models."
+                f"the saved predictor of {self.manifest.method} fails ({type(error).__name__}: "
+                f"{printable(str(error))}); if its code has changed since, increase the method's version and run its "
+                "cell again with --save-models."
             ) from error
 
     def each(self, requests: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, Any]]:
@@ -84,7 +88,7 @@ def load_predictor(record: str, results: Path, allow_external: bool = False) -> 
         )
     info = _method(match, allow_external)
     check_requirements([info])
-    return SavedPredictor(*restore(folder, info, match.key, shared=_not_shared))
+    return SavedPredictor(*restore_of_record(match, folder, info, _not_shared))
 
 
 def predict(

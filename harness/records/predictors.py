@@ -1,19 +1,33 @@
-"""Saved predictors: a folder with the files of the method, and a manifest of their hashes that the harness writes."""
+"""Saved predictors: a folder with the files of the method, and a manifest of their hashes that the harness writes.
+
+The hashes have no key: they show that the files are those that were saved together, not who saved them. What a method
+reads from the folder, it has to check as well (`harness.records.predictor_files`).
+"""
 
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from harness import hashing
 from harness.errors import UserError
 from harness.method import Context, Method, MethodInfo, Precision, Predictor
+from harness.records.schema import Record
+from harness.safe_text import printable
 from harness.storage.shared_steps import Arrays, SharedSteps
 
 MANIFEST = "manifest.json"
+_MAX_CLASSES = 4096  # tables of a method may have a row or a column per class
+Shared = Callable[[str, str, Callable[[], Arrays]], Arrays]
+
+
+def _distinct(names: list[str]) -> list[str]:
+    if len(set(names)) != len(names):
+        raise ValueError("two classes have the same name")
+    return names
 
 
 class Manifest(BaseModel):
@@ -25,9 +39,9 @@ class Manifest(BaseModel):
     key: str = Field(description="key of the record; empty outside of a run")
     method: str
     version: int
-    classes: list[str]
+    classes: Annotated[list[str], Field(min_length=1, max_length=_MAX_CLASSES), AfterValidator(_distinct)]
     seed: int = Field(description="seed of the context")
-    device: str
+    device: str = Field(pattern="^cpu$", description="as in `Context`")
     precision: Precision
     files: dict[str, str] = Field(description="SHA-256 (hex) by path relative to the folder")
     digest: str = Field(default="", description="SHA-256 (hex) of all other fields")
@@ -82,10 +96,7 @@ def save(predictor: Predictor, info: MethodInfo, context: Context, folder: Path,
 
 
 def restore(
-    folder: Path,
-    info: MethodInfo,
-    key: str | None = None,
-    shared: Callable[[str, str, Callable[[], Arrays]], Arrays] | None = None,
+    folder: Path, info: MethodInfo, key: str | None = None, shared: Shared | None = None
 ) -> tuple[Predictor, Manifest]:
     """Checks the files of a saved predictor against its manifest and loads it.
 
@@ -99,12 +110,79 @@ def restore(
         The predictor and its manifest.
 
     Raises:
-        UserError: a file is missing or was changed, or another method or another version of this one saved it.
+        UserError: a file is missing or was changed, another method or another version of this one saved it, or the
+            method cannot load it.
     """
-    manifest = _read_manifest(folder, key)
+    manifest = _read_manifest(folder, info, key)
+    return _load(folder, info, manifest, shared), manifest
+
+
+def restore_of_record(
+    record: Record, folder: Path, info: MethodInfo, shared: Shared | None = None
+) -> tuple[Predictor, Manifest]:
+    """Loads the saved predictor of a record: as `restore`, and compares it with what the record says.
+
+    Args:
+        record: the record, of a cell that is done.
+        folder, info, shared: see `restore`.
+
+    Raises:
+        UserError: as `restore`; or the predictor has other classes or another precision than the record,
+            or the files behind the method's name (such as an encoder) are not those of the record.
+    """
+    manifest = _read_manifest(folder, info, record.key)
+    _check_record(folder, manifest, info, record)
+    return _load(folder, info, manifest, shared), manifest
+
+
+def _read_manifest(folder: Path, info: MethodInfo, key: str | None) -> Manifest:
+    """Reads the manifest and checks it against its own digest, the files of the folder, the method and the key."""
+    path = folder / MANIFEST
+    hashes = _files(folder)
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise UserError(f"{path} is not a complete manifest ({printable(where)}: {first['msg']}).") from error
+    if manifest != manifest.with_digest():
+        raise UserError(f"{path} was changed after it was saved; {_AGAIN}")
+    hashes.pop(MANIFEST)
+    for name in sorted({*manifest.files, *hashes}):
+        if hashes.get(name) != manifest.files.get(name):
+            what = "is missing" if name not in hashes else "was changed or truncated after it was saved"
+            what = what if name in manifest.files else "does not belong to the saved model"
+            raise UserError(f"{printable(str(folder / name))} {what}; {_AGAIN}")
+    if key not in (None, manifest.key):
+        raise UserError(f"{folder} contains the model of another record ({printable(manifest.key[:16])}); {_AGAIN}")
     saved, here = (f"version {one.version} of {name}" for one, name in ((manifest, manifest.method), (info, info.name)))
     if saved != here:
-        raise UserError(f"{folder} was saved by {saved}, but this is {here}; run the cell again with --save-models.")
+        raise UserError(
+            f"{folder} was saved by {printable(saved)}, but this is {here}; run the cell again with --save-models."
+        )
+    return manifest
+
+
+def _check_record(folder: Path, manifest: Manifest, info: MethodInfo, record: Record) -> None:
+    cell, classes = record.cell, record.result.classes if record.result else None
+    pairs = {
+        "classes": (manifest.classes, classes),
+        "precision": (manifest.precision, cell.precision),
+    }
+    for name, (saved, recorded) in pairs.items():
+        if saved != recorded:
+            raise UserError(f"{folder / MANIFEST}: {name} differs from that of the record; {_AGAIN}")
+    if hashing.of_json(info.adapter) != hashing.of_json(cell.adapter):
+        raise UserError(
+            f"{folder} belongs to a record of {printable(info.name)} with other files behind this name (such as the "
+            "encoder's); restore these, or run the cell again with --save-models."
+        )
+
+
+def _load(folder: Path, info: MethodInfo, manifest: Manifest, shared: Shared | None) -> Predictor:
+    """Calls `Method.load` with the context of the manifest; any error of it becomes a `UserError`."""
     context = Context.of(
         manifest.classes,
         seed=manifest.seed,
@@ -113,44 +191,31 @@ def restore(
         shared=shared or SharedSteps(),
     )
     try:
-        return info.factory().load(folder, context), manifest
+        return info.factory().load(folder, context)
     except UserError:
         raise
     except Exception as error:
         raise UserError(
-            f"the method {info.name} cannot load its predictor from {folder} ({type(error).__name__}: {error})."
+            f"the method {info.name} cannot load its predictor from {folder} "
+            f"({type(error).__name__}: {printable(str(error))})."
         ) from error
-
-
-def _read_manifest(folder: Path, key: str | None) -> Manifest:
-    """Reads the manifest and checks it against its own digest, the files of the folder and the key."""
-    path = folder / MANIFEST
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}).") from error
-    except ValidationError as error:
-        raise UserError(f"{path} is not a complete manifest ({error.errors()[0]['msg']}).") from error
-    if manifest != manifest.with_digest():
-        raise UserError(f"{path} was changed after it was saved; {_AGAIN}")
-    hashes = _files(folder)
-    hashes.pop(MANIFEST)
-    for name in sorted({*manifest.files, *hashes}):
-        if hashes.get(name) != manifest.files.get(name):
-            what = "is missing" if name not in hashes else "was changed or truncated after it was saved"
-            what = what if name in manifest.files else "does not belong to the saved model"
-            raise UserError(f"{folder / name} {what}; {_AGAIN}")
-    if key not in (None, manifest.key):
-        raise UserError(f"{folder} contains the model of another record ({manifest.key[:16]}); {_AGAIN}")
-    return manifest
 
 
 _AGAIN = "delete the folder and run the cell again with --save-models."
 
 
 def _files(folder: Path) -> dict[str, str]:
-    """Returns the SHA-256 of every file by its relative path, sorted by path."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Returns the SHA-256 of every file by its relative path, sorted by path.
+
+    Raises:
+        UserError: an entry is neither a file nor a folder: a link may lead out of the folder, and a pipe never ends.
+    """
+    paths = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            raise UserError(f"{printable(str(path))} is a link or a special file; a saved model has only plain files.")
+        if path.is_file():
+            paths.append(path)
     return {path.relative_to(folder).as_posix(): hashing.of_file(path) for path in paths}
 
 

@@ -15,7 +15,7 @@ from harness.data.payloads import Payloads
 from harness.errors import UserError
 from harness.evaluation.metrics import check_probabilities
 from harness.execution.recorded_methods import NotAllowed, NotRebuilt, method_of
-from harness.records.predictors import restore
+from harness.records.predictors import restore_of_record
 from harness.records.schema import Record
 from harness.records.store import Store
 from harness.storage.shared_steps import Arrays
@@ -46,7 +46,7 @@ def occlude(store: Store, record: Record, payloads: Sequence[bytes]) -> Occlusio
     if not folder.is_dir():
         return OcclusionResult(unavailable_reason="no predictor was saved; run with --save-models")
     try:
-        predictor, manifest = restore(folder, method_of(record.cell), record.key, shared=_not_shared)
+        predictor, manifest = restore_of_record(record, folder, method_of(record.cell), _not_shared)
         blanked = [variant for payload in payloads for variant in (payload, *map(bytes, _blanked(payload)))]
         table = predictor.predict_proba(Payloads.from_list(blanked))
         table = check_probabilities(table, len(blanked), len(manifest.classes))

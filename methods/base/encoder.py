@@ -1,5 +1,6 @@
 """Base classes of the torch methods, and of those whose payload tower is a pretrained encoder."""
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +25,15 @@ TOWER_SPACE: Space = {
 class TorchMethod(Method):
     """A method whose predictor is a tower and a scorer (`TorchPredictor`)."""
 
+    @abstractmethod
+    def tower(self, params: Params) -> "Tower":
+        """Returns the tower of a configuration, untrained or with pretrained weights."""
+
     def load(self, folder: Path, context: Context) -> Predictor:
         """See `Method.load`."""
         from ..neural.training import TorchPredictor
 
-        return TorchPredictor.load(folder, context)
+        return TorchPredictor.load(folder, self.tower, self.space, context)
 
 
 class EncoderMethod(TorchMethod):

@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from harness import Payloads, byte_ngrams, predictor_files
+from harness import Int, Payloads, Space, byte_ngrams, predictor_files
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+_SAVED: Space = {  # ranges that a saved weighting is accepted in; `byte_ngrams` packs at most 8 bytes
+    "shortest": Int(1, 8, default=1),
+    "longest": Int(1, 8, default=4),
+    "bits": Int(1, 24, default=20),
+}
+_MAX_IDF = 64.0  # log(n) + 1 of any number of payloads
 
 
 @dataclass(frozen=True)
@@ -57,9 +64,20 @@ class TfIdf:
 
     @classmethod
     def load(cls, folder: Path) -> "TfIdf":
-        """Returns the weighting that `save` wrote."""
-        arrays = predictor_files.read_arrays(folder, "tfidf")
-        return cls(**predictor_files.read_values(folder, "tfidf"), columns=arrays["columns"], idf=arrays["idf"])
+        """Returns the weighting that `save` wrote.
+
+        Raises:
+            UserError: the files are not those of a weighting.
+        """
+        settings = predictor_files.read_values(folder, "tfidf", _SAVED)
+        if settings["shortest"] > settings["longest"]:
+            raise predictor_files.invalid(folder / "tfidf.json", "shortest is larger than longest")
+        expected = {
+            "columns": predictor_files.ArraySpec("int32", ("width",), 0, 2 ** settings["bits"] - 1, ascending=True),
+            "idf": predictor_files.ArraySpec("float32", ("width",), 0, _MAX_IDF),
+        }
+        arrays = predictor_files.read_arrays(folder, "tfidf", expected)
+        return cls(**settings, columns=arrays["columns"], idf=arrays["idf"])
 
     def save(self, folder: Path) -> None:
         """Writes the weighting into a predictor's folder, under names of its own."""

@@ -6,11 +6,12 @@ Hugging Face id, which must be in the local cache (nothing is downloaded), or by
 
 import contextlib
 import functools
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,8 @@ FILES = {  # SHA-256 of MiniLM's files, on which the results are based; the weig
 }
 VERSION = 1  # of the trunk's computation; part of the key of its activations
 _BATCH_TOKENS = 4096  # padded tokens of a batch
+_LOCAL_WITHOUT_CODE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+_MAX_LAYERS = 512
 _LAYER_STACKS = ("encoder.layer", "transformer.layer", "encoder.layers", "layers")  # submodules, by architecture
 
 
@@ -120,6 +123,8 @@ def _digest(folder: Path) -> str:
 def load(name: str = MINILM) -> "torch.nn.Module":
     """Returns a fresh copy of the pretrained model, in evaluation mode.
 
+    Code in the folder is never run.
+
     Raises:
         UserError: transformers cannot load an encoder from the folder.
     """
@@ -129,12 +134,43 @@ def load(name: str = MINILM) -> "torch.nn.Module":
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     options = {"add_pooling_layer": False, "attn_implementation": "sdpa"} if name == MINILM else {}
+    path = folder(name)
     try:
-        model = AutoModel.from_pretrained(folder(name), local_files_only=True, use_safetensors=True, **options)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
+        if name != MINILM:  # MiniLM's files are known by their hashes
+            _check_size(path)
+        model = AutoModel.from_pretrained(path, use_safetensors=True, **_LOCAL_WITHOUT_CODE, **options)
+    except Exception as error:  # transformers and huggingface_hub raise many types, some of their own
+        reason = " ".join(str(error).split())[:200]
+        if "trust_remote_code" in str(error):
+            reason = "its architecture is Python code in its folder, which the harness never runs"
         raise UserError(f"the encoder {name} cannot be loaded ({reason}).") from error
     return cast("torch.nn.Module", model.eval())
+
+
+def _check_size(path: Path) -> None:
+    """Checks that config.json does not ask for a much larger model than the weights file holds.
+
+    transformers initialises weights that the file lacks at random, whatever their size.
+
+    Raises:
+        ValueError: there are too many layers or parameters.
+    """
+    import torch
+    from safetensors import safe_open
+    from transformers import AutoConfig, AutoModel
+
+    config = AutoConfig.from_pretrained(path, **_LOCAL_WITHOUT_CODE)
+    layers = getattr(config, "num_hidden_layers", 0)
+    if not isinstance(layers, int) or not 0 <= layers <= _MAX_LAYERS:
+        raise ValueError(f"config.json: the number of layers must be from 0 to {_MAX_LAYERS}")
+    # The parameters have shapes, but neither memory nor values that would advance the random stream.
+    with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        model = AutoModel.from_config(config, trust_remote_code=False)
+    wanted = sum(parameter.numel() for parameter in model.parameters())
+    with safe_open(path / "model.safetensors", "pt") as file:
+        stored = sum(math.prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
+    if wanted > 2 * stored:  # a pooling layer, for example, may be missing
+        raise ValueError(f"config.json asks for {wanted} parameters, but model.safetensors has {stored}")
 
 
 def width(model: "torch.nn.Module") -> int:

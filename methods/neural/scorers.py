@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from harness import Categorical, Float, Int, Space
+
 
 class Scorer(nn.Module):
     """A module from vectors to class scores, the logits of the probabilities.
@@ -13,9 +15,11 @@ class Scorer(nn.Module):
     Attributes:
         arguments: of the constructor, plain values, so that a saved scorer can be built again.
         KINDS: all subclasses by name.
+        LIMITS: ranges of the arguments besides ``width`` and ``classes`` that a saved scorer may have.
     """
 
     KINDS: ClassVar[dict[str, type["Scorer"]]] = {}
+    LIMITS: ClassVar[Space] = {}
 
     def __init_subclass__(cls) -> None:
         Scorer.KINDS[cls.__name__] = cls
@@ -23,6 +27,13 @@ class Scorer(nn.Module):
     def __init__(self, **arguments: Any) -> None:
         super().__init__()
         self.arguments = arguments
+
+    def check(self) -> None:
+        """Checks the values of weights that were read from a file.
+
+        Raises:
+            ValueError: a value cannot be used.
+        """
 
 
 class Linear(Scorer):
@@ -33,6 +44,8 @@ class Linear(Scorer):
         classes: number of classes.
         length: vectors are scaled to this length first; 0 leaves them unchanged.
     """
+
+    LIMITS: ClassVar[Space] = {"length": Float(0, 1000, default=0)}
 
     def __init__(self, width: int, classes: int, length: float = 0.0) -> None:
         super().__init__(width=width, classes=classes, length=length)
@@ -57,6 +70,12 @@ class Prototypes(Scorer):
         projected: whether a linear map is applied to payload vectors first; without it ``width`` must equal ``size``.
     """
 
+    LIMITS: ClassVar[Space] = {
+        "size": Int(1, 2**16, default=1),
+        "count": Int(1, 2**31, default=1),
+        "projected": Categorical((False, True), default=False),
+    }
+
     prototypes: torch.Tensor
     owner: torch.Tensor
     scale: torch.Tensor
@@ -64,12 +83,21 @@ class Prototypes(Scorer):
 
     def __init__(self, width: int, size: int, count: int, classes: int, projected: bool) -> None:
         super().__init__(width=width, size=size, count=count, classes=classes, projected=projected)
+        if not projected and width != size:
+            raise ValueError(
+                f"without a projection, prototypes must be as wide as payload vectors ({width}), not {size}"
+            )
         self.classes = classes
         self.project = nn.Linear(width, size) if projected else nn.Identity()
         self.register_buffer("prototypes", torch.zeros(count, size))
         self.register_buffer("owner", torch.zeros(count, dtype=torch.long))
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("penalty", torch.zeros(classes))
+
+    def check(self) -> None:
+        """See `Scorer.check`."""
+        if int(self.owner.min()) < 0 or int(self.owner.max()) >= self.classes:
+            raise ValueError(f"the array owner has a class outside 0 to {self.classes - 1}")
 
     def set(self, prototypes: torch.Tensor, owner: torch.Tensor) -> None:
         """Sets the prototypes, float32 (count, size), unit length, and their classes, int64 (count,)."""

@@ -1,6 +1,6 @@
 """Towers: modules that encode each payload as one vector."""
 
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -19,15 +19,10 @@ class Tower(nn.Module):
 
     Attributes:
         width: width of the vectors.
-        arguments: of the constructor, plain values, so that a saved tower can be built again.
-        KINDS: all subclasses by name.
+        arguments: of the constructor, plain values, by which a saved tower is compared with that of its method.
     """
 
-    KINDS: ClassVar[dict[str, type["Tower"]]] = {}
     width: int
-
-    def __init_subclass__(cls) -> None:
-        Tower.KINDS[cls.__name__] = cls
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__()

@@ -1,7 +1,6 @@
 """The training loop of all torch methods, and the predictor that it returns."""
 
 import copy
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ import torch
 from torch import nn
 from transformers import get_cosine_schedule_with_warmup
 
-from harness import Context, Payloads, Predictor, TrainingData
+from harness import Context, Params, Payloads, Predictor, Space, TrainingData
 
+from . import saved
 from .encoders import autocast
 from .heads import Head
 from .inputs import Inputs, Rows
@@ -261,26 +261,13 @@ class TorchPredictor(Predictor):
         return run(self.tower, after, self.tower.read(payloads, self._context), self._context)
 
     def save(self, folder: Path) -> None:
-        """See `Predictor.save`; writes the constructor arguments of tower and scorer, and their weights."""
-        from safetensors.torch import save_file
-
-        parts = {name: [type(part).__name__, part.arguments] for name, part in self._parts.items()}
-        (folder / "model.json").write_text(json.dumps(parts), encoding="utf-8")
-        for name, part in self._parts.items():
-            save_file({k: v.contiguous() for k, v in part.state_dict().items()}, folder / f"{name}.safetensors")
-
-    @property
-    def _parts(self) -> "dict[str, Tower | Scorer]":
-        return {"tower": self.tower, "scorer": self.scorer}
+        """See `Predictor.save`."""
+        saved.save(folder, self.tower, self.scorer)
 
     @classmethod
-    def load(cls, folder: Path, context: Context) -> "TorchPredictor":
-        """Returns the predictor that `save` wrote."""
-        from safetensors.torch import load_file
-
-        parts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        tower = Tower.KINDS[parts["tower"][0]](**parts["tower"][1])
-        scorer = Scorer.KINDS[parts["scorer"][0]](**parts["scorer"][1])
-        for name, part in (("tower", tower), ("scorer", scorer)):
-            part.load_state_dict(load_file(folder / f"{name}.safetensors"))
+    def load(
+        cls, folder: Path, build: Callable[[Params], Tower], search_space: Space, context: Context
+    ) -> "TorchPredictor":
+        """Returns the predictor that `save` wrote; arguments and errors as `saved.load`."""
+        tower, scorer = saved.load(folder, build, search_space, context)
         return cls(tower.to(context.device), scorer.to(context.device), context)
