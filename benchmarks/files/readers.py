@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from harness import UserError, nearest, sources
+from harness import UserError, nearest, regular_file, sources
 
 from .field_types import MAX_PAYLOAD_BYTES
 
@@ -77,7 +77,11 @@ def _reader(path: Path) -> Callable[[Path, Collection[str], sources.SourceTally]
 
 
 def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+    try:
+        file = regular_file.open_file(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+    return gzip.open(file, "rb") if path.suffix.lower() == ".gz" else file  # type: ignore[return-value]
 
 
 def _json_lines(path: Path, columns: Collection[str], tally: sources.SourceTally) -> Iterator[RawRow]:

@@ -13,9 +13,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness import regular_file
 from harness.errors import UserError
 from harness.records.provenance import host
-from harness.records.store import read
+from harness.records.store import content, read
 from harness.storage.atomic_write import atomic_write
 
 WRITE_SECONDS = 1.0  # minimum seconds between two writes of a status file
@@ -159,7 +160,7 @@ def runs(root: Path) -> list[RunStatus]:
     statuses = []
     for path in root.glob(f"{_PREFIX}*.json"):
         try:
-            statuses.append(RunStatus.model_validate_json(path.read_bytes()))
+            statuses.append(RunStatus.model_validate_json(regular_file.read(path)))
         except FileNotFoundError:
             continue  # the run has just ended
         except OSError as error:
@@ -186,7 +187,7 @@ def states(root: Path) -> dict[str, Counter[str]]:
     """
     counts: dict[str, Counter[str]] = {}
     for path in sorted(root.glob("*/*/*.json")):
-        text = path.read_bytes()
+        text = content(path)
         method, state = _METHOD.search(text), _STATE.search(text, max(0, len(text) - 64))
         if method and state:
             name, status = method[1].decode(), state[1].decode()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness import regular_file
 from harness.benchmark import BenchmarkRef
 from harness.scenario import Rows
 
@@ -58,7 +59,7 @@ def read(path: Path) -> Predictions:
         ValueError: the file cannot be read, is truncated, or is not a file of predictions.
     """
     try:
-        plain = json.loads(gzip.decompress(path.read_bytes()))
+        plain = json.loads(gzip.decompress(regular_file.read(path)))
         if plain["format"] != FORMAT:
             raise ValueError(f"format {plain['format']} is unknown; this version reads format {FORMAT}")
         environments = {name: _arrays(**parts) for name, parts in plain["environments"].items()}

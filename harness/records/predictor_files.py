@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness import regular_file
 from harness.errors import UserError
 
 Array = npt.NDArray[Any]
@@ -38,6 +39,7 @@ def read_arrays(folder: Path, name: str = "arrays") -> dict[str, Array]:
 
     path = folder / f"{name}.safetensors"
     try:
+        regular_file.check(path, path)
         return dict(load_file(path))
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} is not a complete safetensors file ({error}).") from error
@@ -56,7 +58,7 @@ def read_values(folder: Path, name: str = "values") -> dict[str, Any]:
     """
     path = folder / f"{name}.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(regular_file.read(path))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a complete JSON file ({error}).") from error
     if not isinstance(values, dict):

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness import hashing
+from harness import hashing, regular_file
 from harness.errors import UserError
 from harness.method import Context, Method, MethodInfo, Precision, Predictor
 from harness.storage.shared_steps import Arrays, SharedSteps
@@ -126,14 +126,17 @@ def _read_manifest(folder: Path, key: str | None) -> Manifest:
     """Reads the manifest and checks it against its own digest, the files of the folder and the key."""
     path = folder / MANIFEST
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        manifest = Manifest.model_validate_json(regular_file.read(path))
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
     except ValidationError as error:
         raise UserError(f"{path} is not a complete manifest ({error.errors()[0]['msg']}).") from error
     if manifest != manifest.with_digest():
         raise UserError(f"{path} was changed after it was saved; {_AGAIN}")
-    hashes = _files(folder)
+    try:
+        hashes = _files(folder)
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be read ({error.strerror}).") from error
     hashes.pop(MANIFEST)
     for name in sorted({*manifest.files, *hashes}):
         if hashes.get(name) != manifest.files.get(name):
@@ -150,7 +153,7 @@ _AGAIN = "delete the folder and run the cell again with --save-models."
 
 def _files(folder: Path) -> dict[str, str]:
     """Returns the SHA-256 of every file by its relative path, sorted by path."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    paths = sorted(path for path in folder.rglob("*") if not path.is_dir())
     return {path.relative_to(folder).as_posix(): hashing.of_file(path) for path in paths}
 
 

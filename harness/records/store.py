@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from harness import regular_file
 from harness.errors import UserError
 from harness.records.migrations import upgrade
 from harness.records.schema import SCHEMA, CellId, Record
@@ -186,9 +187,9 @@ class Store:
     def entries(self) -> Iterator[Entry]:
         """Yields every record with the path and digest of its file; see `records`."""
         for path in sorted(self.root.glob("*/*/*.json")):
-            content = _content(path)
-            digest = hashlib.sha256(content).hexdigest()[:16]
-            yield Entry(path.relative_to(self.root).as_posix(), digest, _parsed(path, content))
+            text = content(path)
+            digest = hashlib.sha256(text).hexdigest()[:16]
+            yield Entry(path.relative_to(self.root).as_posix(), digest, _parsed(path, text))
 
 
 def read(path: Path) -> Record:
@@ -197,12 +198,12 @@ def read(path: Path) -> Record:
     Raises:
         UserError: the file cannot be read, is truncated, or has an unknown schema.
     """
-    return _parsed(path, _content(path))
+    return _parsed(path, content(path))
 
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return regular_file.read(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from harness import hashing
+from harness import hashing, regular_file
 from harness.errors import UserError
 from harness.sources.tally import SourceTally
 
@@ -85,6 +85,7 @@ class Tree:
     def _entries(self, suffixes: tuple[str, ...], tally: SourceTally) -> Iterator[Entry]:
         if self.root.is_dir():
             return _of_folder(self.root, tally)
+        regular_file.check(self.root, self.root)  # zipfile and tarfile would wait for the writer of a named pipe
         if zipfile.is_zipfile(self.root):
             return _of_zip(self.root)
         if tarfile.is_tarfile(self.root):
@@ -163,7 +164,7 @@ def _of_zip(root: Path) -> Iterator[Entry]:
 
 
 def _head(path: Path, most: int) -> bytes:
-    with path.open("rb") as stream:
+    with regular_file.open_file(path) as stream:
         return stream.read(most)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from transformers import get_cosine_schedule_with_warmup
 
-from harness import Context, Payloads, Predictor, TrainingData
+from harness import Context, Payloads, Predictor, TrainingData, regular_file
 
 from .encoders import autocast
 from .heads import Head
@@ -278,7 +278,7 @@ class TorchPredictor(Predictor):
         """Returns the predictor that `save` wrote."""
         from safetensors.torch import load_file
 
-        parts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        parts = json.loads(regular_file.read(folder / "model.json"))
         tower = Tower.KINDS[parts["tower"][0]](**parts["tower"][1])
         scorer = Scorer.KINDS[parts["scorer"][0]](**parts["scorer"][1])
         for name, part in (("tower", tower), ("scorer", scorer)):
