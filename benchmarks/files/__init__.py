@@ -4,7 +4,17 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness import BenchmarkRef, Corpus, GenericBenchmark, UserError, hashing, nearest, register_benchmark, sources
+from harness import (
+    BenchmarkRef,
+    Corpus,
+    GenericBenchmark,
+    UserError,
+    hashing,
+    nearest,
+    register_benchmark,
+    regular_file,
+    sources,
+)
 
 from .field_types import CONVERTERS, CUE
 from .loader import Loader

@@ -12,7 +12,7 @@ from .template import Template
 _OWN_ORIGIN = re.compile(rf"https?://{re.escape(HOST)}(?::\d+)?(?=[/?#]|\Z)")
 _ORIGIN = re.compile(r"https?://([^/?#\s]+)")
 _CREDENTIALS = re.compile(r"\{\{\s*(?:username|password)\s*\}\}")
-_ANNOTATION = re.compile(r"(?:@[\w-]+:?[^\n]*\n)+")
+_ANNOTATION = re.compile(r"(?:@[\w-][^\n]*+\n)++")
 _FRAMING_HEADERS = ("content-length", "transfer-encoding")
 
 Skip = Callable[..., None]  # see `SourceTally.skip`
@@ -91,7 +91,8 @@ def _request(block: Mapping[str, Any], source: _RequestSource, scope: Scope) -> 
 
     if source.raw:
         text = source.raw
-        head, body = _from_raw(fill(_ANNOTATION.sub("", text.lstrip(), count=1)))
+        lines, end, last_line = text.lstrip().rpartition("\n")  # an annotation ends with its line
+        head, body = _from_raw(fill(_ANNOTATION.sub("", lines + end, count=1) + last_line))
     else:
         text = f"{source.path} {block.get('body', '')}"
         head, body = _from_path(block, fill(source.path), fill)

@@ -16,8 +16,7 @@ from harness.oracles import sql as oracle
 from harness.perturbations.base import Perturbation
 from harness.perturbations.sites import Site, SiteRespelling, random_case
 
-_TOKENS = (
-    r"""(?P<string>'(?:[^'\\]|\\.|'')*+'|"(?:[^"\\]|\\.|"")*+"|`[^`]*+`)
+_TOKENS = r"""(?P<string>'(?:[^'\\]|\\.|'')*+'|"(?:[^"\\]|\\.|"")*+"|`[^`]*+`)
     |(?P<open>['"`].*)                             # a string that continues in the query
     {note}
     |(?P<tail>(?:--|\#)[^\n]*)
@@ -25,7 +24,6 @@ _TOKENS = (
     |(?P<number>(?:\d+(?:\.\d+)?|\.\d+)(?![\w.]))
     |(?P<word>[@$]*\w[\w$]*)
     |(?P<operator><=>|<>|!=|<=|>=|:=|::|\|\||&&|<<|>>|.)"""
-)
 _TOKEN = re.compile(_TOKENS.replace("{note}", r"|(?P<note>/\*.*?\*/)"), re.S | re.X)
 _TOKEN_AFTER_COMMENTS = re.compile(_TOKENS.replace("{note}", ""), re.S | re.X)
 _STRING_END = {"'": re.compile(r"(?:[^'\\]|\\.|'')*+'", re.S), '"': re.compile(r'(?:[^"\\]|\\.|"")*+"', re.S)}

@@ -201,7 +201,12 @@ def read(path: Path) -> Record:
     return _parsed(path, content(path))
 
 
-def _content(path: Path) -> bytes:
+def content(path: Path) -> bytes:
+    """Returns the bytes of a record's file.
+
+    Raises:
+        UserError: the file cannot be read, or is not a regular file.
+    """
     try:
         return regular_file.read(path)
     except OSError as error:

@@ -82,7 +82,9 @@ class _Client:
         except MaxRetryError as error:
             raise AdapterError(f"it gave no answer after several attempts: {_message(error.reason)}") from error
         except ReadTimeoutError as error:
-            raise AdapterError(f"it answered too slowly: its answer was not complete after {self._timeout:g} s") from error
+            raise AdapterError(
+                f"it answered too slowly: its answer was not complete after {self._timeout:g} s"
+            ) from error
         except HTTPError as error:
             raise AdapterError(f"its answer is incomplete: {_message(error)}") from error
 
