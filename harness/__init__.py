@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
-    from harness import hashing, oracles, registry, seeds, sources, space, testing
+    from harness import hashing, oracles, registry, regular_file, seeds, sources, space, testing
     from harness.api import (
         AuditResult,
         Leaderboard,
@@ -114,6 +114,7 @@ __all__ = [
     "register_method",
     "register_method_family",
     "registry",
+    "regular_file",
     "run",
     "seeds",
     "sources",
@@ -169,7 +170,7 @@ _NAMES = {
     "harness.space": ("Categorical", "Dimension", "Float", "Int", "Params", "Space"),
 }
 _MODULES = {
-    "harness": ("hashing", "oracles", "registry", "seeds", "sources", "space", "testing"),
+    "harness": ("hashing", "oracles", "registry", "regular_file", "seeds", "sources", "space", "testing"),
     "harness.data": ("byte_ngrams", "http_request", "near_duplicates", "payload_parts", "taxonomy"),
     "harness.evaluation": ("metrics",),
     "harness.records": ("predictor_files",),

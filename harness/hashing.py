@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness import regular_file
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -28,8 +30,8 @@ def of_array(array: np.ndarray[Any, Any]) -> str:
 
 
 def of_file(path: Path) -> str:
-    """Returns the SHA-256 (hex) of a file's bytes."""
-    with path.open("rb") as stream:
+    """Returns the SHA-256 (hex) of a regular file's bytes."""
+    with regular_file.open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

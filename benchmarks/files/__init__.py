@@ -4,7 +4,17 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness import BenchmarkRef, Corpus, GenericBenchmark, UserError, hashing, nearest, register_benchmark, sources
+from harness import (
+    BenchmarkRef,
+    Corpus,
+    GenericBenchmark,
+    UserError,
+    hashing,
+    nearest,
+    register_benchmark,
+    regular_file,
+    sources,
+)
 
 from .field_types import CONVERTERS, CUE
 from .loader import Loader
@@ -28,6 +38,11 @@ class Files(GenericBenchmark):
         self._path = Path(ref.argument or "")
         if not self._path.exists():
             raise UserError(f"files:{ref.argument}: no such file or folder.")
+        if not self._path.is_dir():
+            try:
+                regular_file.check(self._path, self._path)
+            except OSError as error:
+                raise UserError(f"{self._path} cannot be read ({error.strerror}).") from error
         self._mapping = dict(ref.mapping)
         if not ref.mapping and self._path.suffix == ".parquet":
             self._mapping = sources.mapping_of(self._path)

@@ -15,7 +15,7 @@ from .template import Template
 from .values import Unknown, to_bytes, to_string
 
 _CREDENTIALS = re.compile(r"\{\{[^{}]*\b(?:username|password)\b[^{}]*\}\}")
-_ANNOTATIONS = re.compile(r"(?:@[^\n]*\n)+")
+_ANNOTATIONS = re.compile(r"(?:@[^\n]*+\n)++")
 
 _MAX_TEMPLATE_BYTES = 64 * 2**20  # of all requests of a template
 Skip = Callable[..., None]  # see `SourceTally.skip`

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import hashing
+from harness import hashing, regular_file
 from harness.boards.build import Rules, setting_differences, setting_of
 from harness.boards.model import Setting
 from harness.boards.record_selection import one_per_cell, superseded
+from harness.errors import UserError
 from harness.records.consistency import disagreements
 from harness.records.store import Entry
 from harness.safe_text import printable
@@ -91,7 +92,7 @@ def _other_files(path: Path, entries: Sequence[Entry]) -> Iterator[str]:
     if path.suffix != ".json" or not path.exists():
         return
     try:
-        listed = safe_json.loads(path.read_bytes())["records"]
+        listed = safe_json.loads(_read(path))["records"]
         before = {str(name): str(digest) for name, digest in listed.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         yield f"{path} does not list its records: it was written by an older version, or edited"
@@ -106,11 +107,18 @@ def _other_files(path: Path, entries: Sequence[Entry]) -> Iterator[str]:
             yield printable(f"edited record: {name} differs from the file that the board was made from")
 
 
+def _read(path: Path) -> bytes:
+    try:
+        return regular_file.read(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+
+
 def _differing_lines(path: Path, generated: str) -> Iterator[str]:
     if not path.exists():
         yield f"{path} is missing"
         return
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = _read(path).decode("utf-8", "replace")
     diff = difflib.unified_diff(text.splitlines(), generated.splitlines(), str(path), "regenerated", lineterm="", n=0)
     lines = [printable(line) for line in diff]
     if path.suffix == ".json" and lines:  # too many lines to print; the page has the same figures

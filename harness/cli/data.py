@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness import regular_file
 from harness.cli import options, printing
 from harness.cli.verbs import Verb, VerbGroup
 from harness.errors import UserError
@@ -150,7 +151,7 @@ def _disagreements(corpus: "Corpus", facts: Path) -> list[str]:
     from harness.storage import safe_json
 
     try:
-        with gzip.open(facts, "rt") if facts.suffix == ".gz" else facts.open(encoding="utf-8") as stream:
+        with regular_file.open_file(facts) as file, gzip.open(file) if facts.suffix == ".gz" else file as stream:
             table: dict[tuple[str, str], dict[str, Any]] = {
                 (row["cve"], row["class"]): {name: row[name] for name in _FACTS.values()}
                 for row in map(safe_json.loads, stream)

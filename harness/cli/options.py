@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness import regular_file
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _labels_from_json(path: str) -> dict[str, str]:
     from harness.storage import safe_json
 
     try:
-        table = safe_json.loads(Path(path).read_bytes())
+        table = safe_json.loads(regular_file.read(Path(path)))
     except OSError as error:
         raise UserError(f"--labels {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from harness import regular_file
 from harness.errors import UserError
 from harness.records.fields import Amount, Count, StrictModel, Text
 from harness.records.provenance import host
@@ -153,7 +154,7 @@ def runs(root: Path) -> tuple[list[RunStatus], list[str]]:
     statuses, unreadable = list[RunStatus](), list[str]()
     for path in root.glob(f"{_PREFIX}*.json"):
         try:
-            statuses.append(RunStatus.model_validate(safe_json.loads(path.read_bytes())))
+            statuses.append(RunStatus.model_validate(safe_json.loads(regular_file.read(path))))
         except FileNotFoundError:
             continue  # the run has just ended
         except OSError as error:

@@ -24,7 +24,7 @@ _IN_JSON = re.compile(r"\s*<!-- wp:")  # blocks of an editor, whose markup is in
 _URI = re.compile(r"(?i)(?:javascript:|data:(?:text/html|image/svg|,|text/javascript|application/(?:x-)?javascript))")
 _LINKS = frozenset("action background data formaction from href poster src to values xlink:href".split())
 _END = "the end"  # text at the end of a page: it is missing from the tree if the tag before it is never closed
-_CLOSING = re.compile(r"</([A-Za-z][^\s/>]*)[^>]*>")
+_CLOSING = re.compile(r"</([A-Za-z][^\s/>]*+)[^>]*+>")
 _DOCUMENT = re.compile(r"\s*<\?xml|\s*<svg[^>]*\sxmlns=")  # a file that an XML parser reads
 
 Node = tuple[object, ...]
@@ -69,7 +69,8 @@ def same(before: str, after: str) -> bool:
 
 
 def _closed(text: str) -> list[str]:
-    return [name.lower() for name in _CLOSING.findall(text)]
+    complete = text[: text.rfind(">") + 1]  # in the rest, every tag would be searched for an end that it lacks
+    return [name.lower() for name in _CLOSING.findall(complete)]
 
 
 @functools.lru_cache(maxsize=4096)

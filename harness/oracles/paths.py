@@ -19,12 +19,17 @@ _BYPASSES: tuple[Callable[[str], str], ...] = (  # filters: what each of them re
     lambda path: path,
     lambda path: path.replace("../", ""),
     lambda path: path.replace("//", ""),
-    lambda path: re.sub(r"<[^>]*>|[\r\n\t]", "", path),
+    lambda path: _without_tags(path),
     lambda path: re.sub(r"(?<![^/])\.{3,}(?![^/])", "../..", path),
-    lambda path: re.sub(r" *(\.\.) *(?=/)", r"\1", path),
+    lambda path: re.sub(r"(?<! ) *+(\.\.) *+(?=/)", r"\1", path),
     lambda path: re.sub(r";[^/]*", "", path),
 )
 _HEAD = re.compile(r"(?is)((?:.*resource=)?(?:([a-z][a-z\d+.-]+):(?://[^/\\]*)?)?)([^\0?#]*)(.*)")
+
+
+def _without_tags(path: str) -> str:
+    head, end, rest = path.rpartition(">")  # in the rest, every tag would be searched for an end that it lacks
+    return re.sub(r"[\r\n\t]", "", re.sub(r"<[^>]*>", "", head + end) + rest)
 
 
 def decodings(text: str, rounds: int = ROUNDS) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 
-COMMENTS = r"//[^\n]*|/\*.*?\*/"
+COMMENTS = r"//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/"
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _ACTS = re.compile(  # a call, an assignment, a statement
     r"""[\w$\])"'`?.>]\(|[\w\])]``|[\w$\])"]\s*=(?![=>~])"""
@@ -14,8 +14,14 @@ _JUXTAPOSED = re.compile(rf"""(?:""|'')[ \t]*[\w"']|[\w)]{_KEYWORDS}[ \t]*(?:""|
 
 def skeleton(code: str, comments: str = COMMENTS) -> str | None:
     """Returns code with empty strings and without comments, or None if a quote or a bracket is unbalanced."""
-    string = r'"(?:\\.|[^"\\\n])*"' + r"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`"
-    bare = re.sub(rf"({string})|{comments}", lambda m: m[1][0] * 2 if m[1] else " ", code, flags=re.S)
+    string = r'"(?:\\.|[^"\\\n])*+"' + r"|'(?:\\.|[^'\\\n])*+'|`(?:\\.|[^`\\])*+`"
+    pieces, at = [], 0
+    for match in re.finditer(rf"({string})|{comments}|(?P<open>[\"'`])", code, flags=re.S):
+        if match["open"]:  # stop here: each further quote would be searched for an end that it lacks
+            return None
+        pieces += [code[at : match.start()], match[1][0] * 2 if match[1] else " "]
+        at = match.end()
+    bare = "".join([*pieces, code[at:]])
     stack: list[str] = []
     for character in re.sub("\"\"|''|``", "", bare):
         if character in "([{":

@@ -83,8 +83,8 @@ def parse(line: str) -> Line | None:
     line = line.replace("$(<", "$(cat <")
     try:
         nodes = bashlex.parse(line)
-    # These are what bashlex raises on unsupported input.
-    except (bashlex.errors.ParsingError, NotImplementedError, AttributeError, TypeError, IndexError):
+    # These are what bashlex raises on unsupported input, the last on deep nesting.
+    except (bashlex.errors.ParsingError, NotImplementedError, AttributeError, TypeError, IndexError, RecursionError):
         return None
     names: list[str] = []
     substitutions = 0
@@ -99,7 +99,7 @@ def parse(line: str) -> Line | None:
         queue += [node.command] if hasattr(node, "command") else []
     try:
         tree = _children(nodes, line)
-    except _Unsupported:
+    except (_Unsupported, RecursionError):
         tree = ()
     return Line(len(names), sum(map(bool, names)), substitutions, tree)
 

@@ -17,7 +17,10 @@ DIALECTS = ("mysql", "postgres", "tsql", "sqlite", "oracle", "")
 _MAX_DEPTH = 100
 _COMMENT = re.compile(r"/\*.*?\*/|(?:--|#)[^\n]*", re.S)
 _EXECUTED = re.compile(r"/\*!\d*(.*?)\*/", re.S)
-_DELAY = re.compile(r"(?i)(?:IF\s*(\(.*\))\s*)?WAITFOR\s+DELAY\s+('[\d:]+')", re.S)
+_WAIT = r"WAITFOR\s++DELAY\s++('[\d:]++')"
+_DELAY = re.compile(rf"(?i){_WAIT}")
+_DELAY_AFTER_CONDITION = re.compile(rf"(?i)\)\s*+{_WAIT}")
+_CONDITIONAL_DELAY = re.compile(rf"(?i)(?:IF\s*+(\(.*\))\s*+)?{_WAIT}", re.S)
 
 # https://dev.mysql.com/doc/refman/8.4/en/function-resolution.html
 _TOGETHER = frozenset(
@@ -64,8 +67,7 @@ def parse(query: str, dialect: str) -> Query | None:
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
-    text = _EXECUTED.sub(r" \1 ", query)  # MySQL runs the content of such comments
-    text = _DELAY.sub(lambda m: f"SELECT WAITFOR_DELAY({m[2]}) WHERE {m[1] or '(1 = 1)'}", text) + "\n"
+    text = _with_delays_as_calls(_with_executed_comments(query)) + "\n"
     reader = _dialects()[dialect]
     try:
         tokens = reader.tokenize(text)
@@ -85,6 +87,21 @@ def parse(query: str, dialect: str) -> Query | None:
     return Query(text, tokens, trees, comments) if all(map(_sound, trees)) else None
 
 
+def _with_executed_comments(query: str) -> str:
+    """Returns a query with the content of the comments that MySQL runs instead of these comments."""
+    head, end, rest = query.rpartition("*/")  # in the rest, every comment would be searched for an end that it lacks
+    return _EXECUTED.sub(r" \1 ", head + end) + rest
+
+
+def _with_delays_as_calls(query: str) -> str:
+    """Returns a query with ``IF (…) WAITFOR DELAY '…'`` as a SELECT, which sqlglot can read."""
+    end = 0  # of the last delay after a condition; after it, every IF would be searched for a delay that it lacks
+    for match in _DELAY_AFTER_CONDITION.finditer(query):
+        end = match.end()
+    head = _CONDITIONAL_DELAY.sub(lambda m: f"SELECT WAITFOR_DELAY({m[2]}) WHERE {m[1] or '(1 = 1)'}", query[:end])
+    return head + _DELAY.sub(lambda m: f"SELECT WAITFOR_DELAY({m[1]}) WHERE (1 = 1)", query[end:])
+
+
 def _broken(tokens: list[Any], mysql: bool) -> bool:
     """Whether a parenthesis is not closed in its statement, a list lacks an item, or NOT NULL lacks its IS.
 
@@ -92,11 +109,15 @@ def _broken(tokens: list[Any], mysql: bool) -> bool:
     """
     from sqlglot import TokenType as Kind
 
+    opening, closing = (Kind.L_PAREN, Kind.L_BRACKET, Kind.L_BRACE), (Kind.R_PAREN, Kind.R_BRACKET, Kind.R_BRACE)
     ends = {Kind.COMMA, Kind.R_PAREN, Kind.SEMICOLON, Kind.FROM, Kind.WHERE, Kind.UNION, None}
-    depth, before = 0, None
+    depth, nesting, before = 0, 0, None
     for token, after in itertools.zip_longest(tokens, tokens[1:]):
         kind, following = token.token_type, None if after is None else after.token_type
         depth += (kind == Kind.L_PAREN) - (kind == Kind.R_PAREN)
+        nesting += (kind in opening) - (kind in closing)
+        if nesting > _MAX_DEPTH:  # the tree would be too deep, too; sqlglot takes quadratic time on nested brackets
+            return True
         if depth < 0 or (depth and kind == Kind.SEMICOLON) or (kind == Kind.COMMA and following in ends):
             return True
         if kind == Kind.NOT and following == Kind.NULL and before != Kind.IS:

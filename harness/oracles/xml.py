@@ -9,6 +9,8 @@ import re
 from typing import Any
 
 Event = tuple[object, ...]
+_PSEUDO_ATTRIBUTE = re.compile(r"\s*+([\w-]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
+_PSEUDO_ATTRIBUTES = re.compile(rf"(?:{_PSEUDO_ATTRIBUTE.pattern})++\s*+")
 
 
 def external(text: str) -> tuple[list[str], str | None]:
@@ -175,8 +177,8 @@ class _Events:
 
     def ProcessingInstructionHandler(self, target: str, data: str) -> None:  # noqa: N802
         """Adds an instruction; splits a style sheet's into pseudo-attributes (https://www.w3.org/TR/xml-stylesheet/)."""
-        pairs = re.findall(r"\s*([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", data)
-        if target == "xml-stylesheet" and re.fullmatch(r"(?:\s*[\w-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))+\s*", data):
+        if target == "xml-stylesheet" and _PSEUDO_ATTRIBUTES.fullmatch(data):
+            pairs = _PSEUDO_ATTRIBUTE.findall(data)
             self._add("instruction", target, tuple(sorted((name, a or b) for name, a, b in pairs)))
         else:
             self._add("instruction", target, data)

@@ -62,13 +62,32 @@ def _character(match: re.Match[str]) -> str:
     return chr(code) if decodable else "\N{REPLACEMENT CHARACTER}"
 
 
-def splits_escape(place: Place, payload: bytes, start: int, at: int) -> bool:
-    """Whether offset ``at``, in a value that starts at offset ``start``, may lie inside an escape sequence."""
-    if place in _PERCENT:
-        return payload.rfind(b"%", max(start, at - 2), at) >= 0
-    if place == "json":
-        return not _JSON_UNITS.fullmatch(payload, start, at)
-    return place == "xml" and payload.rfind(b"&", start, at) > payload.rfind(b";", start, at)
+class Escapes:
+    """Finds out whether offsets of a payload lie inside escape sequences; reads a value once for ascending offsets."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._payload = payload
+        self._read: dict[int, tuple[int, bool]] = {}  # by start of a value: offset read so far, whether it is inside
+
+    def split(self, place: Place, start: int, at: int) -> bool:
+        """Whether offset ``at``, in a value that starts at offset ``start``, may lie inside an escape sequence."""
+        payload = self._payload
+        if place in _PERCENT:
+            return payload.rfind(b"%", max(start, at - 2), at) >= 0
+        begin, inside = self._read.get(start, (start, False))
+        if begin > at:
+            begin, inside = start, False
+        if place == "json":
+            units = _JSON_UNITS.match(payload, begin, at)
+            end = units.end() if units else begin  # the last offset that is outside of all sequences
+            inside = end < at
+        elif place == "xml":
+            mark = max(opening := payload.rfind(b"&", begin, at), payload.rfind(b";", begin, at))
+            end, inside = at, inside if mark < 0 else mark == opening
+        else:
+            return False
+        self._read[start] = end, inside
+        return inside
 
 
 def _spelled_like(encoded: bytes, place: Place, like: bytes) -> bytes:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from harness.data.http_request import Place, Request, Span
 from harness.oracles import encoding as oracle
 from harness.perturbations.base import Perturbation
-from harness.perturbations.codec import decode, splits_escape
+from harness.perturbations.codec import decode
 from harness.perturbations.message import Edit, Insertion, Message
 
 T = TypeVar("T")
@@ -216,7 +216,7 @@ class JsonEscape(Perturbation):
         for string in strings:
             for start, end in message.attack_within(*string):
                 raw = message.payload[start:end]
-                if (start, end) == string or _whole_escapes(message.payload, string[0], start, raw):
+                if (start, end) == string or _whole_escapes(message, string[0], start, raw):
                     edits.append(Edit(start, end, _escape(raw, rng)))
         return message.with_edits(edits) if edits else None
 
@@ -228,9 +228,9 @@ class JsonEscape(Perturbation):
         ) and oracle.same_elsewhere(before.payload, [old], after.payload, [new])
 
 
-def _whole_escapes(payload: bytes, start: int, at: int, raw: bytes) -> bool:
+def _whole_escapes(message: Message, start: int, at: int, raw: bytes) -> bool:
     """Whether a part of a string begins and ends outside of its escape sequences."""
-    return not splits_escape("json", payload, start, at) and decode("json", raw) is not None
+    return not message.escapes.split("json", start, at) and decode("json", raw) is not None
 
 
 def _escape(raw: bytes, rng: random.Random) -> bytes:

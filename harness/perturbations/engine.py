@@ -18,7 +18,7 @@ class PerturbationTally:
     Attributes:
         draws, no_ops, rejected, kept: by perturbation; every draw is a no-op, rejected or kept.
         left_out: rows by reason: ``rejected`` (the oracle rejected draws and kept none), ``no place`` (the location of
-            the attack is unknown), ``nothing to change``.
+            the attack is unknown), ``too long to check`` (for the oracle), ``nothing to change``.
     """
 
     draws: Counter[str] = field(default_factory=Counter)
@@ -99,8 +99,11 @@ def perturb(
     order = [p for p in for_class if p.applies(message)]
     _STREAM.begin(message.sample, "order", seed, copy).shuffle(order)
     rejections = tally.rejected.total()
-    changes, current = 0, message
+    changes, too_long, current = 0, False, message
     for perturbation in order:
+        if not perturbation.can_check(current):
+            too_long = True
+            continue
         after = attempt(perturbation, current, seed, copy, tally)
         if after is not None:
             changes, current = changes + 1, after
@@ -112,6 +115,8 @@ def perturb(
         tally.left_out["rejected"] += 1
     elif for_class and not order:
         tally.left_out["no place"] += 1
+    elif too_long:
+        tally.left_out["too long to check"] += 1
     else:
         tally.left_out["nothing to change"] += 1
     return None

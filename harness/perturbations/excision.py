@@ -14,15 +14,12 @@ RUN = 8  # length in bytes of a run that the carrier may not share with the atta
 def excised(message: Message) -> bytes:
     """Returns the payload without its attack and without any run of `RUN` bytes that occurs in the attack."""
     runs = {text[at : at + RUN] for text in _readings(message) for at in range(len(text) - RUN + 1)}
-    rest = carrier(message.payload, message.flat)
-    at = 0
-    while at + RUN <= len(rest):
-        if rest[at : at + RUN] in runs:
-            rest = rest[:at] + rest[at + RUN :]
-            at = max(0, at - RUN + 1)  # the bytes that are now adjacent may form another such run
-        else:
-            at += 1
-    return rest
+    rest = bytearray()
+    for byte in carrier(message.payload, message.flat):
+        rest.append(byte)
+        if bytes(rest[-RUN:]) in runs:
+            del rest[-RUN:]  # the bytes that become adjacent may form another such run with the next ones
+    return bytes(rest)
 
 
 def _readings(message: Message) -> Iterator[bytes]:

@@ -146,18 +146,19 @@ class HtmlWhitespace(_Html):
 
 
 _XML = frozenset(("xml-external-entity",))
-_LITERAL = r"\"[^\"]*\"|'[^']*'"
+_LITERAL = r"\"[^\"]*+\"|'[^']*+'"
 _MARKUP = re.compile(
-    rf"""(?P<declaration><\?[\w-]+(?:\s+[\w-]+\s*=\s*(?:{_LITERAL}))*\s*\?>)
-    |(?P<doctype><!DOCTYPE(?:[^\[\]<>"']|{_LITERAL}|\[(?:[^\]"']|{_LITERAL})*\])*>)
-    |(?P<skipped><\?.*?\?>|<!--.*?-->|<!\[CDATA\[.*?\]\]>|</[^>]*>|<!.)
-    |(?P<tag><[^\s<>/!?]+(?:[^<>"']|{_LITERAL})*>)
-    |(?P<text>[^<]+)""",
+    # Linear time: quantifiers are possessive, and what is never closed, which no XML parser accepts, goes to the end.
+    rf"""(?P<declaration><\?[\w-]++(?:\s++[\w-]++\s*+=\s*+(?:{_LITERAL}))*+\s*+\?>)
+    |(?P<doctype><!DOCTYPE(?:[^\[\]<>"']++|{_LITERAL}|\[(?:[^\]"']++|{_LITERAL})*+\])*+>)
+    |(?P<skipped><\?.*?(?:\?>|\Z)|<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|</[^<>]*+>|<!.)
+    |(?P<tag><[^\s<>/!?="']++(?:[^<>"']++|{_LITERAL})*+>)
+    |(?P<text>[^<]++)""",
     re.X | re.S,
 )
 _ENTITY = re.compile(rf"<!ENTITY\s+(?:%\s+)?([^\s\"'%]+)\s+(?:(?:SYSTEM\s+|PUBLIC\s+(?:{_LITERAL})\s+)?({_LITERAL}))")
 _OUTSIDE = re.compile(r"<!DOCTYPE\s+[^\s\[>]+\s+(?:SYSTEM|PUBLIC)|<!ENTITY\s+%\s+\S+\s+(?:SYSTEM|PUBLIC)")
-_PAIR = re.compile(rf"(\s+)([^\s=\"'<>/?]+)(\s*=\s*)({_LITERAL})")
+_PAIR = re.compile(rf"(?<!\s)(\s++)([^\s=\"'<>/?]++)(\s*+=\s*+)({_LITERAL})")
 
 
 class _Xml(SiteRespelling):

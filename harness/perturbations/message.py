@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from harness.data.http_request import Parameter, Place, Request, Span
 from harness.data.taxonomy import classes_of
-from harness.perturbations.codec import splits_escape
+from harness.perturbations.codec import Escapes
 
 
 class Edit(NamedTuple):
@@ -116,6 +116,11 @@ class Message:
         """The attack's ranges with their places; ``other`` if a range crosses places or splits an escape sequence."""
         return tuple([Slot(self._place(span), span) for span in self.spans])
 
+    @cached_property
+    def escapes(self) -> Escapes:
+        """The escape sequences of the payload."""
+        return Escapes(self.payload)
+
     def _place(self, span: Span) -> Place:
         request, (start, end) = self.request, span
         if request.malformed:
@@ -125,9 +130,10 @@ class Message:
         if start >= request.target[1]:
             if place := self._parameter_place(request.cookie_parameters, span):
                 return place
-            return "header" if any(h.value[0] <= start and end <= h.value[1] for h in request.headers) else "other"
+            at = bisect_right(request.headers, start, key=lambda h: h.value[0]) - 1
+            return "header" if at >= 0 and end <= request.headers[at].value[1] else "other"
         if request.path[0] <= start and end <= request.path[1]:
-            return "other" if splits_escape("path", self.payload, request.path[0], start) else "path"
+            return "other" if self.escapes.split("path", request.path[0], start) else "path"
         return self._parameter_place(request.query_parameters, span) or "other"
 
     def _parameter_place(self, parameters: Sequence[Parameter], span: Span) -> Place | None:
@@ -138,7 +144,7 @@ class Message:
             *((p, p.name, True) for p in parameters[at : at + 1]),
         ):
             if start <= span[0] and span[1] <= end:
-                if splits_escape(parameter.place, self.payload, start, span[0]):
+                if self.escapes.split(parameter.place, start, span[0]):
                     return "other"
                 return "other" if in_name and parameter.place not in ("query", "form", "json") else parameter.place
         return None

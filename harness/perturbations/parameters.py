@@ -8,7 +8,7 @@ from typing import NamedTuple
 from harness.data.http_request import Parameter, Place, Span
 from harness.oracles import encoding as oracle
 from harness.perturbations.base import Perturbation
-from harness.perturbations.codec import decode, encode, splits_escape
+from harness.perturbations.codec import decode, encode
 from harness.perturbations.message import Edit, Insertion, Message
 from harness.perturbations.order import whole_parts
 
@@ -162,7 +162,7 @@ def _pieces(message: Message, parameter: Parameter) -> Iterator[Piece]:
     start, end = parameter.value
     edges = sorted({start, end, *(edge for span in message.attack_within(start, end) for edge in span)})
     for first, last in zip(edges, edges[1:] or edges, strict=False):
-        cut = splits_escape(parameter.place, message.payload, start, first)
+        cut = message.escapes.split(parameter.place, start, first)
         text = None if cut else decode(parameter.place, message.payload[first:last])
         yield Piece((first, last), _UNDECODABLE if text is None else text)
 

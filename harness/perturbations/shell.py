@@ -16,7 +16,7 @@ from harness.perturbations.base import Perturbation
 from harness.perturbations.sites import Site, SiteRespelling
 
 _UNQUOTED = re.compile(
-    r"""(?P<separator>\$\(|[;&|\n()`]+|[<>]\()
+    r"""(?P<separator>\$\(|[;&|\n()`]|[<>]\()
     |(?P<redirection>\d*[<>]+&?\d*-?)
     |(?P<comment>(?<![^\s;&|()`])\#[^\n]*)
     |(?P<expansion>\$(?:\{[^}]*\}|\w+|[@*\#?!$-]))
@@ -32,6 +32,7 @@ _KNOWN = re.compile(r"(?:^|/)(?:cat|curl|echo|host(?:name)?|id|ls|nslookup|ping|
 _FOREIGN = re.compile(r"(?i)[\w\])]\(|%\w+%|\b[a-z]:\\|\$\{\w+\{|\b(?:cmd|type|rem|ver)\b|\{if:|^\s*<")
 
 
+_CONTINUES = re.compile(r"[\w\[]")  # the name of a variable
 _NO_WORDS = frozenset(("separator", "redirection", "comment", "assignment", "other"))
 
 
@@ -143,7 +144,7 @@ class ShellIfs(_Shell):
 
     @staticmethod
     def _spellings(text: str, token: _Token) -> list[str]:
-        bare = [] if re.match(r"[\w\[]", text[token.end :]) else ["$IFS"]
+        bare = [] if _CONTINUES.match(text, token.end) else ["$IFS"]
         return [s for s in ("${IFS}", "$IFS$9", *bare) if s != _of(text, token)]
 
 

@@ -16,17 +16,16 @@ from harness.oracles import sql as oracle
 from harness.perturbations.base import Perturbation
 from harness.perturbations.sites import Site, SiteRespelling, random_case
 
-_TOKEN = re.compile(
-    r"""(?P<string>'(?:[^'\\]|\\.|'')*+'|"(?:[^"\\]|\\.|"")*+"|`[^`]*`)
+_TOKENS = r"""(?P<string>'(?:[^'\\]|\\.|'')*+'|"(?:[^"\\]|\\.|"")*+"|`[^`]*+`)
     |(?P<open>['"`].*)                             # a string that continues in the query
-    |(?P<note>/\*.*?\*/)
+    {note}
     |(?P<tail>(?:--|\#)[^\n]*)
     |(?P<space>\s+)
     |(?P<number>(?:\d+(?:\.\d+)?|\.\d+)(?![\w.]))
     |(?P<word>[@$]*\w[\w$]*)
-    |(?P<operator><=>|<>|!=|<=|>=|:=|::|\|\||&&|<<|>>|.)""",
-    re.S | re.X,
-)
+    |(?P<operator><=>|<>|!=|<=|>=|:=|::|\|\||&&|<<|>>|.)"""
+_TOKEN = re.compile(_TOKENS.replace("{note}", r"|(?P<note>/\*.*?\*/)"), re.S | re.X)
+_TOKEN_AFTER_COMMENTS = re.compile(_TOKENS.replace("{note}", ""), re.S | re.X)
 _STRING_END = {"'": re.compile(r"(?:[^'\\]|\\.|'')*+'", re.S), '"': re.compile(r'(?:[^"\\]|\\.|"")*+"', re.S)}
 _KEYWORDS = frozenset(
     "ALL AND AS ASC BETWEEN BINARY BY CASE CAST CONVERT DECLARE DELAY DELETE DESC DISTINCT DIV DROP ELSE END EXEC "
@@ -36,7 +35,7 @@ _KEYWORDS = frozenset(
 )
 _MYSQL = re.compile(
     r"(?i)\b(?:sleep|benchmark|extractvalue|updatexml|if|strcmp|database|load_file|elt|field|crc32|gtid_\w+|polygon|ord)\("
-    r"|\brlike\b|\bdiv\b|\bxor\b|&&|#[^'\"]*$"
+    r"|\brlike\b|\bdiv\b|\bxor\b|&&"
 )
 _SPACES = (" ", "  ", "\t", "\n")  # white space that XML and JSON can hold too
 
@@ -57,11 +56,23 @@ def _read(text: str) -> tuple[_Token, ...]:
         string_end = _STRING_END[quote].match(text) if quote else re.match("", text)
         if string_end is None:
             continue
-        tokens = tuple(_Token(m.lastgroup or "", *m.span(), m[0]) for m in _TOKEN.finditer(text, string_end.end()))
+        tokens = tuple(_tokens(text, string_end.end()))
         score = sum(_is_keyword(token) or _is_call(token, text) for token in tokens)
         if score > most:
             best, most = tokens, score
     return best
+
+
+def _tokens(text: str, at: int) -> Iterator[_Token]:
+    last_comment = text.rfind("*/")  # after it, every comment would be searched for an end that it lacks
+    while match := (_TOKEN if at < last_comment else _TOKEN_AFTER_COMMENTS).match(text, at):
+        yield _Token(match.lastgroup or "", *match.span(), match[0])
+        at = match.end()
+
+
+def _is_mysql(text: str) -> bool:
+    """Whether a text has a function, an operator or a comment at its end that only MySQL supports."""
+    return _MYSQL.search(text) is not None or text.rfind("#") > max(text.rfind("'"), text.rfind('"'))
 
 
 def _is_keyword(token: _Token) -> bool:
@@ -156,7 +167,7 @@ class SqlLiteral(_Sql):
 
     def sites(self, text: str, rng: random.Random) -> Sequence[Site]:
         """Returns numbers, strings, and hexadecimal literals."""
-        sites, mysql = [], _MYSQL.search(text) is not None
+        sites, mysql = [], _is_mysql(text)
         word, callers = (
             "",
             [""],
@@ -175,7 +186,8 @@ class SqlLiteral(_Sql):
             elif literal == "(":
                 callers.append(word)
             elif literal == ")":
-                callers = callers[:-1] or [""]
+                callers.pop()
+                callers = callers or [""]
             elif _is_keyword(token):
                 callers[-1] = literal.upper()
             word = word if kind == "space" else literal.upper()
@@ -225,7 +237,7 @@ class SqlOperator(_Sql):
 
     def sites(self, text: str, rng: random.Random) -> Sequence[Site]:
         """Returns operators, except the AND of a BETWEEN, and comparisons of simple operands."""
-        sites, mysql, between = list(_mirrored_comparisons(text)), _MYSQL.search(text) is not None, False
+        sites, mysql, between = list(_mirrored_comparisons(text)), _is_mysql(text), False
         tokens = [token for token in _read(text) if token.kind not in ("space", "note")]
         for index, token in enumerate(tokens):
             word, following = token.text.upper(), tokens[index + 1].text if token is not tokens[-1] else ""

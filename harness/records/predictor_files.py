@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness import regular_file
 from harness.errors import UserError
 from harness.safe_text import printable
 from harness.space import Space
@@ -109,6 +110,7 @@ def read_arrays(
 
     path = folder / f"{name}.safetensors"
     try:
+        regular_file.check(path, path)
         arrays = dict(load_file(path))
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} is not a complete safetensors file ({error}).") from error
@@ -147,7 +149,7 @@ def read_values(folder: Path, name: str = "values", expected: Space | None = Non
     """
     path = folder / f"{name}.json"
     try:
-        values = safe_json.loads(path.read_bytes())
+        values = safe_json.loads(regular_file.read(path))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a complete JSON file ({error}).") from error
     if not isinstance(values, dict):

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from harness import hashing
+from harness import hashing, regular_file
 from harness.errors import UserError
 from harness.method import Context, Method, MethodInfo, Precision, Predictor
 from harness.records.schema import Record
@@ -140,7 +140,7 @@ def _read_manifest(folder: Path, info: MethodInfo, key: str | None) -> Manifest:
     path = folder / MANIFEST
     hashes = _files(folder)
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        manifest = Manifest.model_validate_json(regular_file.read(path))
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
     except ValidationError as error:

@@ -242,7 +242,7 @@ def content(path: Path) -> bytes:
     """Returns the bytes of a record's file.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or is not a regular file.
     """
     try:
         return bounded.read(path, MAX_RECORD_BYTES)

@@ -19,6 +19,8 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.storage import bounded
+
 MAX_SECONDS = 300.0  # of one git command
 _EXIT_SECONDS = 5.0  # that git may take to exit after its last output
 _MAX_OUTPUT = 256 * 2**20  # bytes of one git command
@@ -173,13 +175,12 @@ class Checkout:
 
 def _text(path: Path, most: int = _MAX_TEXT) -> str:
     """Returns the text of a small regular file without the white space around it."""
-    if not path.is_file():  # opening a named pipe would block
-        raise NotReadable(f"its file {path.name} is missing or not a regular file")
-    with path.open("rb") as stream:
-        data = stream.read(most + 1)
-    if len(data) > most:
-        raise NotReadable(f"its file {path.name} has more than {most:,} bytes")
-    return os.fsdecode(data).strip()
+    try:
+        return os.fsdecode(bounded.read(path, most)).strip()
+    except OSError as error:
+        raise NotReadable(f"its file {path.name} is missing or not a regular file") from error
+    except bounded.TooLarge as error:
+        raise NotReadable(f"its file {path.name} {error}") from error
 
 
 def _outside(root: Path, folders: Iterable[str]) -> list[str]:

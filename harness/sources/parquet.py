@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from harness import regular_file
 from harness.errors import UserError
 from harness.sources.parquet_pages import DELTA_LENGTH_BYTE_ARRAY, DICTIONARY_ENCODINGS, PLAIN, pages
 from harness.storage.bounded import SizeLimit, in_words
@@ -78,7 +79,7 @@ def batches(path: Path, file: "pq.ParquetFile", columns: Collection[str]) -> "It
 
 
 def _check_footer(path: Path) -> None:
-    with path.open("rb") as stream:
+    with regular_file.open_file(path) as stream:
         size = stream.seek(0, 2)
         stream.seek(max(size - 8, 0))
         length, magic = int.from_bytes(stream.read(4), "little"), stream.read(4)

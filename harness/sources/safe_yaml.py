@@ -2,9 +2,13 @@
 
 A safe loader builds no objects, but a few hundred bytes can still make it use all memory (aliases of aliases) or crash
 the process (brackets nested so deep that the composer's recursion overflows the stack). So the events of a document,
-which are parsed in bounded memory, are counted first.
+which are parsed in bounded memory, are counted first. Long numbers, which take quadratic time to convert (``1:1:1:…`` is
+an integer of base 60), and many directives, each of which is compared with all others, are rejected.
 """
 
+import functools
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,17 +17,24 @@ if TYPE_CHECKING:
 MAX_NODES = 200_000  # with every alias expanded
 MAX_CHARACTERS = 64 * 2**20  # of all scalars, with every alias expanded
 MAX_DEPTH = 64
+MAX_NUMBER = 400  # characters of a number
+MAX_DIRECTIVES = 100
+MAX_LARGE_INTEGERS = 1000  # above 2^60; as keys, many of them may have the same hash, which takes quadratic time
+
+_DIRECTIVE = re.compile(rb"(?<![^\r\n])%(?:TAG|YAML)\b")
 
 
 def load(data: bytes) -> Any:
     """Returns the value of a document.
 
     Raises:
-        ValueError: it is not valid YAML, has several documents, or exceeds the limits of size or depth.
+        ValueError: it is not valid YAML, has several documents, or exceeds the limits of size, depth or numbers.
     """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader if PyYAML was built with it
+    loader = _loader()
+    if len(_DIRECTIVE.findall(data)) > MAX_DIRECTIVES:
+        raise ValueError(f"more than {MAX_DIRECTIVES} directives")
     try:
         _check(data, loader)
         return yaml.load(data, Loader=loader)
@@ -31,6 +42,31 @@ def load(data: bytes) -> Any:
         raise ValueError("not readable as YAML") from error
     except (RecursionError, OverflowError, TypeError) as error:  # a mapping as a key; a date or number out of range
         raise ValueError("not readable as YAML") from error
+
+
+@functools.cache
+def _loader() -> "type[yaml.SafeLoader]":
+    """Returns PyYAML's safe loader, in C if PyYAML was built with it, with a limit on the length of numbers."""
+    import yaml
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        pass
+
+    for kind in ("int", "float"):
+        tag = f"tag:yaml.org,2002:{kind}"
+        Loader.add_constructor(tag, functools.partial(_number, yaml.SafeLoader.yaml_constructors[tag]))
+    return Loader
+
+
+def _number(construct: Callable[[Any, Any], Any], loader: Any, node: Any) -> Any:
+    if len(node.value) > MAX_NUMBER:
+        raise ValueError(f"a number of more than {MAX_NUMBER} characters")
+    number = construct(loader, node)
+    if isinstance(number, int) and abs(number) >> 60:
+        loader.large_integers = getattr(loader, "large_integers", 0) + 1
+        if loader.large_integers > MAX_LARGE_INTEGERS:
+            raise ValueError(f"more than {MAX_LARGE_INTEGERS} integers above 2^60")
+    return number
 
 
 def _check(data: bytes, loader: "type[yaml.SafeLoader]") -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from harness import hashing
+from harness import hashing, regular_file
 from harness.errors import UserError
 from harness.sources.archives import ERRORS, LINK, MAX_FILES, Entry, TarMembers, is_tar, zip_members
 from harness.sources.tally import SourceTally
@@ -82,6 +82,7 @@ class Tree:
     def _entries(self, suffixes: tuple[str, ...], tally: SourceTally) -> Iterator[Entry]:
         if self.root.is_dir():
             return _of_folder(self.root, tally)
+        regular_file.check(self.root, self.root)  # zipfile and tarfile would wait for the writer of a named pipe
         if zipfile.is_zipfile(self.root):
             return zip_members(self.root)
         if is_tar(self.root):
@@ -132,7 +133,7 @@ def _of_folder(root: Path, tally: SourceTally) -> Iterator[Entry]:
 
 
 def _head(path: Path, most: int) -> bytes:
-    with path.open("rb") as stream:
+    with regular_file.open_file(path) as stream:
         return stream.read(most)
 
 

@@ -10,8 +10,9 @@ import lzma
 import os
 import zlib
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
+from harness import regular_file
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def read(path: Path, most: int) -> bytes:
         OSError: it cannot be read.
         TooLarge: it has more than ``most`` bytes.
     """
-    with path.open("rb") as stream:
+    with regular_file.open_file(path) as stream:
         data = stream.read(most + 1)
     if len(data) > most:
         raise TooLarge(f"is larger than {in_words(most)}")
@@ -63,7 +64,7 @@ def open_unpacked(path: Path) -> IO[bytes]:
     Reading raises UserError beyond the limits of `SizeLimit`, and OSError, EOFError or zlib.error if the file is
     damaged. Memory does not depend on the file's size or content.
     """
-    with path.open("rb") as stream:
+    with regular_file.open_file(path) as stream:
         head = stream.read(6)
     if head.startswith(b"\x1f\x8b"):
         inner: IO[bytes] = gzip.GzipFile(path)  # type: ignore[assignment]
@@ -72,7 +73,7 @@ def open_unpacked(path: Path) -> IO[bytes]:
     elif head == b"\xfd7zXZ\x00":
         inner = io.BufferedReader(_Xz(path), _CHUNK_BYTES)
     else:
-        return path.open("rb")
+        return regular_file.open_file(path)
     return io.BufferedReader(_Counted(inner, path), _CHUNK_BYTES)
 
 
@@ -142,7 +143,7 @@ class _Xz(io.RawIOBase):
     """Reads an xz file; `lzma.open` would allocate whatever size of dictionary the file states."""
 
     def __init__(self, path: Path) -> None:
-        self._stream = path.open("rb")
+        self._stream = regular_file.open_file(path)
         self._unpacker = self._new()
 
     @staticmethod

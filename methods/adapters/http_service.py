@@ -3,7 +3,6 @@
 Uses urllib3, which has thread-safe connection pools, retries with back-off and bounded reads, and no dependencies.
 """
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult
@@ -11,6 +10,7 @@ from urllib.parse import SplitResult
 from harness import Context, Params, Predictor, TrainingData, register_method_family
 
 from ..base.answers import MAX_ANSWER_BYTES, AdapterError, Labels, parse, probabilities, request
+from ..base.deadline import limit_answers
 from ..base.service import CONNECT_TIMEOUT, MAX_CONCURRENT, Service, ServicePredictor
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class _Client:
         limits = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout)
         service = f"{url.scheme}://{url.netloc}"
         self._pool = urllib3.connection_from_url(service, maxsize=MAX_CONCURRENT, retries=retries, timeout=limits)
+        limit_answers(self._pool, MAX_ANSWER_BYTES + 1)
 
     def ask(self, number: int, payload: bytes) -> Mapping[str, float]:
         """Returns the service's probabilities for a payload, by its own labels.
@@ -62,9 +63,8 @@ class _Client:
         return probabilities(answer)
 
     def _post(self, body: bytes) -> bytes:
-        from urllib3.exceptions import HTTPError, MaxRetryError
+        from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
 
-        end = time.monotonic() + 2 * self._timeout
         try:
             response = self._pool.urlopen(
                 "POST",
@@ -76,17 +76,21 @@ class _Client:
                 redirect=False,
             )
             try:
-                return _body(response, end)
+                return _body(response)
             finally:
                 response.release_conn()
         except MaxRetryError as error:
             raise AdapterError(f"it gave no answer after several attempts: {_message(error.reason)}") from error
+        except ReadTimeoutError as error:
+            raise AdapterError(
+                f"it answered too slowly: its answer was not complete after {self._timeout:g} s"
+            ) from error
         except HTTPError as error:
             raise AdapterError(f"its answer is incomplete: {_message(error)}") from error
 
 
-def _body(response: "urllib3.BaseHTTPResponse", end: float) -> bytes:
-    """Reads at most `MAX_ANSWER_BYTES`, until ``end`` at the latest."""
+def _body(response: "urllib3.BaseHTTPResponse") -> bytes:
+    """Reads at most `MAX_ANSWER_BYTES`."""
     if response.status != 200:
         response.close()
         raise AdapterError(
@@ -95,10 +99,9 @@ def _body(response: "urllib3.BaseHTTPResponse", end: float) -> bytes:
     body = b""
     while piece := response.read1(MAX_ANSWER_BYTES + 1):
         body += piece
-        if len(body) > MAX_ANSWER_BYTES or time.monotonic() > end:
+        if len(body) > MAX_ANSWER_BYTES:
             response.close()
-            problem = f"more than {MAX_ANSWER_BYTES} bytes" if len(body) > MAX_ANSWER_BYTES else "too slowly"
-            raise AdapterError(f"it answered {problem}")
+            raise AdapterError(f"it answered more than {MAX_ANSWER_BYTES} bytes")
     return body
 
 

@@ -12,7 +12,8 @@ from tests.conftest import ROOT
 # Lowest first. A module may import modules of its own layer's folder and of lower layers; folders that stand in one
 # layer do not import each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "hashing", "seeds", "safe_text", "statistics"),
+    ("errors", "regular_file"),
+    ("hashing", "seeds", "safe_text", "statistics"),
     ("storage", "space", "dependencies"),
     ("data", "oracles"),
     ("method", "scenario"),
