@@ -101,7 +101,7 @@ def _parts(test: Any, template: Any) -> list[tuple[Mapping[Any, Any], Any]]:
     """Returns input and output of each request of a test."""
     if not isinstance(test, dict):
         raise Unusable("not a mapping")
-    fields.refuse_unknown("test", test, fields.TEST)
+    fields.refuse_unknown("it", test, fields.TEST)
     stages = test.get("stages")
     if stages is None or stages == []:
         if test.get("payload") is None and not (template or test.get("template")):
@@ -119,9 +119,9 @@ def _of_stage(stage: Any) -> Iterator[tuple[Mapping[Any, Any], Any]]:
     outer = mapping(stage)
     inner = mapping(outer.get("stage")) or outer
     for place in (outer, inner):
-        fields.refuse_unknown("stage", place, fields.STAGE)
+        fields.refuse_unknown("its stage", place, fields.STAGE)
     request = mapping(inner.get("input"))
-    fields.refuse_unknown("input", request, fields.INPUT)
+    fields.refuse_unknown("its input", request, fields.INPUT)
     uris = request.get("uris")
     for uri in uris if isinstance(uris, list) and uris else [request.get("uri")]:
         yield {**request, "uri": uri} if request else request, inner.get("output")
@@ -129,9 +129,12 @@ def _of_stage(stage: Any) -> Iterator[tuple[Mapping[Any, Any], Any]]:
 
 def _from_template(test: Mapping[Any, Any], template: Any) -> Mapping[Any, Any]:
     """Returns the input of a test of version 3: the file's template, the test's own fields of it, and its payload."""
-    own = mapping(test.get("template"))
+    own = test.get("template")
+    if not all(isinstance(part, dict) for part in (template, own) if part is not None):
+        raise Unusable("its template is not a mapping")
+    own = mapping(own)
     request = {**mapping(template), **{name: value for name, value in own.items() if value is not None}}
-    fields.refuse_unknown("template", request, fields.TEMPLATE)
+    fields.refuse_unknown("its template", request, fields.TEMPLATE)
     return {**request, "payload": test.get("payload")}
 
 

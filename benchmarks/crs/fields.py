@@ -43,4 +43,4 @@ def unknown(fields: Mapping[Any, Any], known: frozenset[str]) -> list[str]:
 def refuse_unknown(place: str, fields: Mapping[Any, Any], known: frozenset[str]) -> None:
     """Raises `Unusable` for a field that the schema does not have, since it may change the bytes that are sent."""
     for name in unknown(fields, known):
-        raise Unusable(f"its {place} has the unknown field {name!r}")
+        raise Unusable(f"{place} has the unknown field {name!r}")

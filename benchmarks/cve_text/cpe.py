@@ -18,8 +18,7 @@ _CPE = re.compile(rf"cpe:2\.3:[aoh*-]:{_VALUE}:{_VALUE}", re.IGNORECASE)
 _CPE_URI = re.compile(r"cpe:/[aoh]:([^:\s]+):([^:\s]+)", re.IGNORECASE)  # CPE 2.2
 _NO_CPE_VALUES = ("*", "-")  # any, and not applicable
 _NO_NAMES = ("", "n_a", "unknown", "unspecified")
-_MATCHES = ("cpeMatch", "cpe_match")  # NVD 2.0 and CVE JSON 5; NVD 1.1
-_NAMES_OF_MATCH = ("criteria", "cpe23Uri", "cpe22Uri")
+_NAMES_OF_MATCH = ("criteria", "cpe23Uri", "cpe22Uri")  # NVD 2.0 and CVE JSON 5; NVD 1.1
 
 
 def first_vulnerable(texts: Iterable[str]) -> Names | None:
@@ -56,25 +55,31 @@ def vulnerable(configurations: Any) -> Iterator[str]:
             some of which say ``vulnerable: false`` (the platform that a product runs on). Some records hold texts
             instead: CPE names, or nodes encoded as JSON.
     """
-    if isinstance(configurations, str):
-        if configurations.lstrip()[:1] in ("{", "["):
-            try:
-                yield from vulnerable(json.loads(configurations))
-                return
-            except (ValueError, RecursionError):
-                pass  # a text that only looks like JSON
-        yield configurations
-    elif isinstance(configurations, list):
-        for item in configurations:
-            yield from vulnerable(item)
-    elif isinstance(configurations, dict) and configurations.get("negate") is not True:
-        for name in _MATCHES:
-            for match in mappings(configurations.get(name)):
+    rest = [configurations]  # a stack, since nodes may be nested deeper than Python's recursion goes
+    while rest:
+        part = rest.pop()
+        if isinstance(part, str):
+            decoded = _decoded(part)
+            if decoded is None:
+                yield part
+            rest.append(decoded)
+        elif isinstance(part, list):
+            rest.extend(reversed(part))
+        elif isinstance(part, dict) and part.get("negate") is not True:
+            for match in mappings(part.get("cpeMatch")) + mappings(part.get("cpe_match")):
                 if match.get("vulnerable") is not False:
                     yield from (text for key in _NAMES_OF_MATCH if isinstance(text := match.get(key), str))
-        for name in ("nodes", "children"):
-            if not isinstance(configurations.get(name), str):
-                yield from vulnerable(configurations.get(name))
+            rest += [part.get("children"), part.get("nodes")]
+
+
+def _decoded(text: str) -> Any:
+    """Returns the value of a text that is a JSON object or list; None for any other text."""
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+    return None
 
 
 def affected(products: list[dict[str, Any]]) -> tuple[list[str], Names]:

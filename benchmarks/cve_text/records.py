@@ -50,9 +50,12 @@ def records(document: Any) -> list[Mapping[str, Any]]:
         Unusable: the document has none, or none of a format that is read.
     """
     if isinstance(document, list):
-        return [record for item in document for record in records(item)]
+        items = mappings(document)
+        if not any(map(_is_record, items)):
+            raise Unusable("neither CVE JSON 5 nor an NVD feed")
+        return items
     fields = mapping(document)
-    if isinstance(fields.get("cveMetadata"), dict) or ("descriptions" in fields and "id" in fields):
+    if _is_record(fields):
         return [fields]
     if isinstance(fields.get("vulnerabilities"), list):  # a feed or a response of the NVD
         return [mapping(mapping(item).get("cve")) for item in fields["vulnerabilities"]]
@@ -62,6 +65,11 @@ def records(document: Any) -> list[Mapping[str, Any]]:
     if "CVE_data_meta" in fields:
         raise Unusable("CVE JSON 4, which is not read; use the CVE JSON 5 record")
     raise Unusable("neither CVE JSON 5 nor an NVD feed")
+
+
+def _is_record(fields: Mapping[str, Any]) -> bool:
+    """Whether it is a record of CVE JSON 5 or of NVD 2.0."""
+    return isinstance(fields.get("cveMetadata"), dict) or ("descriptions" in fields and "id" in fields)
 
 
 def _of_item(item: Mapping[str, Any]) -> Mapping[str, Any]:
