@@ -26,8 +26,8 @@ def rule(number: int, *tests: str) -> bytes:
     return f"meta: {{author: 'ann, bob'}}\nrule_id: {number}\ntests:\n{''.join(tests)}".encode()
 
 
-def case(id: int, output: str, data: str = "q=1", more: str = "version: HTTP/1.1") -> str:
-    return TEST.format(id=id, output=output, data=data, more=more)
+def case(id: int, output: str, data: str = "", more: str = "version: HTTP/1.1") -> str:
+    return TEST.format(id=id, output=output, data=data or f"q={id}", more=more)
 
 
 def build(root: Path) -> Corpus:
