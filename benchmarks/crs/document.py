@@ -1,5 +1,6 @@
 """Reads a file of regression tests into the requests that it sends, in versions 1 to 3 of the schema."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ _SENT = frozenset(
     "method uri uris version headers ordered_headers data payload encoded_data encoded_request raw_request".split()
 )
 
+# What an integer has that is not written in plain decimal: 010, 0x1F, 1_000, 10:30, +1, -0. Text may have it as well.
+_OTHER_NUMBER = re.compile(rb"(?<![0-9.])0[0-9_bx]|[0-9][_:][0-9]|\+[0-9]|-0|!int")
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -30,13 +34,14 @@ class Stage:
 
 
 def load(data: bytes) -> Any:
-    """Returns the value of a file; the values of fields that are sent are texts as they are written.
+    """Returns the value of a file; the values of fields that are sent are as they are written, numbers in decimal.
 
     Raises:
         ValueError: see `sources.safe_yaml.load`.
     """
     document = sources.safe_yaml.load(data)
-    if all(_is_text(mapping(document).get(name), False) for name in ("template", "tests")):
+    types: tuple[type, ...] = (str, bytes) if _OTHER_NUMBER.search(data) else (str, bytes, int)
+    if all(_is_written(mapping(document).get(name), types, False) for name in ("template", "tests")):
         return document
     import yaml
 
@@ -51,16 +56,17 @@ def load(data: bytes) -> Any:
     return yaml.load(data, Loader=TextLoader)  # size and depth are within the limits, as checked above
 
 
-def _is_text(value: Any, sent: bool) -> bool:
-    """Whether every value that is sent was read as text."""
+def _is_written(value: Any, types: tuple[type, ...], sent: bool) -> bool:
+    """Whether every value that is sent was read as it is written, which values of the given types are."""
     if isinstance(value, dict):
         return all(
-            _is_text(item, sent or name in _SENT) and (not sent or isinstance(name, str))
+            _is_written(item, types, sent or name in _SENT) and (not sent or isinstance(name, str))
             for name, item in value.items()
+            if sent or name in _SENT or isinstance(item, dict | list)
         )
     if isinstance(value, list):
-        return all(_is_text(item, sent) for item in value)
-    return not sent or value is None or isinstance(value, str | bytes)
+        return all(_is_written(item, types, sent) for item in value)
+    return not sent or value is None or (isinstance(value, types) and not isinstance(value, bool))
 
 
 def stages(document: Any, path: str, skip: Callable[[str, str], None]) -> Iterator[Stage]:

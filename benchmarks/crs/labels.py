@@ -49,16 +49,20 @@ def expected(output: Any) -> list[str]:
     Raises:
         Unusable: a list of numbers is something else.
     """
-    log, contains = mapping(mapping(output).get("log")), mapping(output).get("log_contains")
-    numbers = _listed(log, "expect_id") + _listed(log, "expect_ids")
-    return numbers + [number for text in (log.get("match_regex"), contains) for number in _NUMBER.findall(str(text))]
+    return _named(output, "")
 
 
 def excluded(output: Any) -> list[str]:
     """Returns the numbers of the rules that must not match; raises as `expected`."""
-    log, contains = mapping(mapping(output).get("log")), mapping(output).get("no_log_contains")
-    numbers = _listed(log, "no_expect_id") + _listed(log, "no_expect_ids")
-    return numbers + [number for text in (log.get("no_match_regex"), contains) for number in _NUMBER.findall(str(text))]
+    return _named(output, "no_")
+
+
+def _named(output: Any, prefix: str) -> list[str]:
+    fields = mapping(output)
+    log = mapping(fields.get("log"))
+    texts = (log.get(f"{prefix}match_regex"), fields.get(f"{prefix}log_contains"))
+    numbers = [number for text in texts if text for number in _NUMBER.findall(str(text))]
+    return [*_listed(log, f"{prefix}expect_id"), *_listed(log, f"{prefix}expect_ids"), *numbers]
 
 
 def label(output: Any, rule: str | None) -> str:
@@ -120,11 +124,10 @@ def _rank(name: str) -> int:
 def _listed(log: Any, field: str) -> list[str]:
     """Returns the rule numbers of a field, which may be a single number."""
     value = log.get(field)
-    values = value if isinstance(value, list) else [] if value is None else [value]
-    numbers = [str(number).strip() for number in values]
-    if any(
-        isinstance(number, bool) or not re.fullmatch("[0-9]{1,9}", text)
-        for number, text in zip(values, numbers, strict=True)
-    ):
+    if value is None:
+        return []
+    values = value if isinstance(value, list) else [value]
+    numbers = ["" if isinstance(number, bool) else str(number).strip() for number in values]
+    if not all(re.fullmatch("[0-9]{1,9}", number) for number in numbers):
         raise Unusable(f"its {field} is not a list of rule numbers")
     return numbers
