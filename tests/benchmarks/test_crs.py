@@ -26,8 +26,8 @@ def rule(number: int, *tests: str) -> bytes:
     return f"meta: {{author: 'ann, bob'}}\nrule_id: {number}\ntests:\n{''.join(tests)}".encode()
 
 
-def case(id: int, output: str, data: str = "q=1", more: str = "version: HTTP/1.1") -> str:
-    return TEST.format(id=id, output=output, data=data, more=more)
+def case(id: int, output: str, data: str = "", more: str = "version: HTTP/1.1") -> str:
+    return TEST.format(id=id, output=output, data=data or f"q={id}", more=more)
 
 
 def build(root: Path) -> Corpus:
@@ -53,10 +53,10 @@ def test_requests_have_class_rule_and_author(tmp_path: Path, cache: Path) -> Non
     }
     assert rows["942100-1"]["payload"] == (
         b"POST /post?a=1 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: agent\r\n"
-        b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 4\r\n\r\nq=\xc3\xbc"
+        b"Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\nContent-Length: 8\r\n\r\nq=%C3%BC"
     )
     assert rows["932100-1"]["payload"] == b"GET /\x00 HTTP/1.0\n\n"
-    assert rows["942100-9"]["payload"] == b"GET /?old HTTP/1.1\r\n\r\n"
+    assert rows["942100-9"]["payload"] == b"GET /?old HTTP/1.1\r\nConnection: close\r\n\r\n"
     assert {row["source"] for row in rows.values()} == {"ann"}
     assert rows["942100-2"]["group.rule"] == "942100"
     assert corpus.meta.left_out == ()
@@ -64,7 +64,8 @@ def test_requests_have_class_rule_and_author(tmp_path: Path, cache: Path) -> Non
 
 def test_requests_without_a_class_are_counted(tmp_path: Path, cache: Path) -> None:
     files = {
-        "942100.yaml": rule(942100, case(1, POSITIVE), case(2, NEGATIVE), case(2, NEGATIVE), case(3, "status: 400")),
+        "942100.yaml": rule(942100, case(1, POSITIVE), case(2, NEGATIVE, "q=2"), case(3, "status: 400")),
+        "old/942100.yaml": rule(942100, case(2, NEGATIVE)),
         "951190.yaml": rule(951190, case(1, "log: {expect_ids: [951190]}")),
         "949110.yaml": rule(949110, case(1, "log: {expect_ids: [949110]}")),
         "941100.yaml": rule(941100, case(1, "log: {expect_ids: [932100, 942100]}")),
@@ -73,13 +74,153 @@ def test_requests_without_a_class_are_counted(tmp_path: Path, cache: Path) -> No
     }
     left_out = {reason: count for reason, count, _ in build(folder(tmp_path, files)).meta.left_out}
     assert left_out == {
-        "request: an earlier test has the same number": 1,
+        "request: a test of another file has the same number": 1,
         "request: it neither expects nor excludes a rule": 1,
         "request: its rule inspects responses": 1,
         "request: its rule belongs to no known family": 1,
         "request: its rules belong to several families": 1,
         "request: its encoded_request is not base64": 1,
         "file: not a file of regression tests": 1,
+    }
+
+
+def left_out(corpus: Corpus) -> dict[str, int]:
+    return {reason: count for reason, count, _ in corpus.meta.left_out}
+
+
+def labels(corpus: Corpus) -> dict[str, str]:
+    return {row["sample"]: row["label"] for row in corpus.table.to_pylist()}
+
+
+def test_rules_are_expected_as_numbers_lists_or_log_texts(tmp_path: Path, cache: Path) -> None:
+    files = {
+        "941100.yaml": rule(
+            941100, case(1, "log: {expect_ids: 941100}"), case(2, "log: {no_expect_ids: 941100}", "q=2")
+        ),
+        "942100.yaml": rule(
+            942100, case(1, "log: {expect_id: 942100}", "q=3"), case(2, "log: {expect_ids: ['942100']}", "q=5")
+        ),
+        "933100.yaml": rule(
+            933100,
+            case(1, "log: {match_regex: 'id \"933100\"'}", "q=6"),
+            case(2, "log: {no_match_regex: 'id \"933100\"'}", "q=4"),
+            case(3, "log: {match_regex: 'msg .*'}"),
+            case(4, "log: {expect_ids: {a: 1}}"),
+            case(5, "log: {expect_ids: [true]}"),
+            case(6, "log: [933100]"),
+        ),
+        "9507100.yaml": rule(9507100, case(1, "log: {expect_ids: [9507100]}")),  # a plug-in, not of family 950
+    }
+    corpus = build(folder(tmp_path, files))
+    assert labels(corpus) == {
+        "941100-1": "cross-site-scripting",
+        "941100-2": "benign",
+        "942100-1": "sql-injection",
+        "942100-2": "sql-injection",
+        "933100-1": "code-injection",
+        "933100-2": "benign",
+    }
+    assert left_out(corpus) == {
+        "request: the log text that it expects names no rule": 1,
+        "request: its expect_ids is not a list of rule numbers": 2,
+        "request: it neither expects nor excludes a rule": 1,
+        "request: its rule belongs to no known family": 1,
+    }
+
+
+def test_equal_bytes_have_one_class(tmp_path: Path, cache: Path) -> None:
+    files = {
+        "942100.yaml": rule(942100, case(1, POSITIVE, "q=1"), case(2, NEGATIVE, "q=2"), case(3, NEGATIVE, "q=3")),
+        "941100.yaml": rule(941100, case(1, "log: {expect_ids: [941100]}", "q=4")),
+        "933100.yaml": rule(933100, case(1, "log: {expect_ids: [933100]}", "q=4"), case(2, NEGATIVE, "q=4")),
+        "942101.yaml": rule(942101, case(1, "log: {no_expect_ids: [942101]}", "q=1")),
+        "920100.yaml": rule(
+            920100, case(1, "log: {expect_ids: [920100]}", "q=1"), case(2, "log: {expect_ids: [920100]}", "q=2")
+        ),
+    }
+    corpus = build(folder(tmp_path, files))
+    assert labels(corpus) == {"942100-1": "sql-injection", "942100-3": "benign", "920100-2": "protocol-enforcement"}
+    assert left_out(corpus) == {
+        "request: benign for its rule, and byte for byte an attack in another test": 2,
+        "request: its bytes are an attack of several classes": 3,
+        "request: byte for byte an attack of a threat class in another test": 1,
+    }
+
+
+def test_rules_of_a_mixed_family_have_the_class_that_they_are_about(tmp_path: Path, cache: Path) -> None:
+    numbers = (934110, 934180, 934100, 944100)
+    files = {f"{n}.yaml": rule(n, case(1, f"log: {{expect_ids: [{n}]}}", f"q={n}"), case(2, NEGATIVE)) for n in numbers}
+    assert set(labels(build(folder(tmp_path, files))).items()) > {
+        ("934110-1", "server-side-request-forgery"),
+        ("934180-1", "template-injection"),
+        ("934100-1", "generic-attack"),
+        ("944100-1", "java-attack"),
+    }
+
+
+def test_a_typing_error_in_a_number_loses_no_test(tmp_path: Path, cache: Path) -> None:
+    files = {
+        "942100.yaml": rule(942100, case(1, POSITIVE), case(1, NEGATIVE, "q=2"), case(0, POSITIVE, "q=3")),
+        "942110.yaml": rule(942100, case(1, "log: {expect_ids: [942110]}", "q=4")),
+        "942120.yaml": rule(942130, case(1, "log: {expect_ids: [942130]}", "q=5")),
+        "sql.yaml": rule(9421, case(1, "log: {no_expect_ids: [942140]}", "q=6")),
+    }
+    corpus = build(folder(tmp_path, files))
+    rules = {row["sample"]: row["group.rule"] for row in corpus.table.to_pylist()}
+    assert rules == {
+        "942100-1": "942100",
+        "942100-1@2": "942100",
+        "942100-3": "942100",
+        "942110-1": "942110",
+        "942130-1": "942130",
+        "942140-1": "942140",
+    }
+    assert left_out(corpus) == {}
+
+
+def test_a_file_or_test_of_wrong_types_costs_itself_alone(tmp_path: Path, cache: Path) -> None:
+    files = {
+        "942100.yaml": rule(942100, case(1, POSITIVE), case(2, NEGATIVE, "q=2")),
+        "a.yaml": b"tests: {}",
+        "b.yaml": b"tests: [[1], {stages: 5}, {}, {stages: [1]}, {stages: [{input: {uri: /}, output: 3}]}]\nmeta: 4",
+        "c.yaml": b"tests: !!int ''",
+        "d.yaml": b"template: 7\ntests: [{payload: {a: 1}, output: {log: {expect_ids: [942100]}}}]\nrule_id: [1]",
+        "e.yaml": b"\xff\x00",
+    }
+    corpus = build(folder(tmp_path, files))
+    assert labels(corpus) == {"942100-1": "sql-injection", "942100-2": "benign"}
+    assert left_out(corpus) == {
+        "file: not a file of regression tests": 1,
+        "file: not readable as YAML": 2,
+        "request: it neither expects nor excludes a rule": 2,
+        "test: its stages are not a list": 1,
+        "test: its template is not a mapping": 1,
+        "test: it has no stages": 1,
+        "test: not a mapping": 1,
+    }
+
+
+def test_fields_that_are_not_known_are_counted_by_name(tmp_path: Path, cache: Path) -> None:
+    files = {
+        "942100.yaml": rule(
+            942100,
+            case(1, POSITIVE),
+            case(2, NEGATIVE, "q=2"),
+            case(3, POSITIVE, "q=3", more="body: x"),
+            case(4, "log: {expect_ids: [942100], expect_msg: x}, header_contains: y", "q=4"),
+        ),
+        "942110.yaml": b"rule_id: 942110\nextra: {a: &a {uri: /7}}\n"
+        b"tests: [{templates: [], stages: [{input: *a, output: {}}]}, {stages: [{input: *a, inputs: 3}]}]",
+    }
+    corpus = build(folder(tmp_path, files))
+    assert labels(corpus) == {"942100-1": "sql-injection", "942100-2": "benign", "942100-4": "sql-injection"}
+    assert left_out(corpus) == {
+        "field of a file that is not read: 'extra'": 1,
+        "field of an output that is not read: 'expect_msg'": 1,
+        "field of an output that is not read: 'header_contains'": 1,
+        "test: its input has the unknown field 'body'": 1,
+        "test: its stage has the unknown field 'inputs'": 1,
+        "test: it has the unknown field 'templates'": 1,
     }
 
 

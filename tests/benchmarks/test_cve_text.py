@@ -84,8 +84,165 @@ def test_both_formats_become_descriptions_and_the_rest_is_counted(tmp_path: Path
         "record: its state is rejected": 2,
         "record: it has no English description": 1,
         "record: an earlier record has the same CVE": 1,
-        "file: neither CVE JSON 5 nor an NVD 2.0 feed": 1,
+        "file: neither CVE JSON 5 nor an NVD feed": 1,
         "file: not readable as JSON": 1,
+    }
+
+
+def changed(record: bytes, **fields: Any) -> bytes:
+    """A CVE JSON 5 record with other fields of its CNA; ``affected`` says that there is no vendor."""
+    document = json.loads(record)
+    document["containers"]["cna"].update({"affected": [{"vendor": "n/a", "product": "N/A"}], **fields})
+    return json.dumps(document).encode()
+
+
+def node(*matches: tuple[bool | None, str], **more: Any) -> dict[str, Any]:
+    return {"cpeMatch": [{"criteria": name} | ({} if v is None else {"vulnerable": v}) for v, name in matches], **more}
+
+
+LINUX, ROUTER, SHOP = "cpe:2.3:o:linux:linux_kernel:-:*", "cpe:2.3:a:acme:router_ui:1:*", "cpe:2.3:a:acme:shop:*:*"
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"affected": [{"cpes": [r"cpe:2.3:a:joomla:joomla\!:*:*"]}]}, ("joomla", r"joomla\!")),
+        ({"affected": [{"cpes": [r"cpe:2.3:a:a\:b\\:c\"d\,e:1:*"]}]}, (r"a\:b\\", r"c\"d\,e")),
+        ({"affected": [{"cpes": ["cpe:/a:joomla:joomla%21:1.0"]}]}, ("joomla", r"joomla\!")),
+        ({"affected": [{"cpes": ["cpe:2.3:a:*:*:*", "cpe:2.3:a:acme:-:*", SHOP]}]}, ("acme", "shop")),
+        ({"affected": [{"vendor": "n/a"}, {"vendor": "Open Shop", "product": "Shop!"}]}, ("open_shop", "shop_")),
+        ({"affected": [{"vendor": "\u65e5\u672c", "product": "!?"}]}, ("\u65e5\u672c", None)),
+        (
+            {
+                "affected": [
+                    {"vendor": "a", "product": "b", "defaultStatus": "unaffected", "cpes": [LINUX]},
+                    {
+                        "vendor": "c",
+                        "product": "d",
+                        "defaultStatus": "unaffected",
+                        "versions": [{"status": "affected"}],
+                    },
+                ]
+            },
+            ("c", "d"),
+        ),
+        ({"affected": ["text"], "cpeApplicability": [{"nodes": [node((None, SHOP))]}]}, ("acme", "shop")),
+        (
+            {"cpeApplicability": [{"operator": "AND", "nodes": [node((False, LINUX)), node((True, ROUTER))]}]},
+            ("acme", "router_ui"),
+        ),
+        ({"cpeApplicability": [{"nodes": [node((True, LINUX), negate=True), node((True, SHOP))]}]}, ("acme", "shop")),
+        ({"cpeApplicability": [{"nodes": [node((False, LINUX))]}]}, (None, None)),
+        ({"cpeApplicability": ["text", SHOP, LINUX]}, ("acme", "shop")),
+        ({"cpeApplicability": json.dumps([{"nodes": [node((False, LINUX), (True, ROUTER))]}])}, ("acme", "router_ui")),
+        ({"cpeApplicability": "{" + SHOP}, ("acme", "shop")),
+        ({"cpeApplicability": {"nodes": {"cpeMatch": [3, {"vulnerable": True, "criteria": 3}]}}}, (None, None)),
+    ],
+)
+def test_vendor_and_product_are_those_of_the_first_vulnerable_product(
+    fields: dict[str, Any], names: tuple[str, str], tmp_path: Path, cache: Path
+) -> None:
+    files = {"a.json": changed(json5("CVE-2024-0001", "CWE-79"), **fields), "b.json": json5("CVE-2024-0002", "CWE-89")}
+    row = build(folder(tmp_path, files)).descriptions.to_pylist()[0]
+    assert (row["vendor"], row["product"]) == names
+
+
+DEEP = json.loads("[" * 900 + "]" * 900)
+
+
+@pytest.mark.parametrize("configurations", [["a text"], "a text", [[SHOP]], None, 3, DEEP])
+def test_configurations_of_other_types_cost_nothing(configurations: Any, tmp_path: Path, cache: Path) -> None:
+    feed = json.loads(nvd(("CVE-2023-0001", "CWE-89"), ("CVE-2023-0002", "CWE-79")))
+    feed["vulnerabilities"][0]["cve"]["configurations"] = configurations
+    rows = build(folder(tmp_path, {"a.json": json.dumps(feed).encode()})).descriptions.to_pylist()
+    assert [row["vendor"] for row in rows] == ["acme" if configurations == [[SHOP]] else None, "acme"]
+
+
+def test_half_characters_are_left_out_and_counted(tmp_path: Path, cache: Path) -> None:
+    files = {
+        "a.json": json5("CVE-2024-0001", "CWE-79", text="half \ud83d"),
+        "b.json": changed(json5("CVE-2024-0002", "CWE-79"), affected=[{"cpes": ["cpe:2.3:a:x\udc00:y"]}]),
+        "c.json": json5("CVE-2024-0003", "CWE-79", text="whole \U0001f600"),
+        "d.json": json5("CVE-2024-0004", "CWE-89"),
+    }
+    corpus = build(folder(tmp_path, files))
+    assert [row["text"] for row in corpus.descriptions.to_pylist()] == ["whole \U0001f600", "A text."]
+    assert [item[:2] for item in corpus.meta.left_out] == [("record: its text contains a lone surrogate", 2)]
+
+
+def test_records_come_alone_in_lists_in_lines_and_in_older_feeds(tmp_path: Path, cache: Path) -> None:
+    old = {
+        "cve": {
+            "CVE_data_meta": {"ID": " cve-2020-0001"},
+            "problemtype": {"problemtype_data": [{"description": [{"lang": "en", "value": "CWE-79"}]}]},
+            "description": {"description_data": [{"lang": "en", "value": "An old text."}]},
+        },
+        "configurations": {
+            "nodes": [
+                {"children": [{"cpe_match": [{"vulnerable": False, "cpe23Uri": LINUX}]}]},
+                {"cpe_match": [{"vulnerable": True, "cpe23Uri": SHOP}]},
+            ]
+        },
+        "publishedDate": "2020-01-02T03:04Z",
+    }
+    rejected = json.loads(json.dumps(old))
+    rejected["cve"]["description"]["description_data"][0]["value"] = "** REJECT ** A text."
+    bare = json.loads(nvd(("CVE-2021-0001", "CWE-89")))["vulnerabilities"][0]["cve"]
+    bare2 = {**bare, "id": "CVE-2021-0002"}
+    files = {
+        "a.json": json.dumps({"CVE_Items": [old, rejected, 3]}).encode(),
+        "b.json": json.dumps(bare).encode(),
+        "c.json.gz": gzip.compress(json.dumps({"cve_items": [bare2]}).encode()),
+        "d.json": b"[" + json5("CVE-2022-0001", "CWE-79") + b"," + json5("CVE-2022-0002", "CWE-79") + b"]",
+        "e.jsonl": b"\xef\xbb\xbf" + json5("CVE-2022-0003", "CWE-79") + b"\n{\n\n" + json5("CVE-2022-0004", "CWE-79"),
+        "f.json": json.dumps({"data_version": "4.0", "CVE_data_meta": {"ID": "CVE-2020-0002"}}).encode(),
+        "g.ndjson": b"x\ny\n",
+    }
+    corpus = build(folder(tmp_path, files))
+    rows = {row["cve"]: row for row in corpus.descriptions.to_pylist()}
+    assert list(rows) == [
+        "CVE-2020-0001",
+        *(f"CVE-2021-000{i}" for i in (1, 2)),
+        *(f"CVE-2022-000{i}" for i in (1, 2, 3, 4)),
+    ]
+    assert rows["CVE-2020-0001"] == {
+        "description_id": "CVE-2020-0001",
+        "text": "An old text.",
+        "label": "cross-site-scripting",
+        "cve": "CVE-2020-0001",
+        "date": datetime.date(2020, 1, 2),
+        "vendor": "acme",
+        "product": "shop",
+    }
+    assert {reason: count for reason, count, _ in corpus.meta.left_out} == {
+        "file: CVE JSON 4, which is not read; use the CVE JSON 5 record": 1,
+        "file: not readable as JSON": 1,
+        "line: not readable as JSON": 1,
+        "record: its state is rejected": 1,
+        "record: not a CVE record": 1,
+    }
+
+
+def test_records_of_wrong_types_cost_themselves_alone(tmp_path: Path, cache: Path) -> None:
+    records = [
+        b'{"cveMetadata": {"state": "PUBLISHED", "cveId": 3}, "containers": []}',
+        b'{"cveMetadata": {"state": ["x"]}}',
+        b'{"vulnerabilities": [3, {"cve": {"id": "CVE-2024-0001", "descriptions": [{"value": {"a": 1}}]}}]}',
+        b"[[[" + json5("CVE-2024-0003", "CWE-79") + b"]]]",
+        json5("CVE-2024-0003", "CWE-" + "9" * 5000),
+        json5("CVE-\uff12\uff10\uff12\uff14-0001", "CWE-79"),
+    ]
+    files = {f"{i}.json": record for i, record in enumerate(records)}
+    files |= {"ok.json": json5("CVE-2024-0004", "CWE-79"), "ok2.json": json5("CVE-2024-0005", "CWE-89")}
+    corpus = build(folder(tmp_path, files))
+    assert corpus.meta.descriptions == 2
+    assert {reason: count for reason, count, _ in corpus.meta.left_out} == {
+        "record: it names no CVE": 2,
+        "record: its state is ['x']": 1,
+        "file: neither CVE JSON 5 nor an NVD feed": 1,
+        "record: not a CVE record": 1,
+        "record: it has no English description": 1,
+        "record: no threat class of the taxonomy": 1,
     }
 
 
