@@ -1,10 +1,10 @@
 """Opens files of untrusted folders: only regular files, since a pipe may block for ever and a device may never end."""
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -15,7 +15,7 @@ _KINDS = {
 }
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> io.BufferedReader:
     """Opens a regular file, or a link to one, for reading; never waits.
 
     Raises:

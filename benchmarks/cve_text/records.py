@@ -54,7 +54,7 @@ def records(document: Any) -> list[Mapping[str, Any]]:
         Unusable: the document has none, or none of a format that is read.
     """
     if isinstance(document, list):
-        items = mappings(document)
+        items: list[Mapping[str, Any]] = [*mappings(document)]
         if not any(map(_is_record, items)):
             raise Unusable("neither CVE JSON 5 nor an NVD feed")
         return items
