@@ -62,7 +62,7 @@ TextMap = Annotated[
 
 AllowExternal = Annotated[
     bool,
-    typer.Option("--allow-external", help="Open programs, modules and services that records name."),
+    typer.Option("--allow-external", help="Open what records name: programs, URLs."),
 ]
 
 
