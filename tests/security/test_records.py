@@ -155,9 +155,9 @@ def test_a_run_with_surrogates_in_answers_and_arguments_can_be_read(shell: Shell
 
 
 def folder_with_an_unreadable_file(folder: Path, content: bytes = b'{"schema_version": 4') -> Path:
-    """Three methods on the same cells, and one more file."""
+    """Four methods on the same cells, and one more file."""
     store = Store(folder)
-    for method in ("majority", "nearest-neighbor", "tfidf-logreg"):
+    for method in ("majority", "nearest-neighbor", "tfidf-logreg", "tfidf-xgboost"):
         for scenario in ("planted-95", "iid"):
             path = store.put(record(method, scenario, 0, 0.5))
     broken = path.with_name("majority-s9-0123456789abcdef.json")

@@ -13,7 +13,7 @@ from tests.conftest import Shell
     ("arguments", "said"),
     [
         (("--results", "nowhere"), "--results nowhere: there is no such folder"),
-        (("--results", "empty"), "--results empty: there is no record in it"),
+        (("--results", "empty"), "--results empty: the folder has no records"),
         (("--results", "empty", "--output", "no/such/folder.html"), "--output no/such/folder.html: the path must be"),
         (("--results", "empty", "--output", "empty"), "--output empty: the path must be a file in"),
     ],
