@@ -1,7 +1,7 @@
 """Reads files of CVE records: CVE JSON 5, NVD 2.0 and NVD 1.1, one record or many, also as JSON lines."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 
@@ -43,7 +43,7 @@ def _value(line: bytes) -> Any:
         return None
 
 
-def records(document: Any) -> list[Mapping[str, Any]]:
+def records(document: Any) -> Sequence[Mapping[str, Any]]:
     """Returns the records of a document, those of NVD 1.1 in the form of NVD 2.0.
 
     Raises:
