@@ -40,8 +40,10 @@ def load(data: bytes) -> Any:
         ValueError: see `sources.safe_yaml.load`.
     """
     document = sources.safe_yaml.load(data)
-    types: tuple[type, ...] = (str, bytes) if _OTHER_NUMBER.search(data) else (str, bytes, int)
-    if all(_is_written(mapping(document).get(name), types, False) for name in ("template", "tests")):
+    parts = [mapping(document).get(name) for name in ("template", "tests")]
+    if _is_written(parts, (str, bytes), False):
+        return document
+    if not _OTHER_NUMBER.search(data) and _is_written(parts, (str, bytes, int), False):
         return document
     import yaml
 

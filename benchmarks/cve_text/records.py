@@ -1,6 +1,6 @@
 """Reads files of CVE records: CVE JSON 5, NVD 2.0 and NVD 1.1, one record or many, also as JSON lines."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness import sources
@@ -47,14 +47,14 @@ def _value(line: bytes) -> Any:
         return None
 
 
-def records(document: Any) -> list[Mapping[str, Any]]:
+def records(document: Any) -> Sequence[Mapping[str, Any]]:
     """Returns the records of a document, those of NVD 1.1 in the form of NVD 2.0.
 
     Raises:
         Unusable: the document has none, or none of a format that is read.
     """
     if isinstance(document, list):
-        items: list[Mapping[str, Any]] = [*mappings(document)]
+        items = mappings(document)
         if not any(map(_is_record, items)):
             raise Unusable("neither CVE JSON 5 nor an NVD feed")
         return items
