@@ -27,7 +27,7 @@ SOURCE_VARIABLE = "HARNESS_MAX_SOURCE_GIB"  # environment variable that replaces
 MAX_RATIO = 200  # size after unpacking, relative to the size of the file
 RATIO_FROM = 256 * 2**20  # bytes; below this size, any ratio is accepted
 JSON_MEMORY = 2**30  # bytes that a JSON text may take as Python objects
-_XZ_MEMORY = 256 * 2**20  # bytes; ``xz -9`` needs 65 MiB to unpack
+LZMA_MEMORY = 256 * 2**20  # bytes; ``xz -9`` needs 65 MiB to unpack
 _CHUNK_BYTES = 2**16  # bytes per read of a compressed file
 
 # Bytes of memory that a character outside of strings can cost, measured with CPython 3.11: `[0]`, `{"": 0}`, and an
@@ -66,6 +66,18 @@ def gunzip(data: bytes, most: int) -> bytes:
     if len(content) < most and not unpacker.eof:
         raise EOFError("it is truncated")
     return content
+
+
+def unpack(stream: IO[bytes], unpacker: bz2.BZ2Decompressor | lzma.LZMADecompressor, most: int) -> bytes:
+    """Returns the content of a stream packed with bzip2 or LZMA; of a larger content, the first ``most`` bytes."""
+    parts, size = list[bytes](), 0
+    while size < most and not unpacker.eof:
+        packed = stream.read(_CHUNK_BYTES) if unpacker.needs_input else b""
+        if not packed and unpacker.needs_input:
+            break
+        parts.append(unpacker.decompress(packed, most - size))
+        size += len(parts[-1])
+    return b"".join(parts)
 
 
 def load_json(data: bytes, memory: int = JSON_MEMORY) -> Any:
@@ -207,7 +219,7 @@ class _Xz(io.RawIOBase):
 
     @staticmethod
     def _new() -> lzma.LZMADecompressor:
-        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=LZMA_MEMORY)
 
     def readable(self) -> bool:
         return True
