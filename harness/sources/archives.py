@@ -1,10 +1,11 @@
 """Reads the members of zip and tar archives one by one, in bounded memory; nothing is written to disk.
 
-The libraries limit what a member gives, but not what a header takes: a tar header may claim gigabytes of names, and a
-zip member packed with bzip2 or LZMA is unpacked in whole blocks. So headers are read from a stream that counts, and
-members in small steps.
+The libraries do not limit what a header takes, such as a tar header with gigabytes of names, nor what some members
+give. So headers are read from a stream that counts, and members by functions with a limit.
 """
 
+import bz2
+import copy
 import io
 import lzma
 import re
@@ -15,10 +16,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
+from typing import IO
 
 from harness.errors import UserError
-from harness.storage.bounded import SizeLimit, in_words, open_unpacked
+from harness.storage.bounded import LZMA_MEMORY, SizeLimit, in_words, open_unpacked, unpack
 
 MAX_FILES = 2_000_000
 MAX_HEADER_BYTES = 2**20  # of one tar member: names, extended attributes, the map of a sparse file
@@ -27,7 +28,6 @@ ERRORS = (  # that the libraries raise for a damaged or hostile archive
     OSError, EOFError, ArithmeticError, LookupError, NotImplementedError, RecursionError, ValueError,
     lzma.LZMAError, struct.error, tarfile.TarError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-_STEP_BYTES = 4096  # of a member in bzip2 or LZMA that are unpacked at a time; they give at most 80 MiB
 _ZIP_ENTRY = b"PK\x01\x02"  # begins an entry of the table of contents
 _ENCRYPTED = 0x1  # flag of a zip member
 
@@ -72,13 +72,29 @@ class _ZipFile(io.FileIO):
 def _read_zip_member(root: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
     if info.flag_bits & _ENCRYPTED:
         raise UserError(f"{root}: the member {info.filename!r} is encrypted; write the archive without a password.")
-    step = most if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) else _STEP_BYTES
-    parts, size = [], 0
-    with cast(zipfile.ZipExtFile, archive.open(info)) as stream:
-        while size < most and (part := stream.read1(min(step, most - size))):
-            parts.append(part)
-            size += len(part)
-    return b"".join(parts)
+    if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        with archive.open(info) as stream:
+            return stream.read(most)
+    # `zipfile` unpacks bzip2 and LZMA without a limit, so it only gives the packed bytes, as if they were stored.
+    packed = copy.copy(info)
+    packed.compress_type, packed.file_size = zipfile.ZIP_STORED, info.compress_size
+    del packed.CRC  # of the unpacked bytes
+    with archive.open(packed) as stream:
+        if info.compress_type == zipfile.ZIP_BZIP2:
+            data = unpack(stream, bz2.BZ2Decompressor(), most)
+        elif info.compress_type == zipfile.ZIP_LZMA:
+            unpacker = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=LZMA_MEMORY)
+            properties = stream.read(9)[4:]  # after two bytes for the version, and two for their length
+            unpacker.decompress(properties + b"\xff" * 8, 0)  # with an unknown size, the header of a .lzma file
+            data = unpack(stream, unpacker, min(most, info.file_size))
+        else:
+            raise UserError(
+                f"{root}: the member {info.filename!r} is packed by the method {info.compress_type}, which cannot be "
+                "read; write the archive with deflate."
+            )
+    if len(data) < most and (len(data) != info.file_size or zlib.crc32(data) != info.CRC):
+        raise zipfile.BadZipFile(f"the member {info.filename!r} is not what its header says")
+    return data
 
 
 class TarMembers:

@@ -22,7 +22,7 @@ MAX_SOURCE_BYTES = 64 * 2**30  # of a source after unpacking
 SOURCE_VARIABLE = "HARNESS_MAX_SOURCE_GIB"  # environment variable that replaces this limit
 MAX_RATIO = 200  # size after unpacking, relative to the size of the file
 RATIO_FROM = 256 * 2**20  # bytes; below this size, any ratio is accepted
-_XZ_MEMORY = 256 * 2**20  # bytes; ``xz -9`` needs 65 MiB to unpack
+LZMA_MEMORY = 256 * 2**20  # bytes; ``xz -9`` needs 65 MiB to unpack
 _CHUNK_BYTES = 2**16  # bytes per read of a compressed file
 
 
@@ -56,6 +56,18 @@ def gunzip(data: bytes, most: int) -> bytes:
     if len(content) < most and not unpacker.eof:
         raise EOFError("it is truncated")
     return content
+
+
+def unpack(stream: IO[bytes], unpacker: bz2.BZ2Decompressor | lzma.LZMADecompressor, most: int) -> bytes:
+    """Returns the content of a stream packed with bzip2 or LZMA; of a larger content, the first ``most`` bytes."""
+    parts, size = list[bytes](), 0
+    while size < most and not unpacker.eof:
+        packed = stream.read(_CHUNK_BYTES) if unpacker.needs_input else b""
+        if not packed and unpacker.needs_input:
+            break
+        parts.append(unpacker.decompress(packed, most - size))
+        size += len(parts[-1])
+    return b"".join(parts)
 
 
 def open_unpacked(path: Path) -> IO[bytes]:
@@ -148,7 +160,7 @@ class _Xz(io.RawIOBase):
 
     @staticmethod
     def _new() -> lzma.LZMADecompressor:
-        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=LZMA_MEMORY)
 
     def readable(self) -> bool:
         return True

@@ -17,6 +17,7 @@ import pytest
 from harness.benchmarks.files import field_types, readers
 
 from harness import BenchmarkRef, Corpus, GenericBenchmark, UserError, registry
+from harness.sources import SourceTally
 from tests.conftest import Shell
 from tests.harness.sources.archives import folder, tar, zipped
 
@@ -215,6 +216,24 @@ def test_a_huge_payload_is_refused_and_never_held(tmp_path: Path, monkeypatch: p
         write_lines(path, [{"raw": "a", "kind": "a"}, {"raw": "x" * length, "kind": "b"}])
         with pytest.raises(UserError, match=f"line 2: .*{complaint}"):
             load(path)
+
+
+def test_a_huge_row_of_a_csv_file_is_left_out_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "_MAX_LINE_BYTES", 5000)
+    monkeypatch.setattr(readers, "_MAX_CELLS", 1000)
+    path = tmp_path / "x.csv"
+    for row, complaint in (
+        (b"x" * 6000, "longer than"),
+        (b'"' + b"x\n" * 3000 + b'",a', "longer than"),
+        (b"," * 3000, "1000 cells"),
+    ):
+        path.write_bytes(b"raw,kind\n" + row + b"\n" + b"GET /,a\nPOST /,b\n")
+        with pytest.raises(UserError, match=complaint):
+            load(path)
+        found = [row.values for row in readers.rows(path, ("raw", "kind"), SourceTally())]
+        assert found[-1] == {"raw": b"POST /", "kind": b"b"}
 
 
 @pytest.mark.slow

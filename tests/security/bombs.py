@@ -72,7 +72,7 @@ def parquet_footer(folder: Path) -> Path:
 
 
 def _zip(folder: Path, method: int, pack: Callable[[bytes], bytes]) -> Path:
-    """Writes a zip archive whose member unpacks to 1.5 GiB and states one byte, as `zipfile` alone would not do."""
+    """Writes a zip archive whose member states 16 MiB and unpacks to gigabytes."""
     packed = pack(bytes(64 * MEGABYTE))
     name = b"a/1.txt"
     fields = struct.pack("<HHHHHIIIHH", 20, 0, method, 0, 33, 0, len(packed), 16 * MEGABYTE, len(name), 0)
@@ -177,8 +177,8 @@ def csv_cells(folder: Path) -> Path:
 
 
 def csv_row(folder: Path) -> Path:
-    cell = b'"' + b"x\n" * 30 * MEGABYTE + b'",'
-    (folder / "x.csv.gz").write_bytes(gzip.compress(b"raw,kind\n") + _repeated(cell, 40))
+    cell = b'"' + (b"x" * 1023 + b"\n") * 2**16 + b'",'
+    (folder / "x.csv.gz").write_bytes(gzip.compress(b"raw,kind\n") + _repeated(cell, 10))
     return folder / "x.csv.gz"
 
 
@@ -189,14 +189,14 @@ def jsonl_lists(folder: Path) -> Path:
 
 
 def jsonl_lines(folder: Path) -> Path:
-    line = json.dumps({"raw": "x" * 100, "kind": "a"}).encode() + b"\n"
-    (folder / "x.jsonl.gz").write_bytes(_repeated(line * 300_000, 80))
+    line = json.dumps({"raw": "x" * 16_000, "kind": "a"}).encode() + b"\n"
+    (folder / "x.jsonl.gz").write_bytes(_repeated(line * 2000, 80))
     return folder / "x.jsonl.gz"
 
 
 def jsonl_names(folder: Path) -> Path:
     with gzip.open(folder / "x.jsonl.gz", "wb", 1) as stream:
-        for row in range(15_000):
+        for row in range(4000):
             names = ",".join(f'"{row * 1000 + i:x}":0' for i in range(1000))
             stream.write(b'{"raw": "x", "kind": "%s", %s}\n' % (b"ab"[row % 2 :][:1], names.encode()))
     return folder / "x.jsonl.gz"

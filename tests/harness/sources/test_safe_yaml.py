@@ -25,6 +25,7 @@ def test_plain_documents_and_few_aliases_load() -> None:
         (b"[" * 100_000, "nested deeper"),
         (b"- " * 50_000 + b"x", "nested deeper"),
         (b"{a: " * 20_000, "nested deeper"),
+        (b"a: &a " + b"x" * 10**6 + b"\nb: [" + b"*a," * 100 + b"]", "million characters"),
         (b"a: [", "not readable"),
         (b"a: 1\n---\nb: 2\n", "not readable"),
         (b"\xff\xfe\x00\xd8", "not readable"),

@@ -4,6 +4,7 @@ import gzip
 import io
 import subprocess
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,37 @@ def test_a_checkout_has_a_commit_and_dates_of_first_commits(tmp_path: Path) -> N
     days = {name: day.isoformat() for name, day in origin.first_commits(tmp_path).items()}
     assert days == {"a b.json": "2021-05-06", "ü.json": "2022-01-02"}
     assert origin.commit(tmp_path) == git("rev-parse", "HEAD").strip()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_archive_may_be_packed_by_every_method(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in FILES.items():
+            archive.writestr(name, data)
+        archive.writestr("top/large.json", bytes(10**6))
+    files, _, tally = read(path)
+    assert sorted(files) == EXPECTED
+    assert tally.left_out() == (("larger than 0 MiB", 1, "top/large.json"),)
+
+
+def test_an_encrypted_member_is_one_sentence(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"a.json": b"{}"})
+    data = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + offset] |= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"the member 'a.json' is encrypted"):
+        read(path)
+
+
+def test_the_user_may_raise_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.storage.bounded.RATIO_FROM", 1000)
+    path = zipped(tmp_path / "a.zip", {"a.json": bytes(10**6)})
+    with pytest.raises(UserError, match=r"unpacks to more than .* set HARNESS_MAX_SOURCE_GIB"):
+        read(path)
+    monkeypatch.setenv("HARNESS_MAX_SOURCE_GIB", "1")
+    assert read(path, 10**6)[0] == [("a.json", bytes(10**6))]
+    monkeypatch.setenv("HARNESS_MAX_SOURCE_GIB", "much")
+    with pytest.raises(UserError, match="must be a whole number of GiB"):
+        read(path)
