@@ -43,7 +43,8 @@ def methods() -> list[str]:
 @pytest.mark.timeout(3600 if FULL else 600)
 def test_every_change_is_predicted_with_or_refused(method: str, cache: Path) -> None:
     command = [sys.executable, "-m", "tests.security.load_changed_models", method, str(CHANGES)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # threads that wait for each other make small tensors slow
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, f"{lines[-1:]} ended with {done.returncode}: {done.stderr[-2000:]}"
     outcomes = dict(zip(lines[::2], lines[1::2], strict=True))
