@@ -2,13 +2,12 @@
 
 A safe loader builds no objects, but a few hundred bytes can still make it use all memory (aliases of aliases) or crash
 the process (brackets nested so deep that the composer's recursion overflows the stack). So the events of a document,
-which are parsed in bounded memory, are counted first. Long numbers, which take quadratic time to convert (``1:1:1:…`` is
-an integer of base 60), and many directives, each of which is compared with all others, are rejected.
+which are parsed in bounded memory, are counted first. Long numbers, which take quadratic time to convert (``1:1:1:…``
+is an integer of base 60), and many directives, each of which is compared with all others, are rejected.
 """
 
 import functools
 import re
-
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 

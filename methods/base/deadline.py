@@ -11,7 +11,6 @@ from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import urllib3
     from urllib3.connectionpool import HTTPConnectionPool
 
 _MAX_HEAD_BYTES = 1 << 16  # of an answer
@@ -39,7 +38,7 @@ def limit_answers(pool: "HTTPConnectionPool", max_bytes: int) -> None:
 class _Response(HTTPResponse):
     def __init__(self, most: int, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
-        self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), sock, most))  # type: ignore[attr-defined]
+        self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), sock, most))
 
 
 class _LimitedReader(io.RawIOBase):
@@ -65,7 +64,7 @@ class _LimitedReader(io.RawIOBase):
             if left <= 0:
                 raise TimeoutError("timed out")
             self._sock.settimeout(left)
-        count = self._raw.readinto(buffer)  # type: ignore[attr-defined]
+        count = self._raw.readinto(buffer)
         self._left -= count or 0
         if self._left < 0:
             raise AnswerTooLong("the answer is too long")

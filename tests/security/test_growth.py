@@ -172,4 +172,6 @@ def test_yaml_that_takes_quadratic_time_is_rejected(text: bytes) -> None:
 
 def test_ordinary_numbers_in_yaml_stay_what_they_are() -> None:
     value = safe_yaml.load(b"[1:30, 0x1f, 1e3, 1.5, 12345678901234567890123, 2020-01-01, 1_000]")
-    assert value[:2] == [90, 31] and value[3:5] == [1.5, 12345678901234567890123] and value[6] == 1000
+    assert value[:2] == [90, 31]
+    assert value[3:5] == [1.5, 12345678901234567890123]
+    assert value[6] == 1000
