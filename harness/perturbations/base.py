@@ -14,8 +14,8 @@ from harness.perturbations.message import Edit, Message, Slot
 
 Tier = Literal["A", "B", "C"]
 
-# Most bytes of a part of an attack that a parser of tier B reads. The parsers try a text in dozens of contexts, and
-# some take more than linear time; no attack in the pinned data comes near (the longest has 3 KB).
+# Most bytes of a part of an attack that a parser of tier B reads: the parsers try a text in dozens of contexts, and
+# some take more than linear time. No attack in the pinned data comes near (the longest has 3 KB).
 MAX_CHECKED_BYTES = 16 << 10
 
 
