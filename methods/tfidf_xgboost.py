@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 COLUMNS = 1500  # selected by the chi-squared statistic
-TREES = "trees.ubj"  # XGBoost's own format
 
 
 @register_method(
@@ -85,7 +84,7 @@ class TfIdfXGBoost(Method):
         features, classes = TfIdf.load(folder), len(context.classes)
         expected = {"columns": predictor_files.ArraySpec("int64", ("columns",), 0, features.width - 1, ascending=True)}
         columns = predictor_files.read_arrays(folder, expected=expected)["columns"]
-        return _Trees(features, columns, boosted_trees.load(folder / TREES, classes, len(columns)), classes)
+        return _Trees(features, columns, boosted_trees.load(folder, classes, len(columns)), classes)
 
 
 def _clock(context: Context) -> "xgboost.callback.TrainingCallback":
@@ -120,4 +119,4 @@ class _Trees(Predictor):
     def save(self, folder: Path) -> None:
         self._features.save(folder)
         predictor_files.write_arrays(folder, {"columns": self._columns})
-        self._booster.save_model(folder / TREES)
+        boosted_trees.save(folder, self._booster)

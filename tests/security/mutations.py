@@ -47,19 +47,6 @@ def change_array(path: Path, name: str, change: Callable[[Any], Any]) -> None:
     save_file(arrays if changed is None else {**arrays, name: np.asarray(changed, order="C")}, path)
 
 
-def change_ubj(path: Path, name: str, index: int, value: float, tree: int = 0) -> None:
-    """Replaces one value of an array of 4-byte numbers in a model of XGBoost."""
-    content = bytearray(path.read_bytes())
-    at = -1
-    for _ in range(tree + 1):
-        at = content.index(name.encode() + b"[$", at + 1)
-    kind, start = content[at + len(name) + 2 : at + len(name) + 3], at + len(name) + 5 + 8
-    content[start + 4 * index : start + 4 * index + 4] = np.array(
-        value, {b"l": ">i4", b"d": ">f4"}[bytes(kind)]
-    ).tobytes()
-    path.write_bytes(bytes(content))
-
-
 def changes(folder: Path) -> Iterator[tuple[str, Change]]:
     """Yields changes of every value, every array and every other file of a saved predictor, each with a description."""
     for path in sorted(folder.rglob("*")):
@@ -102,6 +89,8 @@ def _array_changes(array: Any) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     extremes: tuple[float, ...] = (-1, 2**31 - 1)
     if array.dtype.kind == "f":
         extremes = (float("nan"), float("inf"), float(np.finfo(array.dtype).max))
+    elif array.dtype.kind == "u":
+        extremes = (2, int(np.iinfo(array.dtype).max))
     for value in extremes:
         for index in (0, array.size - 1):
             yield f"[{index}] = {value}", lambda a, i=index, v=value: _with(a, i, v)  # type: ignore[misc]

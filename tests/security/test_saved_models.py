@@ -19,7 +19,7 @@ from harness.records import predictors
 from harness.records.store import read
 from harness.testing import Subject
 from tests.conftest import ROOT, Shell
-from tests.security.mutations import change_array, change_json, change_ubj, reseal
+from tests.security.mutations import change_array, change_json, reseal
 
 FULL = bool(os.environ.get("HARNESS_FULL_ROUNDS"))
 CHANGES = 0 if FULL else 20  # of one method; 0 for all
@@ -71,29 +71,13 @@ def record_of(folder: Path, method: str) -> Path:
     return next(folder.glob(f"results/local/*/random/{method}-s0-*.json"))
 
 
-def _cycle(folder: Path) -> None:
-    change_ubj(folder / "trees.ubj", "left_children", 1, 0)
-
-
-def _child_outside(folder: Path) -> None:
-    change_ubj(folder / "trees.ubj", "left_children", 0, 2**31 - 1)
-
-
-def _negative_child(folder: Path) -> None:
-    change_ubj(folder / "trees.ubj", "right_children", 0, -(2**31))
-
-
-def _column_outside(folder: Path) -> None:
-    change_ubj(folder / "trees.ubj", "split_indices", 0, 2**30)
-
-
-def _array(name: str, index: int, value: float) -> Callable[[Path], None]:
+def _array(name: str, index: int, value: float, file: str = "arrays") -> Callable[[Path], None]:
     def change(array: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
         array = array.copy()
         array[index] = value
         return array
 
-    return lambda folder: change_array(folder / "arrays.safetensors", name, change)
+    return lambda folder: change_array(folder / f"{file}.safetensors", name, change)
 
 
 def _value(file: str, *place: object) -> Callable[[Path], None]:
@@ -114,16 +98,25 @@ def _pipe(folder: Path) -> None:
 CRASHES = {  # would end the process, or never end
     "a cycle in a tree": (
         "tfidf-xgboost",
-        _cycle,
-        "trees.ubj: learner/gradient_booster/model/trees/0: a child's number",
+        _array("left_children", 1, 0, "trees"),
+        "trees.safetensors: tree 0: a child's number",
     ),
     "a child outside its tree": (
         "tfidf-xgboost",
-        _child_outside,
-        "trees.ubj: learner/gradient_booster/model/trees/0: a",
+        _array("left_children", 0, 2**31 - 1, "trees"),
+        "trees.safetensors: tree 0: a child's number",
     ),
-    "a negative child": ("tfidf-xgboost", _negative_child, "trees.ubj: learner/gradient_booster/model/trees/0: a"),
-    "a column outside the table": ("tfidf-xgboost", _column_outside, "split_indices has a column outside 0 to"),
+    "a negative child": (
+        "tfidf-xgboost",
+        _array("right_children", 0, -(2**31), "trees"),
+        "the array right_children has values from",
+    ),
+    "a column outside the table": (
+        "tfidf-xgboost",
+        _array("split_indices", 0, 2**30, "trees"),
+        "the array split_indices has values from",
+    ),
+    "nodes of another tree": ("tfidf-xgboost", _array("sizes", 0, 2**31 - 1, "trees"), "the trees must have"),
     "a neighbour's column": ("nearest-neighbor", _array("columns", 0, 2**31 - 1), "the array columns has values from"),
     "a neighbour's end": ("nearest-neighbor", _array("ends", 5, 2**31 - 1), "the array ends must rise from 0"),
     "a pipe": ("nearest-neighbor", _pipe, "values.json is a link or a special file"),

@@ -140,7 +140,7 @@ def _flip(path: Path) -> None:
     ("name", "damage", "complaint"),
     [
         ("tfidf.safetensors", _cut, "was changed or truncated"),
-        ("trees.ubj", _flip, "was changed or truncated"),
+        ("trees.safetensors", _flip, "was changed or truncated"),
         ("tfidf.json", Path.unlink, "is missing"),
         ("manifest.json", Path.unlink, "cannot be read"),
         ("manifest.json", lambda p: p.write_bytes(p.read_bytes()[:200]), "is not a complete manifest"),
