@@ -145,16 +145,18 @@ def _by_class(corpus: "Corpus") -> list[list[str]]:
 
 def _disagreements(corpus: "Corpus", facts: Path) -> list[str]:
     """Returns a sentence for each CVE of the corpus that is not in the table or differs from it."""
-    import gzip
     import json
+    import zlib
+
+    from harness.storage.bounded import load_json, open_unpacked
 
     try:
-        with gzip.open(facts, "rt") if facts.suffix == ".gz" else facts.open(encoding="utf-8") as stream:
+        with open_unpacked(facts) as stream:
             table: dict[tuple[str, str], dict[str, Any]] = {
                 (row["cve"], row["class"]): {name: row[name] for name in _FACTS.values()}
-                for row in map(json.loads, stream)
+                for row in map(load_json, stream)
             }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise UserError(f"--facts {facts}: the file is not a readable JSONL of facts ({error}).") from error
     if not corpus.has("cve"):
         raise UserError(f"--facts {facts}: the corpus {corpus.meta.name} has no CVE column.")

@@ -123,11 +123,14 @@ def labels(text: str) -> dict[str, str]:
     return classes
 
 
+_MAX_LABELS_BYTES = 16 * 2**20  # of the file that --labels names
+
+
 def _labels_from_json(path: str) -> dict[str, str]:
-    import json
+    from harness.storage import bounded
 
     try:
-        table = json.loads(Path(path).read_bytes())
+        table = bounded.load_json(bounded.read(Path(path), _MAX_LABELS_BYTES))
     except OSError as error:
         raise UserError(f"--labels {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:

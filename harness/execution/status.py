@@ -15,13 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import UserError
 from harness.records.provenance import host
-from harness.records.store import read
+from harness.records.store import MAX_RECORD_BYTES, read
+from harness.storage import bounded
 from harness.storage.atomic_write import atomic_write
 
 WRITE_SECONDS = 1.0  # minimum seconds between two writes of a status file
 HEARTBEAT = 10.0  # seconds after which a status file is rewritten even without a change
 SILENT = 60.0  # seconds without a write after which a run on another host counts as silent
 _PREFIX = ".status-"
+_MAX_BYTES = 16 * 2**20  # of a status file
 _START_TOLERANCE = 2.0  # seconds by which two readings of a process's start time may differ
 
 
@@ -159,12 +161,12 @@ def runs(root: Path) -> list[RunStatus]:
     statuses = []
     for path in root.glob(f"{_PREFIX}*.json"):
         try:
-            statuses.append(RunStatus.model_validate_json(path.read_bytes()))
+            statuses.append(RunStatus.model_validate_json(bounded.read(path, _MAX_BYTES)))
         except FileNotFoundError:
             continue  # the run has just ended
         except OSError as error:
             raise UserError(f"{path} cannot be read ({error.strerror}).") from error
-        except ValidationError as error:
+        except (ValidationError, bounded.TooLarge) as error:
             raise UserError(
                 f"{path} is not a status file of this version; delete it if no such run is alive."
             ) from error
@@ -186,7 +188,7 @@ def states(root: Path) -> dict[str, Counter[str]]:
     """
     counts: dict[str, Counter[str]] = {}
     for path in sorted(root.glob("*/*/*.json")):
-        text = path.read_bytes()
+        text = path.read_bytes() if path.stat().st_size <= MAX_RECORD_BYTES else b""
         method, state = _METHOD.search(text), _STATE.search(text, max(0, len(text) - 64))
         if method and state:
             name, status = method[1].decode(), state[1].decode()

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import UserError
+from harness.storage import bounded
 
 Array = npt.NDArray[Any]
+MAX_VALUES_BYTES = 256 * 2**20  # of a file of values
 
 
 def write_arrays(folder: Path, arrays: Mapping[str, Array], name: str = "arrays") -> None:
@@ -38,8 +40,9 @@ def read_arrays(folder: Path, name: str = "arrays") -> dict[str, Array]:
 
     path = folder / f"{name}.safetensors"
     try:
+        bounded.check_safetensors(path)
         return dict(load_file(path))
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, bounded.TooLarge) as error:
         raise UserError(f"{path} is not a complete safetensors file ({error}).") from error
 
 
@@ -56,7 +59,7 @@ def read_values(folder: Path, name: str = "values") -> dict[str, Any]:
     """
     path = folder / f"{name}.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = bounded.load_json(bounded.read(path, MAX_VALUES_BYTES))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a complete JSON file ({error}).") from error
     if not isinstance(values, dict):

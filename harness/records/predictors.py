@@ -11,9 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness import hashing
 from harness.errors import UserError
 from harness.method import Context, Method, MethodInfo, Precision, Predictor
+from harness.storage import bounded
 from harness.storage.shared_steps import Arrays, SharedSteps
 
 MANIFEST = "manifest.json"
+_MAX_MANIFEST_BYTES = 2**20
 
 
 class Manifest(BaseModel):
@@ -126,9 +128,11 @@ def _read_manifest(folder: Path, key: str | None) -> Manifest:
     """Reads the manifest and checks it against its own digest, the files of the folder and the key."""
     path = folder / MANIFEST
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        manifest = Manifest.model_validate_json(bounded.read(path, _MAX_MANIFEST_BYTES))
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+    except bounded.TooLarge as error:
+        raise UserError(f"{path} {error}, which is too much for a manifest.") from error
     except ValidationError as error:
         raise UserError(f"{path} is not a complete manifest ({error.errors()[0]['msg']}).") from error
     if manifest != manifest.with_digest():

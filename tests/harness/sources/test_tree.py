@@ -147,7 +147,7 @@ def test_an_encrypted_member_is_one_sentence(tmp_path: Path) -> None:
 def test_the_user_may_raise_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.storage.bounded.RATIO_FROM", 1000)
     path = zipped(tmp_path / "a.zip", {"a.json": bytes(10**6)})
-    with pytest.raises(UserError, match="unpacks to more than .* set HARNESS_MAX_SOURCE_GIB"):
+    with pytest.raises(UserError, match=r"unpacks to more than .* set HARNESS_MAX_SOURCE_GIB"):
         read(path)
     monkeypatch.setenv("HARNESS_MAX_SOURCE_GIB", "1")
     assert read(path, 10**6)[0] == [("a.json", bytes(10**6))]
