@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness import regular_file
 from harness.cli import options, printing
 from harness.cli.verbs import Verb, VerbGroup
 from harness.errors import UserError
@@ -145,18 +144,19 @@ def _by_class(corpus: "Corpus") -> list[list[str]]:
 
 def _disagreements(corpus: "Corpus", facts: Path) -> list[str]:
     """Returns a sentence for each CVE of the corpus that is not in the table or differs from it."""
-    import gzip
     import json
+    import zlib
 
     from harness.storage import safe_json
+    from harness.storage.bounded import open_unpacked
 
     try:
-        with regular_file.open_file(facts) as file, gzip.open(file) if facts.suffix == ".gz" else file as stream:
+        with open_unpacked(facts) as stream:
             table: dict[tuple[str, str], dict[str, Any]] = {
                 (row["cve"], row["class"]): {name: row[name] for name in _FACTS.values()}
                 for row in map(safe_json.loads, stream)
             }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise UserError(f"--facts {facts}: the file is not a readable JSONL of facts ({error}).") from error
     if not corpus.has("cve"):
         raise UserError(f"--facts {facts}: the corpus {corpus.meta.name} has no CVE column.")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness import regular_file
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -127,11 +126,14 @@ def labels(text: str) -> dict[str, str]:
     return classes
 
 
+_MAX_LABELS_BYTES = 16 * 2**20  # of the file that --labels names
+
+
 def _labels_from_json(path: str) -> dict[str, str]:
-    from harness.storage import safe_json
+    from harness.storage import bounded, safe_json
 
     try:
-        table = safe_json.loads(regular_file.read(Path(path)))
+        table = safe_json.loads(bounded.read(Path(path), _MAX_LABELS_BYTES))
     except OSError as error:
         raise UserError(f"--labels {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:

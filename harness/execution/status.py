@@ -13,18 +13,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness import regular_file
 from harness.errors import UserError
 from harness.records.fields import Amount, Count, StrictModel, Text
 from harness.records.provenance import host
 from harness.records.store import content, read
-from harness.storage import safe_json
+from harness.storage import bounded, safe_json
 from harness.storage.atomic_write import atomic_write
 
 WRITE_SECONDS = 1.0  # minimum seconds between two writes of a status file
 HEARTBEAT = 10.0  # seconds after which a status file is rewritten even without a change
 SILENT = 60.0  # seconds without a write after which a run on another host counts as silent
 _PREFIX = ".status-"
+_MAX_BYTES = 16 * 2**20  # of a status file
 _START_TOLERANCE = 2.0  # seconds by which two readings of a process's start time may differ
 
 
@@ -154,7 +154,7 @@ def runs(root: Path) -> tuple[list[RunStatus], list[str]]:
     statuses, unreadable = list[RunStatus](), list[str]()
     for path in root.glob(f"{_PREFIX}*.json"):
         try:
-            statuses.append(RunStatus.model_validate(safe_json.loads(regular_file.read(path))))
+            statuses.append(RunStatus.model_validate(safe_json.loads(bounded.read(path, _MAX_BYTES))))
         except FileNotFoundError:
             continue  # the run has just ended
         except OSError as error:

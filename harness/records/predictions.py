@@ -20,7 +20,7 @@ from harness.scenario import Rows
 from harness.storage import bounded, safe_json
 
 FORMAT = 1
-MAX_BYTES = 512 * 2**20  # of a file, and of its content after unpacking: some 60 million predictions
+MAX_BYTES = 256 * 2**20  # of a file, and of its content after unpacking: some 25 million predictions
 MAX_MEMORY = 2 * 2**30  # bytes that the content may take as Python objects
 Predicted = Mapping[str, tuple[Rows, npt.NDArray[np.int16]]]  # by environment: row ids and predicted classes
 

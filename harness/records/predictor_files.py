@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness import regular_file
 from harness.errors import UserError
 from harness.safe_text import printable
 from harness.space import Space
-from harness.storage import safe_json
+from harness.storage import bounded, safe_json
 
 Array = npt.NDArray[Any]
+MAX_VALUES_BYTES = 256 * 2**20  # of a file of values
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,9 @@ def read_arrays(
 
     path = folder / f"{name}.safetensors"
     try:
-        regular_file.check(path, path)
+        bounded.check_safetensors(path)
         arrays = dict(load_file(path))
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, bounded.TooLarge) as error:
         raise UserError(f"{path} is not a complete safetensors file ({error}).") from error
     except (KeyError, TypeError, ValueError, OverflowError) as error:  # a dtype or a shape that NumPy does not have
         raise invalid(path, f"an array has a dtype or a shape that NumPy cannot read ({error})") from error
@@ -149,7 +149,7 @@ def read_values(folder: Path, name: str = "values", expected: Space | None = Non
     """
     path = folder / f"{name}.json"
     try:
-        values = safe_json.loads(regular_file.read(path))
+        values = safe_json.loads(bounded.read(path, MAX_VALUES_BYTES))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a complete JSON file ({error}).") from error
     if not isinstance(values, dict):

@@ -12,14 +12,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from harness import hashing, regular_file
+from harness import hashing
 from harness.errors import UserError
 from harness.method import Context, Method, MethodInfo, Precision, Predictor
 from harness.records.schema import Record
 from harness.safe_text import printable
+from harness.storage import bounded
 from harness.storage.shared_steps import Arrays, SharedSteps
 
 MANIFEST = "manifest.json"
+_MAX_MANIFEST_BYTES = 2**20
 _MAX_CLASSES = 4096  # tables of a method may have a row or a column per class
 Shared = Callable[[str, str, Callable[[], Arrays]], Arrays]
 
@@ -140,9 +142,11 @@ def _read_manifest(folder: Path, info: MethodInfo, key: str | None) -> Manifest:
     path = folder / MANIFEST
     hashes = _files(folder)
     try:
-        manifest = Manifest.model_validate_json(regular_file.read(path))
+        manifest = Manifest.model_validate_json(bounded.read(path, _MAX_MANIFEST_BYTES))
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+    except bounded.TooLarge as error:
+        raise UserError(f"{path} {error}, which is too much for a manifest.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"

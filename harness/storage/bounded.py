@@ -22,6 +22,8 @@ MAX_SOURCE_BYTES = 64 * 2**30  # of a source after unpacking
 SOURCE_VARIABLE = "HARNESS_MAX_SOURCE_GIB"  # environment variable that replaces this limit
 MAX_RATIO = 200  # size after unpacking, relative to the size of the file
 RATIO_FROM = 256 * 2**20  # bytes; below this size, any ratio is accepted
+MAX_WEIGHTS_BYTES = 16 * 2**30  # of a file of arrays
+MAX_WEIGHTS_HEADER_BYTES = 2**20  # names and shapes of some ten thousand arrays
 LZMA_MEMORY = 256 * 2**20  # bytes; ``xz -9`` needs 65 MiB to unpack
 _CHUNK_BYTES = 2**16  # bytes per read of a compressed file
 
@@ -56,6 +58,21 @@ def gunzip(data: bytes, most: int) -> bytes:
     if len(content) < most and not unpacker.eof:
         raise EOFError("it is truncated")
     return content
+
+
+def check_safetensors(path: Path) -> None:
+    """Checks the sizes of a safetensors file before a library reads it.
+
+    Raises:
+        OSError: it cannot be read.
+        TooLarge: the file, or its header, exceeds a limit.
+    """
+    with regular_file.open_file(path) as stream:
+        if os.fstat(stream.fileno()).st_size > MAX_WEIGHTS_BYTES:
+            raise TooLarge(f"is larger than {in_words(MAX_WEIGHTS_BYTES)}")
+        length = int.from_bytes(stream.read(8), "little")
+    if length > MAX_WEIGHTS_HEADER_BYTES:
+        raise TooLarge(f"has a header of more than {in_words(MAX_WEIGHTS_HEADER_BYTES)}")
 
 
 def unpack(stream: IO[bytes], unpacker: bz2.BZ2Decompressor | lzma.LZMADecompressor, most: int) -> bytes:

@@ -29,6 +29,7 @@ FILES = {  # SHA-256 of MiniLM's files, on which the results are based; the weig
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
 }
+_MAX_BYTES = {"model.safetensors": 16 * 2**30, "tokenizer.json": 256 * 2**20, "config.json": 2**20}
 VERSION = 1  # of the trunk's computation; part of the key of its activations
 _BATCH_TOKENS = 4096  # padded tokens of a batch
 _LOCAL_WITHOUT_CODE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -88,8 +89,11 @@ def _unverified(name: str) -> Path:
             "download it into the cache first, since a run downloads nothing."
         )
     for file in FILES:
-        if not (folders[-1] / file).is_file():
+        path = folders[-1] / file
+        if not path.is_file():
             raise UserError(f"the encoder folder {folders[-1]} does not contain {file}.")
+        if path.stat().st_size > _MAX_BYTES[file]:
+            raise UserError(f"{path} is larger than {_MAX_BYTES[file] >> 20} MiB, too large for such a file.")
     return folders[-1]
 
 

@@ -66,7 +66,7 @@ BOMBS: list[tuple[str, Callable[[Path], Path], str, int]] = [
     ("crs", bombs.crs_aliases, "aliases expand to more than", 200),
     ("nuclei", bombs.nuclei_requests, "5000|no usable rows", 500),
     ("nuclei", bombs.nuclei_replace, "no usable rows", 200),
-    ("predictions", bombs.predictions, "more than 512 MiB after unpacking", 700),
+    ("predictions", bombs.predictions, "more than 256 MiB after unpacking", 700),
     ("record", bombs.record, "larger than 64 MiB", 200),
     ("record", bombs.record_lists, "takes more than 256 MiB of memory", 200),
 ]
