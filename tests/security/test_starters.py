@@ -32,7 +32,7 @@ HARMLESS = ("yaml.parse", "yaml.compose", "yaml.YAMLError",
             "socket.inet_aton", "http.client.HTTPException", "http.client.IncompleteRead", "urllib3.Retry",
             "http.client.PARTIAL_CONTENT", "http.client.REQUESTED_RANGE_NOT_SATISFIABLE", "urllib3.Timeout",
             "urllib3.exceptions", "urllib3.BaseHTTPResponse", "multiprocessing.connection", "multiprocessing.context",
-            "multiprocessing.process", "multiprocessing.get_all_start_methods", "cloudpickle.dumps",
+            "multiprocessing.process", "multiprocessing.util.get_temp_dir", "http.client.HTTPResponse", "multiprocessing.get_all_start_methods", "cloudpickle.dumps",
             "cloudpickle.register_pickle_by_value", "cloudpickle.unregister_pickle_by_value")  # fmt: skip
 
 NAMED = "the user names it on the command line; a record's only with --allow-external"
@@ -40,6 +40,7 @@ PLUGIN = "a file that the user names with --plugin"
 CLUSTER = "the user asks for Ray with --executor ray"
 INSTALLED = "modules of this package, and entry points of installed packages; the current folder is not on the path"
 ALLOWED = {
+    "benchmarks/crs/document.py load yaml.load": "with a loader derived from SafeLoader, which builds plain values only",
     "harness/cli/report.py report webbrowser.open": "the page that the user has just written, with --open",
     "harness/dependencies.py _importable importlib.util.find_spec": "names of registered methods; imports nothing",
     "harness/execution/cell.py method_of pickle.loads": "written by the coordinator of the same run",
@@ -60,7 +61,7 @@ ALLOWED = {
     "repository that is made here and has no configuration of the checkout",
     "harness/sources/download.py _fetch urllib.request.urlopen": "a URL that the user gives, with its checksum",
     "harness/sources/safe_yaml.py load yaml.load": "with SafeLoader, which builds plain values only",
-    "harness/storage/shared_steps.py SharedSteps.__call__ numpy.load": "allow_pickle is False by default",
+    "harness/storage/shared_steps.py SharedSteps._read numpy.load": "allow_pickle is False by default",
     "harness/testing/declaration_checks.py imports_light subprocess.run": "imports the method that the user checks, "
     "which is imported already",
     "methods/adapters/firewall_replay.py _Client._connection socket.create_connection": NAMED,
@@ -70,12 +71,13 @@ ALLOWED = {
     "methods/adapters/sklearn_estimator.py _load importlib.import_module": f"{NAMED}, and only with its digest",
     "methods/adapters/sklearn_estimator.py _load_alone .exec_module": f"{NAMED}, and only with its digest",
     "methods/adapters/sklearn_estimator.py _load_alone importlib.util.spec_from_file_location": NAMED,
+    "methods/base/boosted_trees.py load xgboost.Booster": "a document that is made here, from checked arrays",
     "methods/base/child_process.py Child.__init__ subprocess.Popen": f"/bin/sh with a fixed script; a program: {NAMED}",
     "methods/base/service.py Service.check socket.create_connection": NAMED,
     "methods/neural/byte_image.py ByteImage.__init__ timm.create_model": "one architecture of timm, without weights",
     "methods/neural/encoders.py _from_package importlib.util.find_spec": "a fixed name; imports nothing",
+    "methods/neural/encoders.py _check_size .from_pretrained": "JSON of a local folder; no code of the folder",
     "methods/neural/encoders.py load .from_pretrained": "safetensors and JSON of a local folder; no code of the folder",
-    "methods/tfidf_xgboost.py TfIdfXGBoost.load xgboost.Booster": "trees as JSON, without Python objects",
 }
 
 
