@@ -47,7 +47,7 @@ def folder(majority: Path, shell: Shell) -> Path:
 
 def rename(folder: Path, method: str, adapter: dict[str, Any], kind: str = "fixed") -> Record:
     """Makes the only record of a folder one of another method, with a key that fits."""
-    (record,) = Store(folder).records()
+    (record,) = Store(folder).contents().records
     changes = {"method": method, "method_version": 1, "kind": kind, "tags": [], "adapter": adapter}
     cell = CellInfo.model_validate(record.cell.model_dump() | changes)
     renamed = record.model_copy(update={"cell": cell, "key": cell.key({})})
@@ -128,7 +128,7 @@ def module(shell: Shell, folder: Path) -> tuple[Path, Path]:
 def test_no_verb_imports_a_module_that_a_record_names(
     shell: Shell, folder: Path, module: tuple[Path, Path], verb: tuple[str, ...]
 ) -> None:
-    record = next(Store(folder).records())
+    record = Store(folder).contents().records[0]
     key = ("--results", "r", "--record", record.key[:16]) if verb[0] == "predict" else ()
     Store(folder).model_path(record.id).mkdir()
     Store(folder).put_predictions(record.id, kept(record, BenchmarkRef("synthetic")))
@@ -237,7 +237,7 @@ def kept(record: Record, benchmark: BenchmarkRef) -> bytes:
 def test_a_report_opens_no_path_that_predictions_name(shell: Shell, folder: Path, checkout: Path) -> None:
     path, mark = program(shell.folder)
     gpg(checkout, path)
-    (record,) = Store(folder).records()
+    (record,) = Store(folder).contents().records
     Store(folder).put_predictions(record.id, kept(record, BenchmarkRef("nuclei", str(checkout))))
     done = shell("report", "--results", "r")
     assert done.returncode == 0, done.stderr

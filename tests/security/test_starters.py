@@ -32,15 +32,17 @@ HARMLESS = ("yaml.parse", "yaml.compose", "yaml.YAMLError",
             "socket.inet_aton", "http.client.HTTPException", "http.client.IncompleteRead", "urllib3.Retry",
             "http.client.PARTIAL_CONTENT", "http.client.REQUESTED_RANGE_NOT_SATISFIABLE", "urllib3.Timeout",
             "urllib3.exceptions", "urllib3.BaseHTTPResponse", "multiprocessing.connection", "multiprocessing.context",
-            "multiprocessing.process", "multiprocessing.util.get_temp_dir", "http.client.HTTPResponse", "multiprocessing.get_all_start_methods", "cloudpickle.dumps",
-            "cloudpickle.register_pickle_by_value", "cloudpickle.unregister_pickle_by_value")  # fmt: skip
+            "multiprocessing.process",
+            "multiprocessing.util.get_temp_dir", "http.client.HTTPResponse",
+            "multiprocessing.get_all_start_methods", "cloudpickle.dumps", "cloudpickle.register_pickle_by_value",
+            "cloudpickle.unregister_pickle_by_value")  # fmt: skip
 
 NAMED = "the user names it on the command line; a record's only with --allow-external"
 PLUGIN = "a file that the user names with --plugin"
 CLUSTER = "the user asks for Ray with --executor ray"
 INSTALLED = "modules of this package, and entry points of installed packages; the current folder is not on the path"
 ALLOWED = {
-    "benchmarks/crs/document.py load yaml.load": "with a loader derived from SafeLoader, which builds plain values only",
+    "benchmarks/crs/document.py load yaml.load": "a loader derived from SafeLoader, which builds plain values",
     "harness/cli/report.py report webbrowser.open": "the page that the user has just written, with --open",
     "harness/dependencies.py _importable importlib.util.find_spec": "names of registered methods; imports nothing",
     "harness/execution/cell.py method_of pickle.loads": "written by the coordinator of the same run",
