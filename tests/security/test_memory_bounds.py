@@ -1,7 +1,6 @@
 """Small files that unpack to gigabytes are refused in bounded memory, with a sentence that names the file."""
 
 import json
-import os
 import re
 import resource
 import subprocess
@@ -13,6 +12,7 @@ import pytest
 
 from tests.conftest import Shell
 from tests.security import bombs
+from tests.security.rounds import FULL
 
 # Loads a source, or reads one file of a results folder; prints the sentence, or a count, and the peak memory (MiB).
 PROGRAM = """
@@ -39,7 +39,6 @@ with open("/proc/self/status") as stream:  # unlike getrusage, without the memor
     peak = next(int(line.split()[1]) for line in stream if line.startswith("VmHWM")) // 1024
 print(json.dumps([outcome, peak]))
 """
-FULL = bool(os.environ.get("HARNESS_FULL_ROUNDS"))
 SLOW = ("zip_bzip2", "zip_lzma", "nuclei_requests", "csv_row", "csv_line", "jsonl_lines", "jsonl_names", "cve_lists")
 BASE = 150  # MiB that Python and the libraries take
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.conftest import Shell, results_of
+from tests.security.rounds import full_rounds
 
 PLUGIN = """
 import errno, fcntl, os, sys, time
@@ -127,6 +128,7 @@ def test_a_closed_terminal_ends_the_run_and_its_workers(shell: Shell, mapped: tu
     assert "1 to run, 1 with a record" in done.stdout
 
 
+@full_rounds
 def test_nohup_is_respected(shell: Shell, mapped: tuple[str, ...]) -> None:
     command = ["nohup", *shell.command(*run_of(shell, mapped, "sleeps"))]
     output = (shell.folder / "output").open("wb")
@@ -141,6 +143,7 @@ def test_nohup_is_respected(shell: Shell, mapped: tuple[str, ...]) -> None:
     assert run.wait(60) == 130
 
 
+@full_rounds
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_run_leaves_no_logs_and_no_temporary_folders(
     shell: Shell, mapped: tuple[str, ...], number: signal.Signals, monkeypatch: pytest.MonkeyPatch

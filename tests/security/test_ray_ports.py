@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import Shell
 from tests.harness.execution.ray.test_ray import PLUGIN
+from tests.security.rounds import full_rounds
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 LOOPBACK = ("127.", "::1", "::ffff:127.")
@@ -25,6 +26,7 @@ def listening(run: psutil.Process) -> set[tuple[str, str]]:
     return found
 
 
+@full_rounds
 def test_the_ray_of_a_run_listens_on_loopback_only(shell: Shell, mapped: tuple[str, ...]) -> None:
     plugin, marks = shell.folder / "plugin.py", shell.folder / "marks"
     marks.mkdir()

@@ -20,8 +20,8 @@ from harness.records.store import read
 from harness.testing import Subject
 from tests.conftest import ROOT, Shell
 from tests.security.mutations import change_array, change_json, reseal
+from tests.security.rounds import FULL
 
-FULL = bool(os.environ.get("HARNESS_FULL_ROUNDS"))
 CHANGES = 0 if FULL else 20  # of one method; 0 for all
 registry.discover()
 

@@ -22,6 +22,7 @@ from harness.records.schema import Record
 from harness.records.store import Store
 from tests.conftest import Shell
 from tests.harness.boards.boards import record
+from tests.security.rounds import FULL, full_rounds
 
 EVIL = "\x1b]0;owned\x07\x1b[7777m[red]x[/red]:bug: \u202egnp\u2066\x9b31m\r\nharness: all is well\u00ad"
 STYLES = re.compile(r"\x1b\[(?!7777m|31m)[0-9;?]*[A-Za-z]")  # what rich itself writes to a terminal
@@ -143,7 +144,10 @@ def test_every_verb_is_tested_here() -> None:
     assert set(verbs(typer.main.get_command(app))) == CALLS.keys()
 
 
-@pytest.mark.parametrize("verb", CALLS, ids="-".join)
+FEW = [("results", "status"), ("results", "budget"), ("predict",), ("leaderboard",)]
+
+
+@pytest.mark.parametrize("verb", CALLS if FULL else FEW, ids="-".join)
 def test_no_verb_prints_what_a_terminal_obeys(hostile: Shell, verb: tuple[str, ...]) -> None:
     for arguments in CALLS[verb]:
         done = hostile(*verb, *arguments)
@@ -153,7 +157,7 @@ def test_no_verb_prints_what_a_terminal_obeys(hostile: Shell, verb: tuple[str, .
         assert "Traceback" not in done.stderr, done.stderr
 
 
-@pytest.mark.skipif(not os.environ.get("HARNESS_FULL_ROUNDS"), reason="only in full rounds (make test-slow)")
+@full_rounds
 @pytest.mark.parametrize("verb", CALLS, ids="-".join)
 def test_no_verb_prints_it_to_a_terminal(hostile: Shell, tmp_path: Path, verb: tuple[str, ...]) -> None:
     shutil.copytree(hostile.folder, tmp_path / "copy")
