@@ -53,6 +53,8 @@ def gunzip(data: bytes, most: int) -> bytes:
         EOFError: the data are truncated.
         zlib.error: they are not gzip.
     """
+    if not data.startswith(b"\x1f\x8b"):
+        raise zlib.error("it is not a gzip file")
     unpacker = zlib.decompressobj(wbits=31)
     content = unpacker.decompress(data, most)
     if len(content) < most and not unpacker.eof:
