@@ -278,7 +278,8 @@ def _guard(what: str, load: Callable[[], object]) -> None:
     except UserError:
         raise
     except (Exception, SystemExit) as error:
-        raise UserError(f"{what} failed to load: {type(error).__name__}: {error}") from error
+        advice = " PYTHONPATH names folders with modules of your own." if isinstance(error, ModuleNotFoundError) else ""
+        raise UserError(f"{what} failed to load: {type(error).__name__}: {error}.{advice}") from error
 
 
 def methods() -> dict[str, MethodInfo]:

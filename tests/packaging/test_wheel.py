@@ -44,7 +44,10 @@ def run(command: list[object], folder: Path, cache: Path, **environment: str) ->
 
 
 def write_foreign_modules(folder: Path) -> None:
-    """Writes modules of a user's own that have the names of our folders, and a plug-in that imports them."""
+    """Writes modules of a user's own that have the names of our folders, and a plug-in that imports them.
+
+    The plug-in finds them where ``PYTHONPATH`` names the folder.
+    """
     for name in ("methods.py", "benchmarks.py"):
         (folder / name).write_text(FOREIGN, encoding="utf-8")
     (folder / "plugin.py").write_text(PLUGIN, encoding="utf-8")
@@ -72,7 +75,7 @@ def test_the_wheel_runs_beside_a_users_modules_of_the_same_names(unpacked: Path,
     write_foreign_modules(tmp_path)
     command = [sys.executable, "-m", "harness", *RUN, "--plugin", "plugin.py"]
     command[command.index("tfidf-logreg")] = "tfidf-logreg,mine"
-    done = run(command, tmp_path, cache, PYTHONPATH=str(unpacked))
+    done = run(command, tmp_path, cache, PYTHONPATH=os.pathsep.join(map(str, (unpacked, tmp_path))))
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(list(tmp_path.glob("results/local/synthetic/iid/*.json"))) == 2
 
@@ -116,7 +119,7 @@ def test_the_core_installs_into_an_empty_environment_and_runs(
         done = run([*program, *RUN, "--results", f"results/{number}"], work, cache)
         assert done.returncode == 0, done.stdout + done.stderr
     plugin = ("--plugin", "plugin.py", "--method", "mine", "--scenario", "iid", "--trials", "1")
-    done = run([python, "-m", "harness", "run", *plugin], work, cache)
+    done = run([python, "-m", "harness", "run", *plugin], work, cache, PYTHONPATH=str(work))
     assert done.returncode == 0, done.stdout + done.stderr
     program = "import harness.benchmarks, harness.methods as m; print(m.__file__)"
     done = run([python, "-c", program], work, cache)

@@ -75,8 +75,9 @@ def test_a_perturbation_and_its_oracle_take_linear_time(name: str) -> None:
         after = perturbation.rewrite(before, stream) or message(text[:-1] + " ", label)
         perturbation.keeps_class(before, after)
 
-    # The parsers of SQL and of commands try a text in many contexts, so a short one shows the growth.
-    assert_linear(change, 1000 if label in ("sql-injection", "command-injection") else 4000)
+    # The parsers of SQL and of commands try a text in many contexts, so a shorter one shows the growth; below 2,000 bytes
+    # their fixed costs hide it.
+    assert_linear(change, 2000 if label in ("sql-injection", "command-injection") else 4000)
 
 
 @pytest.mark.parametrize("part", ["[", "{", "a["])
