@@ -73,7 +73,7 @@ def has_value(value: Any) -> bool:
 
 
 def remembered(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Returns the same conversion with the results of short texts kept, which repeat in the columns of labels and units.
+    """Returns the same conversion with the results of short texts kept, which repeat in columns of labels and dates.
 
     Without this, reading a CSV file would take three times as long.
     """
@@ -103,10 +103,16 @@ def _id(value: Any) -> str:
     return out
 
 
+def _parsed_list(value: Any) -> Any:
+    """Returns the items of a list that is written into a text, as pandas writes it into CSV files; else the value."""
+    string = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    if isinstance(string, str) and len(string) <= _MAX_REMEMBERED and _QUOTED_LIST.fullmatch(string):
+        return [single or double for single, double in _QUOTED_ITEMS.findall(string)]
+    return value
+
+
 def _label(value: Any) -> str:
-    out = text(value, "the label")
-    if out is not None and len(out) <= _MAX_REMEMBERED and _QUOTED_LIST.fullmatch(out):  # a list, as pandas writes it into a CSV file
-        out = text([single or double for single, double in _QUOTED_ITEMS.findall(out)], "the label")
+    out = text(_parsed_list(value), "the label")
     name = None if out is None else values.label(out)
     if name is None:
         raise ValueError("the label is missing")
@@ -115,6 +121,7 @@ def _label(value: Any) -> str:
 
 def _threat_class(value: Any) -> str:
     """Returns the class of a CWE or of a class name in any common spelling; other labels do not change."""
+    value = _parsed_list(value)
     if isinstance(value, list) and len(value) > 1:
         return _common_class([name for item in value if (name := text(item, "the label")) is not None])
     out = _label(value)
@@ -175,7 +182,7 @@ def _date(value: Any) -> datetime.date | None:
     return None if out is None else values.day(out)
 
 
-# For each field of --map: its column in the corpus, and the function that converts its values. `Corpus.create` gives the
+# For each field of --map: its column in the corpus, and the function that converts its values. `Corpus.create` gives
 # units, such as CVEs and vendors, one spelling.
 CONVERTERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     **{field: (field, functools.partial(text, what=f"the {field}")) for field in FIELDS},

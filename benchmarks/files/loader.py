@@ -16,7 +16,7 @@ _MAX_LABEL_CHARACTERS = 60
 
 
 class _Selection:
-    """The values of a column that ``--where`` includes; ``?`` is any value, and ``\\?`` a question mark."""
+    r"""The values of a column that ``--where`` includes; ``?`` is any value, and ``\?`` a question mark."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._any_value = "?" in texts

@@ -30,7 +30,9 @@ Map = Annotated[
 ]
 Where = Annotated[
     list[str] | None,
-    typer.Option("--where", metavar="COL=A|B", help="Use only rows with one of these values; ?: any.", rich_help_panel=DATA),
+    typer.Option(
+        "--where", metavar="COL=A|B", help="Use only rows with one of these values; ?: any.", rich_help_panel=DATA
+    ),
 ]
 Strict = Annotated[
     bool,
@@ -107,7 +109,8 @@ def where(texts: list[str] | None) -> dict[str, tuple[str, ...]]:
         values = tuple(column_names.unescaped(value) for value in alternatives if value)
         if not (rest and column and values):
             raise UserError(
-                f"--where {text}: the value must have the form COLUMN=VALUE, COLUMN=VALUE|VALUE or COLUMN=? (any value)."
+                f"--where {text}: the value must have the form COLUMN=VALUE, COLUMN=VALUE|VALUE or, for any value, "
+                "COLUMN=?."
             )
         if column in filters:
             raise UserError(f"--where: {column} is given twice; join its values as {column}=A|B.")

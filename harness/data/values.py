@@ -19,7 +19,9 @@ _MISSING = _MISSING_LABELS | frozenset(
     ("na", "n/a", "n.a.", "none", "nil", "undefined", "unknown", "unspecified", "-", "--", "?")
 )
 _SEPARATORS = r"\s_:\-\u2010-\u2015\u2212"  # also dashes and the minus sign that word processors put in
-_CVE = re.compile(rf"(?<![0-9a-z])CVE[{_SEPARATORS}]*((?:19|20)[0-9]{{2}})[{_SEPARATORS}]+([0-9]{{1,19}})(?![0-9])", re.I)
+_CVE = re.compile(
+    rf"(?<![0-9a-z])CVE[{_SEPARATORS}]{{0,9}}((?:19|20)[0-9]{{2}})[{_SEPARATORS}]{{1,9}}([0-9]{{1,19}})(?![0-9])", re.I
+)
 _CVE_NUMBER = re.compile(r"(?:19|20)[0-9]{2}-[0-9]{4,19}")  # a CVE id without its prefix
 
 _YEARS = range(1900, 2101)  # of dates without separators; other digits are rather the seconds or days of an epoch
@@ -73,9 +75,9 @@ def unit(text: str) -> str | None:
 def cve(text: str) -> str | None:
     """Returns the CVE ids that a text contains, in the form ``CVE-2021-44228``; None if it is missing.
 
-    Case, surrounding text and the kind of separator do not matter, and the prefix ``CVE`` may be absent. Several ids are
-    sorted and joined by a space. A text without a CVE id, such as that of another database, only loses surrounding white
-    space.
+    Case, surrounding text and the kind of separator do not matter, and the prefix ``CVE`` may be absent. Several ids
+    are sorted and joined by a space. A text without a CVE id, such as that of another database, only loses surrounding
+    white space.
 
     Example: ``cve("cve_2021_44228 ")`` returns ``"CVE-2021-44228"``.
     """
@@ -112,7 +114,7 @@ def day(value: Any) -> datetime.date | None:
     try:
         return _day(text)
     except ValueError as error:
-        hint = "; convert Unix times" if re.fullmatch(r"-?[0-9]{5,}(?:\.[0-9]*)?", text) else ""
+        hint = "; convert Unix times to dates" if re.fullmatch(r"-?[0-9]{5,}(?:\.[0-9]*)?", text) else ""
         raise ValueError(f"the date {text[:40]!r} is neither a year nor ISO 8601{hint}") from error
 
 

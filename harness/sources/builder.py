@@ -89,9 +89,7 @@ def text_corpus(name: str, rows: Iterable[Mapping[str, Any]], notes: tuple[str, 
     rows = list(rows)
     columns = {column: [row.get(column) for row in rows] for column in TEXT_COLUMNS}
     arrays = {column: pa.array(items, fields.get(column, pa.string())) for column, items in columns.items()}
-    names = [
-        values.cve(row.get("cve") or "") or hashlib.sha256(row["text"].encode()).hexdigest()[:16] for row in rows
-    ]
+    names = [values.cve(row.get("cve") or "") or hashlib.sha256(row["text"].encode()).hexdigest()[:16] for row in rows]
     no_payloads = pa.table({column: pa.array([], fields[column]) for column in ("sample", "payload", "label")})
     descriptions = pa.table({"description_id": pa.array(names, pa.string()), **arrays})
     return Corpus.create(name, no_payloads, descriptions, notes)
