@@ -69,10 +69,6 @@ def main() -> None:
             with contextlib.suppress(printing.OutputError):
                 printing.say(f"harness: {error}", error=True)
             sys.exit(2)
-        except BrokenPipeError:  # the reader of our output has ended, as `head` does
-            for stream in (sys.stdout, sys.stderr):
-                printing.discard_output(stream)
-            sys.exit(141)
         except Exception as error:  # here, and not at the end of Python, so that its message is escaped
             if isinstance(error, OSError) and error.errno == errno.EIO and _terminal_is_closed():
                 for stream in (sys.stdout, sys.stderr):

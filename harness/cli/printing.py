@@ -58,19 +58,22 @@ class OutputStream:
     """A text stream of the process that prints a substitute for a character that its encoding lacks.
 
     Raises:
-        OutputError: it cannot be written to. From then on, what is written to it is discarded, so that Python does not
-            fail again when it ends. A closed pipe or terminal is passed on as the `OSError` that it is.
+        OutputError: it cannot be written to; raised again by each later call, since a library may have caught it. What
+            is buffered is discarded, so that Python does not fail when it ends. A closed terminal is passed on as the
+            `OSError` that it is.
+        SystemExit: with the code 141, that of a tool that SIGPIPE ends: the reader has ended, as ``head`` does.
     """
 
     def __init__(self, stream: TextIO, name: str) -> None:
         self._stream, self._name = stream, name
+        self._error: OutputError | None = None
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_SUBSTITUTE)
 
     def write(self, text: str) -> int:
         """Writes a text."""
         with self._checked():
-            return self._stream.write(text)
+            return self._stream.write(text) if text else 0
 
     def flush(self) -> None:
         """Writes what is buffered."""
@@ -79,13 +82,19 @@ class OutputStream:
 
     @contextlib.contextmanager
     def _checked(self) -> Iterator[None]:
+        if self._error:
+            raise self._error
         try:
             yield
+        except BrokenPipeError:
+            discard_output(self._stream)
+            sys.exit(141)
         except OSError as error:
-            if error.errno in (errno.EPIPE, errno.EIO):
+            if error.errno == errno.EIO:
                 raise
             discard_output(self._stream)
-            raise OutputError(f"{self._name} cannot be written to ({error.strerror or error}).") from error
+            self._error = OutputError(f"{self._name} cannot be written to ({error.strerror or error}).")
+            raise self._error from error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
