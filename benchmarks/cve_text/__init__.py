@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness import register_benchmark, sources, taxonomy
+from harness import register_benchmark, sources, taxonomy, values
 
 from . import cpe
 from .records import Unusable, documents, mapping, mappings, records
@@ -88,11 +88,11 @@ def _nvd_row(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _facts(cve: Any, date: Any, container: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
-    name = str(cve).strip().upper()
+    name = values.cve(str(cve)) or ""
     if not re.fullmatch(r"CVE-[0-9]{4}-[0-9]{4,19}", name):
         raise Unusable("it names no CVE")
-    values = [item.get("value") for item in _english(container, "descriptions")]
-    texts = [" ".join(value.split()) for value in values if isinstance(value, str)]
+    items = [item.get("value") for item in _english(container, "descriptions")]
+    texts = [" ".join(item.split()) for item in items if isinstance(item, str) and not values.is_missing(item)]
     if not any(texts):
         raise Unusable("it has no English description")
     numbers = {int(number) for problem in problems for number in re.findall(r"CWE-([0-9]{1,6})(?![0-9])", problem)}
@@ -112,6 +112,6 @@ def _english(item: Mapping[str, Any], name: str = "description") -> list[dict[st
 
 def _day(text: Any) -> datetime.date | None:
     try:
-        return datetime.date.fromisoformat(str(text)[:10])
+        return values.day(text)
     except ValueError:
         return None

@@ -91,6 +91,11 @@ def _description(value: Any) -> str | None:
     return None if out is None or values.is_missing(out) else out
 
 
+def _name(value: Any, what: str) -> str | None:
+    out = text(value, what)
+    return None if out is None else values.unit(out)
+
+
 def _cue(value: Any) -> str | None:
     out = text(value, "the cue")
     return None if out is None or values.is_missing_label(out) else out
@@ -193,6 +198,8 @@ CONVERTERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "label": ("label", remembered(_label)),
     "label.taxonomy": ("label", remembered(_threat_class)),
     "description": ("description", _description),
+    "vendor": ("vendor", functools.partial(_name, what="the vendor")),
+    "product": ("product", functools.partial(_name, what="the product")),
     "date": ("date", remembered(_date)),
 }
 

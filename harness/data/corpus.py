@@ -20,7 +20,10 @@ FORMAT = 1  # version of the tables; raise it to make every record stale
 _BATCH = 1024  # rows that `Corpus.each_payload` converts from Arrow at a time
 GROUP, CUE = "group.", "cue."  # column prefixes
 NAMED = frozenset(("vendor", "product"))  # columns of names that occur in several spellings
-_UNITS = frozenset((*NAMED, "source", "technique", "cwe"))  # text columns whose equal values link rows, beside groups
+CVES = frozenset(("cve", GROUP + "cve"))  # columns of CVEs
+# Columns whose equal values link rows, beside CVEs and groups. Names of vendors and products are compared by `name_key`,
+# and keep their spelling.
+_UNITS = frozenset(("source", "technique", "cwe"))
 
 
 def name_key(text: str) -> str:
@@ -213,11 +216,15 @@ class Corpus:
 def _one_spelling(table: "pa.Table") -> "pa.Table":
     """Returns the table with one spelling of each label and unit, and null where the text says that it is missing."""
     for index, name in enumerate(table.column_names):
-        convert = values.cve if name == "cve" else values.label if name == "label" else None
-        if name in _UNITS or name.startswith(GROUP):
+        if name in CVES:
+            convert = values.cve
+        elif name == "label":
+            convert = values.label
+        elif name in _UNITS or name.startswith(GROUP):
             convert = values.unit
-        if convert is not None:
-            table = table.set_column(index, name, values.converted(table.column(index), convert))
+        else:
+            continue
+        table = table.set_column(index, name, values.converted(table.column(index), convert))
     return table
 
 

@@ -90,6 +90,12 @@ def cve(text: str) -> str | None:
     return f"CVE-{name}" if _CVE_NUMBER.fullmatch(name) else name
 
 
+def cves(name: str) -> list[str]:
+    """Returns the CVE ids in a result of `cve`, at least one; a name that contains none is returned as it is."""
+    parts = name.split(" ")
+    return parts if all(map(_CVE.fullmatch, parts)) else [name]
+
+
 def _cve_id(match: "re.Match[str]") -> str:
     return f"CVE-{match[1]}-{match[2]}"
 
