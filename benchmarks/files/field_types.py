@@ -40,6 +40,8 @@ def text(value: Any, what: str = "the text") -> str | None:
     Raises:
         ValueError: it is a list of several values or an object, is not valid UTF-8, or contains a lone surrogate.
     """
+    if value.__class__ is str and value.isascii():  # by far the most frequent case
+        return value or None
     if isinstance(value, bytes):
         try:
             return value.decode() or None
@@ -198,8 +200,8 @@ CONVERTERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "label": ("label", remembered(_label)),
     "label.taxonomy": ("label", remembered(_threat_class)),
     "description": ("description", _description),
-    "vendor": ("vendor", functools.partial(_name, what="the vendor")),
-    "product": ("product", functools.partial(_name, what="the product")),
+    "vendor": ("vendor", remembered(functools.partial(_name, what="the vendor"))),
+    "product": ("product", remembered(functools.partial(_name, what="the product"))),
     "date": ("date", remembered(_date)),
 }
 

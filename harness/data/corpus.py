@@ -21,7 +21,7 @@ _BATCH = 1024  # rows that `Corpus.each_payload` converts from Arrow at a time
 GROUP, CUE = "group.", "cue."  # column prefixes
 NAMED = frozenset(("vendor", "product"))  # columns of names that occur in several spellings
 CVES = frozenset(("cve", GROUP + "cve"))  # columns of CVEs
-# Columns whose equal values link rows, beside CVEs and groups. Names of vendors and products are compared by `name_key`,
+# Columns whose equal values link rows, beside CVEs and groups. Vendors and products are compared by `name_key`,
 # and keep their spelling.
 _UNITS = frozenset(("source", "technique", "cwe"))
 

@@ -18,6 +18,7 @@ _MISSING_LABELS = frozenset(("", "nan", "-nan", "nat", "null", "(null)", "<na>",
 _MISSING = _MISSING_LABELS | frozenset(
     ("na", "n/a", "n.a.", "none", "nil", "undefined", "unknown", "unspecified", "-", "--", "?")
 )
+_LONGEST = max(map(len, _MISSING))
 _SEPARATORS = r"\s_:\-\u2010-\u2015\u2212"  # also dashes and the minus sign that word processors put in
 _CVE = re.compile(
     rf"(?<![0-9a-z])CVE[{_SEPARATORS}]{{0,9}}((?:19|20)[0-9]{{2}})[{_SEPARATORS}]{{1,9}}([0-9]{{1,19}})(?![0-9])", re.I
@@ -47,12 +48,14 @@ def is_missing(text: str) -> bool:
 
     Example: ``is_missing(" N/A")`` returns True.
     """
-    return text.strip().casefold() in _MISSING
+    name = text.strip()
+    return len(name) <= _LONGEST and name.casefold() in _MISSING
 
 
 def is_missing_label(text: str) -> bool:
     """Whether the text of a label or a cue stands for a missing value; ``none`` and ``n/a`` do not."""
-    return text.strip().casefold() in _MISSING_LABELS
+    name = text.strip()
+    return len(name) <= _LONGEST and name.casefold() in _MISSING_LABELS
 
 
 def label(text: str) -> str | None:
