@@ -56,7 +56,7 @@ def text(value: Any, what: str = "the text") -> str | None:
             raise ValueError(f"{what} is a list of {len(value)} values; one is needed")
         if isinstance(value, dict):
             raise ValueError(f"{what} is an object with keys; a text or a number is needed")
-        if isinstance(value, float | decimal.Decimal) and abs(value) < _LARGE and value == int(value):
+        if isinstance(value, float | decimal.Decimal) and -_LARGE < value < _LARGE and value == int(value):
             return str(int(value))
         value = spelling(value)
     if not value.isascii():
