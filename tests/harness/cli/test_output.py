@@ -4,6 +4,7 @@ import io
 import json
 import os
 import subprocess
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def data(tmp_path: Path) -> tuple[str, ...]:
     with path.open("w", encoding="utf-8") as stream:
         for row in range(120):
             kind = ("sqli", "xss\N{EN DASH}dom", "\N{GREEK SMALL LETTER BETA}")[row % 3]
-            stream.write(json.dumps({"raw": f"GET /{kind}/{row * 7919}", "kind": kind}) + "\n")
+            stream.write(json.dumps({"raw": f"GET /{sha256(bytes([row])).hexdigest()}", "kind": kind}) + "\n")
     return f"files:{path}", "--map", "payload=raw,label=kind"
 
 
