@@ -4,7 +4,6 @@ import io
 import json
 import os
 import subprocess
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,18 @@ from harness.errors import UserError
 from tests.conftest import Shell
 
 
+KINDS = {"sql-injection": "sqli", "cross-site-scripting": "xss\N{EN DASH}dom"}
+
+
 @pytest.fixture
-def data(tmp_path: Path) -> tuple[str, ...]:
-    """The arguments that name a small corpus; one of its labels is not in Latin-1."""
+def data(tmp_path: Path, requests_file: Path) -> tuple[str, ...]:
+    """The arguments that name a corpus of three classes, two of which have names that are not in Latin-1."""
     path = tmp_path / "requests.jsonl"
     with path.open("w", encoding="utf-8") as stream:
-        for row in range(120):
-            kind = ("sqli", "xss\N{EN DASH}dom", "\N{GREEK SMALL LETTER BETA}")[row % 3]
-            stream.write(json.dumps({"raw": f"GET /{sha256(bytes([row])).hexdigest()}", "kind": kind}) + "\n")
+        for line in requests_file.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            kind = KINDS.get(row["class"], "\N{GREEK SMALL LETTER BETA}")
+            stream.write(json.dumps({"raw": row["raw"], "kind": kind}) + "\n")
     return f"files:{path}", "--map", "payload=raw,label=kind"
 
 
@@ -44,7 +47,7 @@ def test_a_terminal_without_a_character_shows_another(shell: Shell, data: tuple[
     assert done.returncode == 0, done.stderr
     lines = done.stdout.decode(encoding).splitlines()
     assert any("xss-dom" in line for line in lines)
-    assert any("?" in line and "40" in line for line in lines)
+    assert any("?" in line and "240" in line for line in lines)
     done = run(shell, "run", "--help", PYTHONIOENCODING=encoding)
     assert done.returncode == 0
     assert b"NAME,..." in done.stdout
