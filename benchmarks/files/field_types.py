@@ -93,6 +93,12 @@ def _description(value: Any) -> str | None:
     return None if out is None or values.is_missing(out) else out
 
 
+def _cve(value: Any) -> str | None:
+    """Returns the text of one CVE or of a list of CVEs, of which a row may name several."""
+    items = value if isinstance(value, list) else [value]
+    return " ".join(filter(None, (text(item, "the CVE") for item in items))) or None
+
+
 def _name(value: Any, what: str) -> str | None:
     out = text(value, what)
     return None if out is None else values.unit(out)
@@ -199,6 +205,7 @@ CONVERTERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "payload.hex": ("payload", _from_hex),
     "label": ("label", remembered(_label)),
     "label.taxonomy": ("label", remembered(_threat_class)),
+    "cve": ("cve", _cve),
     "description": ("description", _description),
     "vendor": ("vendor", remembered(functools.partial(_name, what="the vendor"))),
     "product": ("product", remembered(functools.partial(_name, what="the product"))),

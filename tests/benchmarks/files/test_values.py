@@ -62,6 +62,17 @@ def test_a_missing_cve_links_nothing(tmp_path: Path, name: str) -> None:
         assert corpus.table.column(column).to_pylist() == ["CVE-2020-1000", "CVE-2020-1000", None, None, None, None]
 
 
+@pytest.mark.parametrize("name", ["x.jsonl", "x.parquet"])
+def test_a_list_of_cves_names_several(tmp_path: Path, name: str) -> None:
+    cves = [["cve-2020-1000", "CVE-2019-1000"], ["CVE-2020-1000"], [], None, ["n/a"], ["CVE-2019-1000", None]]
+    corpus = load(write(tmp_path / name, rows(cve=cves)), {**MAP, "cve": "cve"})
+    found = corpus.table.column("cve").to_pylist()
+    assert found == ["CVE-2019-1000 CVE-2020-1000", "CVE-2020-1000", None, None, None, "CVE-2019-1000"]
+    units = harness.splits.link(corpus, ["cve"])[0].tolist()
+    assert units[0] == units[1] == units[5]
+    assert len(set(units)) == 4
+
+
 @FORMATS
 def test_not_a_number_is_missing(tmp_path: Path, name: str) -> None:
     items = rows(cve=[math.nan, 1.0, 2.0, math.nan, 1.0, math.nan])
@@ -108,7 +119,7 @@ def test_lists_that_pandas_writes_into_a_csv_file_are_lists(tmp_path: Path) -> N
 
 def test_objects_are_no_labels_and_no_units(tmp_path: Path) -> None:
     path = write(tmp_path / "x.jsonl", rows(what=[{"name": "a"}, {"name": "b"}] * 3))
-    for mapping, field in (({"payload": "raw", "label": "what"}, "label"), ({**MAP, "cve": "what"}, "cve")):
+    for mapping, field in (({"payload": "raw", "label": "what"}, "label"), ({**MAP, "cve": "what"}, "CVE")):
         with pytest.raises(UserError, match=f"the {field} is an object with keys; a text or a number is needed"):
             load(path, mapping)
 
