@@ -23,7 +23,15 @@ if TYPE_CHECKING:
         run,
     )
     from harness.benchmark import Benchmark, BenchmarkRef
-    from harness.data import byte_ngrams, http_request, near_duplicates, payload_parts, taxonomy
+    from harness.data import (
+        byte_ngrams,
+        column_names,
+        http_request,
+        near_duplicates,
+        payload_parts,
+        taxonomy,
+        values,
+    )
     from harness.data.corpus import Corpus, CorpusMeta
     from harness.data.corpus_cache import cached, cached_meta
     from harness.data.payloads import Payloads
@@ -98,6 +106,7 @@ __all__ = [
     "byte_ngrams",
     "cached",
     "cached_meta",
+    "column_names",
     "generic",
     "hashing",
     "http_request",
@@ -122,6 +131,7 @@ __all__ = [
     "splits",
     "taxonomy",
     "testing",
+    "values",
 ]
 
 # Where each name lives; imported on first use.
@@ -171,7 +181,15 @@ _NAMES = {
 }
 _MODULES = {
     "harness": ("hashing", "oracles", "registry", "regular_file", "seeds", "sources", "space", "testing"),
-    "harness.data": ("byte_ngrams", "http_request", "near_duplicates", "payload_parts", "taxonomy"),
+    "harness.data": (
+        "byte_ngrams",
+        "column_names",
+        "http_request",
+        "near_duplicates",
+        "payload_parts",
+        "taxonomy",
+        "values",
+    ),
     "harness.evaluation": ("metrics",),
     "harness.records": ("predictor_files",),
     "harness.scenarios": ("generic", "splits"),

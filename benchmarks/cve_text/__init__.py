@@ -1,11 +1,10 @@
 """``cve-text:PATH``: descriptions of CVEs with a threat class, from CVE JSON 5 records or feeds of the NVD."""
 
-import datetime
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness import register_benchmark, sources, taxonomy
+from harness import register_benchmark, sources, taxonomy, values
 
 from . import cpe
 from .records import Unusable, documents, mapping, mappings, records
@@ -26,6 +25,7 @@ class CveText(sources.TextSource):
     def read(self, tree: sources.Tree, tally: sources.SourceTally) -> Iterator[sources.Row]:
         """See `SourceBenchmark.read`."""
         seen: set[str] = set()
+        undated = 0
         for file in tree.files(_SUFFIXES, _MAX_FILE_BYTES, tally):
             for record in _records_of(file, tally):
                 try:
@@ -36,7 +36,14 @@ class CveText(sources.TextSource):
                     tally.skip(f"record: {error}", file.path)
                     continue
                 seen.add(row["cve"])
+                try:
+                    row["date"] = values.day(row["date"])
+                except ValueError:
+                    row["date"] = None
+                    undated += 1
                 yield row
+        if undated:
+            tally.notes.append(f"{undated} records have a date that is not ISO 8601, and are used without it")
 
 
 def _records_of(file: sources.SourceFile, tally: sources.SourceTally) -> Iterator[Mapping[str, Any]]:
@@ -88,18 +95,18 @@ def _nvd_row(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _facts(cve: Any, date: Any, container: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
-    name = str(cve).strip().upper()
+    name = values.cve(str(cve)) or ""
     if not re.fullmatch(r"CVE-[0-9]{4}-[0-9]{4,19}", name):
         raise Unusable("it names no CVE")
-    values = [item.get("value") for item in _english(container, "descriptions")]
-    texts = [" ".join(value.split()) for value in values if isinstance(value, str)]
+    items = [item.get("value") for item in _english(container, "descriptions")]
+    texts = [" ".join(item.split()) for item in items if isinstance(item, str) and not values.is_missing(item)]
     if not any(texts):
         raise Unusable("it has no English description")
     numbers = {int(number) for problem in problems for number in re.findall(r"CWE-([0-9]{1,6})(?![0-9])", problem)}
     labels = {taxonomy.CLASS_OF_CWE[number] for number in numbers if number in taxonomy.CLASS_OF_CWE}
     if (label := taxonomy.most_specific(labels)) is None:
         raise Unusable("several threat classes" if labels else "no threat class of the taxonomy")
-    return {"cve": name, "text": next(filter(None, texts)), "label": label, "date": _day(date)}
+    return {"cve": name, "text": next(filter(None, texts)), "label": label, "date": date}
 
 
 def _weaknesses(problem: Mapping[str, Any]) -> list[str]:
@@ -108,10 +115,3 @@ def _weaknesses(problem: Mapping[str, Any]) -> list[str]:
 
 def _english(item: Mapping[str, Any], name: str = "description") -> list[dict[str, Any]]:
     return [entry for entry in mappings(item.get(name)) if str(entry.get("lang", "en")).lower().startswith("en")]
-
-
-def _day(text: Any) -> datetime.date | None:
-    try:
-        return datetime.date.fromisoformat(str(text)[:10])
-    except ValueError:
-        return None

@@ -20,7 +20,7 @@ from .field_types import CONVERTERS, CUE
 from .loader import Loader
 from .readers import is_raw
 
-VERSION = 4  # of the loader; increase it to invalidate cached corpora
+VERSION = 5  # of the loader; increase it to invalidate cached corpora
 _MAPS = "with --map; --target-map for a target, --text-map for texts"
 _RAW_MAPPING = {"payload": "payload", "label": "folder", "id": "path"}  # default mapping of a folder of raw requests
 

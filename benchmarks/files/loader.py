@@ -1,16 +1,34 @@
 """Loads the rows that ``--where`` selects, with the mapped columns converted; counts and reports rows with errors."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import Corpus, UserError, sources
+from harness import Corpus, UserError, column_names, sources, taxonomy
 
 from . import field_types, readers
 
 MAX_ERROR_RATE = 0.01  # largest share of rows with errors that are left out; with more, the file is rejected
 _MAX_ERRORS_SHOWN = 20
 _MAX_ERROR_CHARACTERS = 500
+_MAX_LABELS_SHOWN = 20
+_MAX_LABEL_CHARACTERS = 60
+
+
+class _Selection:
+    r"""The values of a column that ``--where`` includes; ``?`` is any value, and ``\?`` a question mark."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._any_value = "?" in texts
+        self._texts = frozenset("?" if text == "\\?" else text for text in texts if text != "?")
+
+    def includes(self, value: Any) -> bool:
+        """Whether a value is one of them, as it is written in the file or, if it is a whole number, as an integer."""
+        if self._any_value and field_types.has_value(value):
+            return True
+        if isinstance(value, float) and value.is_integer() and str(int(value)) in self._texts:
+            return True
+        return field_types.spelling(value) in self._texts
 
 
 class Loader:
@@ -18,13 +36,15 @@ class Loader:
 
     def __init__(self, path: Path, mapping: Mapping[str, str], where: Mapping[str, tuple[str, ...]]) -> None:
         self._path = path
-        self._where = where
-        self._groups = list(dict.fromkeys(mapping["group"].split("+"))) if "group" in mapping else []
+        self._where = {column: _Selection(texts) for column, texts in where.items()}
+        groups = column_names.split(mapping["group"], "+") if "group" in mapping else []
+        self._groups = list(dict.fromkeys(map(column_names.unescaped, groups)))
         self._fields: dict[str, tuple[str, Callable[[Any], Any]]] = {}
         for field, column in mapping.items():
             if field != "group":
-                name, convert = field_types.CONVERTERS.get(field, (field, field_types.text))
+                name, convert = field_types.converter(field)
                 self._fields[name] = (column, convert)
+        self._taxonomy = "label.taxonomy" in mapping
         self._tally = sources.SourceTally()
         self._errors: list[str] = []  # the first of them
         self._error_count = 0
@@ -47,7 +67,7 @@ class Loader:
                 builder.add(row)
                 labels.add(row["label"])
             self._check(strict)
-            corpus = builder.corpus(name, (*self._notes(), *_similar_labels(labels)))
+            corpus = builder.corpus(name, (*self._notes(), *_similar_labels(labels), *self._unrecognised(labels)))
         return sources.with_origin(corpus, self._tally.left_out())
 
     def requests(self, strict: bool, say: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
@@ -69,8 +89,8 @@ class Loader:
         for number, raw_row in enumerate(readers.rows(self._path, columns, self._tally)):
             row = raw_row.values
             try:
-                if row is not None and any(
-                    field_types.spelling(row.get(column)) not in values for column, values in self._where.items()
+                if row is not None and not all(
+                    selection.includes(row.get(column)) for column, selection in self._where.items()
                 ):
                     continue
                 if row is None:
@@ -78,7 +98,7 @@ class Loader:
                 out = {name: convert(row.get(column)) for name, (column, convert) in self._fields.items()}
                 if "payload" not in out and out["description"] is None:
                     raise ValueError("the description is missing")
-                groups = {_group(column): field_types.text(row.get(column)) for column in self._groups}
+                groups = {_group(column): field_types.text(row.get(column), "the group") for column in self._groups}
             except (ValueError, RecursionError) as error:  # the latter for a value that is nested deeply
                 self._total += 1
                 self._tally.skip("row: an invalid value", f"{raw_row.place}: {error}")
@@ -104,6 +124,13 @@ class Loader:
             return ()
         return (f"{self._error_count} of {self._total} rows were left out: {self._error_list()}",)
 
+    def _unrecognised(self, labels: set[str]) -> Iterator[str]:
+        names = taxonomy.unrecognised(sorted(labels)) if self._taxonomy else []
+        if names:
+            more = f" and {len(names) - _MAX_LABELS_SHOWN} more" if len(names) > _MAX_LABELS_SHOWN else ""
+            shown = ", ".join(repr(name[:_MAX_LABEL_CHARACTERS]) for name in names[:_MAX_LABELS_SHOWN])
+            yield f"label.taxonomy does not recognise these labels, which stay classes of their own: {shown}{more}"
+
     def _error_list(self) -> str:
         more = self._error_count - len(self._errors)
         return "; ".join(self._errors) + (f"; and {more} more" if more > 0 else "")
@@ -113,10 +140,21 @@ def _similar_labels(labels: set[str]) -> Iterator[str]:
     """Yields a note on each set of labels that are probably meant to be the same."""
     spellings: dict[str, list[str]] = {}
     for label in sorted(labels):
-        spellings.setdefault(" ".join(label.split()).lower(), []).append(label)
+        spellings.setdefault(_label_key(label), []).append(label)
     for names in spellings.values():
         if len(names) > 1:
-            yield f"labels that differ only in case or white space are separate classes: {', '.join(map(repr, names))}"
+            yield (
+                f"labels that differ only in case, spaces, punctuation or decimal places are separate classes: "
+                f"{', '.join(map(repr, names))}"
+            )
+
+
+def _label_key(label: str) -> str:
+    """Returns a key that is equal for labels that are probably meant to be the same."""
+    try:
+        return repr(float(label))
+    except ValueError:
+        return "".join(letter for letter in label.casefold() if letter.isalnum()) or label
 
 
 def _group(column: str) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import hashing, registry
+from harness.api.home_folder import expanded
 from harness.benchmark import Benchmark, BenchmarkRef
+from harness.data import values
 from harness.data.corpus import CUE, GROUP, Corpus, payload_fields
 from harness.data.payloads import Payloads
 from harness.errors import UserError
@@ -81,14 +83,14 @@ def _reference(
     if isinstance(benchmark, Benchmark):
         return benchmark.ref
     if isinstance(benchmark, Path):
-        return BenchmarkRef("files", str(benchmark), mapping, where, strict)
+        return BenchmarkRef("files", expanded(str(benchmark)), mapping, where, strict)
     if not isinstance(benchmark, str):
         return BenchmarkRef("files", str(_cached_file(_corpus(benchmark))), mapping, where, strict)
-    name, colon, argument = benchmark.partition(":")
+    name, colon, argument = expanded(benchmark).partition(":")
     if not name:
         raise UserError(f"--bench {benchmark!r}: the value must be a benchmark's name or files:PATH.")
-    if not colon and name not in registry.benchmarks() and Path(benchmark).exists():
-        return BenchmarkRef("files", benchmark, mapping, where, strict)
+    if not colon and name not in registry.benchmarks() and Path(name).exists():
+        return BenchmarkRef("files", name, mapping, where, strict)
     return BenchmarkRef(name, argument if colon else None, mapping, where, strict)
 
 
@@ -118,13 +120,18 @@ def _corpus(benchmark: Any) -> Corpus:
             f"benchmark: the column {unknown[0]} is unknown; known: {', '.join(types)}, {GROUP}NAME, {CUE}NAME."
         )
     columns["payload"] = [_bytes(value, row) for row, value in enumerate(columns["payload"])]
-    columns = {name: list(values) for name, values in columns.items()}
-    if len(lengths := {name: len(values) for name, values in columns.items()}) and len(set(lengths.values())) > 1:
+    columns = {name: list(items) for name, items in columns.items()}
+    if len(lengths := {name: len(items) for name, items in columns.items()}) and len(set(lengths.values())) > 1:
         raise UserError(f"benchmark: the columns have different lengths ({lengths}).")
     columns.setdefault("sample", [str(row) for row in range(len(columns["label"]))])
     try:
-        arrays = {name: pa.array(values, types.get(name, pa.string())) for name, values in columns.items()}
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        if "date" in columns:
+            columns["date"] = list(map(values.day, columns["date"]))
+        # With from_pandas, NaN and NaT are missing values.
+        arrays = {
+            name: pa.array(items, types.get(name, pa.string()), from_pandas=True) for name, items in columns.items()
+        }
+    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
         raise UserError(f"benchmark: a column has values of the wrong type ({error}).") from error
     return Corpus.create("in-memory", pa.table(arrays))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness import registry
+from harness.api.home_folder import expanded
 from harness.data.corpus import CorpusMeta
 from harness.data.taxonomy import ANCHORS
 from harness.dependencies import install_command, missing_packages, missing_sentence
@@ -86,7 +87,7 @@ def _entries(methods: Methods) -> list[tuple[str, Any]]:
 
 
 def _named(name: str, labels: Mapping[str, str], timeout: float | None) -> MethodInfo:
-    family, colon, argument = name.partition(":")
+    family, colon, argument = expanded(name).partition(":")
     if not colon:
         return registry.method(name)
     seconds = ANSWER_TIMEOUT if timeout is None else timeout

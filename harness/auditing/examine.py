@@ -19,7 +19,7 @@ from harness.benchmark import Benchmark
 from harness.data import near_duplicates
 from harness.data.corpus import GROUP, Corpus, CorpusMeta
 from harness.data.http_request import Request
-from harness.data.linking import components, distinct_payloads
+from harness.data.linking import components, distinct_payloads, link_codes
 from harness.errors import UserError
 from harness.scenario import Rendered, Rows, ScenarioSpec, StoredRows
 
@@ -153,7 +153,7 @@ def _units(corpus: Corpus) -> tuple[Rows, str]:
     """Returns the unit of each row, int64 (n,), and what units are: CVEs, otherwise groups, otherwise payloads."""
     groups = [column for column in corpus.meta.columns if column.startswith(GROUP)]
     if cve := next((column for column in ("cve", GROUP + "cve") if corpus.has(column)), None):
-        return components([corpus.codes(cve)[0]]), "CVEs"
+        return components([link_codes(corpus, cve)]), "CVEs"
     if groups:
         return components([corpus.codes(column)[0] for column in groups]), "groups"
     return distinct_payloads(corpus), "distinct payloads"

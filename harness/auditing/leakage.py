@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from harness.data.corpus import GROUP, Corpus
-from harness.data.linking import distinct_payloads
+from harness.data.linking import distinct_payloads, link_codes
 from harness.scenario import Rows, Scenario
 from harness.scenarios import splits
 
@@ -82,7 +82,7 @@ class Identities:
             SOURCE: SOURCE,
             **{f"group {name}": GROUP + name for name in corpus.meta.groups},
         }
-        return out | {what: corpus.codes(column)[0] for what, column in columns.items() if corpus.has(column)}
+        return out | {what: link_codes(corpus, column) for what, column in columns.items() if corpus.has(column)}
 
     @cached_property
     def days(self) -> "np.ndarray[tuple[int], np.dtype[np.float64]] | None":

@@ -1,7 +1,7 @@
 """The command line: one module per verb, which imports what it needs when the verb runs."""
 
+import contextlib
 import errno
-import os
 import sys
 import termios
 import traceback
@@ -61,17 +61,18 @@ def main() -> None:
     """Runs the command line; prints a `UserError` as one sentence on standard error and exits with code 2."""
     with printing.printable_output():
         try:
-            app(prog_name="harness")
+            try:
+                app(prog_name="harness")
+            finally:
+                sys.stdout.flush()  # here, and not at the end of Python, so that an error is one sentence
         except UserError as error:
-            printing.say(f"harness: {error}", error=True)
+            with contextlib.suppress(printing.OutputError):
+                printing.say(f"harness: {error}", error=True)
             sys.exit(2)
-        except BrokenPipeError:  # the reader of our output has ended, as `head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(141)
         except Exception as error:  # here, and not at the end of Python, so that its message is escaped
             if isinstance(error, OSError) and error.errno == errno.EIO and _terminal_is_closed():
                 for stream in (sys.stdout, sys.stderr):
-                    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                    printing.discard_output(stream)
                 sys.exit(130)
             traceback.print_exc()
             sys.exit(1)

@@ -147,16 +147,17 @@ def _disagreements(corpus: "Corpus", facts: Path) -> list[str]:
     import json
     import zlib
 
+    from harness.data import values
     from harness.storage import safe_json
     from harness.storage.bounded import open_unpacked
 
     try:
         with open_unpacked(facts) as stream:
             table: dict[tuple[str, str], dict[str, Any]] = {
-                (row["cve"], row["class"]): {name: row[name] for name in _FACTS.values()}
+                (values.cve(row["cve"]) or "", row["class"]): {name: row[name] for name in _FACTS.values()}
                 for row in map(safe_json.loads, stream)
             }
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"--facts {facts}: the file is not a readable JSONL of facts ({error}).") from error
     if not corpus.has("cve"):
         raise UserError(f"--facts {facts}: the corpus {corpus.meta.name} has no CVE column.")

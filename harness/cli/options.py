@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.data import column_names
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ Map = Annotated[
 ]
 Where = Annotated[
     list[str] | None,
-    typer.Option("--where", metavar="COL=A|B", help="Use only rows with one of these values.", rich_help_panel=DATA),
+    typer.Option(
+        "--where", metavar="COL=A|B", help="Use only rows with one of these values; ?: any.", rich_help_panel=DATA
+    ),
 ]
 Strict = Annotated[
     bool,
@@ -71,13 +74,16 @@ def names(text: str) -> list[str]:
 
 
 def mapping(texts: list[str] | None) -> dict[str, str]:
-    """Reads ``--map`` values.
+    r"""Reads ``--map`` values; a comma in a column's name is written ``\,``.
+
+    The column of ``group`` stays as it is written, since it may name several, joined by ``+``.
 
     Raises:
         UserError: a part is not ``field=column``, or a field is mapped twice.
     """
     columns: dict[str, str] = {}
-    for part in (part for text in texts or [] for part in names(text)):
+    parts = [part.strip() for text in texts or [] for part in column_names.split(text, ",")]
+    for part in filter(None, dict.fromkeys(parts)):
         field, equals, column = part.partition("=")
         if not (equals and field and column):
             raise UserError(f"--map {part}: each part must have the form FIELD=COLUMN, as in label=family.")
@@ -85,22 +91,27 @@ def mapping(texts: list[str] | None) -> dict[str, str]:
             raise UserError(
                 f"--map: {field} is mapped twice, to {columns[field]} and to {column}; join groups with '+'."
             )
-        columns[field] = column
+        columns[field] = column if field == "group" else column_names.unescaped(column)
     return columns
 
 
 def where(texts: list[str] | None) -> dict[str, tuple[str, ...]]:
-    """Reads ``--where`` values.
+    r"""Reads ``--where`` values; ``=`` in a column's name and ``|`` in a value are written ``\=`` and ``\|``.
 
     Raises:
         UserError: a value is not ``column=a|b``.
     """
     filters: dict[str, tuple[str, ...]] = {}
     for text in texts or []:
-        column, equals, alternatives = text.partition("=")
-        values = tuple(value for value in alternatives.split("|") if value)
-        if not (equals and column and values):
-            raise UserError(f"--where {text}: the value must have the form COLUMN=VALUE or COLUMN=VALUE|VALUE.")
+        name, *rest = column_names.split(text, "=")
+        column = column_names.unescaped(name)
+        alternatives = column_names.split("=".join(rest), "|")
+        values = tuple(column_names.unescaped(value) for value in alternatives if value)
+        if not (rest and column and values):
+            raise UserError(
+                f"--where {text}: the value must have the form COLUMN=VALUE, COLUMN=VALUE|VALUE or, for any value, "
+                "COLUMN=?."
+            )
         if column in filters:
             raise UserError(f"--where: {column} is given twice; join its values as {column}=A|B.")
         filters[column] = values

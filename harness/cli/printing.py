@@ -1,11 +1,15 @@
 """All output of the command line: sentences, tables, and the streams that escape whatever is printed."""
 
+import codecs
 import contextlib
+import errno
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+from harness.errors import UserError
 from harness.safe_text import escaped, printable
 
 if TYPE_CHECKING:
@@ -16,6 +20,91 @@ _MOST_CHARACTERS = 10_000  # of one sentence
 _MOST_LISTED = 10  # unreadable files that a verb names
 
 
+# What is printed for a character that the encoding of a terminal or a log lacks, such as Latin-1; "?" for all others.
+_SUBSTITUTES = {
+    **dict.fromkeys(
+        "\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}\N{BOX DRAWINGS LIGHT HORIZONTAL}", "-"
+    ),
+    **dict.fromkeys("\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}", "'"),
+    **dict.fromkeys("\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}", '"'),
+    "\N{HORIZONTAL ELLIPSIS}": "...",
+    "\N{MULTIPLICATION SIGN}": "x",
+    "\N{PLUS-MINUS SIGN}": "+/-",
+    "\N{LESS-THAN OR EQUAL TO}": "<=",
+    "\N{GREATER-THAN OR EQUAL TO}": ">=",
+    "\N{RIGHTWARDS ARROW}": "->",
+    "\N{MIDDLE DOT}": ".",
+    "\N{BULLET}": "*",
+    "\N{CHECK MARK}": "ok",
+    "\N{NO-BREAK SPACE}": " ",
+}
+_SUBSTITUTE = "harness.substitute"  # name of the error handler of an encoding
+
+
+def _substitute(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_SUBSTITUTES.get(character, "?") for character in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(_SUBSTITUTE, _substitute)
+
+
+class OutputError(UserError):
+    """Standard output or standard error cannot be written to, for example because the disk is full."""
+
+
+class OutputStream:
+    """A text stream of the process that prints a substitute for a character that its encoding lacks.
+
+    Raises:
+        OutputError: it cannot be written to; raised again by each later call, since a library may have caught it. What
+            is buffered is discarded, so that Python does not fail when it ends. A closed terminal is passed on as the
+            `OSError` that it is.
+        SystemExit: with the code 141, that of a tool that SIGPIPE ends: the reader has ended, as ``head`` does.
+    """
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self._stream, self._name = stream, name
+        self._error: OutputError | None = None
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_SUBSTITUTE)
+
+    def write(self, text: str) -> int:
+        """Writes a text."""
+        with self._checked():
+            return self._stream.write(text) if text else 0
+
+    def flush(self) -> None:
+        """Writes what is buffered."""
+        with self._checked():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _checked(self) -> Iterator[None]:
+        if self._error:
+            raise self._error
+        try:
+            yield
+        except BrokenPipeError:
+            discard_output(self._stream)
+            sys.exit(141)
+        except OSError as error:
+            if error.errno == errno.EIO:
+                raise
+            discard_output(self._stream)
+            self._error = OutputError(f"{self._name} cannot be written to ({error.strerror or error}).")
+            raise self._error from error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def discard_output(stream: TextIO) -> None:
+    """Lets a stream of the process write to nowhere from now on, whatever it still has buffered."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 class PrintableStream:
     """A text stream that escapes control and formatting characters, and passes everything else on to another.
 
@@ -24,9 +113,12 @@ class PrintableStream:
 
     Attributes:
         unescaped: the other stream.
+        encoding: UTF-8, since it accepts every character; the encoding of the other stream may lack some.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    encoding = "utf-8"
+
+    def __init__(self, stream: TextIO | OutputStream) -> None:
         self.unescaped = stream
 
     def write(self, text: str) -> int:
@@ -47,7 +139,8 @@ class PrintableStream:
 def printable_output() -> Iterator[None]:
     """Escapes what is written to standard output and standard error until the block ends."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = PrintableStream(sys.stdout), PrintableStream(sys.stderr)
+    sys.stdout = PrintableStream(OutputStream(sys.stdout, "standard output"))
+    sys.stderr = PrintableStream(OutputStream(sys.stderr, "standard error"))
     try:
         yield
     finally:

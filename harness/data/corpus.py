@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import hashing
+from harness.data import values
 from harness.data.payloads import Payloads
 from harness.errors import UserError
 
@@ -19,6 +20,10 @@ FORMAT = 1  # version of the tables; raise it to make every record stale
 _BATCH = 1024  # rows that `Corpus.each_payload` converts from Arrow at a time
 GROUP, CUE = "group.", "cue."  # column prefixes
 NAMED = frozenset(("vendor", "product"))  # columns of names that occur in several spellings
+CVES = frozenset(("cve", GROUP + "cve"))  # columns of CVEs
+# Columns whose equal values link rows, beside CVEs and groups. Vendors and products are compared by `name_key`,
+# and keep their spelling.
+_UNITS = frozenset(("source", "technique", "cwe"))
 
 
 def name_key(text: str) -> str:
@@ -27,7 +32,7 @@ def name_key(text: str) -> str:
     CVE records spell the same product ``Jira Server`` and ``jira_server``, and an unknown one ``n/a``.
     """
     key = "".join(letter for letter in text.casefold() if letter.isalnum())
-    return "" if key in ("na", "none", "unknown", "unspecified") else key
+    return "" if values.is_missing(key) else key
 
 
 def payload_fields() -> "dict[str, pa.DataType]":
@@ -117,6 +122,8 @@ class Corpus:
     ) -> "Corpus":
         """Checks the tables, casts them to the schema and computes the content hash.
 
+        Missing values of labels and units become null, and a CVE gets one spelling; see `harness.data.values`.
+
         Raises:
             UserError: a required column is missing or has nulls, sample ids repeat, or there are fewer than two
                 classes. If there are no payloads, the classes are those of the descriptions.
@@ -126,7 +133,7 @@ class Corpus:
 
         types = payload_fields()
         columns = {n: types.get(n, pa.string()) for n in table.column_names}
-        table = _combine_chunks(table.cast(pa.schema(list(columns.items()))))
+        table = _combine_chunks(_one_spelling(table.cast(pa.schema(list(columns.items())))))
         for required in ("sample", "payload", "label"):
             if required not in columns:
                 raise UserError(f"corpus {name}: the column {required} is missing.")
@@ -137,6 +144,7 @@ class Corpus:
             raise UserError(f"corpus {name}: sample ids must be unique, but {repeated!r} occurs more than once.")
         if descriptions is None:
             descriptions = pa.table({"description_id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
+        descriptions = _one_spelling(descriptions)
         counts = _class_counts(table, descriptions)
         if len(counts) < 2 and not (descriptions.num_rows and not table.num_rows):
             names = ", ".join(counts) or "none"
@@ -171,10 +179,10 @@ class Corpus:
         import pyarrow.compute as pc
 
         if column not in self._columns:
-            values = sorted(v for v in self.table.column(column).unique().to_pylist() if v is not None)
-            index = pc.index_in(self.table.column(column), value_set=_strings(values))
+            names = sorted(v for v in self.table.column(column).unique().to_pylist() if v is not None)
+            index = pc.index_in(self.table.column(column), value_set=_strings(names))
             codes = pc.fill_null(index, -1).to_numpy().astype(np.int64)
-            self._columns[column] = (codes, tuple(values))
+            self._columns[column] = (codes, tuple(names))
         codes_and_values: tuple[npt.NDArray[np.int64], tuple[str, ...]] = self._columns[column]
         return codes_and_values
 
@@ -205,6 +213,21 @@ class Corpus:
         return column in self.meta.columns
 
 
+def _one_spelling(table: "pa.Table") -> "pa.Table":
+    """Returns the table with one spelling of each label and unit, and null where the text says that it is missing."""
+    for index, name in enumerate(table.column_names):
+        if name in CVES:
+            convert = values.cve
+        elif name == "label":
+            convert = values.label
+        elif name in _UNITS or name.startswith(GROUP):
+            convert = values.unit
+        else:
+            continue
+        table = table.set_column(index, name, values.converted(table.column(index), convert))
+    return table
+
+
 def _combine_chunks(table: "pa.Table") -> "pa.Table":
     """Returns the table with one chunk per column; a column that already has one chunk is not copied."""
     import pyarrow as pa
@@ -224,7 +247,7 @@ def _class_counts(table: "pa.Table", descriptions: "pa.Table") -> dict[str, int]
     return {row["values"]: row["counts"] for row in table.column("label").value_counts().to_pylist()}
 
 
-def _strings(values: list[str]) -> "pa.Array":
+def _strings(texts: list[str]) -> "pa.Array":
     import pyarrow as pa
 
-    return pa.array(values, pa.string())
+    return pa.array(texts, pa.string())

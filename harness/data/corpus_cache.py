@@ -19,7 +19,7 @@ from harness.storage.cache_dir import cache_root
 if TYPE_CHECKING:
     import pyarrow as pa
 
-LAYOUT = 3  # version of the cached files; raise it to invalidate every entry
+LAYOUT = 4  # version of the cached files; raise it to invalidate every entry
 _PAYLOADS, _DESCRIPTIONS, _META = "payloads.arrow", "descriptions.arrow", "meta.json"
 _FROM_ROWS = ("hash", "rows", "descriptions", "classes", "columns")  # metadata that can be computed from the rows
 

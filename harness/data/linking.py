@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from harness.data.corpus import NAMED, Corpus, name_key
+from harness.data import values
+from harness.data.corpus import CVES, NAMED, Corpus, name_key
 
 Rows = npt.NDArray[np.int64]
 
@@ -44,19 +45,42 @@ def link(corpus: Corpus, groups: Sequence[str]) -> tuple[Rows, Rows]:
     core = corpus.codes("core")[0] if corpus.has("core") else distinct_payloads(corpus)
     if corpus.has("cluster"):
         core = components([core, corpus.codes("cluster")[0]])
-    return components([_link_codes(corpus, column) for column in groups] or [core]), core
+    return components([link_codes(corpus, column) for column in groups] or [core]), core
 
 
-def _link_codes(corpus: Corpus, column: str) -> Rows:
-    """Returns a column's codes, -1 if missing; all spellings of a vendor or product name get the same code."""
-    codes, values = corpus.codes(column)
-    if column not in NAMED:
+def link_codes(corpus: Corpus, column: str) -> Rows:
+    """Returns a code of each row's value by which a column links rows, int64 (n,), -1 if it is missing.
+
+    All spellings of a vendor or product name have the same code, and so have values that name several CVEs and share
+    one, directly or through others.
+    """
+    codes, texts = corpus.codes(column)
+    if column in NAMED:
+        keys = [name_key(text) for text in texts]
+    elif column in CVES:
+        keys = _joined(texts)
+    else:
         return codes
-    names = [name_key(value) for value in values]
-    code_of_name = {name: code for code, name in enumerate(sorted({name for name in names if name}))}
-    code_of_value = np.array([*(code_of_name[name] if name else -1 for name in names), -1], dtype=np.int64)
-    link_codes: Rows = code_of_value[codes]  # the code -1 of a missing value selects the last entry, -1
-    return link_codes
+    code_of_key = {key: code for code, key in enumerate(sorted({key for key in keys if key}))}
+    code_of_text = np.array([*(code_of_key[key] if key else -1 for key in keys), -1], dtype=np.int64)
+    out: Rows = code_of_text[codes]  # the code -1 of a missing value selects the last entry, -1
+    return out
+
+
+def _joined(texts: Sequence[str]) -> list[str]:
+    """Returns a key of each text, equal for lists of CVEs that are connected by common ones; see `values.cve`."""
+    first: dict[str, str] = {}  # from each CVE of a list towards the first one of its set
+
+    def root(name: str) -> str:
+        while (parent := first.get(name, name)) != name:
+            name = parent
+        return name
+
+    for text in texts:
+        head, *others = values.cves(text)
+        for other in others:
+            first[root(other)] = root(head)
+    return [root(values.cves(text)[0]) for text in texts]
 
 
 def distinct_payloads(corpus: Corpus) -> Rows:

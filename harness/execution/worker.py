@@ -1,6 +1,7 @@
 """The process of one cell: sets its own limits, runs the cell and sends messages to the executor."""
 
 import ctypes
+import io
 import logging
 import os
 import signal
@@ -128,6 +129,9 @@ def redirect_output(log: Path) -> None:
     os.dup2(target, 1)  # at the level of file descriptors, so that native libraries and child processes are included
     os.dup2(target, 2)
     os.close(target)
+    for stream in (sys.stdout, sys.stderr):  # a log can hold every character, whatever the terminal of the run can show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def limit_memory(memory: int) -> None:

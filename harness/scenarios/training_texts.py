@@ -6,10 +6,12 @@ date from the start of the tests on; a class that is to stay unseen.
 """
 
 import datetime
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.data import values
 from harness.data.corpus import NAMED, Corpus, name_key
 from harness.method import Descriptions
 from harness.scenario import Scenario
@@ -75,9 +77,9 @@ def _withheld(corpus: Corpus, scenario: Scenario, codes: npt.NDArray[np.int64]) 
     rows = np.unique(np.concatenate(parts))
     for column in dict.fromkeys(("cve", *scenario.disjoint_columns)):
         if corpus.has(column) and column in table.column_names:
-            key = name_key if column in NAMED else str
-            values = {key(value) for value in corpus.table.column(column).take(rows).to_pylist() if value is not None}
-            shared = [value is not None and key(value) in values - {""} for value in table.column(column).to_pylist()]
+            held_out = corpus.table.column(column).take(rows).unique().to_pylist()
+            keys = {key for value in held_out for key in _keys(column, value)}
+            shared = [not keys.isdisjoint(_keys(column, value)) for value in table.column(column).to_pylist()]
             out[f"with a validated or tested {_WORDS.get(column, column)}"] = np.array(shared, dtype=bool)
     if scenario.test_start is not None:
         dates = table.column("date").to_pylist() if "date" in table.column_names else [None] * table.num_rows
@@ -86,6 +88,15 @@ def _withheld(corpus: Corpus, scenario: Scenario, codes: npt.NDArray[np.int64]) 
     if scenario.unseen_classes:
         out["of an unseen class"] = np.isin(codes, scenario.unseen_classes)
     return out
+
+
+def _keys(column: str, value: str | None) -> Sequence[str]:
+    """Returns the keys by which a value is compared with others of its column; none for a missing value."""
+    if value is None:
+        return ()
+    if column in NAMED:
+        return (key,) if (key := name_key(value)) else ()
+    return values.cves(value) if column == "cve" else (value,)
 
 
 def _collect(

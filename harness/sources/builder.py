@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from harness.data import values
 from harness.data.corpus import Corpus, payload_fields
 from harness.data.payloads import PayloadWriter
 from harness.sources.tally import LeftOut
@@ -87,8 +88,8 @@ def text_corpus(name: str, rows: Iterable[Mapping[str, Any]], notes: tuple[str, 
     fields = payload_fields()
     rows = list(rows)
     columns = {column: [row.get(column) for row in rows] for column in TEXT_COLUMNS}
-    arrays = {column: pa.array(values, fields.get(column, pa.string())) for column, values in columns.items()}
-    names = [row.get("cve") or hashlib.sha256(row["text"].encode()).hexdigest()[:16] for row in rows]
+    arrays = {column: pa.array(items, fields.get(column, pa.string())) for column, items in columns.items()}
+    names = [values.cve(row.get("cve") or "") or hashlib.sha256(row["text"].encode()).hexdigest()[:16] for row in rows]
     no_payloads = pa.table({column: pa.array([], fields[column]) for column in ("sample", "payload", "label")})
     descriptions = pa.table({"description_id": pa.array(names, pa.string()), **arrays})
     return Corpus.create(name, no_payloads, descriptions, notes)

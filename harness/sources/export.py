@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from harness.data import column_names
 from harness.data.corpus import CUE, GROUP, Corpus, payload_fields
 from harness.errors import UserError
 from harness.sources.parquet import open_parquet
@@ -59,4 +60,4 @@ def _mapping(columns: list[str]) -> dict[str, str]:
     mappable = {*payload_fields(), "description"} - {"cwe", "core"}
     fields = {_FIELDS.get(name, name): name for name in columns if name in mappable or name.startswith(CUE)}
     groups = [name for name in columns if name.startswith(GROUP)]
-    return fields | ({"group": "+".join(groups)} if groups else {})
+    return fields | ({"group": "+".join(map(column_names.escaped, groups))} if groups else {})

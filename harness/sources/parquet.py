@@ -75,7 +75,18 @@ def batches(path: Path, file: "pq.ParquetFile", columns: Collection[str]) -> "It
                     total.add(size)
                     if size > MAX_LIST_BYTES and array.type.num_fields:
                         raise _large_lists(path, group, name, size)
-                yield batch
+                yield _in_microseconds(batch)
+
+
+def _in_microseconds(batch: "pa.RecordBatch") -> "pa.RecordBatch":
+    """Returns a batch whose times are cut to microseconds, since Python has no type for nanoseconds."""
+    import pyarrow as pa
+
+    for index, column in enumerate(batch.schema):
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+            times = batch.column(index).cast(pa.timestamp("us", column.type.tz), safe=False)
+            batch = batch.set_column(index, column.name, times)
+    return batch
 
 
 def _check_footer(path: Path) -> None:

@@ -8,4 +8,5 @@ def cache_root() -> Path:
     """Returns the cache folder: ``$HARNESS_CACHE``, otherwise the platform's user cache folder."""
     import platformdirs
 
-    return Path(os.environ.get("HARNESS_CACHE") or platformdirs.user_cache_dir("shortcut-harness"))
+    chosen = os.environ.get("HARNESS_CACHE")
+    return Path(os.path.expanduser(chosen) if chosen else platformdirs.user_cache_dir("shortcut-harness"))

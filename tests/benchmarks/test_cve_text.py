@@ -264,3 +264,24 @@ def test_the_public_records_load(cache: Path) -> None:
     assert (meta.rows, meta.descriptions, len(meta.classes)) == (0, 50, 9)
     assert [(reason, count) for reason, count, _ in meta.left_out] == [("record: no threat class of the taxonomy", 100)]
     assert meta.origin["licence"] == "CC0-1.0"
+
+
+def test_a_cve_and_a_date_mean_the_same_as_in_other_files(tmp_path: Path, cache: Path) -> None:
+    files = {
+        "a.json": json5("cve-2024-0001 ", "CWE-79"),
+        "b.json": json5("CVE-2024-0001", "CWE-79", text="The same CVE."),
+        "c.json": json5("CVE_2024_0002", "CWE-79", datePublished=1711541790),
+        "d.json": json5("CVE-2024-0003", "CWE-89", datePublished="N/A"),
+        "e.json": json5("CVE-2024-0004", "CWE-89", text="N/A"),
+    }
+    corpus = build(folder(tmp_path / "records", files))
+    assert corpus.descriptions.select(["cve", "date"]).to_pylist() == [
+        {"cve": "CVE-2024-0001", "date": datetime.date(2024, 3, 27)},
+        {"cve": "CVE-2024-0002", "date": None},
+        {"cve": "CVE-2024-0003", "date": None},
+    ]
+    assert corpus.meta.notes[0] == "1 records have a date that is not ISO 8601, and are used without it"
+    assert {reason for reason, _, _ in corpus.meta.left_out} == {
+        "record: an earlier record has the same CVE",
+        "record: it has no English description",
+    }
