@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness import BenchmarkRef, UserError, registry
+from harness import BenchmarkRef, GenericBenchmark, UserError, registry
 from harness.records import predictions, store
 
 MAPPING = {"payload": "raw", "label": "kind", "cve": "cve", "date": "date"}
-ROWS = [
+ROWS: list[dict[str, str | None]] = [
     {"raw": "GET /?q=1'%20or%201=1-- HTTP/1.1\r\n\r\n", "kind": "sqli", "cve": "CVE-2024-0001", "date": "2024-01-02"},
     {"raw": "GET /?q=<script>alert(1)</script>", "kind": "xss", "cve": None, "date": "2023"},
     {"raw": 'POST / HTTP/1.1\n\n{"a": "b"}', "kind": "benign", "cve": "CVE-2024-0002", "date": None},
@@ -134,21 +134,25 @@ class Reader:
         if self.kind == "record":
             return _outcome(lambda: store.read(path) is not None)
         ref = BenchmarkRef(self.kind, str(path if self.kind == "files" else folder), dict(self.mapping))
-        return _outcome(lambda: len(registry.open_benchmark(ref).load()))
+        return _outcome(lambda: len(_opened(ref).load()))
 
 
-def _outcome(read: Callable[[], object], *refusals: type[Exception]) -> str:
+def _opened(ref: BenchmarkRef) -> GenericBenchmark:
+    benchmark = registry.open_benchmark(ref)
+    assert isinstance(benchmark, GenericBenchmark)
+    return benchmark
+
+
+def _outcome(read: Callable[[], object], refusal: type[Exception] = UserError) -> str:
     try:
         return str(read())
-    except (UserError, *refusals) as error:
-        assert str(error)
+    except refusal as error:
         return str(error)
 
 
-def jsonl(rows: object = ROWS) -> bytes:
-    """Returns rows as JSON lines."""
-    assert isinstance(rows, list)
-    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+def jsonl() -> bytes:
+    """Returns `ROWS` as JSON lines."""
+    return "".join(json.dumps(row) + "\n" for row in ROWS).encode()
 
 
 def table(separator: str) -> bytes:
