@@ -50,7 +50,7 @@ def open_parquet(path: Path) -> "Iterator[pq.ParquetFile]":
             path, metadata=metadata, read_dictionary=encoded, buffer_size=2**20, pre_buffer=False, **options
         ) as file:
             yield file
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, RuntimeError) as error:  # the last for statistics that disagree
         raise UserError(f"{path} is not a Parquet file, or damaged ({' '.join(str(error).split())[:300]}).") from error
 
 

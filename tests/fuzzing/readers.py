@@ -1,0 +1,228 @@
+"""What is fuzzed: every reader of foreign files, with small valid files to start from."""
+
+import gzip
+import io
+import json
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness import BenchmarkRef, GenericBenchmark, UserError, registry
+from harness.records import predictions, store
+
+MAPPING = {"payload": "raw", "label": "kind", "cve": "cve", "date": "date"}
+ROWS: list[dict[str, str | None]] = [
+    {"raw": "GET /?q=1'%20or%201=1-- HTTP/1.1\r\n\r\n", "kind": "sqli", "cve": "CVE-2024-0001", "date": "2024-01-02"},
+    {"raw": "GET /?q=<script>alert(1)</script>", "kind": "xss", "cve": None, "date": "2023"},
+    {"raw": 'POST / HTTP/1.1\n\n{"a": "b"}', "kind": "benign", "cve": "CVE-2024-0002", "date": None},
+]
+TEMPLATE = b"""id: sample
+info:
+  name: a
+  author: b
+  severity: high
+  classification:
+    cve-id: CVE-2024-0001
+    cwe-id: CWE-89
+  metadata:
+    vendor: acme
+    product: shop
+variables:
+  a: "{{rand_int(1, 9)}}"
+http:
+  - raw:
+      - |
+        @timeout: 5s
+        GET /?id=1'+or+1={{a}}--+{{url_encode("<>")}} HTTP/1.1
+        Host: {{Hostname}}
+
+  - method: POST
+    path: ["{{BaseURL}}/x?y={{b}}"]
+    headers: {X-A: "{{to_lower('A')}}"}
+    body: "id=1' or 1=1--"
+    payloads: {b: ["../../etc/passwd", "2"]}
+"""
+OTHER_TEMPLATE = b"""id: other
+info: {name: a, author: b, severity: low, classification: {cwe-id: CWE-79}}
+http:
+  - method: GET
+    path: ["{{BaseURL}}/?q=<script>alert(1)</script>"]
+"""
+TESTS = b"""meta: {author: a}
+rule_id: 942100
+tests:
+  - test_id: 1
+    stages:
+      - input:
+          method: POST
+          uri: /a
+          headers: {Host: one.example, Content-Type: application/x-www-form-urlencoded}
+          data: "a=1' or 1=1--"
+        output: {log: {expect_ids: [942100]}}
+  - test_id: 2
+    stages:
+      - input: {encoded_request: R0VUIC8gSFRUUC8xLjENCg0K}
+        output: {log: {no_expect_ids: [942100]}}
+  - test_id: 3
+    stages:
+      - stage:
+          input: {method: GET, uri: "/?a=<script>", ordered_headers: [{name: Host, value: one.example}]}
+          output: {no_log_contains: id "942100"}
+"""
+CVE = {
+    "dataType": "CVE_RECORD",
+    "cveMetadata": {"cveId": "CVE-2024-0001", "state": "PUBLISHED", "datePublished": "2024-01-02T00:00:00Z"},
+    "containers": {
+        "cna": {
+            "descriptions": [{"lang": "en", "value": "SQL injection in acme shop"}],
+            "problemTypes": [{"descriptions": [{"cweId": "CWE-89", "lang": "en", "description": "CWE-89"}]}],
+            "affected": [{"vendor": "acme", "product": "shop"}],
+            "cpeApplicability": [{"nodes": [{"cpeMatch": [{"vulnerable": True, "criteria": "cpe:2.3:a:b:c"}]}]}],
+        }
+    },
+}
+FEED = {
+    "vulnerabilities": [
+        {
+            "cve": {
+                "id": "CVE-2024-0002",
+                "published": "2024-01-02T00:00:00",
+                "descriptions": [{"lang": "en", "value": "cross-site scripting"}],
+                "weaknesses": [{"description": [{"lang": "en", "value": "CWE-79"}]}],
+                "configurations": [{"nodes": [{"cpeMatch": [{"vulnerable": True, "criteria": "cpe:2.3:a:b:c"}]}]}],
+            }
+        }
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader of foreign files.
+
+    Attributes:
+        kind: the benchmark that reads the file, or ``record`` or ``predictions`` for files of a results folder.
+        file: name of the file; its suffix is what the reader goes by.
+        seeds: contents of valid files.
+        mapping: columns by field, as for ``--map``.
+        beside: other files of the folder, valid ones, by name.
+    """
+
+    kind: str
+    file: str
+    seeds: tuple[bytes, ...]
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+
+    def read(self, content: bytes, folder: Path) -> str:
+        """Writes the content to a file, reads it, and returns the count of rows, or the sentence of a `UserError`.
+
+        Every other exception is a finding.
+        """
+        path = folder / self.file
+        path.write_bytes(content)
+        for name, other in self.beside.items():
+            (folder / name).write_bytes(other)
+        if self.kind == "predictions":
+            return _outcome(lambda: predictions.read(path) is not None, ValueError)
+        if self.kind == "record":
+            return _outcome(lambda: store.read(path) is not None)
+        ref = BenchmarkRef(self.kind, str(path if self.kind == "files" else folder), dict(self.mapping))
+        return _outcome(lambda: len(_opened(ref).load()))
+
+
+def _opened(ref: BenchmarkRef) -> GenericBenchmark:
+    benchmark = registry.open_benchmark(ref)
+    assert isinstance(benchmark, GenericBenchmark)
+    return benchmark
+
+
+def _outcome(read: Callable[[], object], refusal: type[Exception] = UserError) -> str:
+    try:
+        return str(read())
+    except refusal as error:
+        return str(error)
+
+
+def jsonl() -> bytes:
+    """Returns `ROWS` as JSON lines."""
+    return "".join(json.dumps(row) + "\n" for row in ROWS).encode()
+
+
+def table(separator: str) -> bytes:
+    """Returns `ROWS` as text with a header."""
+    lines = [list(ROWS[0]), *([row[name] or "" for name in ROWS[0]] for row in ROWS)]
+    quoted = (['"' + str(cell).replace('"', '""') + '"' for cell in line] for line in lines)
+    return "".join(separator.join(line) + "\n" for line in quoted).encode()
+
+
+def parquet(**options: str | bool) -> bytes:
+    """Returns `ROWS` as a Parquet file."""
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(ROWS), stream, **options)
+    return stream.getvalue()
+
+
+def zipped(compression: int) -> bytes:
+    """Returns a zip of raw requests in two folders."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as archive:
+        for number, row in enumerate(ROWS):
+            archive.writestr(f"{row['kind']}/{number}.txt", str(row["raw"]))
+    return stream.getvalue()
+
+
+def tarred(mode: str) -> bytes:
+    """Returns a tar of raw requests in two folders."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode=mode) as archive:  # type: ignore[call-overload]
+        for number, row in enumerate(ROWS):
+            content = str(row["raw"]).encode()
+            member = tarfile.TarInfo(f"{row['kind']}/{number}.txt")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def record() -> bytes:
+    """Returns an official record, the shortest."""
+    root = Path(__file__).parents[2] / "results/official"
+    return min(root.glob("*/*/*.json"), key=lambda path: path.stat().st_size).read_bytes()
+
+
+def predicted() -> bytes:
+    """Returns predictions of two rows."""
+    rows = {"id": (np.array([0, 1]), np.array([1, 0], np.int16))}
+    return predictions.encode(predictions.Predictions("0" * 64, BenchmarkRef("synthetic"), rows))
+
+
+def readers() -> dict[str, Reader]:
+    """Returns all readers by name."""
+    registry.discover()
+    by_name = {
+        "nuclei": Reader("nuclei", "sample.yaml", (TEMPLATE,), beside={"other.yaml": OTHER_TEMPLATE}),
+        "crs": Reader("crs", "942100.yaml", (TESTS,)),
+        "cve-text": Reader("cve-text", "cves.json", (json.dumps(CVE).encode(), json.dumps(FEED).encode())),
+        "record": Reader("record", "method-s0-0123456789abcdef.json", (record(),)),
+        "predictions": Reader("predictions", "0123.jsonl.gz", (predicted(),)),
+    }
+    files = {
+        "rows.jsonl": (jsonl(),),
+        "rows.jsonl.gz": (gzip.compress(jsonl(), mtime=0),),
+        "rows.csv": (table(","),),
+        "rows.csv.gz": (gzip.compress(table(","), mtime=0),),
+        "rows.tsv": (table("\t"),),
+        "rows.parquet": (parquet(), parquet(compression="zstd", use_dictionary=False)),
+        "rows.zip": (zipped(zipfile.ZIP_DEFLATED), zipped(zipfile.ZIP_STORED), zipped(zipfile.ZIP_LZMA)),
+        "rows.tar.gz": (tarred("w:gz"),),
+    }
+    raw = {"payload": "payload", "label": "folder"}
+    for name, seeds in files.items():
+        by_name[name] = Reader("files", name, seeds, raw if name.endswith((".zip", ".tar.gz")) else MAPPING)
+    return by_name
