@@ -4,6 +4,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,14 @@ def test_a_tilde_in_the_cache_folder_is_the_home_folder(monkeypatch: pytest.Monk
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("HARNESS_CACHE", "~/cache")
     assert cache_root() == tmp_path / "cache"
+
+
+def test_the_log_of_a_worker_holds_every_character(shell: Shell, tmp_path: Path) -> None:
+    code = "from pathlib import Path; from harness.execution.worker import redirect_output\n"
+    code += "redirect_output(Path('log')); print('\\u2192 \\udc80')"
+    environment = {**shell.environment, "PYTHONIOENCODING": "ascii"}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "\N{RIGHTWARDS ARROW} \\udc80\n"
 
 
 def test_an_error_of_a_stream_is_raised_again() -> None:
