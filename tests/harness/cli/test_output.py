@@ -13,7 +13,6 @@ from harness.cli import options, printing
 from harness.errors import UserError
 from tests.conftest import Shell
 
-
 KINDS = {"sql-injection": "sqli", "cross-site-scripting": "xss\N{EN DASH}dom"}
 
 
