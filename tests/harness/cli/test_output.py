@@ -78,6 +78,17 @@ def test_full_standard_output_is_one_sentence(shell: Shell, arguments: tuple[str
     assert done.stderr.splitlines() == [expected]
 
 
+def test_a_verb_goes_on_without_standard_error(shell: Shell) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        arguments = shell.command("data", "info", "files:nosuch")
+        done = subprocess.run(arguments, stderr=full, cwd=shell.folder, env=shell.environment)
+        assert done.returncode == 2
+        stream = printing.OutputStream(full, essential=False)
+        for text in ("a note", "another"):
+            assert stream.write(text) == len(text)
+            stream.flush()
+
+
 def test_a_reader_that_has_ended_is_no_error(shell: Shell) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -119,7 +130,7 @@ def test_the_log_of_a_worker_holds_every_character(shell: Shell, tmp_path: Path)
 
 def test_an_error_of_a_stream_is_raised_again() -> None:
     with Path("/dev/full").open("w", encoding="ascii") as full:
-        stream = printing.OutputStream(full, "standard output")
+        stream = printing.OutputStream(full, essential=True)
         assert stream.write("") == 0
         stream.write("a\N{EN DASH}b")
         for _ in range(2):
@@ -129,7 +140,7 @@ def test_an_error_of_a_stream_is_raised_again() -> None:
 
 def test_substitutes_are_ascii() -> None:
     raw = io.BytesIO()
-    stream = printing.OutputStream(io.TextIOWrapper(raw, "latin-1"), "standard output")
+    stream = printing.OutputStream(io.TextIOWrapper(raw, "latin-1"), essential=True)
     stream.write("1\N{EN DASH}2 \N{HORIZONTAL ELLIPSIS} \N{GREEK SMALL LETTER BETA} \N{MIDDLE DOT}")
     stream.flush()
     assert raw.getvalue() == b"1-2 ... ? \xb7"
