@@ -22,24 +22,10 @@ _ARCHIVE = re.compile(r"\.(?:zip|tar|tgz|tar\.\w+)$")
 # raw requests too, unless they are of a special format, or the mapping names columns that raw requests do not have.
 _TABLES = (".csv", ".tsv", ".tab", ".psv", ".jsonl", ".ndjson", ".parquet", ".pq", ".arrow", ".feather", ".ipc", ".har")
 _PERHAPS_TABLES = (".json", ".xml", ".log")
-# What lies beside tables and is not data.
-_BESIDE = (
-    ".md",
-    ".txt",
-    ".rst",
-    ".pdf",
-    ".html",
-    ".yaml",
-    ".yml",
-    ".toml",
-    ".py",
-    ".ipynb",
-    ".png",
-    ".crc",
-    ".lock",
-    "",
-)
-_BESIDE_NAMES = ("dataset_info.json", "state.json", "dataset_dict.json", "dataset_infos.json")  # of Hugging Face
+# What lies beside data and is none; files with such a suffix may be raw requests, but not parts of a table.
+_NOTES = ("readme", "license", "licence", "copying", "changelog", "notice")
+_OF_HUGGING_FACE = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
+_NOT_TABLES = frozenset(".md .txt .rst .pdf .html .yaml .yml .toml .py .ipynb .png .crc .lock".split()) | {""}
 _PARTITION = re.compile(r"([^=]+)=(.*)")
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
@@ -137,11 +123,10 @@ def _files(path: Path, columns: set[str], tally: sources.SourceTally) -> Iterato
             continue
         if problem := "" if path.is_dir() else unread.name_of_archive(member.path):
             raise UserError(f"{path} {problem}.")
-        is_tables = first is not None and first[1] is not RAW
-        if is_tables and _is_beside(member.path):
-            tally.skip("a file beside the tables", member.path)
-            continue
         file = data_file.within(path, member)
+        if _is_beside(file, first is not None and first[1] is not RAW):
+            tally.skip("a file that is not data", member.path)
+            continue
         kind = _kind(file, columns)
         first = first or (file, kind)
         if kind is not first[1]:
@@ -178,6 +163,8 @@ def _is_hidden(name: str) -> bool:
     return place.name.startswith((".", "_SUCCESS", "_metadata", "_common_metadata")) or place.parts[0] == "__MACOSX"
 
 
-def _is_beside(name: str) -> bool:
-    place = PurePosixPath(name.lower())
-    return place.suffix in _BESIDE or place.name in _BESIDE_NAMES
+def _is_beside(file: DataFile, is_tables: bool) -> bool:
+    place = PurePosixPath(file.name.lower())
+    if place.name.partition(".")[0] in _NOTES or place.name in _OF_HUGGING_FACE:
+        return True
+    return is_tables and place.suffix in _NOT_TABLES and not raw_requests.REQUEST_LINE.match(file.text)

@@ -91,7 +91,7 @@ class _ZipFile(io.FileIO):
 
 def _open_member(root: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> "io.BufferedReader[Any]":
     if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not info.flag_bits & _ENCRYPTED:
-        return io.BufferedReader(archive.open(info))  # type: ignore[arg-type]
+        return io.BufferedReader(archive.open(info))
     data = _read_zip_member(root, archive, info, _MAX_MEMBER_BYTES)
     if len(data) == _MAX_MEMBER_BYTES:
         raise UserError(f"{root}: unpack it first: its member {info.filename!r} is large, and not packed by deflate.")

@@ -112,9 +112,9 @@ class _Messages(io.RawIOBase):
 
     def _message(self, head: bytes) -> bytes:
         """Returns the next message with its body; empty at the end."""
-        head += self._stream.read(4 - len(head))
+        head = head or self._stream.read(4)
         if head[:4] == CONTINUATION:
-            head += self._stream.read(8 - len(head))
+            head = head if len(head) == 8 else head + self._stream.read(4)
             size = int.from_bytes(head[4:8], "little", signed=True)
             prefix = 8
         else:  # before Arrow 0.15

@@ -21,7 +21,7 @@ _BEGIN = re.compile(rb"\r?\n\r?\n(?=" + REQUEST_LINE.pattern + rb")")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _EMPTY_LINES = re.compile(rb"[\r\n]*")
 _LOOKAHEAD_BYTES = 2**16  # after a request, in which its end is recognized
-_LENGTH = re.compile(rb"\ncontent-length[ \t]*:[ \t]*(\d{1,12})[ \t]*\r?\n", re.IGNORECASE)
+_LENGTH = re.compile(rb"\ncontent-length[ \t]*:[ \t]*(\d{1,12})[ \t]*(?=\r?\n)", re.IGNORECASE)
 _CODING = re.compile(rb"\ntransfer-encoding[ \t]*:", re.IGNORECASE)
 _MARK = b"\xef\xbb\xbf"  # the byte order mark
 _MAX_NOTES = 5  # files that are named as split

@@ -43,18 +43,21 @@ def read(file: DataFile, columns: Collection[str], tally: sources.SourceTally) -
 
 
 def separator(first: str, columns: Collection[str], preferred: str) -> str:
-    """Returns the separator of a table: the one with which its header has the columns, else one that it contains.
+    """Returns the separator of a table: the one with which its header has most of the columns, or most cells.
 
     Args:
         first: the first line.
         columns: the names that the header should have.
-        preferred: separator that is tried first.
+        preferred: separator that is taken where others are as good.
     """
-    choices = sorted(SEPARATORS, key=lambda one: one != preferred)
-    for choice in choices:
-        if choice in first and len(first) <= _MAX_CELLS and set(columns) <= set(_names(_cells(first, choice))):
-            return choice
-    return next((choice for choice in choices if choice in first), preferred)
+    if len(first) > _MAX_CELLS:
+        return preferred
+
+    def fit(choice: str) -> tuple[int, bool, int]:
+        names = _names(_cells(first, choice))
+        return len(set(columns).intersection(names)), choice == preferred and len(names) > 1, len(names)
+
+    return max((preferred, *SEPARATORS), key=fit)
 
 
 def _cells(line: str, separator: str) -> list[str]:
