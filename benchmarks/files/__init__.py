@@ -1,4 +1,4 @@
-"""``files:PATH``: the user's own requests from JSONL, CSV, Parquet or a folder of raw requests."""
+"""``files:PATH``: the user's own requests, from tables, exports of tools, or raw requests; see `formats`."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -16,18 +16,17 @@ from harness import (
     sources,
 )
 
+from . import combine, readers
 from .field_types import CONVERTERS, CUE
 from .loader import Loader
-from .readers import is_raw
 
 VERSION = 5  # of the loader; increase it to invalidate cached corpora
 _MAPS = "with --map; --target-map for a target, --text-map for texts"
-_RAW_MAPPING = {"payload": "payload", "label": "folder", "id": "path"}  # default mapping of a folder of raw requests
 
 
 @register_benchmark(
     "files",
-    summary="your own requests: JSONL, CSV, TSV, Parquet, a folder or an archive, with --map and --where",
+    summary="your own requests: CSV, JSON, Parquet, Arrow, Burp, HAR, ModSecurity, raw, with --map and --where",
     argument="PATH",
 )
 class Files(GenericBenchmark):
@@ -43,12 +42,13 @@ class Files(GenericBenchmark):
                 regular_file.check(self._path, self._path)
             except OSError as error:
                 raise UserError(f"{self._path} cannot be read ({error.strerror}).") from error
-        self._mapping = dict(ref.mapping)
+        self._mapping = combine.with_request(ref.mapping)
         if not ref.mapping and self._path.suffix == ".parquet":
             self._mapping = sources.mapping_of(self._path)
-        if is_raw(self._path):
-            columns = {_column(field) for field in ref.mapping}
-            self._mapping |= {field: column for field, column in _RAW_MAPPING.items() if _column(field) not in columns}
+        # Formats with the same columns in every file need no mapping of these.
+        defaults = readers.format_of(self._path, {*self._mapping.values(), *ref.where}).defaults
+        columns = {_column(field) for field in self._mapping}
+        self._mapping |= {field: column for field, column in defaults.items() if _column(field) not in columns}
         self._check_mapping()
 
     def _check_mapping(self) -> None:

@@ -121,8 +121,8 @@ class Loader:
 
     def _notes(self) -> tuple[str, ...]:
         if not self._errors:
-            return ()
-        return (f"{self._error_count} of {self._total} rows were left out: {self._error_list()}",)
+            return tuple(self._tally.notes)
+        return (f"{self._error_count} of {self._total} rows were left out: {self._error_list()}", *self._tally.notes)
 
     def _unrecognised(self, labels: set[str]) -> Iterator[str]:
         names = taxonomy.unrecognised(sorted(labels)) if self._taxonomy else []

@@ -1,68 +1,58 @@
-"""Reads the rows of a file in any supported format, or of a folder of requests, one at a time."""
+"""Reads the rows of a file in any supported format, of a folder or of an archive, one at a time."""
 
-import csv
-import io
 import itertools
 import re
-import zlib
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import unquote
 
 from harness import UserError, nearest, sources
 
-from .field_types import MAX_PAYLOAD_BYTES
+from . import data_file
+from .combine import Combined
+from .data_file import DataFile
+from .formats import raw_requests, unread
+from .formats.recognize import RAW, Format, recognize
+from .rows import RawRow
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-# Bytes of a line, or of a row of a CSV file: a payload may be written in JSON escapes, six characters per byte.
-_MAX_LINE_BYTES = 8 * MAX_PAYLOAD_BYTES
-_MAX_CELLS = 1_000_000  # of a row of a CSV file
 _MAX_NAMES = 1000  # column names that are remembered for an error message
-RAW_COLUMNS = ("payload", "folder", "path")  # columns of a folder of requests
-
-
-@dataclass(frozen=True)
-class RawRow:
-    """One row before its values are converted.
-
-    Attributes:
-        place: its location in the source, in words, such as ``line 3``.
-        values: value by column; None if the row cannot be read.
-        problem: why it cannot be read.
-    """
-
-    place: str
-    values: dict[str, Any] | None
-    problem: str = ""
+_ARCHIVE = re.compile(r"\.(?:zip|tar|tgz|tar\.\w+)$")
+# Suffixes of files of rows; all other files of a folder are raw requests. Files with a suffix of the second kind are
+# raw requests too, unless they are of a special format, or the mapping names columns that raw requests do not have.
+_TABLES = (".csv", ".tsv", ".tab", ".psv", ".jsonl", ".ndjson", ".parquet", ".pq", ".arrow", ".feather", ".ipc", ".har")
+_PERHAPS_TABLES = (".json", ".xml", ".log")
+# What lies beside data and is none; files with such a suffix may be raw requests, but not parts of a table.
+_NOTES = ("readme", "license", "licence", "copying", "changelog", "notice")
+_OF_HUGGING_FACE = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
+_NOT_TABLES = frozenset(".md .txt .rst .pdf .html .yaml .yml .toml .py .ipynb .png .crc .lock".split()) | {""}
+_PARTITION = re.compile(r"([^=]+)=(.*)")
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 def rows(path: Path, columns: Collection[str], tally: sources.SourceTally) -> Iterator[RawRow]:
-    """Yields the rows of a file or a folder, and checks that every column exists.
+    """Yields the rows of a file, a folder or an archive, and checks that every column exists.
 
     Args:
-        path: a file (JSONL, CSV, TSV, Parquet; the first three also as .gz), a folder or an archive of raw requests.
-        columns: names of the columns to read.
+        path: of a file in a format of `formats`, of a folder or an archive of such files, or of raw requests.
+        columns: names of the columns to read, some of which `combine` computes.
         tally: counts files of a folder that are left out.
 
     Raises:
         UserError: it cannot be read, has no rows, or lacks a column.
     """
-    reader = _reader(path)
-    missing, names = set(columns), set[str]()
+    combined = Combined(columns)
+    missing, names = set(combined.columns), set[str]()
     count = 0
     try:
-        for row in reader(path, columns, tally):
+        for row in combined.rows(_rows(path, combined.columns, tally)):
             count += 1
             if row.values is not None and (missing or not names):
                 missing.difference_update(row.values)
                 names.update(itertools.islice(row.values, max(_MAX_NAMES - len(names), 0)))
             yield row
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be read: {error}.") from error
+    except sources.READ_ERRORS as error:
+        raise _damaged(path, error) from error
     if not count:
         raise UserError(f"{path} has no rows." if path.is_dir() or path.stat().st_size else f"{path} is empty.")
     if names:
@@ -70,160 +60,111 @@ def rows(path: Path, columns: Collection[str], tally: sources.SourceTally) -> It
             raise UserError(f"{path} has no column {column}; {nearest(column, sorted(names))}")
 
 
-def is_raw(path: Path) -> bool:
-    """Whether a path is a folder or an archive of raw requests, whose columns are `RAW_COLUMNS`."""
-    return path.is_dir() or re.search(r"\.(?:zip|tar|tgz|tar\.\w+)$", path.name.lower()) is not None
+def format_of(path: Path, columns: Collection[str]) -> Format:
+    """Returns the format of a source, of a folder or an archive that of its first file.
+
+    Args:
+        path: of the source.
+        columns: that the user has mapped.
+
+    Raises:
+        UserError: it cannot be read, or has a format that is not read.
+    """
+    try:
+        return next((kind for _, kind in _files(path, set(columns), sources.SourceTally())), RAW)
+    except sources.READ_ERRORS as error:
+        raise _damaged(path, error) from error
 
 
-def _reader(path: Path) -> Callable[[Path, Collection[str], sources.SourceTally], Iterator[RawRow]]:
-    if is_raw(path):
-        return _raw
-    suffix = PurePosixPath(path.name.lower().removesuffix(".gz")).suffix
-    return {".parquet": _parquet, ".csv": _csv, ".tsv": _csv}.get(suffix, _json_lines)
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} cannot be read; it may be truncated or damaged: {error}.")
 
 
-def _json_lines(path: Path, columns: Collection[str], tally: sources.SourceTally) -> Iterator[RawRow]:
-    with sources.open_unpacked(path) as stream:
-        for number, line in enumerate(_lines(stream), start=1):
-            place = f"line {number}"
-            if line is None:
-                yield RawRow(place, None, f"it is longer than {_MAX_LINE_BYTES >> 20} MiB")
-            elif line.strip():
-                yield _parse(place, line)
-
-
-def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
-    """Yields the lines of a stream; None for a line that is too long, which is never held in memory as a whole."""
-    while line := stream.readline(_MAX_LINE_BYTES):
-        if line.endswith(b"\n") or len(line) < _MAX_LINE_BYTES:
-            yield line
+def _rows(path: Path, columns: set[str], tally: sources.SourceTally) -> Iterator[RawRow]:
+    several = path.is_dir() or _is_archive(path)
+    names = list[str]()
+    for file, kind in _files(path, columns, tally):
+        if not several or kind is RAW:
+            yield from kind.read(file, columns, tally)
             continue
-        while (rest := stream.readline(_MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
-            pass
-        yield None
+        names.append(file.name)
+        shared = {name: value for name, value in _of_path(file.name).items() if name in columns}
+        for row in kind.read(file, columns - set(shared), tally):
+            place = f"{file.name}, {row.place}"
+            yield RawRow(place, None if row.values is None else {**row.values, **shared}, row.problem)
+    if len(names) > 1:
+        shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+        tally.notes.append(f"{len(names)} files were read as one table: {shown}")
 
 
-def _parse(place: str, line: bytes) -> RawRow:
+def _of_path(name: str) -> dict[str, Any]:
+    """Returns what the path of a part says: its folder and file, and the columns of Hive's partitions."""
+    place = PurePosixPath(name)
+    values: dict[str, Any] = {"folder": place.parent.name, "file": place.name.partition(".")[0]}
+    for part in place.parent.parts:
+        if match := _PARTITION.fullmatch(part):
+            values[unquote(match[1])] = None if match[2] == _NO_VALUE else unquote(match[2])
+    return values
+
+
+def _files(path: Path, columns: set[str], tally: sources.SourceTally) -> Iterator[tuple[DataFile, Format]]:
+    """Yields the files of a source that have rows, each with its format.
+
+    Raises:
+        UserError: they are of several formats.
+    """
+    if not path.is_dir() and not _is_archive(path):
+        file = data_file.on_disk(path)
+        yield file, recognize(file, columns)
+        return
+    first: tuple[DataFile, Format] | None = None
+    for member in sources.Tree(path).streams(tally):
+        if _is_hidden(member.path):
+            continue
+        if problem := "" if path.is_dir() else unread.name_of_archive(member.path):
+            raise UserError(f"{path} {problem}.")
+        file = data_file.within(path, member)
+        if _is_beside(file, first is not None and first[1] is not RAW):
+            tally.skip("a file that is not data", member.path)
+            continue
+        kind = _kind(file, columns)
+        first = first or (file, kind)
+        if kind is not first[1]:
+            raise UserError(
+                f"{path} has files of several formats: {first[0].name} ({first[1].name}) and {file.name} "
+                f"({kind.name}); give those of one format."
+            )
+        yield file, kind
+
+
+def _kind(file: DataFile, columns: set[str]) -> Format:
+    """Returns the format of a file of a folder or an archive: that of raw requests, unless it is named as a table."""
+    if file.suffix in _TABLES or file.head.startswith((b"PAR1", b"ARROW1")):
+        return recognize(file, columns)
+    if file.suffix not in _PERHAPS_TABLES or columns & {raw_requests.LINE, raw_requests.WHOLE}:
+        return RAW
     try:
-        row = sources.safe_json.loads(line, strict=False)
-    except sources.TooLarge as error:
-        return RawRow(place, None, f"it {error}")
-    except ValueError as error:
-        return RawRow(place, None, f"not JSON ({error})")
-    if not isinstance(row, dict):
-        return RawRow(place, None, f"expected a JSON object, not {type(row).__name__}")
-    return RawRow(place, row)
+        kind = recognize(file, columns)
+    except UserError:
+        return RAW
+    return kind if kind.columns or kind.defaults or columns - set(raw_requests.COLUMNS) else RAW
 
 
-def _csv(path: Path, columns: Collection[str], tally: sources.SourceTally) -> Iterator[RawRow]:
-    """Yields the rows of a CSV file, or of a TSV file by its name; cells are bytes, so that payloads do not change."""
-    csv.field_size_limit(_MAX_LINE_BYTES)
-    tabs = ".tsv" in path.name.lower()
+def _is_archive(path: Path) -> bool:
+    if _ARCHIVE.search(path.name.lower()):
+        return True
     with sources.open_unpacked(path) as stream:
-        # Latin-1 maps every byte to one character, and no byte of a multi-byte UTF-8 character is a comma, a quote or a
-        # line end. So the CSV reader splits the bytes correctly in any encoding that extends ASCII.
-        text = io.TextIOWrapper(stream, encoding="latin-1", newline="")
-        separator = "\t" if tabs else ","
-        lines = _RowLines(text, separator)
-        reader = csv.reader(lines, delimiter=separator, strict=True)
-        header: list[str] | None = None
-        while True:
-            lines.start_row()
-            try:
-                cells = [cell.encode("latin-1") for cell in next(reader)]
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield RawRow(f"line {reader.line_num}", None, f"not {'TSV' if tabs else 'CSV'} ({error})")
-                continue
-            except _RowTooLong as error:
-                yield RawRow(f"line {reader.line_num}", None, str(error))
-                lines.skip_line()
-                continue
-            if header is None:
-                header = [cell.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace") for cell in cells]
-                if len(header) == 1 and ";" in header[0]:
-                    raise UserError(f"{path}: its header has semicolons but no commas; separate the cells by commas.")
-                counts = Counter(header)
-                if duplicate := next((name for name, count in counts.items() if count > 1 and name in columns), ""):
-                    raise UserError(f"{path} has several columns named {duplicate}; rename all but one.")
-            elif len(cells) == len(header):
-                yield RawRow(f"line {reader.line_num}", dict(zip(header, cells, strict=True)))
-            elif cells:
-                problem = f"{len(cells)} cells, but the header has {len(header)}"
-                yield RawRow(f"line {reader.line_num}", None, problem)
+        head = stream.read(512)
+    return head.startswith((b"PK\x03\x04", b"PK\x05\x06")) or head[257:262] == b"ustar"
 
 
-class _RowTooLong(Exception):
-    """Raised within a row that exceeds a limit; the message says which one."""
+def _is_hidden(name: str) -> bool:
+    place = PurePosixPath(name)
+    return place.name.startswith((".", "_SUCCESS", "_metadata", "_common_metadata")) or place.parts[0] == "__MACOSX"
 
 
-class _RowLines:
-    """Iterates over the lines of a text for `csv.reader`, which would collect a row of any size."""
-
-    def __init__(self, text: io.TextIOWrapper, separator: str) -> None:
-        self._text, self._separator = text, separator
-        self._characters = self._cells = 0
-        self._last = ""
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        self._last = line = self._text.readline(_MAX_LINE_BYTES + 1 - self._characters)
-        if not line:
-            raise StopIteration
-        self._characters += len(line)
-        if self._characters > _MAX_CELLS:  # a shorter row cannot have too many cells
-            self._cells += line.count(self._separator)
-            if self._cells > _MAX_CELLS:
-                raise _RowTooLong(f"it has more than {_MAX_CELLS} cells")
-            if self._characters > _MAX_LINE_BYTES:
-                raise _RowTooLong(f"it is longer than {_MAX_LINE_BYTES >> 20} MiB")
-        return line
-
-    def start_row(self) -> None:
-        """Counts from here on."""
-        self._characters = self._cells = 0
-
-    def skip_line(self) -> None:
-        """Skips the rest of the current line."""
-        while self._last and not self._last.endswith(("\r", "\n")):
-            self._last = self._text.readline(2**20)
-
-
-def _parquet(path: Path, columns: Collection[str], tally: sources.SourceTally) -> Iterator[RawRow]:
-    with sources.open_parquet(path) as file:
-        names = file.schema_arrow.names
-        for column in sorted(columns):
-            if column not in names:
-                raise UserError(f"{path} has no column {column}; {nearest(column, names)}")
-            if names.count(column) > 1:
-                raise UserError(f"{path} has several columns named {column}; rename all but one.")
-        number = 0
-        for batch in sources.batches(path, file, columns):
-            for values, problem in _rows_of(batch):
-                number += 1
-                yield RawRow(f"row {number}", values, problem)
-
-
-def _rows_of(batch: "pa.RecordBatch") -> Iterator[tuple[dict[str, Any] | None, str]]:
-    """Yields the values of each row of a batch, or why it cannot be read, such as text that is not UTF-8."""
-    try:
-        rows = batch.to_pylist()
-    except (ValueError, ArithmeticError) as error:
-        if len(batch) == 1:
-            yield None, f"it has a value that cannot be read ({error})"
-        else:
-            for row in range(len(batch)):
-                yield from _rows_of(batch.slice(row, 1))
-    else:
-        yield from ((values, "") for values in rows)
-
-
-def _raw(path: Path, columns: Collection[str], tally: sources.SourceTally) -> Iterator[RawRow]:
-    """Yields a row for each file of a folder or an archive; ``folder`` is the name of the folder that contains it."""
-    for file in sources.Tree(path).files(("",), MAX_PAYLOAD_BYTES, tally):
-        place = PurePosixPath(file.path)
-        if not place.name.startswith("."):
-            yield RawRow(file.path, dict(zip(RAW_COLUMNS, (file.data, place.parent.name, file.path), strict=True)))
+def _is_beside(file: DataFile, is_tables: bool) -> bool:
+    place = PurePosixPath(file.name.lower())
+    if place.name.partition(".")[0] in _NOTES or place.name in _OF_HUGGING_FACE:
+        return True
+    return is_tables and place.suffix in _NOT_TABLES and not raw_requests.REQUEST_LINE.match(file.text)

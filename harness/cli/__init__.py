@@ -1,6 +1,5 @@
 """The command line: one module per verb, which imports what it needs when the verb runs."""
 
-import contextlib
 import errno
 import sys
 import termios
@@ -66,8 +65,7 @@ def main() -> None:
             finally:
                 sys.stdout.flush()  # here, and not at the end of Python, so that an error is one sentence
         except UserError as error:
-            with contextlib.suppress(printing.OutputError):
-                printing.say(f"harness: {error}", error=True)
+            printing.say(f"harness: {error}", error=True)
             sys.exit(2)
         except Exception as error:  # here, and not at the end of Python, so that its message is escaped
             if isinstance(error, OSError) and error.errno == errno.EIO and _terminal_is_closed():

@@ -37,6 +37,7 @@ _SUBSTITUTES = {
     "\N{BULLET}": "*",
     "\N{CHECK MARK}": "ok",
     "\N{NO-BREAK SPACE}": " ",
+    "\N{MICRO SIGN}": "u",
 }
 _SUBSTITUTE = "harness.substitute"  # name of the error handler of an encoding
 
@@ -51,11 +52,15 @@ codecs.register_error(_SUBSTITUTE, _substitute)
 
 
 class OutputError(UserError):
-    """Standard output or standard error cannot be written to, for example because the disk is full."""
+    """Standard output cannot be written to, for example because the disk is full."""
 
 
 class OutputStream:
     """A text stream of the process that prints a substitute for a character that its encoding lacks.
+
+    Args:
+        stream: standard output or standard error.
+        essential: whether the verb ends where it cannot be written to; if not, as notes and progress, it is discarded.
 
     Raises:
         OutputError: it cannot be written to; raised again by each later call, since a library may have caught it. What
@@ -64,16 +69,18 @@ class OutputStream:
         SystemExit: with the code 141, that of a tool that SIGPIPE ends: the reader has ended, as ``head`` does.
     """
 
-    def __init__(self, stream: TextIO, name: str) -> None:
-        self._stream, self._name = stream, name
+    def __init__(self, stream: TextIO, essential: bool) -> None:
+        self._stream, self._essential = stream, essential
         self._error: OutputError | None = None
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_SUBSTITUTE)
 
     def write(self, text: str) -> int:
         """Writes a text."""
-        with self._checked():
-            return self._stream.write(text) if text else 0
+        if text:
+            with self._checked():
+                self._stream.write(text)
+        return len(text)
 
     def flush(self) -> None:
         """Writes what is buffered."""
@@ -93,8 +100,9 @@ class OutputStream:
             if error.errno == errno.EIO:
                 raise
             discard_output(self._stream)
-            self._error = OutputError(f"{self._name} cannot be written to ({error.strerror or error}).")
-            raise self._error from error
+            if self._essential:
+                self._error = OutputError(f"standard output cannot be written to ({error.strerror or error}).")
+                raise self._error from error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -139,8 +147,8 @@ class PrintableStream:
 def printable_output() -> Iterator[None]:
     """Escapes what is written to standard output and standard error until the block ends."""
     before = sys.stdout, sys.stderr
-    sys.stdout = PrintableStream(OutputStream(sys.stdout, "standard output"))
-    sys.stderr = PrintableStream(OutputStream(sys.stderr, "standard error"))
+    sys.stdout = PrintableStream(OutputStream(sys.stdout, essential=True))
+    sys.stderr = PrintableStream(OutputStream(sys.stderr, essential=False))
     try:
         yield
     finally:

@@ -25,7 +25,7 @@ _CVE = re.compile(
 )
 _CVE_NUMBER = re.compile(r"(?:19|20)[0-9]{2}-[0-9]{4,19}")  # a CVE id without its prefix
 
-_YEARS = range(1900, 2101)  # of dates without separators; other digits are rather the seconds or days of an epoch
+_YEARS = range(1900, 3000)  # of dates without separators; other digits are rather the seconds or days of an epoch
 _TIME = (
     r"(?:[01][0-9]|2[0-4])(?::?[0-5][0-9](?::?[0-6][0-9](?:[.,][0-9]+)?)?)?"
     r"\s?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?(?:\sUTC)?)?(?:\[[A-Za-z0-9_/+-]+\])?"

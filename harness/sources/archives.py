@@ -14,9 +14,10 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any, cast
 
 from harness.errors import UserError
 from harness.storage.bounded import LZMA_MEMORY, SizeLimit, in_words, open_unpacked, unpack
@@ -31,10 +32,27 @@ ERRORS = (  # that the libraries raise for a damaged or hostile archive
 _ZIP_ENTRY = b"PK\x01\x02"  # begins an entry of the table of contents
 _ENCRYPTED = 0x1  # flag of a zip member
 
-Entry = tuple[str, int, Callable[[int], bytes]]  # path, size in bytes, and a function that reads at most n bytes
 Skip = Callable[[str, str], None]  # see `SourceTally.skip`
 
 LINK = "a link, not a file"
+_MAX_MEMBER_BYTES = 256 * 2**20  # of a member of a zip archive that cannot be unpacked piece by piece
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a source.
+
+    Attributes:
+        path: within the source.
+        size: in bytes, as the source states it.
+        read: returns at most as many of its first bytes as asked for.
+        open: returns a stream of its bytes, which ends before the next entry is asked for.
+    """
+
+    path: str
+    size: int
+    read: Callable[[int], bytes]
+    open: "Callable[[], io.BufferedReader[Any]]"
 
 
 def zip_members(root: Path) -> Iterator[Entry]:
@@ -50,7 +68,9 @@ def zip_members(root: Path) -> Iterator[Entry]:
             if PurePosixPath(info.filename).is_absolute() or ".." in PurePosixPath(info.filename).parts:
                 raise _outside(root, info.filename)
             if not info.is_dir():
-                yield info.filename, info.file_size, partial(_read_zip_member, root, archive, info)
+                read = partial(_read_zip_member, root, archive, info)
+                opened = partial(_open_member, root, archive, info)
+                yield Entry(info.filename, info.file_size, read, opened)
 
 
 class _ZipFile(io.FileIO):
@@ -67,6 +87,15 @@ class _ZipFile(io.FileIO):
         if data.startswith(_ZIP_ENTRY) and data.count(_ZIP_ENTRY) > MAX_FILES:
             raise UserError(f"{self._path} exceeds the limit of {MAX_FILES} files.")
         return data
+
+
+def _open_member(root: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> "io.BufferedReader[Any]":
+    if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not info.flag_bits & _ENCRYPTED:
+        return io.BufferedReader(archive.open(info))
+    data = _read_zip_member(root, archive, info, _MAX_MEMBER_BYTES)
+    if len(data) == _MAX_MEMBER_BYTES:
+        raise UserError(f"{root}: unpack it first: its member {info.filename!r} is large, and not packed by deflate.")
+    return io.BufferedReader(io.BytesIO(data))
 
 
 def _read_zip_member(root: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
@@ -136,7 +165,8 @@ class TarMembers:
             raise _outside(self._root, member.name) from error
         content = archive.extractfile(member) if member.isreg() else None
         if content is not None:
-            yield member.name, member.size, content.read
+            opened = partial(io.BufferedReader, cast(Any, content))
+            yield Entry(member.name, member.size, content.read, opened)
         elif not member.isdir():
             self._skip(LINK, member.name)
 

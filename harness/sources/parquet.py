@@ -71,7 +71,7 @@ def batches(path: Path, file: "pq.ParquetFile", columns: Collection[str]) -> "It
             rows = _rows_per_batch(path, stream, file, group, columns)
             for batch in file.iter_batches(rows, [group], sorted(columns), use_threads=False):
                 for name, array in zip(batch.schema.names, batch.columns, strict=True):
-                    size = _value_bytes(array)
+                    size = value_bytes(array)
                     total.add(size)
                     if size > MAX_LIST_BYTES and array.type.num_fields:
                         raise _large_lists(path, group, name, size)
@@ -174,15 +174,27 @@ def _sizes(stream: IO[bytes], chunk: "pq.ColumnChunkMetaData") -> _Sizes:
     return sizes
 
 
-def _value_bytes(array: "pa.Array") -> int:
+def value_bytes(array: "pa.Array") -> int:
     """Returns the size of an array's values, where those of a dictionary count as often as they occur."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if pa.types.is_dictionary(array.type) and pa.types.is_string(array.type.value_type):
-        lengths = pc.binary_length(array.dictionary).cast(pa.int64())
-        return int(pc.sum(lengths.take(array.indices)).as_py() or 0)
-    if array.type.num_fields and not pa.types.is_dictionary(array.type):
+    if pa.types.is_dictionary(array.type):
+        values = array.dictionary
+        if pa.types.is_large_string(values.type) or pa.types.is_large_binary(values.type) or _is_short(values.type):
+            lengths = pc.binary_length(values).cast(pa.int64())
+            return int(pc.sum(lengths.take(array.indices)).as_py() or 0)
+    elif str(array.type) in ("string_view", "binary_view"):  # of which many may show the same bytes
+        views = np.frombuffer(array.buffers()[1], np.int32)[::4]
+        return int(views[array.offset : array.offset + len(array)].sum(dtype=np.int64))
+    elif array.type.num_fields:
         parts = array.flatten()
-        return sum(map(_value_bytes, parts if isinstance(parts, list) else [parts]))
+        return sum(map(value_bytes, parts if isinstance(parts, list) else [parts]))
     return int(array.nbytes)
+
+
+def _is_short(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))

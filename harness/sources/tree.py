@@ -5,13 +5,17 @@ outside of it is rejected. The number and size of files are limited, so that no 
 can read.
 """
 
+import lzma
 import os
+import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from harness import hashing, regular_file
 from harness.errors import UserError
@@ -19,7 +23,10 @@ from harness.sources.archives import ERRORS, LINK, MAX_FILES, Entry, TarMembers,
 from harness.sources.tally import SourceTally
 from harness.storage import bounded
 
+# What reading a stream of a damaged source can raise.
+READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
+_PACKED = (".gz", ".bz2", ".xz")
 _LICENCE_NAMES = ("licence", "license", "copying")
 _LICENCE_BYTES = 64 * 2**10  # bytes of a licence file that are read
 
@@ -30,6 +37,15 @@ class SourceFile:
 
     path: str
     data: bytes
+
+
+@dataclass(frozen=True)
+class SourceStream:
+    """One file: its path within the source, with forward slashes, its size, and a stream of its unpacked bytes."""
+
+    path: str
+    size: int
+    stream: IO[bytes]
 
 
 class Tree:
@@ -59,9 +75,10 @@ class Tree:
         """
         total = bounded.SizeLimit(self.root)
         with _readable(self.root):
-            for count, (path, size, read) in enumerate(self._entries(suffixes, tally)):
+            for count, entry in enumerate(self._entries(suffixes, tally)):
                 if count == MAX_FILES:
                     raise UserError(f"{self.root} exceeds the limit of {MAX_FILES} files.")
+                path, size = entry.path, entry.size
                 total.add(size)
                 name = PurePosixPath(path).name.lower()
                 wanted = _is_one_of(name, suffixes)
@@ -70,7 +87,7 @@ class Tree:
                     if name.endswith(_ARCHIVES):
                         tally.skip("an archive inside the source; unpack it first", path)
                     continue
-                data = _unpacked(name, read, largest + 1 if wanted else _LICENCE_BYTES)
+                data = _unpacked(name, entry.read, largest + 1 if wanted else _LICENCE_BYTES)
                 total.add(max(len(data) - size, 0))  # of a file that was packed
                 if is_licence:
                     self.licence = data[:_LICENCE_BYTES].decode("utf-8", "replace")
@@ -78,6 +95,29 @@ class Tree:
                     tally.skip(f"larger than {largest >> 20} MiB", path)
                 elif wanted:
                     yield SourceFile(path, data)
+
+    def streams(self, tally: SourceTally) -> Iterator[SourceStream]:
+        """Yields every file as a stream, which has to be read before the next one is asked for.
+
+        Files whose name ends with ``.gz``, ``.bz2`` or ``.xz`` are unpacked, if their content is packed.
+
+        Args:
+            tally: counts links, which are left out.
+
+        Raises:
+            UserError: see `files`; reading a stream raises `READ_ERRORS` if the source is damaged.
+        """
+        total = bounded.SizeLimit(self.root)
+        with _readable(self.root):
+            for count, entry in enumerate(self._entries(("",), tally)):
+                if count == MAX_FILES:
+                    raise UserError(f"{self.root} exceeds the limit of {MAX_FILES} files.")
+                total.add(entry.size)
+                with entry.open() as opened:
+                    stream: IO[bytes] = opened
+                    if entry.path.lower().endswith(_PACKED):
+                        stream = bounded.unpacked(opened, self.root / entry.path, entry.size)
+                    yield SourceStream(entry.path, entry.size, stream)
 
     def _entries(self, suffixes: tuple[str, ...], tally: SourceTally) -> Iterator[Entry]:
         if self.root.is_dir():
@@ -89,7 +129,7 @@ class Tree:
             return self._of_tar(tally)
         if not _is_one_of(self.root.name, suffixes):
             raise EOFError(f"it is neither a tar or zip archive nor a {' or '.join(suffixes)} file")
-        return iter([(self.root.name, self.root.stat().st_size, partial(_head, self.root))])
+        return iter([_of_file(self.root, self.root.name)])
 
     def _of_tar(self, tally: SourceTally) -> Iterator[Entry]:
         members = TarMembers(self.root, tally.skip)
@@ -129,7 +169,11 @@ def _of_folder(root: Path, tally: SourceTally) -> Iterator[Entry]:
             if path.is_symlink() or not path.is_file():
                 tally.skip(LINK, name_in_root)
             else:
-                yield name_in_root, path.stat().st_size, partial(_head, path)
+                yield _of_file(path, name_in_root)
+
+
+def _of_file(path: Path, name: str) -> Entry:
+    return Entry(name, path.stat().st_size, partial(_head, path), partial(regular_file.open_file, path))
 
 
 def _head(path: Path, most: int) -> bytes:

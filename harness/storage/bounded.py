@@ -95,17 +95,32 @@ def open_unpacked(path: Path) -> IO[bytes]:
     Reading raises UserError beyond the limits of `SizeLimit`, and OSError, EOFError or zlib.error if the file is
     damaged. Memory does not depend on the file's size or content.
     """
-    with regular_file.open_file(path) as stream:
-        head = stream.read(6)
+    stream = regular_file.open_file(path)
+    try:
+        return unpacked(stream, path, path.stat().st_size)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def unpacked(stream: io.BufferedReader, path: Path, packed: int) -> IO[bytes]:
+    """Returns a stream of the unpacked bytes of another one, at its start; see `open_unpacked`.
+
+    Args:
+        stream: of a file, or of a member of an archive.
+        path: of the source, for errors.
+        packed: size of the file.
+    """
+    head = stream.peek(6)[:6]
     if head.startswith(b"\x1f\x8b"):
-        inner: IO[bytes] = gzip.GzipFile(path)  # type: ignore[assignment]
+        inner: IO[bytes] = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]
     elif head.startswith(b"BZh"):
-        inner = bz2.BZ2File(path)
+        inner = bz2.BZ2File(stream)
     elif head == b"\xfd7zXZ\x00":
-        inner = io.BufferedReader(_Xz(path), _CHUNK_BYTES)
+        inner = io.BufferedReader(_Xz(stream), _CHUNK_BYTES)
     else:
-        return regular_file.open_file(path)
-    return io.BufferedReader(_Counted(inner, path), _CHUNK_BYTES)
+        return stream
+    return io.BufferedReader(_Counted(inner, stream, SizeLimit(path, packed)), _CHUNK_BYTES)
 
 
 class SizeLimit:
@@ -154,8 +169,8 @@ def in_words(size: int) -> str:
 class _Counted(io.RawIOBase):
     """Reads a stream of unpacked bytes up to the limit of its file."""
 
-    def __init__(self, inner: IO[bytes], path: Path) -> None:
-        self._inner, self._total = inner, SizeLimit(path, path.stat().st_size)
+    def __init__(self, inner: IO[bytes], packed: IO[bytes], total: SizeLimit) -> None:
+        self._inner, self._packed, self._total = inner, packed, total
 
     def readable(self) -> bool:
         return True
@@ -167,14 +182,15 @@ class _Counted(io.RawIOBase):
 
     def close(self) -> None:
         self._inner.close()
+        self._packed.close()
         super().close()
 
 
 class _Xz(io.RawIOBase):
     """Reads an xz file; `lzma.open` would allocate whatever size of dictionary the file states."""
 
-    def __init__(self, path: Path) -> None:
-        self._stream = regular_file.open_file(path)
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
         self._unpacker = self._new()
 
     @staticmethod

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from harness.benchmarks.files import field_types, readers
+from harness.benchmarks.files.formats import json_rows, text_table
 
 from harness import BenchmarkRef, Corpus, GenericBenchmark, UserError, registry
 from harness.sources import SourceTally
@@ -210,7 +211,7 @@ def test_folders_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:
 
 def test_a_huge_payload_is_refused_and_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(field_types, "MAX_PAYLOAD_BYTES", 2**20)
-    monkeypatch.setattr(readers, "_MAX_LINE_BYTES", 2**22)
+    monkeypatch.setattr(json_rows, "MAX_LINE_BYTES", 2**22)
     path = tmp_path / "x.jsonl"
     for length, complaint in ((2**21, "the payload has 2 MiB; the limit is 1 MiB"), (2**23, "longer than 4 MiB")):
         write_lines(path, [{"raw": "a", "kind": "a"}, {"raw": "x" * length, "kind": "b"}])
@@ -221,8 +222,8 @@ def test_a_huge_payload_is_refused_and_never_held(tmp_path: Path, monkeypatch: p
 def test_a_huge_row_of_a_csv_file_is_left_out_and_the_others_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "_MAX_LINE_BYTES", 5000)
-    monkeypatch.setattr(readers, "_MAX_CELLS", 1000)
+    monkeypatch.setattr(text_table, "MAX_LINE_BYTES", 5000)
+    monkeypatch.setattr(text_table, "_MAX_CELLS", 1000)
     path = tmp_path / "x.csv"
     for row, complaint in (
         (b"x" * 6000, "longer than"),

@@ -182,6 +182,114 @@ def csv_row(folder: Path) -> Path:
     return folder / "x.csv.gz"
 
 
+def arrow_buffer(folder: Path) -> Path:
+    """Writes a record batch whose compressed buffer unpacks to 2 GB."""
+    table = pa.table({"raw": pa.array([bytes(2 * 10**9)], pa.large_binary()), "kind": ["a"]})
+    with pa.ipc.new_file(
+        folder / "x.arrow", table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+    ) as writer:
+        writer.write_table(table)
+    return folder / "x.arrow"
+
+
+def arrow_dictionary(folder: Path) -> Path:
+    """Writes a million references to one value of 5 MB."""
+    raw = pa.DictionaryArray.from_arrays(
+        pa.array([0] * 1_000_000, pa.int8()), pa.array([b"x" * 5_000_000], pa.binary())
+    )
+    table = _table(raw)
+    with pa.ipc.new_stream(
+        folder / "x.arrow", table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+    ) as writer:
+        writer.write_table(table)
+    return folder / "x.arrow"
+
+
+def arrow_views(folder: Path) -> Path:
+    """Writes a million views of one value of 5 MB, which a reader that copies them would make 5 TB."""
+    views = struct.pack("<i4sii", 5_000_000, b"xxxx", 0, 0) * 1_000_000
+    buffers = [None, pa.py_buffer(views), pa.py_buffer(b"x" * 5_000_000)]
+    table = _table(pa.Array.from_buffers(pa.binary_view(), 1_000_000, buffers))
+    with pa.ipc.new_stream(
+        folder / "x.arrow", table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+    ) as writer:
+        writer.write_table(table)
+    return folder / "x.arrow"
+
+
+def arrow_nulls(folder: Path) -> Path:
+    """Writes a batch that states 2**40 rows, of which none takes a byte."""
+    nulls = pa.Array.from_buffers(pa.null(), 2**40, [None])
+    batch = pa.RecordBatch.from_arrays([nulls, nulls], ["raw", "kind"])
+    with pa.ipc.new_stream(folder / "x.arrow", batch.schema) as writer:
+        writer.write_batch(batch)
+    return folder / "x.arrow"
+
+
+def json_array(folder: Path) -> Path:
+    row = json.dumps({"raw": "x" * 16_000, "kind": "a"}).encode() + b","
+    (folder / "x.json.gz").write_bytes(gzip.compress(b"[") + _repeated(row * 2000, 80))
+    return folder / "x.json.gz"
+
+
+def json_element(folder: Path) -> Path:
+    (folder / "x.json.gz").write_bytes(gzip.compress(b'[{"raw": "') + _repeated(b"x" * 64 * MEGABYTE, 3))
+    return folder / "x.json.gz"
+
+
+def json_document(folder: Path) -> Path:
+    (folder / "x.json").write_bytes(b'{\n"data": [' + b"[]," * 40_000_000 + b"0]}")
+    return folder / "x.json"
+
+
+def xml_element(folder: Path) -> Path:
+    start = b"<items><item><request><![CDATA["
+    (folder / "x.xml.gz").write_bytes(gzip.compress(start) + _repeated(b"x" * 64 * MEGABYTE, 3))
+    return folder / "x.xml.gz"
+
+
+def xml_attributes(folder: Path) -> Path:
+    (folder / "x.xml.gz").write_bytes(gzip.compress(b"<items><item a='") + _repeated(b"x" * 64 * MEGABYTE, 3))
+    return folder / "x.xml.gz"
+
+
+def xml_items(folder: Path) -> Path:
+    (folder / "x.xml.gz").write_bytes(gzip.compress(b"<items>") + _repeated(b"<item><a/></item>" * 100_000, 30))
+    return folder / "x.xml.gz"
+
+
+def xml_entities(folder: Path) -> Path:
+    entities = "".join(f'<!ENTITY e{i + 1} "{f"&e{i};" * 10}">' for i in range(12))
+    text = f'<!DOCTYPE items [<!ENTITY e0 "x">{entities}]><items><item><request>&e12;</request></item></items>'
+    (folder / "x.xml").write_text(text)
+    return folder / "x.xml"
+
+
+def audit_log(folder: Path) -> Path:
+    start = b"--abcdef01-A--\n[a] b c\n--abcdef01-B--\n"
+    (folder / "x.log.gz").write_bytes(gzip.compress(start) + _repeated(b"a\n" * 8 * MEGABYTE, 15))
+    return folder / "x.log.gz"
+
+
+def raw_text(folder: Path) -> Path:
+    start = b"GET / HTTP/1.1\nHost: a\n\n\n" * 4 + b"POST / HTTP/1.1\nHost: a\n\n"
+    (folder / "x.txt.gz").write_bytes(gzip.compress(start) + _repeated(b"a\n" * 8 * MEGABYTE, 15))
+    return folder / "x.txt.gz"
+
+
+def csv_utf_16(folder: Path) -> Path:
+    block = "x".encode("utf-16-le") * 32 * MEGABYTE
+    (folder / "x.csv.gz").write_bytes(gzip.compress("raw,kind\n".encode("utf-16")) + _repeated(block, 5))
+    return folder / "x.csv.gz"
+
+
+def csv_in_zip(folder: Path) -> Path:
+    """Writes a table whose entry in the archive states 16 MiB, and which unpacks to gigabytes."""
+    path = _zip(folder, zipfile.ZIP_BZIP2, lambda block: bz2.compress(b"raw,kind\n" + block * 40))
+    (folder / "x.csv.zip").write_bytes(path.read_bytes().replace(b"a/1.txt", b"a/1.csv"))
+    return folder / "x.csv.zip"
+
+
 def jsonl_lists(folder: Path) -> Path:
     line = b'{"raw": [' + b"[]," * 40_000_000 + b'0], "kind": "a"}\n'
     (folder / "x.jsonl").write_bytes(b'{"raw": "x", "kind": "b"}\n' + line)

@@ -30,7 +30,7 @@ try:
     elif kind == "record":
         outcome = str(store.read(Path(path)))
     else:
-        is_archive = path.endswith((".zip", ".tar.gz", ".tar.xz"))
+        is_archive = path.endswith((".zip", ".tar.gz", ".tar.xz")) and ".csv" not in path
         reference = BenchmarkRef(kind, path, mapping if kind == "files" and not is_archive else {})
         outcome = str(len(registry.open_benchmark(reference).load()))
 except (UserError, *([ValueError] if kind == "predictions" else [])) as error:
@@ -39,7 +39,17 @@ with open("/proc/self/status") as stream:  # unlike getrusage, without the memor
     peak = next(int(line.split()[1]) for line in stream if line.startswith("VmHWM")) // 1024
 print(json.dumps([outcome, peak]))
 """
-SLOW = ("zip_bzip2", "zip_lzma", "nuclei_requests", "csv_row", "csv_line", "jsonl_lines", "jsonl_names", "cve_lists")
+SLOW = (
+    *("arrow_buffer", "arrow_dictionary", "arrow_views", "json_array", "json_document", "audit_log", "csv_utf_16"),
+    "zip_bzip2",
+    "zip_lzma",
+    "nuclei_requests",
+    "csv_row",
+    "csv_line",
+    "jsonl_lines",
+    "jsonl_names",
+    "cve_lists",
+)
 BASE = 150  # MiB that Python and the libraries take
 
 # What is read, the file, what the sentence must say, and how much memory it may take in MiB.
@@ -64,6 +74,21 @@ BOMBS: list[tuple[str, Callable[[Path], Path], str, int]] = [
     ("files", bombs.jsonl_lists, "line 2: it takes more than 1 GiB of memory", 600),
     ("files", bombs.jsonl_lines, "unpacks to more than", 500),
     ("files", bombs.jsonl_names, "4000", 150),
+    ("files", bombs.arrow_buffer, "a record batch takes 1.863 GiB; the limit is 512 MiB", 100),
+    ("files", bombs.arrow_dictionary, "unpacks to more than|rows cannot be used|at least two classes", 700),
+    ("files", bombs.arrow_views, "unpacks to more than|rows cannot be used|at least two classes", 700),
+    ("files", bombs.arrow_nulls, "more than", 100),
+    ("files", bombs.json_array, "unpacks to more than", 500),
+    ("files", bombs.json_element, "element 1 is longer than 128 MiB", 700),
+    ("files", bombs.json_document, "takes more than 1 GiB of memory", 600),
+    ("files", bombs.xml_element, "longer than 128 MiB", 700),
+    ("files", bombs.xml_attributes, "longer than 128 MiB", 700),
+    ("files", bombs.xml_items, "has no column raw", 100),
+    ("files", bombs.xml_entities, "declares entities", 50),
+    ("files", bombs.audit_log, "unpacks to more than|longer than 128 MiB", 700),
+    ("files", bombs.raw_text, "unpacks to more than|has no column raw", 300),
+    ("files", bombs.csv_utf_16, "unpacks to more than|longer than 128 MiB", 700),
+    ("files", bombs.csv_in_zip, "unpack it first|damaged", 700),
     ("cve-text", bombs.cve_lists, "takes more than 4 GiB of memory", 1000),
     ("crs", bombs.crs_aliases, "aliases expand to more than", 200),
     ("nuclei", bombs.nuclei_requests, "5000|no usable rows|at least two classes", 500),

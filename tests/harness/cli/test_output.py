@@ -4,6 +4,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ import pytest
 from harness.cli import options, printing
 from harness.errors import UserError
 from tests.conftest import Shell
-
 
 KINDS = {"sql-injection": "sqli", "cross-site-scripting": "xss\N{EN DASH}dom"}
 
@@ -78,6 +78,17 @@ def test_full_standard_output_is_one_sentence(shell: Shell, arguments: tuple[str
     assert done.stderr.splitlines() == [expected]
 
 
+def test_a_verb_goes_on_without_standard_error(shell: Shell) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        arguments = shell.command("data", "info", "files:nosuch")
+        done = subprocess.run(arguments, stderr=full, cwd=shell.folder, env=shell.environment)
+        assert done.returncode == 2
+        stream = printing.OutputStream(full, essential=False)
+        for text in ("a note", "another"):
+            assert stream.write(text) == len(text)
+            stream.flush()
+
+
 def test_a_reader_that_has_ended_is_no_error(shell: Shell) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -109,9 +120,17 @@ def test_a_tilde_in_the_cache_folder_is_the_home_folder(monkeypatch: pytest.Monk
     assert cache_root() == tmp_path / "cache"
 
 
+def test_the_log_of_a_worker_holds_every_character(shell: Shell, tmp_path: Path) -> None:
+    code = "from pathlib import Path; from harness.execution.worker import redirect_output\n"
+    code += "redirect_output(Path('log')); print('\\u2192 \\udc80')"
+    environment = {**shell.environment, "PYTHONIOENCODING": "ascii"}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "\N{RIGHTWARDS ARROW} \\udc80\n"
+
+
 def test_an_error_of_a_stream_is_raised_again() -> None:
     with Path("/dev/full").open("w", encoding="ascii") as full:
-        stream = printing.OutputStream(full, "standard output")
+        stream = printing.OutputStream(full, essential=True)
         assert stream.write("") == 0
         stream.write("a\N{EN DASH}b")
         for _ in range(2):
@@ -121,7 +140,7 @@ def test_an_error_of_a_stream_is_raised_again() -> None:
 
 def test_substitutes_are_ascii() -> None:
     raw = io.BytesIO()
-    stream = printing.OutputStream(io.TextIOWrapper(raw, "latin-1"), "standard output")
+    stream = printing.OutputStream(io.TextIOWrapper(raw, "latin-1"), essential=True)
     stream.write("1\N{EN DASH}2 \N{HORIZONTAL ELLIPSIS} \N{GREEK SMALL LETTER BETA} \N{MIDDLE DOT}")
     stream.flush()
     assert raw.getvalue() == b"1-2 ... ? \xb7"
