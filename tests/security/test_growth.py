@@ -83,8 +83,8 @@ def test_a_perturbation_and_its_oracle_take_linear_time(name: str) -> None:
         after = perturbation.rewrite(before, stream) or message(text[:-1] + " ", label)
         perturbation.keeps_class(before, after)
 
-    # The parsers of SQL and of commands try a text in many contexts, so a shorter one shows the growth; below 2,000 bytes
-    # their fixed costs hide it.
+    # The parsers of SQL and of commands try a text in many contexts, so a shorter one shows the growth; below 2,000
+    # bytes their fixed costs hide it.
     assert_linear(change, 2000 if label in ("sql-injection", "command-injection") else 4000)
 
 
