@@ -4,7 +4,7 @@ A dictionary makes a file of some hundred bytes hold gigabytes: one long value, 
 number of rows that are read at a time follows from the sizes of the pages, which bound the sizes of the values.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from harness import regular_file
 from harness.errors import UserError
-from harness.sources.parquet_pages import DELTA_LENGTH_BYTE_ARRAY, DICTIONARY_ENCODINGS, PLAIN, pages
+from harness.sources.parquet_pages import DELTA_LENGTH_BYTE_ARRAY, DICTIONARY_ENCODINGS, PLAIN, Chunk, chunks, pages
 from harness.storage.bounded import SizeLimit, in_words
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def open_parquet(path: Path) -> "Iterator[pq.ParquetFile]":
             path, metadata=metadata, read_dictionary=encoded, buffer_size=2**20, pre_buffer=False, **options
         ) as file:
             yield file
-    except (pa.ArrowException, OSError, RuntimeError) as error:  # the last for statistics that disagree
+    except (pa.ArrowException, OSError, RuntimeError, UnicodeDecodeError) as error:  # the last two for damaged footers
         raise UserError(f"{path} is not a Parquet file, or damaged ({' '.join(str(error).split())[:300]}).") from error
 
 
@@ -67,8 +67,8 @@ def batches(path: Path, file: "pq.ParquetFile", columns: Collection[str]) -> "It
     """
     total = SizeLimit(path, path.stat().st_size)
     with path.open("rb") as stream:
-        for group in range(file.metadata.num_row_groups):
-            rows = _rows_per_batch(path, stream, file, group, columns)
+        for group, of_group in enumerate(_chunks(path, stream, file)):
+            rows = _rows_per_batch(path, stream, file, group, of_group, columns)
             for batch in file.iter_batches(rows, [group], sorted(columns), use_threads=False):
                 for name, array in zip(batch.schema.names, batch.columns, strict=True):
                     size = value_bytes(array)
@@ -103,14 +103,33 @@ def _check_footer(path: Path) -> None:
         )
 
 
-def _rows_per_batch(path: Path, stream: IO[bytes], file: "pq.ParquetFile", group: int, columns: Collection[str]) -> int:
+def _chunks(path: Path, stream: IO[bytes], file: "pq.ParquetFile") -> list[list[Chunk]]:
+    """Returns the column chunks of each row group, as many as Arrow found."""
+    stream.seek(-8 - file.metadata.serialized_size, 2)
+    try:
+        found = chunks(stream.read(file.metadata.serialized_size))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}.") from error
+    if [file.metadata.num_columns] * file.metadata.num_row_groups != list(map(len, found)):
+        raise UserError(f"{path} is damaged: its row groups differ in their number of columns.")
+    return found
+
+
+def _rows_per_batch(
+    path: Path,
+    stream: IO[bytes],
+    file: "pq.ParquetFile",
+    group: int,
+    of_group: Sequence[Chunk],
+    columns: Collection[str],
+) -> int:
     """Returns how many rows of a row group can be read at a time."""
     page_bytes, row_bytes = 0, 0.0
     for index in range(file.metadata.num_columns):
         column = file.schema.column(index)
         if any(column.path == name or column.path.startswith(f"{name}.") for name in columns):
             try:
-                sizes = _sizes(stream, file.metadata.row_group(group).column(index))
+                sizes = _sizes(stream, of_group[index], column.physical_type)
             except ValueError as error:
                 raise UserError(f"{path} is damaged: row group {group}, column {column.path}: {error}.") from error
             page_bytes += sizes.largest_page
@@ -148,7 +167,7 @@ class _Sizes:
     encoded: int = 0
 
 
-def _sizes(stream: IO[bytes], chunk: "pq.ColumnChunkMetaData") -> _Sizes:
+def _sizes(stream: IO[bytes], chunk: Chunk, physical_type: str) -> _Sizes:
     """Returns the sizes of a column chunk.
 
     A value is not longer than the page that holds it: a page of the dictionary, or one whose values share prefixes.
@@ -156,7 +175,7 @@ def _sizes(stream: IO[bytes], chunk: "pq.ColumnChunkMetaData") -> _Sizes:
     average size per value, and parts of at most two more.
     """
     sizes = _Sizes()
-    has_bytes = chunk.physical_type in ("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
+    has_bytes = physical_type in ("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
     dictionary = 0
     for page in pages(stream, chunk):
         sizes.largest_page = max(sizes.largest_page, page.size)

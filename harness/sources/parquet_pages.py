@@ -1,16 +1,16 @@
 """Reads the headers of a Parquet file's pages, which state how many bytes each page takes.
 
 Arrow reads a page at once, and allocates what its header states; the sizes in the footer are not compared with it.
-Arrow offers no way to see the headers or to limit them, so they are read here: a struct in Thrift's compact protocol,
-see https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md.
+Arrow offers no way to see the headers or to limit them, so they are read here, and where they begin from the footer:
+Arrow gives access to that too, but ends the process where the statistics of a column chunk are damaged. The structs are
+those of https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
+from harness.sources.thrift_compact import CompactReader
 
 PLAIN, DELTA_LENGTH_BYTE_ARRAY = 0, 6  # encodings that contain every byte of every value
 DICTIONARY_ENCODINGS = (2, 8)
@@ -18,7 +18,6 @@ _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3  # types of pages
 _HEADER_FIELDS = {_DATA: 5, _DICTIONARY: 7, _DATA_V2: 8}  # field of a page's header for its type
 _ENCODING_FIELDS = {_DATA: 2, _DICTIONARY: 2, _DATA_V2: 4}
 _USUAL_HEADER_BYTES, _MAX_HEADER_BYTES = 512, 16 * 2**20  # the latter is Arrow's own limit
-_MAX_DEPTH = 16  # of structs in a header
 
 
 @dataclass(frozen=True)
@@ -38,17 +37,57 @@ class Page:
     is_dictionary: bool
 
 
-def pages(stream: IO[bytes], chunk: "pq.ColumnChunkMetaData") -> Iterator[Page]:
+@dataclass(frozen=True)
+class Chunk:
+    """Where a column chunk, the values of a column in one row group, begins.
+
+    Attributes:
+        values: number of values, nulls included.
+        data_page: offset of its first data page in the file.
+        dictionary_page: offset of its dictionary; 0 if it has none.
+    """
+
+    values: int
+    data_page: int
+    dictionary_page: int
+
+
+def chunks(footer: bytes) -> list[list[Chunk]]:
+    """Returns the column chunks of each row group, in the order of the columns.
+
+    Args:
+        footer: of a file, without its length and the magic bytes; Arrow has accepted it.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        return [
+            [_chunk(column.get(3)) for column in group.get(1) or []]
+            for group in CompactReader(footer).struct().get(4) or []
+        ]
+    except (IndexError, AttributeError, TypeError) as error:
+        raise ValueError("the footer is damaged") from error
+
+
+def _chunk(metadata: dict[int, Any]) -> Chunk:
+    values, data, dictionary = metadata.get(5), metadata.get(9), metadata.get(11, 0)
+    if not (isinstance(values, int) and isinstance(data, int) and isinstance(dictionary, int)) or min(values, data) < 0:
+        raise ValueError("a column chunk in the footer is damaged")
+    return Chunk(values, data, dictionary)
+
+
+def pages(stream: IO[bytes], chunk: Chunk) -> Iterator[Page]:
     """Yields the pages of a column chunk that Arrow would read.
 
     Raises:
         ValueError: a header is damaged.
     """
-    position = chunk.data_page_offset
-    if chunk.dictionary_page_offset is not None and 0 < chunk.dictionary_page_offset < position:
-        position = chunk.dictionary_page_offset
+    position = chunk.data_page
+    if 0 < chunk.dictionary_page < position:
+        position = chunk.dictionary_page
     values = 0
-    while values < chunk.num_values:
+    while values < chunk.values:
         fields, length = _header(stream, position)
         kind, size, packed_size = (fields.get(field) for field in (1, 2, 3))
         if not isinstance(kind, int) or not isinstance(size, int) or not isinstance(packed_size, int):
@@ -69,70 +108,9 @@ def _header(stream: IO[bytes], position: int) -> tuple[dict[int, Any], int]:
     """Returns the fields of the header at a position, and its length."""
     for most in (_USUAL_HEADER_BYTES, _MAX_HEADER_BYTES):
         stream.seek(position)
-        reader = _Compact(stream.read(most))
+        reader = CompactReader(stream.read(most))
         try:
-            return reader.struct(0), reader.position
+            return reader.struct(), reader.position
         except IndexError:
             continue
     raise ValueError("a page's header is truncated")
-
-
-class _Compact:
-    """Reads values of Thrift's compact protocol; raises IndexError at the end of the data."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data, self.position = data, 0
-
-    def struct(self, depth: int) -> dict[int, Any]:
-        """Returns the values of a struct by field id."""
-        if depth > _MAX_DEPTH:
-            raise ValueError("a page's header is nested too deeply")
-        fields: dict[int, Any] = {}
-        field = 0
-        while byte := self._byte():
-            field = field + (byte >> 4) if byte >> 4 else self._zigzag()
-            kind = byte & 0x0F
-            fields[field] = kind == 1 if kind in (1, 2) else self._value(kind, depth)
-        return fields
-
-    def _value(self, kind: int, depth: int) -> Any:
-        if kind in (1, 2, 3):
-            return self._byte()
-        if kind in (4, 5, 6):
-            return self._zigzag()
-        if kind in (7, 8):
-            return self._skip(8 if kind == 7 else self._varint())
-        if kind in (9, 10):
-            byte = self._byte()
-            size = byte >> 4 if byte >> 4 < 15 else self._varint()
-            for _ in range(size):
-                self._value(byte & 0x0F, depth + 1)
-            return None
-        if kind == 12:
-            return self.struct(depth + 1)
-        raise ValueError("a page's header is damaged")
-
-    def _skip(self, size: int) -> None:
-        self.position += size
-        if self.position > len(self._data):
-            raise IndexError
-
-    def _byte(self) -> int:
-        byte = self._data[self.position]
-        self.position += 1
-        return byte
-
-    def _varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self._byte()
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value
-            shift += 7
-            if shift > 63:
-                raise ValueError("a page's header is damaged")
-
-    def _zigzag(self) -> int:
-        value = self._varint()
-        return value >> 1 ^ -(value & 1)

@@ -11,6 +11,7 @@ from ..rows import MAX_LINE_BYTES
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+_PART_BYTES = 2**20  # that the parser gets at a time
 _MAX_DEPTH = 32  # of an element; exports of requests have four levels
 
 
@@ -64,7 +65,8 @@ class _Limited:
         self._size = 0
 
     def read(self, size: int) -> bytes:
-        data = self._stream.read(size)
+        # More than asked: Expat reads a tag that is not complete again from its start with every part it gets.
+        data = self._stream.read(max(size, _PART_BYTES))
         self._size += len(data)
         if self._size > MAX_LINE_BYTES:
             raise UserError(f"{self._title}: an element is longer than {sources.in_words(MAX_LINE_BYTES)}.")
