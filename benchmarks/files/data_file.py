@@ -25,6 +25,7 @@ class DataFile:
         title: how errors name it.
         name: its path within the source, with forward slashes; its own name if it is the source.
         path: where it is on disk; None for a member of an archive.
+        size: in bytes, before unpacking.
         head: its first bytes, after unpacking, and as UTF-8 if it is text in UTF-16 or UTF-32.
         encoding: codec of UTF-16 or UTF-32; empty for any other content.
         open_bytes: returns a stream of its unpacked bytes; of a file of a folder or an archive, once.
@@ -33,6 +34,7 @@ class DataFile:
     title: str
     name: str
     path: Path | None
+    size: int
     head: bytes
     encoding: str
     open_bytes: Callable[[], IO[bytes]]
@@ -63,7 +65,8 @@ def on_disk(path: Path) -> DataFile:
     with sources.open_unpacked(path) as stream:
         head = stream.read(HEAD_BYTES)
     encoding = encoding_of(head)
-    return DataFile(str(path), path.name, path, as_utf8(head, encoding), encoding, lambda: sources.open_unpacked(path))
+    text, size = as_utf8(head, encoding), path.stat().st_size
+    return DataFile(str(path), path.name, path, size, text, encoding, lambda: sources.open_unpacked(path))
 
 
 def within(root: Path, member: sources.SourceStream) -> DataFile:
@@ -73,7 +76,7 @@ def within(root: Path, member: sources.SourceStream) -> DataFile:
     encoding = encoding_of(head)
     place = root / member.path
     title, path = (str(place), place) if root.is_dir() else (f"{root}: {member.path}", None)
-    return DataFile(title, member.path, path, as_utf8(head, encoding), encoding, lambda: whole)
+    return DataFile(title, member.path, path, member.size, as_utf8(head, encoding), encoding, lambda: whole)
 
 
 class _Joined(io.RawIOBase):

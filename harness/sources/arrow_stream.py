@@ -25,7 +25,7 @@ CONTINUATION = b"\xff\xff\xff\xff"  # begins a message, since Arrow 0.15
 MAX_BATCH_BYTES = 512 * 2**20  # of a record batch, and of all dictionaries, after unpacking
 _MAX_METADATA_BYTES = 16 * 2**20
 _DICTIONARY, _BATCH = 2, 3  # types of messages
-_ROW_BYTES = 8  # least that a row counts: a batch of nulls may state any number of rows
+_ROW_BYTES = 64  # least that a row counts: a batch of nulls may state any number of rows
 
 
 class ArrowStream:
@@ -35,8 +35,15 @@ class ArrowStream:
         schema: of its columns.
     """
 
-    def __init__(self, title: str, stream: IO[bytes]) -> None:
-        self._title, self._stream = title, stream
+    def __init__(self, title: str, stream: IO[bytes], packed: int) -> None:
+        """Prepares to read a stream of a file.
+
+        Args:
+            title: of the file, for errors.
+            stream: of its bytes after unpacking.
+            packed: size of the file.
+        """
+        self._title, self._packed = title, packed
         self._messages = _Messages(title, stream)
         self.schema: pa.Schema
 
@@ -72,11 +79,23 @@ class ArrowStream:
                 )
         options = pa.ipc.IpcReadOptions(included_fields=[self.schema.get_field_index(name) for name in names])
         with pa.ipc.open_stream(self._messages, options=options) as reader:
-            total = SizeLimit(Path(self._title))
+            total = SizeLimit(Path(self._title), self._packed)
             for batch in reader:
-                total.add(len(batch) * _ROW_BYTES)
                 arrays = [_checked(batch.column(name)) for name in names]
-                yield from _slices(self._title, pa.RecordBatch.from_arrays(arrays, names))
+                yield from self._slices(pa.RecordBatch.from_arrays(arrays, names), total)
+
+    def _slices(self, batch: "pa.RecordBatch", total: SizeLimit) -> "Iterator[pa.RecordBatch]":
+        """Yields a batch in parts whose values take a bounded size, and counts them."""
+        size = sum(map(value_bytes, batch.columns)) + len(batch) * _ROW_BYTES
+        if len(batch) <= 1 and size > MAX_LIST_BYTES:
+            raise UserError(f"{self._title}: a row takes {in_words(size)}; the limit is {in_words(MAX_LIST_BYTES)}.")
+        if len(batch) <= 1 or (len(batch) <= BATCH_ROWS and size <= BATCH_BYTES):
+            total.add(size)
+            yield batch
+        else:
+            half = len(batch) // 2
+            yield from self._slices(batch.slice(0, half), total)
+            yield from self._slices(batch.slice(half), total)
 
 
 class _Damaged(ValueError):
@@ -241,21 +260,8 @@ def _checked(array: "pa.Array") -> "pa.Array":
         if bounds["max"] is not None and not 0 <= bounds["min"] <= bounds["max"] < len(array.dictionary):
             raise _Damaged("a value refers outside of its dictionary")
         _checked(array.dictionary)
-    elif not _is_view(array.type):
+    elif _is_view(array.type):
+        array.view(pa.binary_view()).validate(full=True)
+    else:
         array.validate(full=True)
-    else:
-        array.validate()
     return array
-
-
-def _slices(title: str, batch: "pa.RecordBatch") -> "Iterator[pa.RecordBatch]":
-    """Yields a batch in parts whose values take a bounded size."""
-    size = sum(map(value_bytes, batch.columns))
-    if len(batch) <= 1 and size > MAX_LIST_BYTES:
-        raise UserError(f"{title}: a row takes {in_words(size)}; the limit is {in_words(MAX_LIST_BYTES)}.")
-    if len(batch) <= 1 or (len(batch) <= BATCH_ROWS and size <= BATCH_BYTES):
-        yield batch
-    else:
-        half = len(batch) // 2
-        yield from _slices(title, batch.slice(0, half))
-        yield from _slices(title, batch.slice(half))

@@ -204,7 +204,7 @@ def value_bytes(array: "pa.Array") -> int:
         if pa.types.is_large_string(values.type) or pa.types.is_large_binary(values.type) or _is_short(values.type):
             lengths = pc.binary_length(values).cast(pa.int64())
             return int(pc.sum(lengths.take(array.indices)).as_py() or 0)
-    elif str(array.type) in ("string_view", "binary_view"):  # of which many may show the same bytes
+    elif str(array.type) in ("string_view", "binary_view") and len(array):  # of which many may show the same bytes
         views = np.frombuffer(array.buffers()[1], np.int32)[::4]
         return int(views[array.offset : array.offset + len(array)].sum(dtype=np.int64))
     elif array.type.num_fields:

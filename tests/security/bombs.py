@@ -221,7 +221,8 @@ def arrow_nulls(folder: Path) -> Path:
     """Writes a batch that states 2**40 rows, of which none takes a byte."""
     nulls = pa.Array.from_buffers(pa.null(), 2**40, [None])
     batch = pa.RecordBatch.from_arrays([nulls, nulls], ["raw", "kind"])
-    with pa.ipc.new_stream(folder / "x.arrow", batch.schema) as writer:
+    options = pa.ipc.IpcWriteOptions(allow_64bit=True)
+    with pa.ipc.new_stream(folder / "x.arrow", batch.schema, options=options) as writer:
         writer.write_batch(batch)
     return folder / "x.arrow"
 

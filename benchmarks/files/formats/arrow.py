@@ -31,7 +31,7 @@ def read_arrow(file: DataFile, columns: Collection[str], tally: sources.SourceTa
     Raises:
         UserError: it cannot be read within the limits, or lacks a column.
     """
-    with file.open() as stream, sources.ArrowStream(file.title, stream) as opened:
+    with file.open() as stream, sources.ArrowStream(file.title, stream, file.size) as opened:
         _check(file, opened.schema, columns)
         yield from _rows(opened.batches(columns), opened.schema)
 

@@ -2,7 +2,7 @@
 
 import codecs
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import IO, Any
 
 from harness import UserError, sources
@@ -29,8 +29,8 @@ def read_lines(file: DataFile, columns: Collection[str], tally: sources.SourceTa
         rows = (row for number, line in enumerate(lines(stream), start=1) if (row := _parse(f"line {number}", line)))
         if first := next(rows, None):
             second = next(rows, None)
-            if second is None and first.values is not None and not set(columns) <= set(first.values):
-                yield from _in_list(file, first.values, columns) or [first]
+            if second is None and first.values is not None:
+                yield from _in_object(file, first.values, columns) or [first]
                 return
             yield first
             if second:
@@ -47,7 +47,7 @@ def read_document(file: DataFile, columns: Collection[str], tally: sources.Sourc
     value = document(file)
     if not isinstance(value, dict):
         raise UserError(f"{file.title}: expected a JSON object, not {type(value).__name__}.")
-    yield from _in_list(file, value, columns) or [RawRow("the object", value)]
+    yield from _in_object(file, value, columns) or [RawRow("the object", value)]
 
 
 def document(file: DataFile) -> Any:
@@ -109,21 +109,37 @@ def _parse(place: str, text: bytes | str | None) -> RawRow | None:
     return RawRow(place, row)
 
 
-def _in_list(file: DataFile, value: Mapping[str, Any], columns: Collection[str]) -> list[RawRow]:
-    """Returns the rows of the only list of objects in an object; none if it has no such list.
+def _in_object(file: DataFile, value: dict[str, Any], columns: Collection[str]) -> list[RawRow]:
+    """Returns the rows that one object holds as a list or by column; none if it is a row itself.
 
     Raises:
-        UserError: it has several lists with the columns.
+        UserError: it has several lists of objects with the columns.
     """
+    if value.keys() >= {"columns", "data"} and isinstance(value["columns"], list) and isinstance(value["data"], list):
+        # As pandas writes it with orient="split".
+        rows = [dict(zip(map(str, value["columns"]), cells, strict=False)) for cells in value["data"]]
+        return [RawRow(f"data[{at}]", row) for at, row in enumerate(rows)]
+    if set(columns) <= set(value):
+        return _by_column(file, {column: value[column] for column in columns})
     lists = {name: items for name, items in value.items() if isinstance(items, list) and items}
     lists = {name: items for name, items in lists.items() if all(isinstance(item, dict) for item in items)}
     if len(lists) > 1:
         lists = {name: items for name, items in lists.items() if set(columns) <= set(items[0])} or lists
     if len(lists) > 1:
-        raise UserError(
-            f"{file.title} has several lists of objects ({', '.join(sorted(lists))}); write one of them alone."
-        )
+        names = ", ".join(sorted(lists))
+        raise UserError(f"{file.title} has several lists of objects ({names}); write one of them alone.")
     return [RawRow(f"{name}[{at}]", item) for name, items in lists.items() for at, item in enumerate(items)]
+
+
+def _by_column(file: DataFile, values: dict[str, Any]) -> list[RawRow]:
+    """Returns the rows of an object of columns, each a list, or an object by index as pandas writes it by default."""
+    parts = {column: list(part.values()) if isinstance(part, dict) else part for column, part in values.items()}
+    if not all(isinstance(part, list) for part in parts.values()):
+        return []
+    if len({len(part) for part in parts.values()}) > 1:
+        raise UserError(f"{file.title} has columns of different lengths.")
+    rows = zip(*parts.values(), strict=True)
+    return [RawRow(f"row {at}", dict(zip(parts, row, strict=True))) for at, row in enumerate(rows, start=1)]
 
 
 def _elements(title: str, stream: IO[bytes]) -> Iterator[bytes]:

@@ -50,6 +50,7 @@ _AUDIT = re.compile(rb'\{\s*"transaction"\s*:\s*\{')
 _ROOT = re.compile(
     rb"(?:(?>\s+|<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\])?\s*>))*+<(?:\w+:)?(\w+)[\s>]", re.DOTALL
 )
+_ACCESS_LOG = re.compile(rb'\S+ \S+ \S+ \[[^\]\n]{5,40}\] "')  # of a web server
 _XML = re.compile(rb"<\?xml\s")
 
 
@@ -128,6 +129,11 @@ def _of_text(file: DataFile) -> Format:
         raise UserError(
             f"{file.title} is neither text nor a format that files: reads (JSON, CSV, Parquet, Arrow, HAR, Burp Suite "
             "XML, audit logs of ModSecurity, raw requests)."
+        )
+    if _ACCESS_LOG.match(first):
+        raise UserError(
+            f"{file.title} is an access log of a web server, which has no headers and no bodies; write its requests as "
+            f"CSV or, to read each line as a payload, give --map payload={raw_requests.LINE}."
         )
     if any(separator.encode() in first for separator in text_table.SEPARATORS):
         return TABLE

@@ -21,7 +21,7 @@ SEPARATORS = (",", "\t", ";", "|")
 _MAX_CELLS = 1_000_000  # of a row
 _MAX_KEPT_LINES, _MAX_KEPT_CHARACTERS = 200_000, MAX_PAYLOAD_BYTES  # of a row, to be read again
 _MAX_NAMES = 1000  # column names that an error message chooses from
-_SAMPLE_ROWS = 1000  # first rows from which the values of columns with few values are learned; later ones now and then
+_SAMPLE_MASK = 15  # one row in 16 is a sample of the values of columns that have few
 _MAX_VALUES, _MAX_VALUE_CHARACTERS = 100, 80  # of such a column
 _MANY_LINES = 10  # of which one in ten may be broken
 _ROW_SHARE = 0.9
@@ -114,12 +114,13 @@ class _Table:
             if len(lines.row) > 1 and width > 0 and self._are_rows(lines.row):
                 yield self._swallowing()
             elif len(cells) == width:
-                if self._sampled < _SAMPLE_ROWS or not lines.number & 63:
+                if not lines.number & _SAMPLE_MASK:
                     self._sample(cells)
                 yield RawRow(f"line {lines.number}", {name: cells[index].encode("latin-1") for name, index in indices})
             elif width < 0 and cells:
                 indices = self._indices(cells)
                 width = len(cells)
+                self._sample_head()
             elif cells:
                 yield RawRow(f"line {lines.number}", None, f"{len(cells)} cells, but the header has {width}")
 
@@ -134,6 +135,16 @@ class _Table:
             if counts[column] > 1:
                 raise UserError(f"{self._file.title} has several columns named {column}; rename all but one.")
         return [(column, self._header.index(column)) for column in self._columns]
+
+    def _sample_head(self) -> None:
+        """Learns from the first rows of one line, so that stray quotes are recognized from the first row on."""
+        head = io.StringIO(self._file.head.decode("latin-1"), newline="")
+        reader = csv.reader(head, delimiter=self._separator)
+        number = 0
+        for cells in reader:
+            if number and reader.line_num == number + 1 and len(cells) == len(self._header):
+                self._sample(cells)
+            number = reader.line_num
 
     def _sample(self, cells: list[str]) -> None:
         self._sampled += 1

@@ -11,7 +11,7 @@ from ..rows import MAX_LINE_BYTES
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-_PART_BYTES = 2**20  # that the parser gets at a time
+_BLOCK_BYTES = 2**16
 _MAX_DEPTH = 32  # of an element; exports of requests have four levels
 
 
@@ -65,8 +65,8 @@ class _Limited:
         self._size = 0
 
     def read(self, size: int) -> bytes:
-        # More than asked: Expat reads a tag that is not complete again from its start with every part it gets.
-        data = self._stream.read(max(size, _PART_BYTES))
+        """Returns a block, more than asked for within a long item: expat begins a long token again at each block."""
+        data = self._stream.read(max(_BLOCK_BYTES, self._size))
         self._size += len(data)
         if self._size > MAX_LINE_BYTES:
             raise UserError(f"{self._title}: an element is longer than {sources.in_words(MAX_LINE_BYTES)}.")

@@ -43,6 +43,20 @@ def test_an_object_with_a_list_of_rows_is_that_list(tmp_path: Path, indent: int 
         load(written(tmp_path / "y.json", json.dumps(two, indent=indent)))
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("orient", ["columns", "index by list", "split", "records", "table"])
+def test_what_pandas_writes_is_read(tmp_path: Path, orient: str, indent: int | None) -> None:
+    names = ["raw", "kind"]
+    value: Any = {
+        "columns": {name: {str(at): row[name] for at, row in enumerate(ROWS)} for name in names},
+        "index by list": {name: [row[name] for row in ROWS] for name in names},
+        "split": {"columns": names, "index": [0, 1], "data": [[row[name] for name in names] for row in ROWS]},
+        "records": ROWS,
+        "table": {"schema": {"fields": [{"name": "raw"}]}, "data": ROWS},
+    }[orient]
+    assert pairs(load(written(tmp_path / "x.json", json.dumps(value, indent=indent)))) == PAIRS
+
+
 def test_lines_stay_lines(tmp_path: Path) -> None:
     rows = [{"items": [{"raw": "x"}], "raw": "a", "kind": "a"}, {"items": [], "raw": "b", "kind": "b"}]
     path = written(tmp_path / "x.json", "".join(json.dumps(row) + "\n" for row in rows))

@@ -126,6 +126,10 @@ UNREAD = {
     "x.pdf": (lambda: b"%PDF-1.7\n", "is a PDF document"),
     "x.csv": (lambda: b"\n<!DOCTYPE html>\n<html><body>Sign in</body></html>", "is a web page"),
     "y.csv": (lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of Git LFS"),
+    "access.log": (
+        lambda: b'192.0.2.1 - - [01/Jan/2024:10:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "a; b"\n',
+        "is an access log of a web server",
+    ),
     "x.bin": (lambda: bytes(range(256)), "is neither text nor a format that files: reads"),
     "x.txt": (lambda: b"a line\nanother\n", "its first line is neither a header of columns, nor JSON, nor a request"),
 }

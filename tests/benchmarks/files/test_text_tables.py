@@ -120,6 +120,12 @@ def test_two_stray_quotes_do_not_swallow_the_rows_between(tmp_path: Path, distan
     assert f"line 302: a quote in it is closed on line {302 + distance} only" in corpus.meta.notes[0]
 
 
+def test_stray_quotes_in_the_first_rows_are_recognized(tmp_path: Path) -> None:
+    rows = [('"a', "xss"), ("/1", "sqli"), ('b="', "benign"), *ROWS]
+    corpus = load(written(tmp_path / "x.csv", "".join(lines(rows))))
+    assert pairs(corpus) == expected(rows[1:])
+
+
 def test_a_stray_quote_before_payloads_of_several_lines_costs_its_own_row_alone(tmp_path: Path) -> None:
     rows: list[tuple[str, ...]] = [(f"GET /{i} HTTP/1.1\r\nHost: a\r\n\r\n", KINDS[i % 3]) for i in range(300)]
     text = quoted([("raw", "kind"), *rows[:100]]) + '"x,sqli\r\n' + quoted(rows[100:])
