@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -101,6 +102,96 @@ FEED = {
     ]
 }
 
+BURP = b"""<?xml version="1.0"?>
+<!DOCTYPE items [<!ELEMENT items (item*)><!ATTLIST items burpVersion CDATA "">]>
+<items burpVersion="2024.1" exportTime="Tue Jan 02 00:00:00 UTC 2024">
+  <item><url><![CDATA[http://one.example/?q=1]]></url><host ip="192.0.2.1">one.example</host>
+    <request base64="true"><![CDATA[R0VUIC8/cT0xIEhUVFAvMS4xDQoNCg==]]></request><comment>benign</comment></item>
+  <item><request base64="false"><![CDATA[GET /?q=1'+or+1=1 HTTP/1.1\n\n]]></request><comment>sqli</comment></item>
+</items>
+"""
+HAR: dict[str, Any] = {
+    "log": {
+        "version": "1.2",
+        "creator": {"name": "a", "version": "1"},
+        "entries": [
+            {
+                "comment": label,
+                "startedDateTime": "2024-01-02T00:00:00Z",
+                "request": {
+                    "method": "POST",
+                    "url": "http://one.example/?q=1",
+                    "httpVersion": "HTTP/1.1",
+                    "headers": [{"name": "Host", "value": "one.example"}],
+                    "postData": {"mimeType": "text/plain", "text": text},
+                },
+            }
+            for label, text in (("sqli", "1' or 1=1"), ("benign", "1"))
+        ],
+    }
+}
+AUDIT = b"""--0a1b2c3d-A--
+[02/Jan/2024:00:00:00 +0000] AAAA 192.0.2.1 5000 192.0.2.2 80
+--0a1b2c3d-B--
+POST /?q=1'+or+1=1 HTTP/1.1
+Host: one.example
+
+--0a1b2c3d-C--
+a=1
+--0a1b2c3d-H--
+Message: Warning. [file "a.conf"] [line "1"] [id "942100"] [msg "SQL injection"] [tag "attack-sqli"]
+--0a1b2c3d-Z--
+
+--0a1b2c3e-A--
+[02/Jan/2024:00:00:01 +0000] AAAB 192.0.2.1 5001 192.0.2.2 80
+--0a1b2c3e-B--
+GET /?q=<script> HTTP/1.1
+Host: one.example
+
+--0a1b2c3e-H--
+Message: Warning. [id "941100"] [msg "XSS"] [tag "attack-xss"]
+--0a1b2c3e-Z--
+"""
+AUDIT_JSON = {
+    "transaction": {
+        "client_ip": "192.0.2.1",
+        "unique_id": "AAAA",
+        "time_stamp": "Tue Jan  2 00:00:00 2024",
+        "request": {
+            "method": "GET",
+            "http_version": 1.1,
+            "uri": "/?q=1",
+            "headers": {"Host": "one.example"},
+            "body": "",
+        },
+        "response": {"http_code": 200},
+        "messages": [{"message": "SQL injection", "details": {"ruleId": "942100", "tags": ["attack-sqli"]}}],
+    }
+}
+ECML = b"""<?xml version="1.0" encoding="UTF-8"?>
+<dataset xmlns="http://www.example/dataset">
+  <sample id="1">
+    <reqContext><os>UNIX</os><webserver>APACHE</webserver></reqContext>
+    <class><type>SqlInjection</type><inContext>FALSE</inContext><attackIntervall>uri:1:9</attackIntervall></class>
+    <request><method>GET</method><protocol>HTTP/1.1</protocol><uri><![CDATA[/a]]></uri>
+      <query><![CDATA[q=1' or 1=1]]></query><headers><![CDATA[Host: one.example]]></headers></request>
+  </sample>
+  <sample id="2"><class><type>Valid</type></class>
+    <request><method>POST</method><protocol>HTTP/1.0</protocol><uri>/b</uri><body>q=1</body></request></sample>
+</dataset>
+"""
+REQUESTS = b"""GET /one?q=1 HTTP/1.1
+Host: one.example
+
+POST /two HTTP/1.1
+Host: one.example
+Content-Length: 3
+
+a=1
+
+GET /three HTTP/1.1
+"""
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -169,6 +260,20 @@ def parquet(**options: str | bool) -> bytes:
     return stream.getvalue()
 
 
+def arrow(writer: Callable[..., Any]) -> bytes:
+    """Returns `ROWS` as an Arrow file or stream."""
+    table, stream = pa.Table.from_pylist(ROWS), io.BytesIO()
+    with writer(stream, table.schema) as opened:
+        opened.write_table(table)
+    return stream.getvalue()
+
+
+def audit_lines() -> bytes:
+    """Returns an audit log in JSON with two transactions."""
+    line = json.dumps(AUDIT_JSON).encode()
+    return b"\n".join((line, line.replace(b"942100", b"941100").replace(b"AAAA", b"AAAB"), b""))
+
+
 def zipped(compression: int) -> bytes:
     """Returns a zip of raw requests in two folders."""
     stream = io.BytesIO()
@@ -219,10 +324,30 @@ def readers() -> dict[str, Reader]:
         "rows.csv.gz": (gzip.compress(table(","), mtime=0),),
         "rows.tsv": (table("\t"),),
         "rows.parquet": (parquet(), parquet(compression="zstd", use_dictionary=False)),
-        "rows.zip": (zipped(zipfile.ZIP_DEFLATED), zipped(zipfile.ZIP_STORED), zipped(zipfile.ZIP_LZMA)),
-        "rows.tar.gz": (tarred("w:gz"),),
+        "rows.json": (json.dumps(ROWS, indent=1).encode(), json.dumps({"data": ROWS}).encode()),
+        "rows.arrow": (arrow(pa.ipc.new_file), arrow(pa.ipc.new_stream)),
     }
-    raw = {"payload": "payload", "label": "folder"}
     for name, seeds in files.items():
-        by_name[name] = Reader("files", name, seeds, raw if name.endswith((".zip", ".tar.gz")) else MAPPING)
+        by_name[name] = Reader("files", name, seeds, MAPPING)
+    requests = {"payload": "payload", "label": "folder"}
+    items = {"payload": "request", "label": "comment"}
+    others = {
+        "requests.zip": (
+            (zipped(zipfile.ZIP_DEFLATED), zipped(zipfile.ZIP_STORED), zipped(zipfile.ZIP_LZMA)),
+            requests,
+        ),
+        "requests.tar.gz": ((tarred("w:gz"),), requests),
+        "requests.txt": ((REQUESTS,), {"payload": "payload", "label": "id"}),
+        "lines.txt": ((b"1' or 1=1\n<script>\n\xff\n",), {"payload": "@line", "label": "id"}),
+        "burp.xml": ((BURP,), items),
+        "a.har": ((json.dumps(HAR).encode(),), items),
+        "audit.log": ((AUDIT, audit_lines()), {"payload": "request", "label": "rule"}),
+        "ecml.xml": ((ECML,), {"payload": "request", "label.taxonomy": "class"}),
+        "parts.csv": (
+            (b"url,body,label\n/?q=1,a=1,b\nhttp://one.example/?q=<script>,,c\n",),
+            {"url": "url", "body": "body", "label": "label"},
+        ),
+    }
+    for name, (seeds, mapping) in others.items():
+        by_name[name] = Reader("files", name, seeds, mapping)
     return by_name

@@ -111,6 +111,9 @@ STRUCTURES: dict[str, tuple[Any, Callable[[object], bytes]]] = {
     "cve-text": (readers.CVE, as_json),
     "cve-text feed": (readers.FEED, as_json),
     "rows.jsonl": (readers.ROWS, as_lines),
+    "rows.json": (readers.ROWS, as_json),
+    "a.har": (readers.HAR, as_json),
+    "audit.log": (readers.AUDIT_JSON, as_json),
     "record": (json.loads(readers.record()), as_json),
 }
 
