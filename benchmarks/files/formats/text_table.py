@@ -5,6 +5,7 @@ text of this cell. Payloads with several lines look the same, so the lines of su
 if they are rows of their own, the line with the quote is left out, and the others are read.
 """
 
+import contextlib
 import csv
 import io
 from collections import Counter
@@ -141,10 +142,11 @@ class _Table:
         head = io.StringIO(self._file.head.decode("latin-1"), newline="")
         reader = csv.reader(head, delimiter=self._separator)
         number = 0
-        for cells in reader:
-            if number and reader.line_num == number + 1 and len(cells) == len(self._header):
-                self._sample(cells)
-            number = reader.line_num
+        with contextlib.suppress(csv.Error):  # which is reported when the row is read
+            for cells in reader:
+                if number and reader.line_num == number + 1 and len(cells) == len(self._header):
+                    self._sample(cells)
+                number = reader.line_num
 
     def _sample(self, cells: list[str]) -> None:
         self._sampled += 1
