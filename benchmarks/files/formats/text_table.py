@@ -82,12 +82,14 @@ class _Table:
         self._lines.separator = self._separator
         self._kind = {",": "CSV", "\t": "TSV"}.get(self._separator, "a table")
         self._header: list[str] = []
-        self._values: list[set[str] | None] = []  # of each column, in the first rows; None if it has many
+        self._values: list[set[str] | None] = []  # of each column, in a sample of rows; None if it has many
         self._sampled = 0
 
     def _find_separator(self) -> str:
         first = self._lines.peek()
-        if first[:4].lower() == "sep=" and len(first.rstrip("\r\n")) == 5:  # a line that Excel writes and reads
+        if (
+            first[:4].lower() == "sep=" and len(first.rstrip("\r\n")) == 5 and first[4] != '"'
+        ):  # a line that Excel writes and reads
             self._lines.drop_first()
             return first[4]
         return separator(first, self._columns, "\t" if self._file.suffix in (".tsv", ".tab") else ",")
