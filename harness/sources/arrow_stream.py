@@ -25,7 +25,7 @@ CONTINUATION = b"\xff\xff\xff\xff"  # begins a message, since Arrow 0.15
 MAX_BATCH_BYTES = 512 * 2**20  # of a record batch, and of all dictionaries, after unpacking
 _MAX_METADATA_BYTES = 16 * 2**20
 _DICTIONARY, _BATCH = 2, 3  # types of messages
-_ROW_BYTES = 64  # least that a row counts: a batch of nulls may state any number of rows
+_ROW_BYTES = 256  # least that a row counts: a batch of nulls may state any number of rows
 
 
 class ArrowStream:

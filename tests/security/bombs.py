@@ -255,7 +255,7 @@ def xml_attributes(folder: Path) -> Path:
 
 
 def xml_items(folder: Path) -> Path:
-    (folder / "x.xml.gz").write_bytes(gzip.compress(b"<items>") + _repeated(b"<item><a/></item>" * 100_000, 30))
+    (folder / "x.xml.gz").write_bytes(gzip.compress(b"<items>") + _repeated(b"<item><a/></item>" * 100_000, 3))
     return folder / "x.xml.gz"
 
 

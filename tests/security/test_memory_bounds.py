@@ -41,6 +41,7 @@ print(json.dumps([outcome, peak]))
 """
 SLOW = (
     *("arrow_buffer", "arrow_dictionary", "arrow_views", "json_array", "json_document", "audit_log", "csv_utf_16"),
+    *("arrow_nulls", "xml_attributes", "xml_items", "xml_element", "json_element", "raw_text", "csv_in_zip"),
     "zip_bzip2",
     "zip_lzma",
     "nuclei_requests",

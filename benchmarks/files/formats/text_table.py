@@ -5,6 +5,7 @@ text of this cell. Payloads with several lines look the same, so the lines of su
 if they are rows of their own, the line with the quote is left out, and the others are read.
 """
 
+import contextlib
 import csv
 import io
 from collections import Counter
@@ -81,12 +82,14 @@ class _Table:
         self._lines.separator = self._separator
         self._kind = {",": "CSV", "\t": "TSV"}.get(self._separator, "a table")
         self._header: list[str] = []
-        self._values: list[set[str] | None] = []  # of each column, in the first rows; None if it has many
+        self._values: list[set[str] | None] = []  # of each column, in a sample of rows; None if it has many
         self._sampled = 0
 
     def _find_separator(self) -> str:
         first = self._lines.peek()
-        if first[:4].lower() == "sep=" and len(first.rstrip("\r\n")) == 5:  # a line that Excel writes and reads
+        if (
+            first[:4].lower() == "sep=" and len(first.rstrip("\r\n")) == 5 and first[4] != '"'
+        ):  # a line that Excel writes and reads
             self._lines.drop_first()
             return first[4]
         return separator(first, self._columns, "\t" if self._file.suffix in (".tsv", ".tab") else ",")
@@ -141,10 +144,11 @@ class _Table:
         head = io.StringIO(self._file.head.decode("latin-1"), newline="")
         reader = csv.reader(head, delimiter=self._separator)
         number = 0
-        for cells in reader:
-            if number and reader.line_num == number + 1 and len(cells) == len(self._header):
-                self._sample(cells)
-            number = reader.line_num
+        with contextlib.suppress(csv.Error):  # which is reported when the row is read
+            for cells in reader:
+                if number and reader.line_num == number + 1 and len(cells) == len(self._header):
+                    self._sample(cells)
+                number = reader.line_num
 
     def _sample(self, cells: list[str]) -> None:
         self._sampled += 1
