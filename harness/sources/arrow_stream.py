@@ -82,7 +82,7 @@ class ArrowStream:
             total = SizeLimit(Path(self._title), self._packed)
             for batch in reader:
                 arrays = [_checked(batch.column(name)) for name in names]
-                yield from self._slices(pa.RecordBatch.from_arrays(arrays, names), total)
+                yield from self._slices(in_microseconds(pa.RecordBatch.from_arrays(arrays, names)), total)
 
     def _slices(self, batch: "pa.RecordBatch", total: SizeLimit) -> "Iterator[pa.RecordBatch]":
         """Yields a batch in parts whose values take a bounded size, and counts them."""

@@ -75,10 +75,10 @@ def batches(path: Path, file: "pq.ParquetFile", columns: Collection[str]) -> "It
                     total.add(size)
                     if size > MAX_LIST_BYTES and array.type.num_fields:
                         raise _large_lists(path, group, name, size)
-                yield _in_microseconds(batch)
+                yield in_microseconds(batch)
 
 
-def _in_microseconds(batch: "pa.RecordBatch") -> "pa.RecordBatch":
+def in_microseconds(batch: "pa.RecordBatch") -> "pa.RecordBatch":
     """Returns a batch whose times are cut to microseconds, since Python has no type for nanoseconds."""
     import pyarrow as pa
 

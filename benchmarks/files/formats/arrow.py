@@ -37,7 +37,10 @@ def read_arrow(file: DataFile, columns: Collection[str], tally: sources.SourceTa
 
 
 def _check(file: DataFile, schema: "pa.Schema", columns: Collection[str]) -> None:
-    names = schema.names
+    try:
+        names = schema.names
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file.title} is damaged: the name of a column is not UTF-8.") from error
     for column in sorted(columns):
         if column not in names:
             raise UserError(f"{file.title} has no column {column}; {nearest(column, names)}")
