@@ -120,14 +120,22 @@ class Checkout:
                 return commit
         raise NotReadable("its current branch has no commit")
 
+    def shallow(self) -> str:
+        """Returns the commits at which a shallow history was cut off, one a line; empty if it is complete.
+
+        Raises:
+            NotReadable: the list is too large.
+        """
+        path = self.common / "shallow"
+        return _text(path, _MAX_PACKED_REFS) if path.is_file() else ""
+
     def added_files(self, commit: str) -> Iterator[tuple[str, str]]:
         """Yields the path of each added file and the day of its commit (YYYY-MM-DD), from the newest commit on.
 
         Raises:
             NotReadable: the history is not complete, git is not installed or fails, or a limit is exceeded.
         """
-        shallow = self.common / "shallow"
-        if shallow.is_file() and shallow.stat().st_size:
+        if self.shallow():
             raise NotReadable("its history is shallow; git fetch --unshallow completes it")
         arguments = ("--no-show-signature", "--no-textconv", "--no-ext-diff", "--no-notes", "--no-color")
         shape = ("--diff-filter=A", "--name-only", "-z", "--format=%x00%cs")

@@ -39,6 +39,15 @@ def commit(root: Path, note: Callable[[str], None] = lambda sentence: None) -> s
         return ""
 
 
+def history(root: Path) -> list[str]:
+    """Returns what the history of a checkout depends on: its commit, and where it was cut off if it is shallow."""
+    try:
+        checkout = Checkout.find(root)
+        return [] if checkout is None else [checkout.commit(), checkout.shallow()]
+    except (NotReadable, OSError) as error:
+        return [_reason(error)]
+
+
 def first_commits(root: Path, note: Callable[[str], None] = lambda sentence: None) -> dict[str, datetime.date]:
     """Returns the date of the first commit of each file of a checkout, by its path within the folder.
 
