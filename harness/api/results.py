@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import registry
+from harness.api.contrasts import bounds, in_scenario, in_score
 from harness.boards.build import boards, setting_of
 from harness.boards.model import Board, Row
 from harness.boards.rules import RULES
 from harness.errors import UserError, nearest
-from harness.protocol import FOLDS
 from harness.records.schema import Record
 from harness.records.store import Contents, Store
 from harness.safe_text import printable
-from harness.statistics.intervals import Interval, p_value, paired
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -232,28 +231,25 @@ class Results:
             by_name = {row.method: row for row in board.rows}
             if method not in by_name or other not in by_name:
                 continue
-            ours, theirs = self._scores(board, method), self._scores(board, other)
-            pairs: dict[str, tuple[Mapping[int, float], Mapping[int, float]]] = {
-                name: (ours[name], theirs[name]) for name in sorted(ours.keys() & theirs.keys())
-            }
-            if pairs:
-                pairs["score"] = by_name[method].by_seed, by_name[other].by_seed
+            ours, theirs = self._scored(board, method), self._scored(board, other)
+            pairs = {name: (ours[name], theirs[name]) for name in sorted(ours.keys() & theirs.keys())}
             place = {"benchmark": board.setting.benchmark, "preset": board.setting.preset}
-            rows += [place | {"scenario": name} | _difference(*pair) for name, pair in pairs.items()]
+            rows += [place | {"scenario": name} | in_scenario(name, *pair) for name, pair in pairs.items()]
+            if pairs:
+                rows.append(place | {"scenario": "score"} | in_score(by_name[method], by_name[other]))
         if not rows:
             raise UserError(f"{method} and {other} have no scored scenario and seed in common.")
         return ResultTable.of_rows(rows, _CONTRAST_COLUMNS)
 
-    def _scores(self, board: Board, method: str) -> dict[str, dict[int, float]]:
-        """Returns the mean macro-F1 of a method over the scored environments of a cell, by scenario and seed."""
-        scores: dict[str, dict[int, float]] = {}
+    def _scored(self, board: Board, method: str) -> dict[str, dict[int, Record]]:
+        """Returns the records of a method on a board that have a score, by scenario and seed."""
+        scored: dict[str, dict[int, Record]] = {}
         for record in self.records:
             cell = record.cell
             on_board = cell.method == method and setting_of(record) == board.setting and not RULES.is_stale(record)
             if on_board and record.result is not None and cell.scored:
-                values = [record.result.metrics[name]["macro_f1"] for name in cell.scored]
-                scores.setdefault(cell.scenario, {})[cell.seed] = sum(values) / len(values)
-        return scores
+                scored.setdefault(cell.scenario, {})[cell.seed] = record
+        return scored
 
     def __len__(self) -> int:
         return len(self.records)
@@ -322,7 +318,7 @@ def _board_row(board: Board, row: Row) -> dict[str, Any]:
         "kind": row.kind,
         "track": row.track,
         "score": None if row.score is None else row.score.mean,
-        **({"low": None, "high": None} if row.score is None else _bounds(row.score)),
+        **({"low": None, "high": None} if row.score is None else bounds(row.score)),
         "id": row.id,
         "gap": row.gap,
         "worst_environment": None if row.worst is None else row.worst[1],
@@ -332,22 +328,6 @@ def _board_row(board: Board, row: Row) -> dict[str, Any]:
         "failed": len(row.failed),
         "missing": len(row.missing),
     }
-
-
-def _bounds(interval: Interval) -> dict[str, float | None]:
-    bounded = interval.half_width is not None
-    return {"low": interval.low if bounded else None, "high": interval.high if bounded else None}
-
-
-def _difference(ours: Mapping[int, float], theirs: Mapping[int, float]) -> dict[str, Any]:
-    """Returns the mean difference of two methods over their common seeds, with its interval and p-value."""
-    seeds = sorted(ours.keys() & theirs.keys())
-    if not seeds:
-        return {"seeds": 0}
-    pair = [ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]
-    interval = paired(*pair, FOLDS)
-    p = p_value(*pair, FOLDS) if len(seeds) > 1 else None
-    return {"seeds": len(seeds), "difference": interval.mean, **_bounds(interval), "p": p}
 
 
 def _is_number(kind: "pa.DataType") -> bool:

@@ -18,9 +18,11 @@ from harness.boards.record_selection import (
     superseded,
 )
 from harness.boards.rows import make_row, scoring_records
+from harness.boards.shared_tests import influences
 from harness.protocol import FALLBACK
 from harness.records.schema import Record
 from harness.scenarios.perturbed import own_environments
+from harness.statistics.contrasts import Influences
 
 
 def setting_of(record: Record) -> Setting:
@@ -95,8 +97,10 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
     by_cell = {name: one_per_cell(members) for name, members in by_method.items()}
     fallback = {scenario_and_seed(r): r for r in by_cell.get(FALLBACK, ([], []))[0] if r.result is not None}
     scoring = {name: scoring_records(one, fallback, cells) for name, (one, _) in by_cell.items()}
+    shared = influences(scoring)
+    stale_counts = Counter(s.cell.method for s in stale)
     rows = [
-        make_row(name, one, more, scoring[name], cells, columns, sum(s.cell.method == name for s in stale))
+        make_row(name, one, more, scoring[name], cells, columns, stale_counts[name], shared.get(name))
         for name, (one, more) in by_cell.items()
     ]
     # Scores over different cells cannot be compared, so incomplete rows come last.
@@ -116,6 +120,7 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
         perturbation_counts=tuple(_perturbation_counts(fresh)),
         notes=(
             *merge_numbers(notes),
+            *_shared_test_notes(shared),
             *_stale_notes(stale, outdated),
             *_incomplete_seeds(common, cells, scored),
             *_uncommon_cells(by_cell, common),
@@ -150,6 +155,12 @@ def _perturbation_counts(records: list[Record]) -> Iterable[str]:
             total["rows kept"] += int(result.metrics.get(env, {}).get("rows", 0))
     for (scenario, env), total in totals.items():
         yield f"{scenario}/{env}: " + ", ".join(f"{n} {what}" for what, n in sorted(total.items()) if n)
+
+
+def _shared_test_notes(shared: Influences) -> Iterable[str]:
+    if shared:
+        units = len(next(iter(next(iter(shared.values())).values())))
+        yield f"all seeds test the same {units} units: intervals are over training draws and over these units"
 
 
 def _stale_notes(stale: list[Record], outdated: Mapping[str, str]) -> Iterable[str]:

@@ -6,9 +6,11 @@ from statistics import fmean
 
 from harness.boards.model import Effect, ScenarioSeed
 from harness.boards.rows import in_distribution, score
+from harness.boards.shared_tests import influences
 from harness.protocol import FOLDS
 from harness.records.schema import Record
-from harness.statistics.intervals import Interval, paired
+from harness.statistics.contrasts import influence_of_difference
+from harness.statistics.intervals import Influence, Interval, paired
 
 Pairs = Mapping[ScenarioSeed, tuple[Record, Record]]
 Metric = Callable[[str, Record], float | None]  # of a scenario and its record
@@ -47,7 +49,9 @@ def _effect(method: str, base: str, pairs: Pairs) -> Effect:
         if env.kind == "flip" and name in _metrics(record)
     }
     in_id = {name: _difference(own, lambda name, r: in_distribution({name: r})) for name, own in scenarios.items()}
-    shifted = {name: _difference(own, lambda name, r: score({name: r})) for name, own in scenarios.items()}
+    shifted = {
+        name: _difference(own, lambda name, r: score({name: r}), _influence(own)) for name, own in scenarios.items()
+    }
     rates = {cue: _difference(pairs, _rate(name)) for name, cue in sorted(flips.items())}
     return Effect(method, base, *map(_available, (in_id, shifted, rates)))
 
@@ -64,7 +68,13 @@ def _metrics(record: Record) -> Mapping[str, Mapping[str, float]]:
     return record.result.metrics if record.result else {}
 
 
-def _difference(pairs: Pairs, metric: Metric) -> Interval | None:
+def _influence(pairs: Pairs) -> Influence | None:
+    """Returns the influence of the test units on the difference in score, if all seeds test the same units."""
+    shared = influences({str(side): {place: pair[side] for place, pair in pairs.items()} for side in (0, 1)})
+    return influence_of_difference(shared, "0", "1", sorted({seed for _, seed in pairs}))
+
+
+def _difference(pairs: Pairs, metric: Metric, influence: Influence | None = None) -> Interval | None:
     """Returns the paired interval of a metric over seeds; a seed's value is the mean over scenarios that have it."""
     ours: dict[int, list[float]] = defaultdict(list)
     theirs: dict[int, list[float]] = defaultdict(list)
@@ -73,4 +83,6 @@ def _difference(pairs: Pairs, metric: Metric) -> Interval | None:
         if a is not None and b is not None:
             ours[seed].append(a)
             theirs[seed].append(b)
-    return paired([*map(fmean, ours.values())], [*map(fmean, theirs.values())], FOLDS) if ours else None
+    if not ours:
+        return None
+    return paired([*map(fmean, ours.values())], [*map(fmean, theirs.values())], FOLDS, influence=influence)

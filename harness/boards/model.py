@@ -1,13 +1,13 @@
 """Data classes of a board: its rows, costs and per-scenario differences."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from harness.records.schema import EnvironmentInfo
 from harness.statistics.bootstrap import WorstGroup
 from harness.statistics.contrasts import Claim
-from harness.statistics.intervals import Interval
+from harness.statistics.intervals import Influence, Interval
 from harness.statistics.robustness import Robustness
 
 Column = tuple[str, str]  # scenario and environment
@@ -51,6 +51,8 @@ class Row:
         letters: methods of a track that share a letter do not differ significantly; empty if the method is not ranked.
         score: mean over seeds of the score, with its interval; None if no scored environment was evaluated.
         by_seed: score of each seed.
+        influence: of each test unit on the score of each seed, float64 (seeds, units), in the order of ``by_seed``, if
+            all seeds test the same units; None if each seed tests its own fold.
         bootstrap: percentile interval of the score by the crossed bootstrap, on boards that rank.
         id: macro-F1 in the ``id`` environments, with the weights that their scenarios have in the score.
         worst: lowest mean macro-F1 over scored environments, and its ``scenario/environment``.
@@ -90,6 +92,7 @@ class Row:
     missing: tuple[ScenarioSeed, ...]
     not_applicable: int
     stale: int
+    influence: Influence | None = field(default=None, compare=False)
 
     @property
     def gap(self) -> float | None:
@@ -177,6 +180,11 @@ class Board:
     effects: tuple[Effect, ...]
     robustness: Robustness | None
     provenance: Mapping[str, str]
+
+    @property
+    def shared_units(self) -> int:
+        """The number of test units, if all seeds test the same ones; 0 if each seed tests its own fold."""
+        return next((row.influence.shape[1] for row in self.rows if row.influence is not None), 0)
 
     def of_track(self, track: Track) -> list[Row]:
         """Returns the rows of a track, best first."""

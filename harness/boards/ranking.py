@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.boards.model import TRACKS, Row, ScenarioSeed
+from harness.boards.model import TRACKS, Row
 from harness.boards.record_selection import complete_seeds
 from harness.boards.rows import score, shares
+from harness.boards.shared_tests import Scoring, influences
 from harness.errors import UserError
 from harness.evaluation import counts
 from harness.protocol import EQUIVALENCE_MARGIN, FOLDS
@@ -17,8 +18,6 @@ from harness.statistics.bootstrap import BootstrapResult, Counts, EnvironmentCou
 from harness.statistics.contrasts import Claim, judge
 from harness.statistics.letters import different_pairs, letters
 from harness.statistics.robustness import Robustness, effective_robustness
-
-Scoring = Mapping[str, Mapping[ScenarioSeed, Record]]  # by method, the record that counts in each cell
 
 
 def with_ranks(rows: Sequence[Row], scoring: Scoring) -> tuple[Row, ...]:
@@ -31,7 +30,10 @@ def with_ranks(rows: Sequence[Row], scoring: Scoring) -> tuple[Row, ...]:
     for track in TRACKS:
         ranked = [row for row in rows if row.track == track and not row.unranked_reason and row.complete]
         names = [row.method for row in ranked]
-        groups = letters(names, different_pairs({row.method: list(row.by_seed.values()) for row in ranked}, FOLDS))
+        scores = {row.method: list(row.by_seed.values()) for row in ranked}
+        # Either all rows of a board have the influence of shared test units, or none has.
+        shared = {row.method: row.influence for row in ranked if row.influence is not None}
+        groups = letters(names, different_pairs(scores, FOLDS, shared))
         ranks = result.ranks(names) if names else {}
         for rank, row in enumerate(ranked, start=1):
             by_method[row.method] = replace(row, rank=rank, ranks=ranks[row.method], letters=groups[row.method])
@@ -116,7 +118,10 @@ def _claim(method: str, others: tuple[str, ...], scoring: Scoring, fallback: str
         for name in methods
     }
     exclusions = tuple(f"{name} failed on {scenario}, seed {seed}" for name, (scenario, seed) in sorted(failed))
-    return judge(method, others, scores, FOLDS, EQUIVALENCE_MARGIN, tuple(scenarios), exclusions)
+    counted = {
+        name: {(scenario, n): scoring[name][scenario, n] for scenario in scenarios for n in seeds} for name in methods
+    }
+    return judge(method, others, scores, FOLDS, EQUIVALENCE_MARGIN, tuple(scenarios), exclusions, influences(counted))
 
 
 def robustness(rows: Sequence[Row], contrasts: Callable[[str], tuple[str, ...]], fallback: str) -> Robustness:

@@ -4,13 +4,16 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+import numpy as np
+import numpy.typing as npt
+
 from harness.boards.model import Column, Cost, Row, ScenarioSeed, track_of
 from harness.boards.record_selection import scenario_and_seed
 from harness.protocol import FOLDS
 from harness.records.schema import Record
 from harness.scenarios.perturbed import own_environments
 from harness.statistics.curves import expected_best
-from harness.statistics.intervals import t_interval
+from harness.statistics.intervals import Influence, t_interval
 
 
 def make_row(
@@ -21,6 +24,7 @@ def make_row(
     expected: set[ScenarioSeed],
     columns: Sequence[Column],
     stale: int,
+    influences: Mapping[int, npt.NDArray[np.float64]] | None = None,
 ) -> Row:
     """Summarises the records of one method.
 
@@ -32,6 +36,7 @@ def make_row(
         expected: the cells that its score is taken over.
         columns: the scenarios' own environments.
         stale: number of stale records of the method.
+        influences: of the test units on the score, by seed, if all seeds test the same units; else None.
     """
     cell = records[0].cell
     tags = tuple(sorted(cell.tags))
@@ -39,6 +44,7 @@ def make_row(
     for (scenario, seed), record in sorted(scoring.items(), key=lambda item: item[0]):
         cells[seed][scenario] = record
     by_seed = {seed: value for seed in sorted(cells) if (value := score(cells[seed])) is not None}
+    influence: Influence | None = np.stack([influences[seed] for seed in by_seed]) if influences and by_seed else None
     ids = [value for seed in sorted(cells) if (value := in_distribution(cells[seed])) is not None]
     scored = {(r.cell.scenario, env) for r in scoring.values() for env in r.cell.scored}
     scoring_metrics = _mean_metrics(list(scoring.values()), ())
@@ -56,8 +62,9 @@ def make_row(
         ranks=None,
         letters="",
         unranked_reason=incomplete or ("" if cell.kind in ("ranked", "fixed") else cell.kind),
-        score=t_interval(list(by_seed.values()), FOLDS) if by_seed else None,
+        score=t_interval(list(by_seed.values()), FOLDS, influence=influence) if by_seed else None,
         by_seed=by_seed,
+        influence=influence,
         bootstrap=None,
         id=fmean(ids) if ids else None,
         worst=min(((scoring_metrics[c]["macro_f1"], "/".join(c)) for c in columns if c in scored), default=None),

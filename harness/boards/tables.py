@@ -121,7 +121,8 @@ def intervals(board: Board) -> Iterator[TextTable]:
     if not board.ranked or not any(row.score for row in board.rows):
         return
     effective = board.robustness.effective if board.robustness else {}
-    header = ["method", "score: 95 % over folds", "score: 95 % by bootstrap", "worst group", "worst group: 95 %"]
+    over = "over draws and units" if board.shared_units else "over folds"
+    header = ["method", f"score: 95 % {over}", "score: 95 % by bootstrap", "worst group", "worst group: 95 %"]
     header += ["calibration error, ID / shifted", "effective robustness"]
     lines = [
         [

@@ -179,6 +179,14 @@ def unrecognised(labels: Iterable[str]) -> list[str]:
     ]
 
 
+def canonical_name(label: str) -> str:
+    """Returns the name that all spellings of a label share: a class, a family of classes, ``benign``, or the label."""
+    named = class_named(label)
+    if named is not None:
+        return named
+    return "benign" if _compact(label) in _BENIGN else label
+
+
 def most_specific(names: Iterable[str]) -> str | None:
     """Returns the one of several classes that all others are broader than; None if there is none.
 
@@ -224,6 +232,15 @@ def classes_of(label: str) -> frozenset[str]:
     if label in ANCHORS:
         return frozenset((label,))
     return frozenset(_FAMILIES[label][1]) if label in _FAMILIES else frozenset()
+
+
+def classes_within(label: str) -> frozenset[str]:
+    """Returns `classes_of` a label and the kinds of these classes: ``code-injection`` has ``template-injection``.
+
+    A class that is a kind of two others is in the first of them only.
+    """
+    own = classes_of(label)
+    return own | {kind for kind, broader in _BROADER.items() if broader[0] in own}
 
 
 def _compact(text: str) -> str:

@@ -59,7 +59,8 @@ def _scores(board: Board, prefix: str) -> Chart:
     )
     caption = "There is only one seed, so the scores have no interval."
     if len(board.seeds) > 1:
-        caption = "Mean over seeds; the bar is its 95 % interval over folds of disjoint CVEs."
+        over = f"training draws and {board.shared_units} test units" if board.shared_units else "folds of disjoint CVEs"
+        caption = f"Mean over seeds; the bar is its 95 % interval over {over}."
     if board.ranked:
         caption += " Methods that share a letter in the board do not differ significantly."
     lines = [[row.method, with_interval(row.score), row.letters or NO_VALUE] for row in rows[::-1]]

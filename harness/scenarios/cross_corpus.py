@@ -1,7 +1,6 @@
 """``--target``: train on one corpus and test on another."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -22,13 +21,16 @@ from harness.scenarios.generic.benchmark import with_clusters
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 1  # raise it when the joined corpus changes: it makes cached corpora stale
+Sides = tuple[tuple[Corpus, Mapping[str, str]], ...]  # both corpora, each with the new names of its shared classes
+
+VERSION = 2  # raise it when the joined corpus changes: it makes cached corpora stale
 TARGET = f"{GROUP}corpus"  # column with the corpus of each row
 CROSS_SOURCE = ScenarioSpec(
     "cross-source",
     "source",
-    "training on one corpus, tests on the classes that it shares with another",
+    "training on one corpus, tests on all rows of another whose class both have",
     {"id": EnvironmentSpec(), "test": EnvironmentSpec(shifted=True)},
+    version=2,
 )
 
 
@@ -90,16 +92,16 @@ class CrossSource(Benchmark):
 def join_corpora(corpus: Corpus, target: Corpus) -> Corpus:
     """Joins the rows of both corpora whose class occurs in both, with notes on the rows that are left out.
 
-    A class of the target that has another name in the corpus is renamed, if all threat classes that it may stand for
-    are those of one class of the corpus.
+    Classes are compared by what they stand for (`shared_names`), so that other spellings, families of classes and kinds
+    of a class match.
 
     Raises:
         UserError: the corpora share fewer than two classes.
     """
     import pyarrow as pa
 
-    new_names = {name: _matching_class(name, corpus.classes) for name in target.classes}
-    shared = {name for name in new_names.values() if name is not None}
+    new_names = shared_names(corpus.classes, target.classes)
+    shared = set(new_names[0].values())
     if len(shared) < 2:
         raise UserError(
             f"--target {target.meta.name} shares only {len(shared)} class{'' if len(shared) == 1 else 'es'} with "
@@ -107,36 +109,54 @@ def join_corpora(corpus: Corpus, target: Corpus) -> Corpus:
             f"{corpus.meta.name} has {', '.join(corpus.classes)}."
         )
     tables = [
-        _rows(corpus, {name: name if name in shared else None for name in corpus.classes}, corpus.meta.name),
-        _rows(target, new_names, f"target {target.meta.name}"),
+        _rows(corpus, new_names[0], corpus.meta.name),
+        _rows(target, new_names[1], f"target {target.meta.name}"),
     ]
+    sides = tuple(zip((corpus, target), new_names, strict=True))
     texts = pa.concat_tables([corpus.descriptions, target.descriptions], promote_options="default")
     _, first = np.unique(np.array(texts.column("description_id").to_pylist(), dtype=object), return_index=True)
     notes = [f"shared classes: {', '.join(sorted(shared))}"]
-    notes += [
-        f"left out, since the other corpus lacks the class: {text}"
-        for text in _missing_classes(corpus, target, new_names, shared)
-    ]
+    notes += [f"renamed: {text}" for text in _renamed_classes(sides)]
+    notes += [f"left out, since the other corpus lacks the class: {text}" for text in _missing_classes(sides)]
     notes += [f"{side.meta.name}: {note}" for side in (corpus, target) for note in side.meta.notes]
     table = pa.concat_tables(tables, promote_options="default")
     name = f"{corpus.meta.name}-to-{target.meta.name}"
     return with_clusters(Corpus.create(name, table, texts.take(pa.array(np.sort(first))), tuple(notes)))
 
 
-def _matching_class(name: str, classes: Sequence[str]) -> str | None:
-    """Returns the class of a corpus that corresponds to a class of the target, or None if none or several do."""
-    if name in classes:
-        return name
-    threats = taxonomy.classes_of(name)
-    matches = [own for own in classes if threats and threats <= taxonomy.classes_of(own)]
-    return matches[0] if len(matches) == 1 else None
+def shared_names(own: Sequence[str], target: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns the names in the joined corpus of the classes that both have: of the corpus's own, of the target's.
+
+    Two classes match if they have a threat class in common, of all that they stand for (`taxonomy.classes_within`). A
+    class does not stand for those that its corpus has a class of its own for. Classes that match, directly or through
+    a third one, become one class, with the name of the widest. Labels outside of the taxonomy match if they are equal.
+    """
+    sides = [{name: taxonomy.canonical_name(name) for name in classes} for classes in (own, target)]
+    covered = [{name: _covered(name, set(names.values())) for name in names.values()} for names in sides]
+    groups: list[frozenset[str]] = []  # threat classes that are one class in the joined corpus
+    for threats in (*covered[0].values(), *covered[1].values()):
+        merged = threats.union(*(group for group in groups if group & threats))
+        groups = [group for group in groups if not group & threats] + [merged]
+    width = {name: max(len(side.get(name, ())) for side in covered) for side in covered for name in side}
+    new_names: dict[str, str] = {}
+    for group in groups:
+        here, there = ({name for name, threats in side.items() if threats <= group} for side in covered)
+        if here and there:
+            new_names |= dict.fromkeys(here | there, max(here | there, key=lambda name: (width[name], name)))
+    ours, theirs = ({label: new_names[name] for label, name in names.items() if name in new_names} for names in sides)
+    return ours, theirs
 
 
-def _rows(corpus: Corpus, new_names: dict[str, str | None], name: str) -> "pa.Table":
+def _covered(name: str, names: set[str]) -> frozenset[str]:
+    """Returns the threat classes that a class stands for in a corpus with these classes."""
+    return (taxonomy.classes_within(name) or frozenset((name,))) - (names - {name})
+
+
+def _rows(corpus: Corpus, new_names: Mapping[str, str], name: str) -> "pa.Table":
     """Returns the rows whose class has a new name: renamed, with unique sample ids and the column `TARGET`."""
     import pyarrow as pa
 
-    labels = [new_names[label] for label in corpus.table.column("label").to_pylist()]
+    labels = [new_names.get(label) for label in corpus.table.column("label").to_pylist()]
     rows = [row for row, label in enumerate(labels) if label is not None]
     table = corpus.table.take(pa.array(rows))
     columns = {
@@ -151,11 +171,17 @@ def _rows(corpus: Corpus, new_names: dict[str, str | None], name: str) -> "pa.Ta
     return table
 
 
-def _missing_classes(corpus: Corpus, target: Corpus, new_names: dict[str, str | None], shared: set[str]) -> list[str]:
-    """Returns, for each corpus, its classes that the other lacks, with their numbers of rows."""
-    out = []
-    for side, names in ((corpus, shared), (target, {name for name, own in new_names.items() if own is not None})):
-        counts = Counter({name: count for name, count in side.meta.classes.items() if name not in names})
-        if counts:
-            out.append(f"{side.meta.name}: {', '.join(f'{name} ({count})' for name, count in sorted(counts.items()))}")
-    return out
+def _renamed_classes(sides: Sides) -> Iterator[str]:
+    """Yields, for each corpus, its classes that have another name in the joined corpus, with their numbers of rows."""
+    for side, names in sides:
+        renamed = [f"{name} ({side.meta.classes[name]}) is {new}" for name, new in sorted(names.items()) if name != new]
+        if renamed:
+            yield f"{side.meta.name}: {', '.join(renamed)}"
+
+
+def _missing_classes(sides: Sides) -> Iterator[str]:
+    """Yields, for each corpus, its classes that the other lacks, with their numbers of rows."""
+    for side, names in sides:
+        missing = [f"{name} ({count})" for name, count in sorted(side.meta.classes.items()) if name not in names]
+        if missing:
+            yield f"{side.meta.name}: {', '.join(missing)}"

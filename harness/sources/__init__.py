@@ -8,10 +8,11 @@ from harness.sources import origin, safe_yaml
 from harness.sources.arrow_stream import ArrowStream
 from harness.sources.benchmark import Row, SourceBenchmark, TextSource
 from harness.sources.builder import Builder, text_corpus, with_origin
+from harness.sources.content import fingerprint
 from harness.sources.export import export, mapping_of
 from harness.sources.parquet import batches, open_parquet
 from harness.sources.tally import LeftOut, SourceTally
-from harness.sources.tree import READ_ERRORS, SourceFile, SourceStream, Tree, fingerprint
+from harness.sources.tree import READ_ERRORS, SourceFile, SourceStream, Tree
 from harness.storage import safe_json
 from harness.storage.bounded import TooLarge, in_words, open_unpacked
 

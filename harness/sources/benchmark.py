@@ -12,8 +12,9 @@ from harness.errors import UserError
 from harness.scenarios.generic import GenericBenchmark
 from harness.sources import origin
 from harness.sources.builder import Builder, text_corpus, with_origin
+from harness.sources.content import fingerprint
 from harness.sources.tally import SourceTally, describe
-from harness.sources.tree import Tree, fingerprint
+from harness.sources.tree import Tree
 
 Row = Mapping[str, Any]
 
@@ -69,7 +70,7 @@ class SourceBenchmark(GenericBenchmark):
     @property
     def fingerprint(self) -> str:
         """See `GenericBenchmark.fingerprint`."""
-        return hashing.of_json([self.ref.name, self.version, fingerprint(self.root)])
+        return hashing.of_json([self.ref.name, self.version, fingerprint(self.root), origin.history(self.root)])
 
     def source(self) -> Path | None:
         """See `Benchmark.source`; a folder must be on storage that every machine can read."""

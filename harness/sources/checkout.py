@@ -18,7 +18,9 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from harness.sources.archives import MAX_FILES
 from harness.storage import bounded
 
 MAX_SECONDS = 300.0  # of one git command
@@ -49,6 +51,14 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
 }
+
+
+class Change(NamedTuple):
+    """What a commit did to a file: ``A`` added it, ``D`` deleted it, ``R`` moved it from ``path`` to ``new_path``."""
+
+    kind: str
+    path: str
+    new_path: str = ""
 
 
 class NotReadable(Exception):
@@ -120,25 +130,40 @@ class Checkout:
                 return commit
         raise NotReadable("its current branch has no commit")
 
-    def added_files(self, commit: str) -> Iterator[tuple[str, str]]:
-        """Yields the path of each added file and the day of its commit (YYYY-MM-DD), from the newest commit on.
+    def shallow(self) -> str:
+        """Returns the commits at which a shallow history was cut off, one a line; empty if it is complete.
+
+        Raises:
+            NotReadable: the list is too large.
+        """
+        path = self.common / "shallow"
+        return _text(path, _MAX_PACKED_REFS) if path.is_file() else ""
+
+    def changes(self, commit: str) -> Iterator[tuple[str, list[Change]]]:
+        """Yields the day of each commit (YYYY-MM-DD) and the files that it added, deleted or moved, the newest first.
 
         Raises:
             NotReadable: the history is not complete, git is not installed or fails, or a limit is exceeded.
         """
-        shallow = self.common / "shallow"
-        if shallow.is_file() and shallow.stat().st_size:
+        if self.shallow():
             raise NotReadable("its history is shallow; git fetch --unshallow completes it")
         arguments = ("--no-show-signature", "--no-textconv", "--no-ext-diff", "--no-notes", "--no-color")
-        shape = ("--diff-filter=A", "--name-only", "-z", "--format=%x00%cs")
+        shape = ("--find-renames", "--diff-filter=ADR", "--name-status", "-z", "--format=%x00%cs")
         with contextlib.closing(self._git(commit, "log", *arguments, *shape, commit, "--")) as parts:
-            day, is_first = "", False
+            day, changes = "", list[Change]()
             for part in parts:
-                if not part:  # comes before each day; a line break follows it, before the first path
-                    day, is_first = next(parts, ""), True
+                if not part:  # comes before each day; a line break follows it, before the first change
+                    if changes:
+                        yield day, changes
+                    day, changes = next(parts, ""), []
                 else:
-                    yield part.removeprefix("\n") if is_first else part, day
-                    is_first = False
+                    kind = part.removeprefix("\n")[:1]  # a letter, for a move with the similarity in percent
+                    path = next(parts, "")
+                    changes.append(Change(kind, path, next(parts, "") if kind == "R" else ""))
+                    if len(changes) > MAX_FILES:
+                        raise NotReadable(f"a commit of its history changes more than {MAX_FILES:,} files")
+            if changes:
+                yield day, changes
 
     def _git(self, commit: str, *arguments: str) -> Generator[str, None, None]:
         """Runs git in a repository with this commit, and yields the parts of its output, which end in zero bytes."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.sources.archives import MAX_FILES
 from harness.sources.checkout import Checkout, NotReadable
+from harness.sources.moves import additions
 
 _LICENCES = {  # a phrase that occurs in the text of this licence only
     "permission is hereby granted, free of charge, to any person obtaining a copy": "MIT",
@@ -39,8 +40,19 @@ def commit(root: Path, note: Callable[[str], None] = lambda sentence: None) -> s
         return ""
 
 
+def history(root: Path) -> list[str]:
+    """Returns what the history of a checkout depends on: its commit, and where it was cut off if it is shallow."""
+    try:
+        checkout = Checkout.find(root)
+        return [] if checkout is None else [checkout.commit(), checkout.shallow()]
+    except (NotReadable, OSError) as error:
+        return [_reason(error)]
+
+
 def first_commits(root: Path, note: Callable[[str], None] = lambda sentence: None) -> dict[str, datetime.date]:
     """Returns the date of the first commit of each file of a checkout, by its path within the folder.
+
+    A file that was moved has the date of its first commit under its first name.
 
     Empty if the folder is not a checkout, or if its history cannot be read or is shallow.
 
@@ -52,7 +64,8 @@ def first_commits(root: Path, note: Callable[[str], None] = lambda sentence: Non
     undated = 0
     try:
         checkout = Checkout.find(root)
-        for path, day in () if checkout is None else checkout.added_files(checkout.commit()):
+        commits = () if checkout is None else checkout.changes(checkout.commit())
+        for path, day in additions(commits):
             # The log goes from the newest to the oldest commit, so the oldest one remains.
             out.pop(path, None)
             if len(out) > MAX_FILES:

@@ -40,7 +40,9 @@ def load(data: bytes) -> Any:
         return yaml.load(data, Loader=loader)
     except yaml.YAMLError as error:
         raise ValueError("not readable as YAML") from error
-    except (RecursionError, OverflowError, TypeError) as error:  # a mapping as a key; a date or number out of range
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError) as error:
+        # What PyYAML's constructors raise for a mapping as a key, a date out of range, or a value that does not have
+        # the type of its tag (``!!timestamp foo``, ``!!int ''``).
         raise ValueError("not readable as YAML") from error
 
 

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from harness import hashing, regular_file
+from harness import regular_file
 from harness.errors import UserError
 from harness.sources.archives import ERRORS, LINK, MAX_FILES, Entry, TarMembers, is_tar, zip_members
 from harness.sources.tally import SourceTally
@@ -140,15 +140,6 @@ class Tree:
 
 def _is_one_of(name: str, suffixes: tuple[str, ...]) -> bool:
     return name.lower().removesuffix(".gz").endswith(suffixes)
-
-
-def fingerprint(root: Path) -> str:
-    """Returns a hash of a file's bytes, or of the names, sizes and modification times of a folder's files."""
-    if root.is_file():
-        return hashing.of_file(root)
-    files = sorted(path for path in root.rglob("*") if path.is_file() and ".git" not in path.parts)
-    stats = [(path.relative_to(root).as_posix(), path.stat()) for path in files]
-    return hashing.of_json([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
 
 
 @contextmanager

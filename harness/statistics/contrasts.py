@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.statistics.intervals import Interval, detectable, paired, sign_flip_p
+import numpy as np
+import numpy.typing as npt
+
+from harness.statistics.intervals import Influence, Interval, detectable, paired, sign_flip_p
 from harness.statistics.posterior import Posterior, correlated_t
 
 Verdict = Literal["confirmed", "refuted", "undecided", "not tested"]
+Influences = Mapping[str, Mapping[int, npt.NDArray[np.float64]]]  # of the shared test units, by method and seed
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Contrast:
         seeds: number of those seeds.
         detectable: true difference that the test would find with 80 % power.
         sign_flip_p: exact p-value, for the first step only and for no more seeds than there are folds.
-        posterior: a second view, by the Bayesian correlated t-test.
+        posterior: a second view, by the Bayesian correlated t-test. Neither is given if all seeds test the same units.
         passed: whether the lower bound of the difference is above zero; None if the step was not reached or has too
             few seeds.
     """
@@ -67,6 +71,7 @@ def judge(
     margin: float,
     scenarios: tuple[str, ...] = (),
     exclusions: tuple[str, ...] = (),
+    influences: Influences | None = None,
 ) -> Claim:
     """Tests a method against its contrasts in their order, and returns the verdict.
 
@@ -78,40 +83,54 @@ def judge(
         margin: smallest difference of practical interest.
         scenarios: of the scores, kept for display.
         exclusions: see `Claim`.
+        influences: of the test units, if all seeds test the same ones; empty otherwise.
     """
     steps: list[Contrast] = []
     reached = True
     for other in others:
-        step = _contrast(scores.get(method, {}), other, scores.get(other, {}), folds, margin, not steps, reached)
+        ours, theirs = scores.get(method, {}), scores.get(other, {})
+        seeds = sorted(set(ours) & set(theirs))
+        influence = influence_of_difference(influences, method, other, seeds)
+        pair = [ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]
+        step = _contrast(other, *pair, folds, margin, not steps, reached, influence)
         steps.append(step)
         reached = step.passed is True
     verdict, decided_by = _verdict(steps, margin)
     return Claim(method, verdict, tuple(steps), decided_by, scenarios, exclusions)
 
 
+def influence_of_difference(
+    influences: Influences | None, method: str, other: str, seeds: Sequence[int]
+) -> Influence | None:
+    """Returns the influence of the shared test units on one method's score minus another's; None without any."""
+    if not influences or not seeds:
+        return None
+    return np.stack([influences[method][seed] - influences[other][seed] for seed in seeds])
+
+
 def _contrast(
-    ours: Mapping[int, float],
     other: str,
-    theirs: Mapping[int, float],
+    ours: Sequence[float],
+    theirs: Sequence[float],
     folds: int,
     margin: float,
     first: bool,
     reached: bool,
+    influence: Influence | None,
 ) -> Contrast:
-    seeds = sorted(set(ours) & set(theirs))
-    a, b = [ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]
-    if not seeds:
+    if not ours:
         return Contrast(other, None, 0, None, None, None, None)
-    difference = paired(a, b, folds)
+    difference = paired(ours, theirs, folds, influence=influence)
+    # Seeds beyond the folds, and seeds that test the same units, do not have independent signs.
+    independent = influence is None and len(ours) <= folds
     return Contrast(
         other=other,
         difference=difference,
-        seeds=len(seeds),
-        detectable=detectable([x - y for x, y in zip(a, b, strict=True)], folds),
-        # Seeds beyond the folds test the same units again, so their signs are not independent.
-        sign_flip_p=sign_flip_p(a, b) if first and len(seeds) <= folds else None,
-        posterior=correlated_t(a, b, folds, margin),
-        passed=difference.low > 0 if reached and len(seeds) > 1 else None,
+        seeds=len(ours),
+        detectable=detectable([x - y for x, y in zip(ours, theirs, strict=True)], folds, influence=influence),
+        sign_flip_p=sign_flip_p(ours, theirs) if first and independent else None,
+        posterior=correlated_t(ours, theirs, folds, margin) if influence is None else None,
+        passed=difference.low > 0 if reached and len(ours) > 1 else None,
     )
 
 

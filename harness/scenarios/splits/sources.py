@@ -1,5 +1,7 @@
 """Splits by source: tests come from a source without training rows."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from harness.errors import UserError
@@ -33,19 +35,19 @@ def testable_sources(folds: Folds, source: Rows) -> Rows:
 
 
 def cross_source(folds: Folds, target: Mask, sizes: Sizes) -> Parts:
-    """Tests the target's rows of the held-out fold, and trains on all rows outside the target.
+    """Tests every row of the target with every seed, and trains on rows outside the target.
 
     Training contains no core of a tested row; it may contain other attacks on the same units, from other sources.
-    ``id`` are unseen attacks from the training sources.
+    ``id`` are unseen attacks from the training sources, of another fold with each seed.
 
     Args:
         folds: see `make_folds`.
         target: bool (n,), rows of the target source.
-        sizes: most rows of each part.
+        sizes: most rows of training, validation and ``id``; the rows of the target are not limited.
     """
-    test = folds.held & target
-    id_rows = folds.neighbour & folds.tested & ~target & ~np.isin(folds.core, folds.core[test])
-    return finish(folds, sizes, pool=~target & ~id_rows, id_rows=id_rows, test=test)
+    id_rows = folds.held & folds.tested & ~target & ~np.isin(folds.core, folds.core[target])
+    parts = finish(folds, sizes, pool=~target & ~id_rows, id_rows=id_rows, test=target)
+    return replace(parts, test=np.flatnonzero(target))
 
 
 def leave_one_source_out(folds: Folds, source: Rows, sizes: Sizes) -> Parts:

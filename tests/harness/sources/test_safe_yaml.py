@@ -31,6 +31,11 @@ def test_plain_documents_and_few_aliases_load() -> None:
         (b"\xff\xfe\x00\xd8", "not readable"),
         (b"? [a]\n: b", "not readable"),
         (b"a: 2021-13-45", "month"),
+        (b"a: !!timestamp foo", "not readable"),
+        (b"a: !!int ''", "not readable"),
+        (b"a: !!float ''", "not readable"),
+        (b"a: !!bool maybe", "not readable"),
+        (b"a: !!binary '\xc3\xa4'", "not readable"),
         (b"a: !!python/object/apply:os.system [id]", "not readable"),
     ],
 )

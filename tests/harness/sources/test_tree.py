@@ -122,6 +122,34 @@ def test_a_checkout_has_a_commit_and_dates_of_first_commits(tmp_path: Path) -> N
     assert origin.commit(tmp_path) == git("rev-parse", "HEAD").strip()
 
 
+def test_a_moved_file_has_the_date_of_its_first_commit(tmp_path: Path) -> None:
+    def commit(year: int, *moves: tuple[str, str]) -> None:
+        for old, new in moves:
+            (tmp_path / new).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / old).rename(tmp_path / new)
+        date = f"{year}-05-06T12:00:00Z"
+        environment = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date, "PATH": "/usr/bin:/bin"}
+        for command in ("init -q", "add -A", f"-c user.name=n -c user.email=e@example.org commit -qm {year}"):
+            subprocess.run(["git", "-C", str(tmp_path), *command.split()], env=environment, check=True)
+
+    lines = {name: f"{name} ".encode() * 40 for name in ("one.yaml", "two.yaml", "three.yaml", "four.yaml")}
+    folder(tmp_path, {f"cves/{name}": data for name, data in lines.items()})
+    commit(2019)
+    # Two moves; one to another name; one together with another content; one back to where it was.
+    commit(2020, ("cves/one.yaml", "http/cves/one.yaml"), ("cves/four.yaml", "http/four.yaml"))
+    folder(tmp_path, {"cves/two.yaml": b"another content " * 40, "cves/one.yaml": b"a new file at the old place " * 9})
+    commit(2021, ("http/cves/one.yaml", "http/one.yaml"), ("cves/two.yaml", "http/two.yaml"))
+    commit(2022, ("cves/three.yaml", "http/drei.yaml"), ("http/four.yaml", "cves/four.yaml"))
+    years = {name: day.year for name, day in origin.first_commits(tmp_path).items()}
+    assert {name: years[name] for name in ("http/one.yaml", "http/two.yaml", "http/drei.yaml", "cves/four.yaml")} == {
+        "http/one.yaml": 2019,
+        "http/two.yaml": 2019,
+        "http/drei.yaml": 2019,
+        "cves/four.yaml": 2019,
+    }
+    assert years["cves/one.yaml"] == 2021
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_zip_archive_may_be_packed_by_every_method(tmp_path: Path, method: int) -> None:
     path = tmp_path / "a.zip"

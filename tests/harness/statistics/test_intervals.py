@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from harness.statistics.curves import expected_best
-from harness.statistics.intervals import detectable, p_value, paired, sign_flip_p, t_interval
+from harness.statistics.intervals import detectable, p_value, paired, sign_flip_p, t_interval, unit_influence
 from harness.statistics.posterior import correlated_t
 from harness.statistics.robustness import effective_robustness, logit
 
@@ -87,3 +87,49 @@ def test_effective_robustness_is_suppressed_where_the_line_is_poor() -> None:
     assert (
         "needs 4 baselines, and the board has 3" in effective_robustness(scattered, frozenset("abc")).unavailable_reason
     )
+
+
+def _counts(rng: np.random.Generator, units: int, accuracy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of three classes: true, hit and predicted by (unit, class); one row per unit and class."""
+    hit = (rng.random((units, 3)) < accuracy).astype(float)
+    predicted = hit + np.roll(1 - hit, 1, axis=1)  # a wrong prediction is the next class
+    return np.ones((units, 3)), hit, predicted
+
+
+def _macro_f1(weights: np.ndarray, true: np.ndarray, hit: np.ndarray, predicted: np.ndarray) -> float:
+    return float(np.mean(2 * (weights @ hit) / (weights @ true + weights @ predicted)))
+
+
+def test_the_influence_of_a_unit_is_the_derivative_of_macro_f1() -> None:
+    counts = _counts(np.random.default_rng(0), 7, np.array([0.9, 0.5, 0.3]))
+    influence = unit_influence(*counts)
+    for unit in range(7):
+        more = np.ones(7)
+        more[unit] += 1e-6
+        assert influence[unit] == pytest.approx(
+            (_macro_f1(more, *counts) - _macro_f1(np.ones(7), *counts)) / 1e-6, abs=1e-5
+        )
+    assert influence.sum() == pytest.approx(0)
+
+
+def test_intervals_of_shared_test_units_hold_the_truth() -> None:
+    """Every seed tests the same units: the spread over seeds alone would give intervals that are far too narrow."""
+    rng = np.random.default_rng(1)
+    population = rng.beta(2, 2, (20_000, 3))  # how hard each unit is
+
+    def predict(units: np.ndarray, quality: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return _counts(rng, len(units), np.clip(units + quality, 0, 1))
+
+    qualities = rng.normal(0, 0.05, 50)
+    truth = np.mean([_macro_f1(np.ones(len(population)), *predict(population, quality)) for quality in qualities])
+    covered = {True: 0, False: 0}
+    for _ in range(300):
+        units = population[rng.integers(len(population), size=60)]
+        seeds = [predict(units, quality) for quality in rng.choice(qualities, 4)]
+        scores = [_macro_f1(np.ones(60), *counts) for counts in seeds]
+        influence = np.stack([unit_influence(*counts) for counts in seeds])
+        for shared in covered:
+            interval = t_interval(scores, folds=6, influence=influence if shared else None)
+            covered[shared] += interval.low <= truth <= interval.high
+    assert covered[True] >= 0.93 * 300
+    assert covered[False] < covered[True]
