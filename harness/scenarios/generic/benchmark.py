@@ -1,7 +1,9 @@
 """The base class of benchmarks on existing data: a subclass loads the rows, everything else is generic."""
 
+import hashlib
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +18,7 @@ from harness.data.corpus_cache import cached, cached_meta
 from harness.scenario import Scenario, ScenarioSpec, Sizes
 from harness.scenarios.generic import catalogue
 
-VERSION = 1  # raise it when the processing of loaded rows changes, survey included: it makes cached corpora stale
+VERSION = 2  # raise it when the processing of loaded rows changes, survey included: it makes cached corpora stale
 
 
 class GenericBenchmark(Benchmark):
@@ -83,7 +85,7 @@ class GenericBenchmark(Benchmark):
 
 
 def with_clusters(corpus: Corpus) -> Corpus:
-    """Returns the corpus with a column ``cluster`` of near-duplicates, and a note on their number."""
+    """Returns the corpus with a column ``cluster`` of near-duplicates, and notes on their number and on equal rows."""
     import pyarrow as pa
 
     codes = np.asarray(near_duplicates.clusters(corpus.each_payload()), dtype=np.int64)
@@ -94,5 +96,18 @@ def with_clusters(corpus: Corpus) -> Corpus:
     if alike:
         count = len(np.unique(codes[codes >= 0]))
         notes += (f"{alike} rows are near-duplicates of others (clusters: {count}); no split separates a cluster",)
-    result = Corpus.create(corpus.meta.name, table, corpus.descriptions, notes)
+    result = Corpus.create(corpus.meta.name, table, corpus.descriptions, (*notes, *_ambiguous(corpus)))
     return replace(result, meta=replace(result.meta, left_out=corpus.meta.left_out, origin=corpus.meta.origin))
+
+
+def _ambiguous(corpus: Corpus) -> Iterator[str]:
+    """Yields a note if equal payloads have different labels: no classifier can get all of them right."""
+    labels: dict[bytes, Counter[str]] = {}
+    for payload, label in zip(corpus.each_payload(), corpus.table.column("label").to_pylist(), strict=True):
+        labels.setdefault(hashlib.sha256(payload).digest(), Counter())[label] += 1
+    several = [counts for counts in labels.values() if len(counts) > 1]
+    if several:
+        rows = sum(counts.total() for counts in several)
+        classes, _ = Counter(tuple(sorted(counts)) for counts in several).most_common(1)[0]
+        named = " and ".join(classes)
+        yield f"{len(several)} payloads stand in rows of different classes ({rows} rows; most often {named})"

@@ -320,6 +320,17 @@ def test_files_map_cues_and_find_near_duplicates(tmp_path: Path, cache: Path) ->
     assert benchmark.unavailable()["group-disjoint"] == "it needs groups: --map group=COLUMN (or A+B for several)."
 
 
+def test_equal_payloads_of_different_classes_are_counted(tmp_path: Path, cache: Path) -> None:
+    registry.discover()
+    path = tmp_path / "rows.jsonl"
+    labels = {"1' or 1=1--": ["sqli", "benign", "sqli"], "<script>": ["xss", "xss"], "{{7*7}}": ["ssti", "xss"]}
+    rows = [{"payload": payload, "label": label} for payload, names in labels.items() for label in names]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    reference = BenchmarkRef("files", str(path), {"payload": "payload", "label": "label"})
+    note = "2 payloads stand in rows of different classes (5 rows; most often benign and sqli)"
+    assert note in registry.open_benchmark(reference).corpus().meta.notes
+
+
 def test_a_scenario_that_rows_cannot_carry_is_refused_before_the_run(shell: Shell) -> None:
     bench, mapping = written(shell.folder)
     arguments = (
