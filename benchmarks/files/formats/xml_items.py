@@ -42,10 +42,10 @@ def items(file: DataFile, tag: str) -> "Iterator[Element]":
                 if len(path) == 1:  # forget what was read; the root would keep every item
                     path[0].clear()
                     limited.start_item()
-        except (ParseError, LookupError) as error:  # the latter for the name of an encoding
-            raise UserError(f"{file.title} is not XML, or truncated ({error}).") from error
         except DefusedXmlException as error:
             raise UserError(f"{file.title} declares entities, which are not read; export it without them.") from error
+        except (ParseError, LookupError, ValueError) as error:  # the last two for encodings
+            raise UserError(f"{file.title} is not XML, or truncated ({error}).") from error
 
 
 def local_name(element: "Element") -> str:
