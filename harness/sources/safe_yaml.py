@@ -25,7 +25,7 @@ MAX_DIRECTIVES = 100
 MAX_KEY = 40  # characters of a key in an error
 MAX_LARGE_INTEGERS = 1000  # above 2^60; as keys, many of them may have the same hash, which takes quadratic time
 
-_DIRECTIVE = re.compile(rb"(?<![^\r\n])%(?:TAG|YAML)\b")
+_DIRECTIVE = re.compile(rb"%(?<![^\r\n]%)(?:TAG|YAML)\b")  # begins with a byte that the search can jump to
 
 
 def load(data: bytes) -> Any:
@@ -105,25 +105,27 @@ def _check(data: bytes, loader: "type[yaml.SafeLoader]") -> None:
 
     sizes: dict[str, tuple[int, int]] = {}  # for each anchor, the number of nodes and characters below it
     nodes, characters, open_collections = 0, 0, []
-    for event in yaml.parse(data, Loader=loader):
-        if isinstance(event, yaml.AliasEvent):
-            more = sizes.get(event.anchor, (MAX_NODES, 0))  # an anchor without a size contains itself: infinite
-            nodes, characters = nodes + more[0], characters + more[1]
-        elif isinstance(event, yaml.NodeEvent):
+    parser = loader(data)
+    # This loop takes a quarter of the time of reading a file: compare exact types, the most frequent ones first.
+    for event in iter(parser.get_event, None):
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            nodes, characters = nodes + 1, characters + len(event.value)
+            if event.anchor:
+                sizes[event.anchor] = 1, len(event.value)
+        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
             nodes += 1
-            if isinstance(event, yaml.CollectionStartEvent):
-                open_collections.append((event.anchor, nodes, characters))
-            else:
-                characters += len(event.value)
-                if event.anchor:
-                    sizes[event.anchor] = 1, len(event.value)
-        elif isinstance(event, yaml.CollectionEndEvent):
+            open_collections.append((event.anchor, nodes, characters))
+            if len(open_collections) > MAX_DEPTH:
+                raise ValueError(f"nested deeper than {MAX_DEPTH}")
+        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
             anchor, nodes_before, characters_before = open_collections.pop()
             if anchor:
                 sizes[anchor] = nodes - nodes_before + 1, characters - characters_before
+        elif kind is yaml.AliasEvent:
+            more = sizes.get(event.anchor, (MAX_NODES, 0))  # an anchor without a size contains itself: infinite
+            nodes, characters = nodes + more[0], characters + more[1]
         if nodes > MAX_NODES:
             raise ValueError(f"aliases expand to more than {MAX_NODES} values")
         if characters > MAX_CHARACTERS:
             raise ValueError(f"aliases expand to more than {MAX_CHARACTERS >> 20} million characters")
-        if len(open_collections) > MAX_DEPTH:
-            raise ValueError(f"nested deeper than {MAX_DEPTH}")
