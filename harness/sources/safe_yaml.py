@@ -53,7 +53,7 @@ def load(data: bytes) -> Any:
 
 @functools.cache
 def _loader() -> "type[yaml.SafeLoader]":
-    """Returns PyYAML's safe loader, in C if PyYAML was built with it, with a limit on numbers and without double keys."""
+    """Returns PyYAML's safe loader, in C if PyYAML was built with it, which checks numbers and keys as well."""
     import yaml
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -84,9 +84,9 @@ def _repeated(pairs: list[tuple[Any, Any]], keys: list[Any]) -> str:
     seen: set[Any] = set()
     for (node, _), key in zip(pairs, keys, strict=True):
         if key in seen:
-            break
+            return str(node.value)[:MAX_KEY]
         seen.add(key)
-    return str(node.value)[:MAX_KEY]
+    raise AssertionError("no key stands twice")
 
 
 def _number(construct: Callable[[Any, Any], Any], loader: Any, node: Any) -> Any:
