@@ -25,6 +25,7 @@ MAX_DIRECTIVES = 100
 MAX_KEY = 40  # characters of a key in an error
 MAX_LARGE_INTEGERS = 1000  # above 2^60; as keys, many of them may have the same hash, which takes quadratic time
 
+_TEXT = "tag:yaml.org,2002:str"
 _DIRECTIVE = re.compile(rb"%(?<![^\r\n]%)(?:TAG|YAML)\b")  # begins with a byte that the search can jump to
 
 
@@ -69,7 +70,9 @@ def _loader() -> "type[yaml.SafeLoader]":
             super().flatten_mapping(node)  # removes `<<` from these pairs, and puts a new list in their place if needed
             if node.value is not pairs:
                 merged.add(node)
-            keys = [self.construct_object(key, True) for key, _ in pairs]  # kept, so not built again for the mapping
+            if len({key.value for key, _ in pairs if key.tag == _TEXT}) == len(pairs):
+                return
+            keys = [self.construct_object(key, True) for key, _ in pairs]  # 8 and 010 are equal
             if len(set(keys)) < len(keys):
                 raise ValueError(f"the key {_repeated(pairs, keys)!r} stands twice in a mapping")
 
