@@ -18,7 +18,7 @@ _MAX_FILE_BYTES = 8 * 2**20  # bytes of a file
 class CoreRuleSet(sources.SourceBenchmark):
     """A row for each request that a rule must match, or must not match: the latter are benign for that rule."""
 
-    version = 2
+    version = 3
     columns = ("sample", "payload", "label", "source", "group.rule")
 
     def read(self, tree: sources.Tree, tally: sources.SourceTally) -> Iterator[sources.Row]:

@@ -18,6 +18,8 @@ _SENT = frozenset(
     "method uri uris version headers ordered_headers data payload encoded_data encoded_request raw_request".split()
 )
 
+_TEXT, _INTEGER, _OTHER = range(3)  # kinds of values: as written, as written if in plain decimal, changed by reading
+
 # What an integer has that is not written in plain decimal: 010, 0x1F, 1_000, 10:30, +1, -0. Text may have it as well.
 _OTHER_NUMBER = re.compile(rb"(?<![0-9.])0[0-9_bx]|[0-9][_:][0-9]|\+[0-9]|-0|!int")
 
@@ -41,9 +43,8 @@ def load(data: bytes) -> Any:
     """
     document = sources.safe_yaml.load(data)
     parts = [mapping(document).get(name) for name in ("template", "tests")]
-    if _is_written(parts, (str, bytes), False):
-        return document
-    if not _OTHER_NUMBER.search(data) and _is_written(parts, (str, bytes, int), False):
+    kinds = _kinds_sent(parts)
+    if kinds == _TEXT or (kinds == _INTEGER and not _OTHER_NUMBER.search(data)):
         return document
     import yaml
 
@@ -58,17 +59,23 @@ def load(data: bytes) -> Any:
     return yaml.load(data, Loader=TextLoader)  # size and depth are within the limits, as checked above
 
 
-def _is_written(value: Any, types: tuple[type, ...], sent: bool) -> bool:
-    """Whether every value that is sent was read as it is written, which values of the given types are."""
-    if isinstance(value, dict):
-        return all(
-            _is_written(item, types, sent or name in _SENT) and (not sent or isinstance(name, str))
-            for name, item in value.items()
-            if sent or name in _SENT or isinstance(item, dict | list)
-        )
-    if isinstance(value, list):
-        return all(_is_written(item, types, sent) for item in value)
-    return not sent or value is None or (isinstance(value, types) and not isinstance(value, bool))
+def _kinds_sent(parts: list[Any]) -> int:
+    """Returns the least plain kind of the values that are sent: `_TEXT`, `_INTEGER` or `_OTHER`."""
+    kind = _TEXT
+    open_values: list[tuple[Any, bool]] = [(parts, False)]  # mappings and lists, and whether all in them is sent
+    for value, all_sent in open_values:  # grows in the loop; the file's size with all aliases expanded is limited
+        is_mapping = isinstance(value, dict)
+        for name, item in value.items() if is_mapping else ((None, item) for item in value):
+            if is_mapping and all_sent and not isinstance(name, str):
+                return _OTHER
+            sent = all_sent or name in _SENT
+            if isinstance(item, dict | list):
+                open_values.append((item, sent))
+            elif sent and item is not None and not isinstance(item, str | bytes):
+                if isinstance(item, bool) or not isinstance(item, int):
+                    return _OTHER
+                kind = _INTEGER
+    return kind
 
 
 def stages(document: Any, path: str, skip: Callable[[str, str], None]) -> Iterator[Stage]:

@@ -37,7 +37,7 @@ def mapping(value: Any) -> Mapping[Any, Any]:
 
 def unknown(fields: Mapping[Any, Any], known: frozenset[str]) -> list[str]:
     """Returns the names of fields that the schema does not have, in alphabetical order, cut to 40 characters."""
-    return sorted(str(name)[:40] for name in fields.keys() - known)
+    return [] if fields.keys() <= known else sorted(str(name)[:40] for name in fields.keys() - known)
 
 
 def refuse_unknown(place: str, fields: Mapping[Any, Any], known: frozenset[str]) -> None:

@@ -34,6 +34,7 @@ _RULES = {
     934190: "server-side-request-forgery",
 }
 _RESPONSES = range(950, 957)  # families that inspect responses
+_LISTED_NUMBER = re.compile("[0-9]{1,9}")
 _NUMBER = re.compile(r"(?<!\d)\d{6,7}(?!\d)", re.ASCII)  # rules of plug-ins have seven digits
 
 
@@ -104,10 +105,11 @@ def one_label_per_payload(rows: Iterable[tuple[sources.Row, str]], tally: source
         labels_of.setdefault(row["payload"], set()).add(row["label"])
     for row, place in rows:
         labels = labels_of[row["payload"]]
-        rank = max(map(_rank, labels))
         if len(labels) == 1:
             yield row
-        elif sum(_rank(name) == rank for name in labels) > 1:
+            continue
+        rank = max(map(_rank, labels))
+        if sum(_rank(name) == rank for name in labels) > 1:
             tally.skip("request: its bytes are an attack of several classes", place)
         elif _rank(row["label"]) == rank:
             yield row
@@ -128,6 +130,6 @@ def _listed(log: Any, field: str) -> list[str]:
         return []
     values = value if isinstance(value, list) else [value]
     numbers = ["" if isinstance(number, bool) else str(number).strip() for number in values]
-    if not all(re.fullmatch("[0-9]{1,9}", number) for number in numbers):
+    if not all(map(_LISTED_NUMBER.fullmatch, numbers)):
         raise Unusable(f"its {field} is not a list of rule numbers")
     return numbers

@@ -151,13 +151,13 @@ def _field(request: Mapping[Any, Any], name: str, default: bytes) -> bytes:
 
 
 def _bytes(value: Any, field: str) -> bytes:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
     if isinstance(value, bytes):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return b"%d" % value
-    if not isinstance(value, str):
-        raise Unusable(f"its {field} is not a text")
-    return value.encode("utf-8", "surrogatepass")
+    raise Unusable(f"its {field} is not a text")
 
 
 def _from_base64(value: Any, field: str) -> bytes:

@@ -71,6 +71,7 @@ def test_requests_without_a_class_are_counted(tmp_path: Path, cache: Path) -> No
         "941100.yaml": rule(941100, case(1, "log: {expect_ids: [932100, 942100]}")),
         "933100.yaml": rule(933100, case(1, "log: {expect_ids: [933100]}", more="encoded_request: '%%'")),
         "config.yml": b"a: 1",
+        "943100.yaml": rule(943100, case(1, "log: {expect_ids: [943100]}", more="uri: /other")),
     }
     left_out = {reason: count for reason, count, _ in build(folder(tmp_path, files)).meta.left_out}
     assert left_out == {
@@ -81,6 +82,7 @@ def test_requests_without_a_class_are_counted(tmp_path: Path, cache: Path) -> No
         "request: its rules belong to several families": 1,
         "request: its encoded_request is not base64": 1,
         "file: not a file of regression tests": 1,
+        "file: the key 'uri' stands twice in a mapping": 1,
     }
 
 

@@ -115,6 +115,7 @@ def test_whatever_is_left_out_has_a_reason(tmp_path: Path, shell: Shell) -> None
         "h.yaml": b"a: 1",
         "i.yaml": b"a: [",
         "j.yaml": laughs(12),
+        "k.yaml": template(PATH + "    body: other\n", "CVE-2020-0007"),
     }
     process = shell("data", "build", "nuclei", "--from", folder(tmp_path / "t", files))
     assert process.returncode == 0, process.stderr
@@ -130,6 +131,7 @@ def test_whatever_is_left_out_has_a_reason(tmp_path: Path, shell: Shell) -> None
         "file: not a template",
         "file: not readable as YAML",
         "file: aliases expand to more than 200000 values",
+        "file: the key 'body' stands twice in a mapping",
         "helper step: login",
     ):
         assert counts[reason] == "1"

@@ -25,10 +25,11 @@ PREFIXES = ("os.exec", "os.spawn", "os.posix_spawn")
 BUILT_IN = ("eval", "exec", "compile", "__import__")
 METHODS = ("exec_module", "load_module", "from_pretrained", "create_model", "load_model", "find_class")
 # Classes, constants and functions of these modules that start, load and contact nothing.
-HARMLESS = ("yaml.parse", "yaml.compose", "yaml.YAMLError",
-            "yaml.SafeLoader", "yaml.AliasEvent", "yaml.NodeEvent", "yaml.CollectionStartEvent",
-            "yaml.CollectionEndEvent", "subprocess.PIPE", "subprocess.DEVNULL", "subprocess.SubprocessError",
-            "subprocess.TimeoutExpired", "subprocess.CalledProcessError", "urllib.request.Request", "socket.socket",
+HARMLESS = ("yaml.compose", "yaml.YAMLError",
+            "yaml.SafeLoader", "yaml.AliasEvent", "yaml.ScalarEvent", "yaml.MappingStartEvent",
+            "yaml.MappingEndEvent", "yaml.SequenceStartEvent", "yaml.SequenceEndEvent",
+            "subprocess.PIPE", "subprocess.DEVNULL", "subprocess.SubprocessError", "subprocess.TimeoutExpired",
+            "subprocess.CalledProcessError", "urllib.request.Request", "socket.socket",
             "socket.inet_aton", "http.client.HTTPException", "http.client.IncompleteRead", "urllib3.Retry",
             "http.client.PARTIAL_CONTENT", "http.client.REQUESTED_RANGE_NOT_SATISFIABLE", "urllib3.Timeout",
             "urllib3.exceptions", "urllib3.BaseHTTPResponse", "multiprocessing.connection", "multiprocessing.context",

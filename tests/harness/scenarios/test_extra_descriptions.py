@@ -55,6 +55,34 @@ def test_texts_join_with_the_class_as_the_corpus_spells_it() -> None:
     )
 
 
+def kinds_of_texts(*classes: str) -> list[str | None]:
+    """The classes of texts on template injection, server-side includes and code injection, in a corpus of classes."""
+    texts = [
+        {"text": f"About {label}.", "label": label, "cve": None}
+        for label in ("template-injection", "server-side-include", "code-injection")
+    ]
+    own = corpus(label=[*classes, *classes[-1:] * (3 - len(classes))])
+    result = with_texts(own, sources.text_corpus("other", texts))
+    return result.descriptions.column("label").to_pylist()[2:]
+
+
+def test_texts_of_a_kind_of_a_class_have_that_class_if_the_corpus_has_none_for_the_kind() -> None:
+    assert kinds_of_texts("code-injection", "xss") == ["code-injection"] * 3
+    assert kinds_of_texts("template-injection", "code-injection") == [
+        "template-injection",
+        "code-injection",
+        "code-injection",
+    ]
+    assert kinds_of_texts("code_injection", "xss") == ["code_injection"] * 3
+    assert kinds_of_texts("code_injection", "template-injection") == [
+        "template-injection",
+        "code_injection",
+        "code_injection",
+    ]
+    assert kinds_of_texts("Code Injection", "ssti") == ["ssti", "Code Injection", "Code Injection"]
+    assert kinds_of_texts("xss", "template-injection") == ["template-injection"]
+
+
 def test_a_corpus_without_cves_notes_that_texts_of_tested_ones_cannot_be_withheld() -> None:
     result = with_texts(corpus(cve=None), sources.text_corpus("other", TEXTS))
     assert "have no CVEs" in result.meta.notes[-1]
