@@ -174,6 +174,123 @@ def test_requests_have_roles(raws: Sequence[str], expected: list[str]) -> None:
     assert roles_of(*raws) == expected
 
 
+ATTACK = "GET /?q=<x> HTTP/1.1"
+XML = "\nHost: {{Hostname}}\nContent-Type: text/xml\n\n"
+JSON = "\nHost: {{Hostname}}\nContent-Type: application/json\n\n"
+FILE = (
+    '\nContent-Type: multipart/form-data; boundary={}\n\n--z\nContent-Disposition: form-data; name="a"{}\n\n{}\n--z--'
+)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        # Client hints, quoted cookies, and names of lists are not quotes, separators and commands of an attack.
+        'GET /a HTTP/1.1\nSec-Ch-Ua: " Not A;Brand";v="99", "Chromium";v="92"\nSec-Fetch-Site: none',
+        'GET /a HTTP/1.1\nCookie: session="abc"; lang=en',
+        "GET /a?b[]=1&id[]=2&type[x]=3&cat[0]=1&id-1=2 HTTP/1.1",
+        "POST /a HTTP/1.1" + POST + "select=1&from=2",
+        "POST /a HTTP/1.1" + JSON + '{"and": 1, "operator": "or"}',
+        # Long names that decode as base64, to noise.
+        "GET /servlet.jsp/photogallery/portal/settings/index.html HTTP/1.1",
+        "GET /plugins/listAllAttachmentsOfPage/servlet HTTP/1.1",
+        # A multipart body with another boundary, or none.
+        "POST /a HTTP/1.1" + FILE.format("zz", "", ""),
+        "POST /a HTTP/1.1" + FILE.format("zz", '; filename="b.txt"', "c"),
+        # Sign-ins in XML, and with the page to go to.
+        "POST /soap HTTP/1.1"
+        + XML
+        + '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><u>{{username}}</u>'
+        + "<p>{{password}}</p></s:Envelope>",
+        "POST /enter HTTP/1.1" + XML + '<?xml version="1.0"?><a><u>{{username}}</u><p>{{password}}</p></a>',
+        "POST /x HTTP/1.1" + POST + "u={{username}}&p={{password}}&redirect_to=http%3A%2F%2Flocalhost%3A8080%2Fa",
+        "POST /x HTTP/1.1" + JSON + '{"u": "{{username}}", "p": "{{password}}", "redirect": "/home/index"}',
+    ],
+)
+def test_a_request_that_prepares_has_no_sign(raw: str) -> None:
+    role, attack = roles_of(raw, ATTACK)
+    assert attack == "attack"
+    assert role == (
+        "login" if "{{username}}" in raw else "plain GET" if raw.startswith("GET") and "?" not in raw else "set-up"
+    )
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "GET /a HTTP/1.1\nPragma: no-cache\nDNT: 1\nSec-Fetch-Mode: navigate\nTe: trailers\nPriority: u=1",
+        "GET /a HTTP/1.1\nIf-None-Match: abc\nX-CSRF-Token: {{randstr}}",
+        "GET /WebInterface/functionality/downloadAllAttachments/listConfiguration HTTP/1.1",
+    ],
+)
+def test_headers_of_browsers_and_long_names_are_plain(raw: str) -> None:
+    assert roles_of(raw) == ["no attack in the template"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(
+            f"GET {target} HTTP/1.1"
+            for target in (
+                # Files and paths.
+                "/?f=wp-config.php",
+                "/?file=inc/config.php",
+                "/?f=etc%5cpasswd",
+                "/?f=..%c0%afx",
+                "/?f=..0x2fx",
+                "/?f=boot.ini",
+                # Schemes and forms of hosts.
+                "/?f=php://filter/resource=index",
+                "/?u=gopher://a:25/",
+                "/?u=data:text/plain,x",
+                "/?u=http://2130706433/",
+                "/?u=http://[::ffff:7f00:1]/",
+                # Commands.
+                "/?a=x;id&b=1",
+                "/?a=x|id&b=1",
+                "/?a=1;expr+1+%2b+2",
+                "/x.php?cmd=id",
+                # SQL and LDAP.
+                "/?id=1+ORDER+BY+10",
+                "/?id=1;WAITFOR+DELAY+0x5",
+                "/?id=load_file(0x61)",
+                "/?id=dbms_pipe.receive_message(1,2)",
+                "/?id=1/**/and/**/1",
+                "/item/1'/x",
+                "/?q=*)(uid=*",
+                # Scripts, code, expressions, objects.
+                "/?a=x'+onfocus=b",
+                "/?a=document.domain",
+                "/?a=\\u003cscript",
+                "/?a=print(1)",
+                "/?a=java.lang.Runtime",
+                "/?a=@(7*7)",
+                "/?a=%23set($x=7)",
+                "/?a=aced0005737200",
+                # Base64 in one segment of a path.
+                "/view/PHN2Zy9vbmxvYWQ9YWxlcnQoMSk+/x",
+            )
+        ),
+        "POST /a HTTP/1.1" + POST + "class.module.classLoader.a=b",
+        "POST /a HTTP/1.1" + JSON + '{"command": "id"}',
+        "POST /a HTTP/1.1\nContent-Type: application/yaml\n\n!!javax.script.A [b]",
+        # Uploads.
+        "PUT /a.jsp/ HTTP/1.1\n\nb",
+        "POST /a HTTP/1.1" + FILE.format("z", '; filename="b.shtml"', "c"),
+        "POST /a HTTP/1.1" + FILE.format("zz", '; filename="b.php"', "c"),
+        # Common headers with encoded attacks.
+        "GET /a HTTP/1.1\nCookie: lang=..%2F..%2Fetc%2Fpasswd",
+        "GET /a HTTP/1.1\nCookie: d=TzoxOiJBIjoxOntzOjE6ImEiO2k6MTt9",
+        # Sign-ins that attack.
+        "POST /a HTTP/1.1" + XML + "<!DOCTYPE a [<!ENTITY b SYSTEM 'x'>]><u>{{username}}</u>",
+        "POST /a?next=//evil.example.com HTTP/1.1" + POST + "u={{username}}&p={{password}}",
+    ],
+)
+def test_an_attack_has_a_sign(raw: str) -> None:
+    assert roles_of(raw, ATTACK) == ["attack", "attack"]
+
+
 def test_signs_are_found_in_linear_time() -> None:
     hostile = "GET /?" + "union name=filename=from a \\n" * 20_000 + " HTTP/1.1"
     assert roles_of(hostile, "GET /?" + " " * 300_000 + "x HTTP/1.1")[0] == "attack"
