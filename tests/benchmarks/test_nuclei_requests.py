@@ -191,9 +191,10 @@ FILE = (
         "GET /a?b[]=1&id[]=2&type[x]=3&cat[0]=1&id-1=2 HTTP/1.1",
         "POST /a HTTP/1.1" + POST + "select=1&from=2",
         "POST /a HTTP/1.1" + JSON + '{"and": 1, "operator": "or"}',
-        # Long names that decode as base64, to noise.
-        "GET /servlet.jsp/photogallery/portal/settings/index.html HTTP/1.1",
-        "GET /plugins/listAllAttachmentsOfPage/servlet HTTP/1.1",
+        # Long names, such as random ones, that decode as base64, to noise.
+        "GET /uploads/4h39jx1c3lz8bwkez9smqotoc99.txt HTTP/1.1",
+        "GET /uploads/fnk5r6z9v9gpu9u5wsonkh8t557.txt HTTP/1.1",
+        "GET /solrdefault/WEBACCOUNT.CGI/properties/icinga2 HTTP/1.1",
         # A multipart body with another boundary, or none.
         "POST /a HTTP/1.1" + FILE.format("zz", "", ""),
         "POST /a HTTP/1.1" + FILE.format("zz", '; filename="b.txt"', "c"),
@@ -220,7 +221,7 @@ def test_a_request_that_prepares_has_no_sign(raw: str) -> None:
     [
         "GET /a HTTP/1.1\nPragma: no-cache\nDNT: 1\nSec-Fetch-Mode: navigate\nTe: trailers\nPriority: u=1",
         "GET /a HTTP/1.1\nIf-None-Match: abc\nX-CSRF-Token: {{randstr}}",
-        "GET /WebInterface/functionality/downloadAllAttachments/listConfiguration HTTP/1.1",
+        "GET /uploads/eirk0jc6x9g5atre3j6z4520afh.txt HTTP/1.1",
     ],
 )
 def test_headers_of_browsers_and_long_names_are_plain(raw: str) -> None:
