@@ -18,7 +18,8 @@ _NAME = rb"[\w.-]{0,99}+ (?:\[[^\]\s]{0,99}+\]){0,9}+ \s{0,9}+"  # the rest of t
 _SIGNS = re.compile(
     rb"""
     # paths and files
-    \.\.+ (?:[/\\;] | \xc0 | \xe0\x80 | 0x[25]) | /etc/ | \b etc [/\\]{1,9} (?:passwd|shadow|hosts|group) \b
+    \.\.+ (?:[/\\;] | \xc0 | \xe0\x80 | \xef\xbc | %u | 0x[25]) | \xc0[\xae\xaf]
+    | /etc/ | \b etc [/\\]{1,9} (?:passwd|shadow|hosts|group) \b
     | (?:win|boot)\.ini | system32 | /proc/ | web-inf | web\.config | wp-config | \.htpasswd
     | = [\w./-]{0,99} config(?:uration)?\.php
     | [=:"'] (?:file:/{0,3})? (?:/(?:var|usr|opt|home|root|tmp|sys|windows)/ | [a-z]:[/\\](?![/\\]))
@@ -29,11 +30,14 @@ _SIGNS = re.compile(
     # calls, in scripts and in code
     | (?:alert|prompt|confirm|eval|system|exec|passthru|phpinfo) \s{0,9} [(`]
     | \b(?:print|printf|print_r|var_dump|assert|die|popen|shell_exec|file_(?:put|get)_contents|base64_decode) \(
-    | \b java\.(?:lang|util|io|net)\. | classloader | __import__ | child_process
+    | \b(?:require|execute|getruntime) \( | call_user_func | invokefunction | __construct | __import__ | child_process
+    | \b java\.(?:lang|util|io|net)\. | \b javax\.(?:script|naming|management)\. | \b com\.sun\. | processbuilder
+    | classloader | _memberaccess
     # SQL and NoSQL
     | \b union\b .{1,300} \bselect\b
     | \b(?:sleep|benchmark|md5|extractvalue|updatexml|waitfor|concat|pg_sleep) \s{0,9} \(
-    | \b(?:load_file|cha?r|randomblob|analyse) \s{0,9} \(
+    | \b(?:load_file|cha?r|randomblob|analyse|substr(?:ing)?|ascii|unhex|gtid_subset) \s{0,9} \(
+    | xp_cmdshell | information_schema | \b into [\s+]{1,9} (?:out|dump)file \b
     | \b(?:version|database)\(\) | \b(?:dbms|utl)_\w{1,30}\.\w
     | \b waitfor [\s+]{1,9} delay \b | \b order [\s+]{1,9} by [\s+]{1,9} \d | \b case [\s+]{1,9} when \b | /\*\*/
     | ['"] \s{0,9} (?:\) | (?:or|and)\b (?!["']\s{0,9}[:,\]}]) | --|;|\|\|)
@@ -44,7 +48,7 @@ _SIGNS = re.compile(
     # LDAP
     | \*\)\( | \) \s{0,3} \( [|&!]? \(? \w{1,30} =
     # templates and expressions
-    | \$\{ | \#\{ | %\{ | \{\{ | \$\( | ` | @\( | \#set \s{0,9} \(
+    | \$\{ | \#\{ | %\{ | \{\{ | \{% | \$\( | ` | @\( | \#set \s{0,9} \(
     | \{ [^{}]{0,99} \d \s{0,9} \* \s{0,9} \d [^{}]{0,99} \}
     # commands
     | [;|] \s{0,9} (?: """
@@ -75,7 +79,9 @@ _SIGNS = re.compile(
     # uploads
     | filename= [^\n]{0,300} \. """
     + _EXECUTABLE
-    + rb"""\b | \b(?:file)?name= [^&\s]{0,300} \. """
+    + rb"""\b | "file_?name" \s{0,9} : \s{0,9} "[^"]{0,300} \. """
+    + _EXECUTABLE
+    + rb"""" | \b(?:file)?name= [^&\s]{0,300} \. """
     + _EXECUTABLE
     + rb"""(?:[:.&;\x00\s]|\Z)""",
     re.I | re.X | re.S,
@@ -87,6 +93,7 @@ _BASE64 = re.compile(rb"(?<![\w+/-])[A-Za-z0-9+/_-]{16,}={0,2}")
 _MIN_BASE64 = 16
 _READABLE = bytes([0, 9, 10, 13, *range(32, 127)])  # also NUL, for UTF-16 and private fields of PHP
 _PLAIN_TEXT = re.compile(rb"[\w\s./:=&?,\"{}\[\]@-]*+")
+_PLUS = re.compile(rb"(?<=[A-Za-z])\+(?=[A-Za-z])")  # a space between two words
 _OPAQUE = re.compile(rb"[\w+=-]{60}")  # longer than any name: encoded or encrypted data
 _PLAIN_METHODS = (b"GET", b"HEAD", b"OPTIONS", b"POST")
 _PLAIN_HEADERS = frozenset(
@@ -99,10 +106,17 @@ _QUOTED = re.compile(rb'="[\w.:/+-]*+"')  # a quoted value of a cookie or of a p
 _PART_HEAD = re.compile(
     rb'^(?:content-disposition:[^\r\n"]*+"[^\r\n"]*+"(?:; (filename="[^\r\n]*+))?|--[^\r\n]*+)', re.I | re.M
 )
-# What sign-ins hold that looks like a sign elsewhere: the tags of XML, and the page of the tested host to go to next.
+# An address of the user who is registered: the scanner's own host is common there.
+_MAIL = re.compile(
+    rb"""(?:mail\w{0,30}["']?\s?[=:]\s?["']? | (?<=\n)(?!target\.example@))
+    [\w.+-]{1,64}+ @ [\w.-]{1,99}+ (?=[&"'\s,}]|\Z)""",
+    re.I | re.X,
+)
+# What sign-ins hold that looks like a sign elsewhere: the tags of XML, a quote that ends the arguments of a GraphQL
+# call, and the page of the tested host to go to next.
 _TAG = re.compile(rb"""<\?xml[^<>]*+>|</?[\w:.-]++(?:\s++[\w:.-]++=(?:"[^"<&]*+"|'[^'<&]*+'))*+\s*+/?>""")
-_NEXT_PAGE = re.compile(
-    rb"""\b(?:redirect|return|next|goto|dest)\w{0,20}["']{0,2}\s?[=:]\s?["']?
+_SIGN_IN_FIELD = re.compile(
+    rb"""\\"\s{0,9}\) | \b(?:redirect|return|next|goto|dest)\w{0,20}["']{0,2}\s?[=:]\s?["']?
     (?:https?://(?:localhost|127\.0\.0\.1)(?::\d{1,5})?(?=[/&"'\s]|\Z) | (?=/home/))""",
     re.I | re.X,
 )
@@ -113,7 +127,8 @@ def shows_attack(request: http_request.Request, signs_in: bool = False) -> bool:
 
     Args:
         request: the request.
-        signs_in: whether it sends credentials. The tags of XML and a next page of the tested host are no signs then.
+        signs_in: whether it sends credentials. The tags of XML, the end of a GraphQL call and a next page of the tested
+            host are no signs then.
     """
     path = request.text(request.path)
     if request.malformed or _ENCODED_SEPARATOR.search(path):
@@ -121,9 +136,9 @@ def shows_attack(request: http_request.Request, signs_in: bool = False) -> bool:
     if request.text(request.method) in (b"PUT", b"MOVE", b"COPY") and _EXECUTABLE_PATH.search(path):
         return True
     # A target behind a line end, so that a pattern may ask for what precedes a host.
-    text = percent_decoded(b"\n" + _contents(request))
+    text = _MAIL.sub(b" ", percent_decoded(b"\n" + _contents(request)))
     if signs_in:
-        text = _NEXT_PAGE.sub(b" ", _TAG.sub(b" ", text) if _is_xml(request) else text)
+        text = _SIGN_IN_FIELD.sub(b" ", _TAG.sub(b" ", text) if _is_xml(request) else text)
     return any(_SIGNS.search(form) for form in _forms(text))
 
 
@@ -133,7 +148,7 @@ def _is_xml(request: http_request.Request) -> bool:
 
 def is_plain(request: http_request.Request) -> bool:
     """Whether a request uploads no file and has common headers, and only short words, numbers and paths elsewhere."""
-    text = percent_decoded(b"\n".join([request.text(request.target), _body(request)]))
+    text = _PLUS.sub(b" ", percent_decoded(b"\n".join([request.text(request.target), _body(request)])))
     names = (request.text(header.name).lower() for header in request.headers)
     return (
         request.text(request.method) in _PLAIN_METHODS

@@ -198,11 +198,16 @@ FILE = (
         # A multipart body with another boundary, or none.
         "POST /a HTTP/1.1" + FILE.format("zz", "", ""),
         "POST /a HTTP/1.1" + FILE.format("zz", '; filename="b.txt"', "c"),
-        # Sign-ins in XML, and with the page to go to.
+        # An address of a new user at the host of the scanner.
+        "POST /a HTTP/1.1" + POST + "user=a&user_email=a%40{{interactsh-url}}&b=1",
+        "POST /a HTTP/1.1" + JSON + '{"email": "a@interact.sh"}',
+        "POST /a HTTP/1.1" + FILE.format("z", "", "a@interact.sh"),
+        # Sign-ins in XML and GraphQL, and with the page to go to.
         "POST /soap HTTP/1.1"
         + XML
         + '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><u>{{username}}</u>'
         + "<p>{{password}}</p></s:Envelope>",
+        "POST /enter HTTP/1.1" + JSON + '{"query": "{ login(u: \\"{{username}}\\", p: \\"{{password}}\\") { t } }"}',
         "POST /enter HTTP/1.1" + XML + '<?xml version="1.0"?><a><u>{{username}}</u><p>{{password}}</p></a>',
         "POST /x HTTP/1.1" + POST + "u={{username}}&p={{password}}&redirect_to=http%3A%2F%2Flocalhost%3A8080%2Fa",
         "POST /x HTTP/1.1" + JSON + '{"u": "{{username}}", "p": "{{password}}", "redirect": "/home/index"}',
@@ -221,10 +226,11 @@ def test_a_request_that_prepares_has_no_sign(raw: str) -> None:
     [
         "GET /a HTTP/1.1\nPragma: no-cache\nDNT: 1\nSec-Fetch-Mode: navigate\nTe: trailers\nPriority: u=1",
         "GET /a HTTP/1.1\nIf-None-Match: abc\nX-CSRF-Token: {{randstr}}",
+        "GET /a?q=two+words HTTP/1.1",
         "GET /uploads/eirk0jc6x9g5atre3j6z4520afh.txt HTTP/1.1",
     ],
 )
-def test_headers_of_browsers_and_long_names_are_plain(raw: str) -> None:
+def test_headers_of_browsers_long_names_and_words_are_plain(raw: str) -> None:
     assert roles_of(raw) == ["no attack in the template"]
 
 
@@ -240,12 +246,16 @@ def test_headers_of_browsers_and_long_names_are_plain(raw: str) -> None:
                 "/?f=etc%5cpasswd",
                 "/?f=..%c0%afx",
                 "/?f=..0x2fx",
+                "/?f=..%uff0fx",
+                "/%c0%ae%c0%ae/x",
                 "/?f=boot.ini",
                 # Schemes and forms of hosts.
                 "/?f=php://filter/resource=index",
                 "/?u=gopher://a:25/",
                 "/?u=data:text/plain,x",
                 "/?u=http://2130706433/",
+                "/?url=target.example@interact.sh",
+                "/?email=a@b.example&u=http://a@oast.example",
                 "/?u=http://[::ffff:7f00:1]/",
                 # Commands.
                 "/?a=x;id&b=1",
@@ -258,6 +268,7 @@ def test_headers_of_browsers_and_long_names_are_plain(raw: str) -> None:
                 "/?id=load_file(0x61)",
                 "/?id=dbms_pipe.receive_message(1,2)",
                 "/?id=1/**/and/**/1",
+                "/?id=1+into+outfile+x",
                 "/item/1'/x",
                 "/?q=*)(uid=*",
                 # Scripts, code, expressions, objects.
@@ -265,6 +276,10 @@ def test_headers_of_browsers_and_long_names_are_plain(raw: str) -> None:
                 "/?a=document.domain",
                 "/?a=\\u003cscript",
                 "/?a=print(1)",
+                "/?a=x.execute()",
+                "/?a=call_user_func_array",
+                "/?a=_memberAccess",
+                "/?a={%25+x+%25}",
                 "/?a=java.lang.Runtime",
                 "/?a=@(7*7)",
                 "/?a=%23set($x=7)",
