@@ -8,6 +8,9 @@ from urllib.parse import unquote_to_bytes
 
 from harness import http_request
 
+from . import expressions
+
+_HOST = expressions.HOST.encode()
 _ROUNDS = 3  # of percent-decoding
 _EXECUTABLE = rb"(?:php\d?|pht|phtml|phar|jspx?|jspf|aspx?|ashx|asmx|asa|cer|cfm|shtml|war|jar|cgi|svg)"
 _PAGES = rb"(?:php\d?|html?|jsp|aspx?|txt|js|css|xml|json|do|action|cgi|png|jpg|ico)"
@@ -18,7 +21,8 @@ _NAME = rb"[\w.-]{0,99}+ (?:\[[^\]\s]{0,99}+\]){0,9}+ \s{0,9}+"  # the rest of t
 _SIGNS = re.compile(
     rb"""
     # paths and files
-    \.\.+ (?:[/\\;] | \xc0 | \xe0\x80 | \xef\xbc | %u | 0x[25]) | \xc0[\xae\xaf]
+    \.\.+ (?:[/\\;] | \xc0 | \xe0\x80 | \xef\xbc | %u | 0x[25]) | \xc0[\xae\xaf] | [=/\\] \.\.+ (?=[\s&"]|\Z)
+    | [=:"'] /etc (?=[\s&"']|\Z) | = \\ \w
     | /etc/ | \b etc [/\\]{1,9} (?:passwd|shadow|hosts|group) \b
     | (?:win|boot)\.ini | system32 | /proc/ | web-inf | web\.config | wp-config | \.htpasswd
     | = [\w./-]{0,99} config(?:uration)?\.php
@@ -30,7 +34,8 @@ _SIGNS = re.compile(
     # calls, in scripts and in code
     | (?:alert|prompt|confirm|eval|system|exec|passthru|phpinfo) \s{0,9} [(`]
     | \b(?:print|printf|print_r|var_dump|assert|die|popen|shell_exec|file_(?:put|get)_contents|base64_decode) \(
-    | \b(?:require|execute|getruntime) \( | call_user_func | invokefunction | __construct | __import__ | child_process
+    | \b(?:require|execute|getruntime) \( | =php(?:info|credits) \b
+    | call_user_func | invokefunction | __construct | __import__ | child_process
     | \b java\.(?:lang|util|io|net)\. | \b javax\.(?:script|naming|management)\. | \b com\.sun\. | processbuilder
     | classloader | _memberaccess
     # SQL and NoSQL
@@ -40,10 +45,10 @@ _SIGNS = re.compile(
     | xp_cmdshell | information_schema | \b into [\s+]{1,9} (?:out|dump)file \b
     | \b(?:version|database)\(\) | \b(?:dbms|utl)_\w{1,30}\.\w
     | \b waitfor [\s+]{1,9} delay \b | \b order [\s+]{1,9} by [\s+]{1,9} \d | \b case [\s+]{1,9} when \b | /\*\*/
-    | ['"] \s{0,9} (?:\) | (?:or|and)\b (?!["']\s{0,9}[:,\]}]) | --|;|\|\|)
-    | [=/] -?\w{0,99} ' (?=[&\s/]|\Z) | "-?\w{0,99}'"
+    | ['"] [\s+]{0,9} (?:\) | (?:or|and)\b (?!["']\s{0,9}[:,\]}]) | --|;|\|\|)
+    | [=/] -?\w{0,99} '{1,2} (?=[&\s/]|\Z) | "-?\w{0,99}'"
     | \b(?:or|and) [\s+]{1,9} ['"(]? \w{1,20} ['")]? [\s+]{0,9} [=<>] | \b select \b (?!=) .{1,300} \b from \b
-    | \b from \s{1,9} \w{1,99} \s{0,9} (?:--|;|where\b|/\*)
+    | \b from [\s+]{1,9} \w{1,99} \s{0,9} (?:--|;|where\b|/\*)
     | "\$(?:eq|ne|gte?|lte?|n?in|regex|where|func|exists)" | \[\$(?:eq|ne|gte?|lte?|n?in|regex|where)\]
     # LDAP
     | \*\)\( | \) \s{0,3} \( [|&!]? \(? \w{1,30} =
@@ -51,12 +56,13 @@ _SIGNS = re.compile(
     | \$\{ | \#\{ | %\{ | \{\{ | \{% | \$\( | ` | @\( | \#set \s{0,9} \(
     | \{ [^{}]{0,99} \d \s{0,9} \* \s{0,9} \d [^{}]{0,99} \}
     # commands
-    | [;|] \s{0,9} (?: """
+    | [;|] [\s+]{0,9} (?: """
     + _SHORT_COMMANDS
     + rb""" \b (?! """
     + _NAME
     + rb""" [=:]) | (?:nc|sh|expr|touch|busybox|perl|python\d?) [\s+])
-    | [&\n] \s{0,9} """
+    | \| [\s+]{0,9} (?:base64|sh|bash) \b
+    | [&\n] [\s+]{0,9} """
     + _SHORT_COMMANDS
     + rb""" \b (?! """
     + _NAME
@@ -65,6 +71,7 @@ _SIGNS = re.compile(
     + _COMMANDS
     + rb"""(?:[ +/] | (?=[&;|"']|\Z))
     | \b (?:cmd|command|exec|execute|shell) ["']? \s{0,9} [=:] \s{0,9} ["']? (?:id|ls|dir|pwd|uname) (?=[\s+&;|"']|\Z)
+    | ["'=\s+] -c [\s+]{1,9} (?:id|ls|pwd|uname) \b | \b LD_(?:DEBUG|PRELOAD|LIBRARY_PATH) \b
     # other hosts, and the tested one
     | oast\.(?:example|me|pro|live|site|online|fun) | interact\.sh
     | \b(?:php|phar|expect|gopher|dict|ldaps?|rmi|netdoc|zip|ftp):// | \b jar:\w{1,9}: | \b data: (?://)? text/
@@ -72,14 +79,15 @@ _SIGNS = re.compile(
     + _PAGES
     + rb"""\b) [\w@-][\w.@-]{0,99} \. \w
     | [=/"'@>\[] (?:https?:/{0,9})? (?:127\.0\.0\.1|localhost|169\.254\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|\[::1\])
-    | [=/"'] https?:// (?:\[|\d{8,10}\b|0x[0-9a-f])
+    | [=/"'] https?:// (?:\[|\d{8,10}\b|0x[0-9a-f]|0[:/]) | \?@\w
+    | \n (?:set-cookie|location):
     # serialized objects
     | "@type" | rO0AB | \xac\xed | aced0005 | AAEAAAD/{3} | \bO:\d{1,9}:" | \x00
     | !!(?:javax?|com|org|sun|python|ruby)\b | \b c(?:os|posix|subprocess|builtins)\n
     # uploads
     | filename= [^\n]{0,300} \. """
     + _EXECUTABLE
-    + rb"""\b | "file_?name" \s{0,9} : \s{0,9} "[^"]{0,300} \. """
+    + rb"""\b | "(?:(?:file|new)?_?name|to)" \s{0,9} : \s{0,9} "[^"]{0,300} \. """
     + _EXECUTABLE
     + rb"""" | \b(?:file)?name= [^&\s]{0,300} \. """
     + _EXECUTABLE
@@ -89,8 +97,8 @@ _SIGNS = re.compile(
 _ENCODED_SEPARATOR = re.compile(rb"%(?:25)*(?:2f|5c|2e)|\\|///", re.I)
 _EXECUTABLE_PATH = re.compile(rb"\." + _EXECUTABLE + rb"/?\Z", re.I)
 _ESCAPE = re.compile(rb"[!\\^]+(?=/)")  # of a separator, as in ``!/etc!/passwd``
-_BASE64 = re.compile(rb"(?<![\w+/-])[A-Za-z0-9+/_-]{16,}={0,2}")
-_MIN_BASE64 = 16
+_BASE64 = re.compile(rb"(?<![\w+/-])[A-Za-z0-9+/_-]{12,}={0,2}")
+_MIN_BASE64 = 12
 _READABLE = bytes([0, 9, 10, 13, *range(32, 127)])  # also NUL, for UTF-16 and private fields of PHP
 _PLAIN_TEXT = re.compile(rb"[\w\s./:=&?,\"{}\[\]@-]*+")
 _PLUS = re.compile(rb"(?<=[A-Za-z])\+(?=[A-Za-z])")  # a space between two words
@@ -147,13 +155,18 @@ def _is_xml(request: http_request.Request) -> bool:
 
 
 def is_plain(request: http_request.Request) -> bool:
-    """Whether a request uploads no file and has common headers, and only short words, numbers and paths elsewhere."""
+    """Whether a request consists of plain words.
+
+    It uploads no file, goes to the tested host, and has common headers and only short words, numbers and paths
+    elsewhere.
+    """
     text = _PLUS.sub(b" ", percent_decoded(b"\n".join([request.text(request.target), _body(request)])))
-    names = (request.text(header.name).lower() for header in request.headers)
+    headers = [(request.text(header.name).lower(), request.text(header.value)) for header in request.headers]
     return (
         request.text(request.method) in _PLAIN_METHODS
         and all(parameter.place != "filename" for parameter in request.body_parameters)
-        and all(name in _PLAIN_HEADERS or name.startswith(_BROWSER_HEADERS) for name in names)
+        and all(name in _PLAIN_HEADERS or name.startswith(_BROWSER_HEADERS) for name, _ in headers)
+        and all(name != b"host" or _HOST in value for name, value in headers)
         and _PLAIN_TEXT.fullmatch(text) is not None
         and _OPAQUE.search(text) is None
     )

@@ -166,6 +166,8 @@ POST = "\nHost: {{Hostname}}\nContent-Type: application/x-www-form-urlencoded\n\
         # Without a sign in any request, those are attacks that hold more than plain words.
         (["GET /?q=a|b HTTP/1.1", "GET /b?c=d HTTP/1.1"], ["attack", "set-up"]),
         (["GET / HTTP/1.1\nRange: bytes=0-9"], ["attack"]),
+        (["GET / HTTP/1.1\nHost: a.example", "GET /b HTTP/1.1"], ["attack", "plain GET"]),
+        (["GET /a HTTP/1.1\nHost: b.{{Hostname}}:8080"], ["no attack in the template"]),
         (["PUT /a.txt HTTP/1.1\n\nb"], ["attack"]),
         (["GET /?q=" + "QUJD" * 20 + " HTTP/1.1"], ["attack"]),
     ],
@@ -198,6 +200,7 @@ FILE = (
         # A multipart body with another boundary, or none.
         "POST /a HTTP/1.1" + FILE.format("zz", "", ""),
         "POST /a HTTP/1.1" + FILE.format("zz", '; filename="b.txt"', "c"),
+        "POST /a HTTP/1.1" + JSON + '{"icon": "data:image/png;base64,QUJD"}',
         # An address of a new user at the host of the scanner.
         "POST /a HTTP/1.1" + POST + "user=a&user_email=a%40{{interactsh-url}}&b=1",
         "POST /a HTTP/1.1" + JSON + '{"email": "a@interact.sh"}',
@@ -247,6 +250,10 @@ def test_headers_of_browsers_long_names_and_words_are_plain(raw: str) -> None:
                 "/?f=..%c0%afx",
                 "/?f=..0x2fx",
                 "/?f=..%uff0fx",
+                "/?dir=%2Fetc&f=hosts",
+                "/a?/..",
+                "/?platform=..&name=a",
+                "/?img=%5Ca.zip",
                 "/%c0%ae%c0%ae/x",
                 "/?f=boot.ini",
                 # Schemes and forms of hosts.
@@ -254,6 +261,8 @@ def test_headers_of_browsers_long_names_and_words_are_plain(raw: str) -> None:
                 "/?u=gopher://a:25/",
                 "/?u=data:text/plain,x",
                 "/?u=http://2130706433/",
+                "/?u=http://0:8080/",
+                "/a.json?@a.example/b",
                 "/?url=target.example@interact.sh",
                 "/?email=a@b.example&u=http://a@oast.example",
                 "/?u=http://[::ffff:7f00:1]/",
@@ -262,6 +271,8 @@ def test_headers_of_browsers_long_names_and_words_are_plain(raw: str) -> None:
                 "/?a=x|id&b=1",
                 "/?a=1;expr+1+%2b+2",
                 "/x.php?cmd=id",
+                "/?a=b+|base64+-d",
+                "/?LD_DEBUG=files",
                 # SQL and LDAP.
                 "/?id=1+ORDER+BY+10",
                 "/?id=1;WAITFOR+DELAY+0x5",
@@ -270,13 +281,17 @@ def test_headers_of_browsers_long_names_and_words_are_plain(raw: str) -> None:
                 "/?id=1/**/and/**/1",
                 "/?id=1+into+outfile+x",
                 "/item/1'/x",
+                "/?user=''&b=1",
+                "/?user=%27+or+1+--",
                 "/?q=*)(uid=*",
                 # Scripts, code, expressions, objects.
                 "/?a=x'+onfocus=b",
                 "/?a=document.domain",
+                "/?a=b%0d%0aSet-Cookie:c",
                 "/?a=\\u003cscript",
                 "/?a=print(1)",
                 "/?a=x.execute()",
+                "/?a=phpinfo",
                 "/?a=call_user_func_array",
                 "/?a=_memberAccess",
                 "/?a={%25+x+%25}",
@@ -290,6 +305,8 @@ def test_headers_of_browsers_long_names_and_words_are_plain(raw: str) -> None:
         ),
         "POST /a HTTP/1.1" + POST + "class.module.classLoader.a=b",
         "POST /a HTTP/1.1" + JSON + '{"command": "id"}',
+        "POST /a HTTP/1.1" + JSON + '{"arguments": "-c id"}',
+        "POST /a HTTP/1.1" + JSON + '{"from": "a", "to": "b.php"}',
         "POST /a HTTP/1.1\nContent-Type: application/yaml\n\n!!javax.script.A [b]",
         # Uploads.
         "PUT /a.jsp/ HTTP/1.1\n\nb",
@@ -298,6 +315,7 @@ def test_headers_of_browsers_long_names_and_words_are_plain(raw: str) -> None:
         # Common headers with encoded attacks.
         "GET /a HTTP/1.1\nCookie: lang=..%2F..%2Fetc%2Fpasswd",
         "GET /a HTTP/1.1\nCookie: d=TzoxOiJBIjoxOntzOjE6ImEiO2k6MTt9",
+        "GET /a HTTP/1.1\nCookie: d=cGhwaW5mbygpOw==; e=",
         # Sign-ins that attack.
         "POST /a HTTP/1.1" + XML + "<!DOCTYPE a [<!ENTITY b SYSTEM 'x'>]><u>{{username}}</u>",
         "POST /a?next=//evil.example.com HTTP/1.1" + POST + "u={{username}}&p={{password}}",
