@@ -15,7 +15,7 @@ _ROUNDS = 3  # of percent-decoding
 _EXECUTABLE = rb"(?:php\d?|pht|phtml|phar|jspx?|jspf|aspx?|ashx|asmx|asa|cer|cfm|shtml|war|jar|cgi|svg)"
 _PAGES = rb"(?:php\d?|html?|jsp|aspx?|txt|js|css|xml|json|do|action|cgi|png|jpg|ico)"
 _COMMANDS = rb"(?:cat|curl|wget|ping|nslookup|whoami|bash|ifconfig|ipconfig|cmd\.exe|powershell)"
-_SHORT_COMMANDS = rb"(?:id|cat|ls|ping|curl|wget|whoami|echo|sleep|nslookup|type|dir|uname)"
+_SHORT_COMMANDS = rb"(?:id|cat|ls|ping|curl|wget|whoami|echo|sleep|nslookup|type|dir|uname|pwd)"
 _NAME = rb"[\w.-]{0,99}+ (?:\[[^\]\s]{0,99}+\]){0,9}+ \s{0,9}+"  # the rest of the name of a field, such as ``id[0]``
 # Repetitions are bounded, so that a search takes linear time on any request.
 _SIGNS = re.compile(
@@ -49,12 +49,12 @@ _SIGNS = re.compile(
     | [=/] -?\w{0,99} '{1,2} (?=[&\s/]|\Z) | "-?\w{0,99}'"
     | \b(?:or|and) [\s+]{1,9} ['"(]? \w{1,20} ['")]? [\s+]{0,9} [=<>] | \b select \b (?!=) .{1,300} \b from \b
     | \b from [\s+]{1,9} \w{1,99} \s{0,9} (?:--|;|where\b|/\*)
-    | "\$(?:eq|ne|gte?|lte?|n?in|regex|where|func|exists)" | \[\$(?:eq|ne|gte?|lte?|n?in|regex|where)\]
+    | "\$(?:eq|ne|gte?|lte?|n?in|regex|where|func|exists)\\?" | \[\$(?:eq|ne|gte?|lte?|n?in|regex|where)\]
     # LDAP
     | \*\)\( | \) \s{0,3} \( [|&!]? \(? \w{1,30} =
     # templates and expressions
     | \$\{ | \#\{ | %\{ | \{\{ | \{% | \$\( | ` | @\( | \#set \s{0,9} \(
-    | \{ [^{}]{0,99} \d \s{0,9} \* \s{0,9} \d [^{}]{0,99} \}
+    | \{ [^{}]{0,99} \d \s{0,9} \* \s{0,9} \d [^{}]{0,99} \} | \{(?:if|php)\b | = \d{2,9} \* \d{2,9} (?=[\s&]|\Z)
     # commands
     | [;|] [\s+]{0,9} (?: """
     + _SHORT_COMMANDS
@@ -101,7 +101,7 @@ _BASE64 = re.compile(rb"(?<![\w+/-])[A-Za-z0-9+/_-]{12,}={0,2}")
 _MIN_BASE64 = 12
 _READABLE = bytes([0, 9, 10, 13, *range(32, 127)])  # also NUL, for UTF-16 and private fields of PHP
 _PLAIN_TEXT = re.compile(rb"[\w\s./:=&?,\"{}\[\]@-]*+")
-_PLUS = re.compile(rb"(?<=[A-Za-z])\+(?=[A-Za-z])")  # a space between two words
+_JOINT = re.compile(rb"(?<=[A-Za-z/])[+!](?=[A-Za-z/])")  # between words: a space, and the method of an action
 _OPAQUE = re.compile(rb"[\w+=-]{60}")  # longer than any name: encoded or encrypted data
 _PLAIN_METHODS = (b"GET", b"HEAD", b"OPTIONS", b"POST")
 _PLAIN_HEADERS = frozenset(
@@ -160,7 +160,7 @@ def is_plain(request: http_request.Request) -> bool:
     It uploads no file, goes to the tested host, and has common headers and only short words, numbers and paths
     elsewhere.
     """
-    text = _PLUS.sub(b" ", percent_decoded(b"\n".join([request.text(request.target), _body(request)])))
+    text = _JOINT.sub(b" ", percent_decoded(b"\n".join([request.text(request.target), _body(request)])))
     headers = [(request.text(header.name).lower(), request.text(header.value)) for header in request.headers]
     return (
         request.text(request.method) in _PLAIN_METHODS

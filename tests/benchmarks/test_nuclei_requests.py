@@ -230,6 +230,8 @@ def test_a_request_that_prepares_has_no_sign(raw: str) -> None:
         "GET /a HTTP/1.1\nPragma: no-cache\nDNT: 1\nSec-Fetch-Mode: navigate\nTe: trailers\nPriority: u=1",
         "GET /a HTTP/1.1\nIf-None-Match: abc\nX-CSRF-Token: {{randstr}}",
         "GET /a?q=two+words HTTP/1.1",
+        "GET /admin/Contact!default.jspa HTTP/1.1",
+        "GET /+portal+/session.html HTTP/1.1",
         "GET /uploads/eirk0jc6x9g5atre3j6z4520afh.txt HTTP/1.1",
     ],
 )
@@ -269,6 +271,7 @@ def test_headers_of_browsers_long_names_and_words_are_plain(raw: str) -> None:
                 # Commands.
                 "/?a=x;id&b=1",
                 "/?a=x|id&b=1",
+                "/?port=80%7Cpwd%26id&b=1",
                 "/?a=1;expr+1+%2b+2",
                 "/x.php?cmd=id",
                 "/?a=b+|base64+-d",
@@ -295,6 +298,8 @@ def test_headers_of_browsers_long_names_and_words_are_plain(raw: str) -> None:
                 "/?a=call_user_func_array",
                 "/?a=_memberAccess",
                 "/?a={%25+x+%25}",
+                "/?a={if:b}",
+                "/?a=9409*2519",
                 "/?a=java.lang.Runtime",
                 "/?a=@(7*7)",
                 "/?a=%23set($x=7)",
@@ -306,6 +311,7 @@ def test_headers_of_browsers_long_names_and_words_are_plain(raw: str) -> None:
         "POST /a HTTP/1.1" + POST + "class.module.classLoader.a=b",
         "POST /a HTTP/1.1" + JSON + '{"command": "id"}',
         "POST /a HTTP/1.1" + JSON + '{"arguments": "-c id"}',
+        "POST /a HTTP/1.1" + JSON + '{"message": "{\\"token\\": {\\"$regex\\": 1}}"}',
         "POST /a HTTP/1.1" + JSON + '{"from": "a", "to": "b.php"}',
         "POST /a HTTP/1.1\nContent-Type: application/yaml\n\n!!javax.script.A [b]",
         # Uploads.
