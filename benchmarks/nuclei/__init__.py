@@ -18,7 +18,7 @@ _MAX_FILE_BYTES = 2 * 2**20  # bytes of a template
 class Nuclei(sources.SourceBenchmark):
     """A row for each request that attacks; ``source`` is the template's first author."""
 
-    version = 3
+    version = 4
     columns = (
         "sample",
         "payload",

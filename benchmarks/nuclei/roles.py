@@ -23,7 +23,7 @@ def roles(steps: list[Step]) -> list[str]:
     """
     requests = [http_request.Request(step.payload) for step in steps]
     helpers = [_helper(step, request) for step, request in zip(steps, requests, strict=True)]
-    attacks = [shows_attack(request) for request in requests]
+    attacks = [shows_attack(request, step.signs_in) for step, request in zip(steps, requests, strict=True)]
     if not any(attacks):
         attacks = [r != LOGIN and not is_plain(request) for r, request in zip(helpers, requests, strict=True)]
     if not any(attacks):

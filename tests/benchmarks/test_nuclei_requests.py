@@ -166,12 +166,169 @@ POST = "\nHost: {{Hostname}}\nContent-Type: application/x-www-form-urlencoded\n\
         # Without a sign in any request, those are attacks that hold more than plain words.
         (["GET /?q=a|b HTTP/1.1", "GET /b?c=d HTTP/1.1"], ["attack", "set-up"]),
         (["GET / HTTP/1.1\nRange: bytes=0-9"], ["attack"]),
+        (["GET / HTTP/1.1\nHost: a.example", "GET /b HTTP/1.1"], ["attack", "plain GET"]),
+        (["GET /a HTTP/1.1\nHost: b.{{Hostname}}:8080"], ["no attack in the template"]),
         (["PUT /a.txt HTTP/1.1\n\nb"], ["attack"]),
         (["GET /?q=" + "QUJD" * 20 + " HTTP/1.1"], ["attack"]),
     ],
 )
 def test_requests_have_roles(raws: Sequence[str], expected: list[str]) -> None:
     assert roles_of(*raws) == expected
+
+
+ATTACK = "GET /?q=<x> HTTP/1.1"
+XML = "\nHost: {{Hostname}}\nContent-Type: text/xml\n\n"
+JSON = "\nHost: {{Hostname}}\nContent-Type: application/json\n\n"
+FILE = (
+    '\nContent-Type: multipart/form-data; boundary={}\n\n--z\nContent-Disposition: form-data; name="a"{}\n\n{}\n--z--'
+)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        # Client hints, quoted cookies, and names of lists are not quotes, separators and commands of an attack.
+        'GET /a HTTP/1.1\nSec-Ch-Ua: " Not A;Brand";v="99", "Chromium";v="92"\nSec-Fetch-Site: none',
+        'GET /a HTTP/1.1\nCookie: session="abc"; lang=en',
+        "GET /a?b[]=1&id[]=2&type[x]=3&cat[0]=1&id-1=2 HTTP/1.1",
+        "POST /a HTTP/1.1" + POST + "select=1&from=2",
+        "POST /a HTTP/1.1" + JSON + '{"and": 1, "operator": "or"}',
+        # Long names, such as random ones, that decode as base64, to noise.
+        "GET /uploads/4h39jx1c3lz8bwkez9smqotoc99.txt HTTP/1.1",
+        "GET /uploads/fnk5r6z9v9gpu9u5wsonkh8t557.txt HTTP/1.1",
+        "GET /solrdefault/WEBACCOUNT.CGI/properties/icinga2 HTTP/1.1",
+        # A multipart body with another boundary, or none.
+        "POST /a HTTP/1.1" + FILE.format("zz", "", ""),
+        "POST /a HTTP/1.1" + FILE.format("zz", '; filename="b.txt"', "c"),
+        "POST /a HTTP/1.1" + JSON + '{"icon": "data:image/png;base64,QUJD"}',
+        # An address of a new user at the host of the scanner.
+        "POST /a HTTP/1.1" + POST + "user=a&user_email=a%40{{interactsh-url}}&b=1",
+        "POST /a HTTP/1.1" + JSON + '{"email": "a@interact.sh"}',
+        "POST /a HTTP/1.1" + FILE.format("z", "", "a@interact.sh"),
+        # Sign-ins in XML and GraphQL, and with the page to go to.
+        "POST /soap HTTP/1.1"
+        + XML
+        + '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><u>{{username}}</u>'
+        + "<p>{{password}}</p></s:Envelope>",
+        "POST /enter HTTP/1.1" + JSON + '{"query": "{ login(u: \\"{{username}}\\", p: \\"{{password}}\\") { t } }"}',
+        "POST /enter HTTP/1.1" + XML + '<?xml version="1.0"?><a><u>{{username}}</u><p>{{password}}</p></a>',
+        "POST /x HTTP/1.1" + POST + "u={{username}}&p={{password}}&redirect_to=http%3A%2F%2Flocalhost%3A8080%2Fa",
+        "POST /x HTTP/1.1" + JSON + '{"u": "{{username}}", "p": "{{password}}", "redirect": "/home/index"}',
+    ],
+)
+def test_a_request_that_prepares_has_no_sign(raw: str) -> None:
+    role, attack = roles_of(raw, ATTACK)
+    assert attack == "attack"
+    assert role == (
+        "login" if "{{username}}" in raw else "plain GET" if raw.startswith("GET") and "?" not in raw else "set-up"
+    )
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "GET /a HTTP/1.1\nPragma: no-cache\nDNT: 1\nSec-Fetch-Mode: navigate\nTe: trailers\nPriority: u=1",
+        "GET /a HTTP/1.1\nIf-None-Match: abc\nX-CSRF-Token: {{randstr}}",
+        "GET /a?q=two+words HTTP/1.1",
+        "GET /admin/Contact!default.jspa HTTP/1.1",
+        "GET /+portal+/session.html HTTP/1.1",
+        "GET /uploads/eirk0jc6x9g5atre3j6z4520afh.txt HTTP/1.1",
+    ],
+)
+def test_headers_of_browsers_long_names_and_words_are_plain(raw: str) -> None:
+    assert roles_of(raw) == ["no attack in the template"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(
+            f"GET {target} HTTP/1.1"
+            for target in (
+                # Files and paths.
+                "/?f=wp-config.php",
+                "/?file=inc/config.php",
+                "/?f=etc%5cpasswd",
+                "/?f=..%c0%afx",
+                "/?f=..0x2fx",
+                "/?f=..%uff0fx",
+                "/?dir=%2Fetc&f=hosts",
+                "/a?/..",
+                "/?platform=..&name=a",
+                "/?img=%5Ca.zip",
+                "/%c0%ae%c0%ae/x",
+                "/?f=boot.ini",
+                # Schemes and forms of hosts.
+                "/?f=php://filter/resource=index",
+                "/?u=gopher://a:25/",
+                "/?u=data:text/plain,x",
+                "/?u=http://2130706433/",
+                "/?u=http://0:8080/",
+                "/a.json?@a.example/b",
+                "/?url=target.example@interact.sh",
+                "/?email=a@b.example&u=http://a@oast.example",
+                "/?u=http://[::ffff:7f00:1]/",
+                # Commands.
+                "/?a=x;id&b=1",
+                "/?a=x|id&b=1",
+                "/?port=80%7Cpwd%26id&b=1",
+                "/?a=1;expr+1+%2b+2",
+                "/x.php?cmd=id",
+                "/?a=b+|base64+-d",
+                "/?LD_DEBUG=files",
+                # SQL and LDAP.
+                "/?id=1+ORDER+BY+10",
+                "/?id=1;WAITFOR+DELAY+0x5",
+                "/?id=load_file(0x61)",
+                "/?id=dbms_pipe.receive_message(1,2)",
+                "/?id=1/**/and/**/1",
+                "/?id=1+into+outfile+x",
+                "/item/1'/x",
+                "/?user=''&b=1",
+                "/?user=%27+or+1+--",
+                "/?q=*)(uid=*",
+                # Scripts, code, expressions, objects.
+                "/?a=x'+onfocus=b",
+                "/?a=document.domain",
+                "/?a=b%0d%0aSet-Cookie:c",
+                "/?a=\\u003cscript",
+                "/?a=print(1)",
+                "/?a=x.execute()",
+                "/?a=phpinfo",
+                "/?a=call_user_func_array",
+                "/?a=_memberAccess",
+                "/?a={%25+x+%25}",
+                "/?a={if:b}",
+                "/?a=9409*2519",
+                "/?a=java.lang.Runtime",
+                "/?a=@(7*7)",
+                "/?a=%23set($x=7)",
+                "/?a=aced0005737200",
+                # Base64 in one segment of a path.
+                "/view/PHN2Zy9vbmxvYWQ9YWxlcnQoMSk+/x",
+            )
+        ),
+        "POST /a HTTP/1.1" + POST + "class.module.classLoader.a=b",
+        "POST /a HTTP/1.1" + JSON + '{"command": "id"}',
+        "POST /a HTTP/1.1" + JSON + '{"arguments": "-c id"}',
+        "POST /a HTTP/1.1" + JSON + '{"message": "{\\"token\\": {\\"$regex\\": 1}}"}',
+        "POST /a HTTP/1.1" + JSON + '{"from": "a", "to": "b.php"}',
+        "POST /a HTTP/1.1\nContent-Type: application/yaml\n\n!!javax.script.A [b]",
+        # Uploads.
+        "PUT /a.jsp/ HTTP/1.1\n\nb",
+        "POST /a HTTP/1.1" + FILE.format("z", '; filename="b.shtml"', "c"),
+        "POST /a HTTP/1.1" + FILE.format("zz", '; filename="b.php"', "c"),
+        # Common headers with encoded attacks.
+        "GET /a HTTP/1.1\nCookie: lang=..%2F..%2Fetc%2Fpasswd",
+        "GET /a HTTP/1.1\nCookie: d=TzoxOiJBIjoxOntzOjE6ImEiO2k6MTt9",
+        "GET /a HTTP/1.1\nCookie: d=cGhwaW5mbygpOw==; e=",
+        # Sign-ins that attack.
+        "POST /a HTTP/1.1" + XML + "<!DOCTYPE a [<!ENTITY b SYSTEM 'x'>]><u>{{username}}</u>",
+        "POST /a?next=//evil.example.com HTTP/1.1" + POST + "u={{username}}&p={{password}}",
+    ],
+)
+def test_an_attack_has_a_sign(raw: str) -> None:
+    assert roles_of(raw, ATTACK) == ["attack", "attack"]
 
 
 def test_signs_are_found_in_linear_time() -> None:
