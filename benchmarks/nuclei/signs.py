@@ -21,7 +21,7 @@ _NAME = rb"[\w.-]{0,99}+ (?:\[[^\]\s]{0,99}+\]){0,9}+ \s{0,9}+"  # the rest of t
 _SIGNS = re.compile(
     rb"""
     # paths and files
-    \.\.+ (?:[/\\;] | \xc0 | \xe0\x80 | \xef\xbc | %u | 0x[25]) | \xc0[\xae\xaf] | [=/\\] \.\.+ (?=[\s&"]|\Z)
+    \.\. (?:[/\\;] | \xc0 | \xe0\x80 | \xef\xbc | %u | 0x[25]) | \xc0[\xae\xaf] | [=/\\] \.{2,9} (?=[\s&"]|\Z)
     | [=:"'] /etc (?=[\s&"']|\Z) | = \\ \w
     | /etc/ | \b etc [/\\]{1,9} (?:passwd|shadow|hosts|group) \b
     | (?:win|boot)\.ini | system32 | /proc/ | web-inf | web\.config | wp-config | \.htpasswd

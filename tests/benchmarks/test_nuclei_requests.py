@@ -334,6 +334,7 @@ def test_an_attack_has_a_sign(raw: str) -> None:
 def test_signs_are_found_in_linear_time() -> None:
     hostile = "GET /?" + "union name=filename=from a \\n" * 20_000 + " HTTP/1.1"
     assert roles_of(hostile, "GET /?" + " " * 300_000 + "x HTTP/1.1")[0] == "attack"
+    assert roles_of("GET /?" + "." * 300_000 + "x HTTP/1.1") == ["no attack in the template"]
 
 
 def test_requests_without_an_attack_are_counted(tmp_path: Path) -> None:
