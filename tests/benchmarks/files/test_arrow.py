@@ -50,7 +50,7 @@ def test_a_label_that_is_not_utf_8_is_a_row_that_cannot_be_used(tmp_path: Path) 
     pq.write_table(pa.table({"raw": RAW, "kind": as_text(kinds, pa.string())}), tmp_path / "x.parquet")
     corpus = load(tmp_path / "x.parquet")
     assert len(corpus) == 399
-    assert corpus.meta.notes[0].startswith("1 of 400 rows were left out: row 8: the text")
+    assert corpus.meta.notes[0].startswith("1 of 400 rows were left out: row 8: the label 'a")
 
 
 def class_label(table: pa.Table) -> pa.Table:
@@ -105,7 +105,7 @@ def odd(raw: list[str | None]) -> pa.Table:
         {
             "raw": pa.array(raw * 50, pa.string_view()),
             "kind": pa.array(["a", "b"] * 25 * len(raw)).dictionary_encode(),
-            "tags": pa.array([["CWE-89"], None, [], ["CWE-79", "CWE-80"]] * 50).slice(0, 50 * len(raw)),
+            "tags": pa.array([["CWE-89"], None, [], ["CWE-79"]] * 50).slice(0, 50 * len(raw)),
             "day": pa.array([1] * 50 * len(raw), pa.date32()),
             "map": pa.array([[("a", 1)]] * 50 * len(raw), pa.map_(pa.string(), pa.int32())),
         }

@@ -10,7 +10,7 @@ import pytest
 
 from harness import UserError
 from harness.sources import batches, open_parquet
-from harness.sources.parquet_pages import pages
+from harness.sources.parquet_pages import chunks, pages
 
 ROWS = [
     {"raw": b"x" * (row % 700) + bytes([row % 256]), "kind": None if row % 7 == 0 else "ab"[row % 2], "cwe": cwes}
@@ -46,11 +46,14 @@ def test_every_encoding_gives_the_same_rows(tmp_path: Path, options: dict[str, A
 def test_the_headers_of_pages_give_the_sizes_of_the_footer(tmp_path: Path, options: dict[str, Any]) -> None:
     path = write(tmp_path, options)
     metadata = pq.read_metadata(path)
+    found_chunks = chunks(path.read_bytes()[-8 - metadata.serialized_size : -8])
+    assert len(found_chunks) == metadata.num_row_groups
     with path.open("rb") as stream:
         for group in range(metadata.num_row_groups):
             for index in range(metadata.num_columns):
-                chunk = metadata.row_group(group).column(index)
-                found = list(pages(stream, chunk))
+                chunk, place = metadata.row_group(group).column(index), found_chunks[group][index]
+                assert (place.values, place.data_page) == (chunk.num_values, chunk.data_page_offset)
+                found = list(pages(stream, place))
                 assert sum(page.values for page in found if not page.is_dictionary) == chunk.num_values
                 assert sum(page.is_dictionary for page in found) == chunk.has_dictionary_page
                 # The footer counts the headers too.
