@@ -35,7 +35,7 @@ _ENCRYPTED = 0x1  # flag of a zip member
 Skip = Callable[[str, str], None]  # see `SourceTally.skip`
 
 LINK = "a link, not a file"
-_MAX_MEMBER_BYTES = 256 * 2**20  # of a member of a zip archive that cannot be unpacked piece by piece
+_MAX_MEMBER_BYTES = 64 * 2**20  # of a member of a zip archive that cannot be unpacked piece by piece
 
 
 @dataclass(frozen=True)
