@@ -87,7 +87,7 @@ BOMBS: list[tuple[str, Callable[[Path], Path], str, int]] = [
     ("files", bombs.xml_items, "has no column raw|truncated", 100),
     ("files", bombs.xml_entities, "declares entities", 50),
     ("files", bombs.audit_log, "unpacks to more than|longer than 128 MiB", 700),
-    ("files", bombs.raw_text, "unpacks to more than|has no column raw", 300),
+    ("files", bombs.raw_text, "unpacks to more than|has no column (?:raw|kind)", 300),
     ("files", bombs.csv_utf_16, "unpacks to more than|longer than 128 MiB", 700),
     ("files", bombs.csv_in_zip, "unpack it first|damaged", 700),
     ("cve-text", bombs.cve_lists, "takes more than 4 GiB of memory", 1000),
