@@ -15,7 +15,7 @@ MAX_PAYLOAD_BYTES = 16 * 2**20  # bytes of a payload
 FIELDS = ("payload", "label", "id", "group", "date", "description", "cve", "vendor", "product", "source", "technique")
 CUE = re.compile(r"cue\.[A-Za-z0-9._-]+")
 _MAX_REMEMBERED = 200  # characters of a text whose conversion is kept
-_LARGE = 2**53  # from here on, decimal numbers are no longer exact
+_LARGE = 2**53  # from here on, floats skip integers
 _QUOTED_LIST = re.compile(r"""\s*\[\s*(?:(['"]).*\1\s*)?\]\s*""", re.DOTALL)
 _QUOTED_ITEMS = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 

@@ -136,7 +136,7 @@ def shows_attack(request: http_request.Request, signs_in: bool = False) -> bool:
     Args:
         request: the request.
         signs_in: whether it sends credentials. The tags of XML, the end of a GraphQL call and a next page of the tested
-            host are no signs then.
+            host are then ignored.
     """
     path = request.text(request.path)
     if request.malformed or _ENCODED_SEPARATOR.search(path):

@@ -87,14 +87,14 @@ class _Table:
 
     def _find_separator(self) -> str:
         first = self._lines.peek()
-        if (
-            first[:4].lower() == "sep=" and len(first.rstrip("\r\n")) == 5 and first[4] != '"'
-        ):  # a line that Excel writes and reads
+        # Excel writes and reads a first line that names the separator.
+        if first[:4].lower() == "sep=" and len(first.rstrip("\r\n")) == 5 and first[4] != '"':
             self._lines.drop_first()
             return first[4]
         return separator(first, self._columns, "\t" if self._file.suffix in (".tsv", ".tab") else ",")
 
     def rows(self) -> Iterator[RawRow]:
+        """Yields the rows after the header; those with errors have no values and say why."""
         lines = self._lines
         reader = csv.reader(lines, delimiter=self._separator, strict=True)
         indices: list[tuple[str, int]] = []
