@@ -14,6 +14,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "image": ("timm", "torchvision"),
     "oracles": ("bashlex", "selectolax", "sqlglot"),
     "ray": ("ray",),
+    "hf": ("huggingface_hub",),
 }
 _EXTRA_OF = {package: extra for extra, packages in EXTRAS.items() for package in packages}
 

@@ -34,7 +34,8 @@ class Files(GenericBenchmark):
 
     def __init__(self, ref: BenchmarkRef) -> None:
         super().__init__(ref)
-        self._path = Path(ref.argument or "")
+        argument = ref.argument or ""
+        self._path = sources.from_hub(argument) if argument.startswith(sources.HUB_SCHEME) else Path(argument)
         if not self._path.exists():
             raise UserError(f"files:{ref.argument}: no such file or folder.")
         if not self._path.is_dir():

@@ -12,7 +12,7 @@ from harness import UserError, nearest, sources
 from . import data_file
 from .combine import Combined
 from .data_file import DataFile
-from .formats import raw_requests, unread
+from .formats import ecml, raw_requests, unread
 from .formats.recognize import RAW, Format, recognize
 from .rows import RawRow
 
@@ -21,7 +21,7 @@ _ARCHIVE = re.compile(r"\.(?:zip|tar|tgz|tar\.\w+)$")
 # Suffixes of files of rows; all other files of a folder are raw requests. Files with a suffix of the second kind are
 # raw requests too, unless they are of a special format, or the mapping names columns that raw requests do not have.
 _TABLES = (".csv", ".tsv", ".tab", ".psv", ".jsonl", ".ndjson", ".parquet", ".pq", ".arrow", ".feather", ".ipc", ".har")
-_PERHAPS_TABLES = (".json", ".xml", ".log")
+_PERHAPS_TABLES = (".json", ".xml", ".log", ".txt")
 # What lies beside data and is none; files with such a suffix may be raw requests, but not parts of a table.
 _NOTES = ("readme", "license", "licence", "copying", "changelog", "notice")
 _OF_HUGGING_FACE = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
@@ -167,4 +167,5 @@ def _is_beside(file: DataFile, is_tables: bool) -> bool:
     place = PurePosixPath(file.name.lower())
     if place.name.partition(".")[0] in _NOTES or place.name in _OF_HUGGING_FACE:
         return True
-    return is_tables and place.suffix in _NOT_TABLES and not raw_requests.REQUEST_LINE.match(file.text)
+    is_data = raw_requests.REQUEST_LINE.match(file.text) or ecml.START.match(file.text)
+    return is_tables and place.suffix in _NOT_TABLES and not is_data

@@ -10,6 +10,8 @@ from harness.sources.benchmark import Row, SourceBenchmark, TextSource
 from harness.sources.builder import Builder, text_corpus, with_origin
 from harness.sources.content import fingerprint
 from harness.sources.export import export, mapping_of
+from harness.sources.hugging_face import SCHEME as HUB_SCHEME
+from harness.sources.hugging_face import from_hub
 from harness.sources.parquet import batches, open_parquet
 from harness.sources.tally import LeftOut, SourceTally
 from harness.sources.tree import READ_ERRORS, SourceFile, SourceStream, Tree
@@ -17,6 +19,7 @@ from harness.storage import safe_json
 from harness.storage.bounded import TooLarge, in_words, open_unpacked
 
 __all__ = [
+    "HUB_SCHEME",
     "READ_ERRORS",
     "ArrowStream",
     "Builder",
@@ -32,6 +35,7 @@ __all__ = [
     "batches",
     "export",
     "fingerprint",
+    "from_hub",
     "in_words",
     "mapping_of",
     "open_parquet",

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 # Device, inode, size, and the times of the last change of content and of attributes. Unlike the modification time, the
 # latter cannot be set by a program.
 FileState = tuple[int, int, int, int, int]
-EntryState = tuple[tuple[str, FileState], ...]  # by file name, sorted
+EntryState = tuple[tuple[str, FileState], ...]  # by path within the entry, with forward slashes, sorted
 _verified: dict[str, EntryState] = {}  # by folder
 
 
@@ -104,7 +104,7 @@ def store(folder: Path, write: Callable[[Path], None]) -> None:
 
     Args:
         folder: folder of the entry.
-        write: writes the files into the folder that it is called with.
+        write: writes the files, also into subfolders, below the folder that it is called with.
 
     Raises:
         OSError: the entry cannot be written, or another process has stored it in the meantime.
@@ -114,9 +114,10 @@ def store(folder: Path, write: Callable[[Path], None]) -> None:
     temporary.mkdir()
     try:
         write(temporary)
-        digests = {path.name: hashing.of_file(path) for path in sorted(temporary.iterdir())}
+        digests = {name: hashing.of_file(temporary / name) for name, _ in _state(temporary)}
         (temporary / DIGESTS).write_text(json.dumps(digests), encoding="utf-8")
-        for path in temporary.iterdir():
+        for name in (*digests, DIGESTS):
+            path = temporary / name
             path.chmod(path.stat().st_mode & _READ_ONLY)
         temporary.rename(folder)
         _verified[str(folder)] = _state(folder)
@@ -192,14 +193,20 @@ def _state(folder: Path) -> EntryState:
         if not os.path.lexists(folder):
             raise FileNotFoundError(folder)
         raise DamagedEntry("it is not a folder")
-    states = []
+    return tuple(sorted(_states(folder, "")))
+
+
+def _states(folder: Path, inside: str) -> Iterator[tuple[str, FileState]]:
+    """Yields the path within an entry and the state of every file of a folder in it."""
     with os.scandir(folder) as files:
         for file in files:
-            status = file.stat(follow_symlinks=False)
-            if not stat.S_ISREG(status.st_mode):
-                raise DamagedEntry(f"{file.name!r} is not a regular file")
-            states.append((file.name, file_state(status)))
-    return tuple(sorted(states))
+            name, status = inside + file.name, file.stat(follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
+                yield from _states(folder / file.name, f"{name}/")
+            elif stat.S_ISREG(status.st_mode):
+                yield name, file_state(status)
+            else:
+                raise DamagedEntry(f"{name!r} is not a regular file")
 
 
 def _read_digests(folder: Path) -> dict[str, str]:

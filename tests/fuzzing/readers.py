@@ -180,6 +180,21 @@ ECML = b"""<?xml version="1.0" encoding="UTF-8"?>
     <request><method>POST</method><protocol>HTTP/1.0</protocol><uri>/b</uri><body>q=1</body></request></sample>
 </dataset>
 """
+BLOCKS = b"""Start - Id: 1
+class: SqlInjection
+GET /a?q=1' or 1=1 HTTP/1.1
+Host: one.example
+
+null
+End - Id: 1
+
+Start - Id: 2
+class: Valid
+POST /b HTTP/1.0
+
+q=1
+End - Id: 2
+"""
 REQUESTS = b"""GET /one?q=1 HTTP/1.1
 Host: one.example
 
@@ -343,6 +358,7 @@ def readers() -> dict[str, Reader]:
         "a.har": ((json.dumps(HAR).encode(),), items),
         "audit.log": ((AUDIT, audit_lines()), {"payload": "request", "label": "rule"}),
         "ecml.xml": ((ECML,), {"payload": "request", "label.taxonomy": "class"}),
+        "ecml.txt": ((BLOCKS,), {"payload": "request", "label.taxonomy": "class"}),
         "parts.csv": (
             (b"url,body,label\n/?q=1,a=1,b\nhttp://one.example/?q=<script>,,c\n",),
             {"url": "url", "body": "body", "label": "label"},

@@ -39,6 +39,7 @@ JSON_OBJECT = Format("JSON object", json_rows.read_document)
 RAW = Format("raw requests", raw_requests.read, raw_requests.DEFAULTS, raw_requests.COLUMNS)
 BURP = Format("Burp Suite XML", burp.read, burp.DEFAULTS, burp.COLUMNS)
 ECML = Format("ECML/PKDD 2007 XML", ecml.read, ecml.DEFAULTS)
+ECML_TEXT = Format("ECML/PKDD 2007 text", ecml.read_text, ecml.DEFAULTS, ecml.TEXT_COLUMNS)
 HAR = Format("HAR", har.read, har.DEFAULTS, har.COLUMNS)
 AUDIT_LOG = Format("ModSecurity audit log", modsecurity.read_sections, modsecurity.DEFAULTS, modsecurity.COLUMNS)
 AUDIT_JSON = Format("ModSecurity audit log", modsecurity.read_json, modsecurity.DEFAULTS, modsecurity.COLUMNS)
@@ -75,6 +76,8 @@ def recognize(file: DataFile, columns: Collection[str] = ()) -> Format:
         return found
     if modsecurity.BOUNDARY.match(text):
         return AUDIT_LOG
+    if ecml.START.match(text):
+        return ECML_TEXT
     if raw_requests.REQUEST_LINE.match(text):
         return RAW
     if (file.suffix not in _TABLE_SUFFIXES or text.startswith(b'{"')) and (found := _json(file)):

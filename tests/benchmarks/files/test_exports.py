@@ -117,6 +117,53 @@ def test_samples_of_the_ecml_challenge_are_rows(tmp_path: Path) -> None:
     assert corpus.table.column("sample").to_pylist() == ["7", "9"]
 
 
+BLOCKS = b"""Start - Id: 7
+class: Valid
+GET /a/b?a=1 HTTP/1.0
+Host: www.example.com
+~~~~~: ~~~~~~
+
+null
+End - Id: 7
+
+Start - Id: 9
+class: SqlInjection
+POST /a/b HTTP/1.1
+Host: www.example.com
+
+x='1
+End of text, not of the block
+
+End - Id: 9
+"""
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("name", ["xml_test.txt", "test"])
+def test_blocks_of_the_ecml_challenge_are_rows(tmp_path: Path, end: bytes, name: str) -> None:
+    (tmp_path / name).write_bytes(BLOCKS.replace(b"\n", end))
+    corpus = load(tmp_path / name, {})
+    body = b"x='1" + end + b"End of text, not of the block" + end
+    assert pairs(corpus) == [
+        (b"GET /a/b?a=1 HTTP/1.0\r\nHost: www.example.com\r\n~~~~~: ~~~~~~\r\n\r\n", "Valid"),
+        (b"POST /a/b HTTP/1.1\r\nHost: www.example.com\r\n\r\n" + body, "SqlInjection"),
+    ]
+    assert corpus.table.column("sample").to_pylist() == ["7", "9"]
+
+
+def test_a_block_without_end_or_request_is_left_out(tmp_path: Path) -> None:
+    damaged = b"Start - Id: 1\nclass: XSS\nGET /<b> HTTP/1.0\nStart - Id: 2\nclass: XSS\nEnd - Id: 2\n" + BLOCKS
+    (tmp_path / "train.txt").write_bytes(damaged + b"Start - Id: 3\nclass: XSS\n")
+    with pytest.raises(UserError, match="block 1: it has no end; block 2: it has no request; block 3: it has no end"):
+        load(tmp_path / "train.txt", {})
+
+
+def test_a_folder_of_files_of_blocks_is_one_table(tmp_path: Path) -> None:
+    (tmp_path / "xml_test.txt").write_bytes(BLOCKS)
+    (tmp_path / "xml_train.txt").write_bytes(BLOCKS.replace(b" - Id: ", b" - Id: 1"))
+    assert len(load(tmp_path, {})) == 4
+
+
 def har(entries: list[dict[str, Any]]) -> dict[str, Any]:
     return {"log": {"version": "1.2", "creator": {"name": "browser", "version": "1"}, "entries": entries}}
 
