@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness import registry
 from harness.benchmark import BenchmarkRef
-from harness.execution.budget import Budget
+from harness.execution.budget import Budget, peak_megabytes, reset_peak_memory
 from harness.execution.plan import choose_scenarios, make_plan
 from harness.records.store import Store
 from harness.scenario import Sizes
@@ -97,13 +96,14 @@ def test_a_plan_of_50000_cells_is_small(cache: Path, tmp_path: Path, benchmark: 
     specs = choose_scenarios(opened, [], quick=False)
     seeds = range(50_000 // (len(methods) * len(specs)) + 1)
     corpus = opened.meta()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    reset_peak_memory()
+    before = peak_megabytes()
     began = time.perf_counter()
     plan = make_plan(
         [(spec, methods) for spec in specs], opened, corpus, seeds, Budget(4, 300), Sizes(), "standard", Store(tmp_path)
     )
     seconds = time.perf_counter() - began
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    grown = peak_megabytes() - before
     benchmark.pedantic(lambda: None, rounds=1)
     print(f"a plan of {len(plan.cells)} cells: {seconds:.1f} s, {grown:.0f} MB")
     assert len(plan.cells) >= 50_000
