@@ -8,6 +8,7 @@ from typing import Any
 from harness import registry
 from harness.benchmark import BenchmarkRef
 from harness.data.corpus import CorpusMeta
+from harness.errors import UserError
 from harness.execution.budget import Budget, CellUsage
 from harness.method import MethodInfo, MethodRef, Precision
 from harness.protocol import PROTOCOL_VERSION
@@ -155,11 +156,17 @@ def method_of(task: Task) -> MethodInfo:
     """Returns the method of a task; the plug-ins of the task must be loaded.
 
     Raises:
-        UserError: the method is not registered, or cannot be opened on this machine.
+        UserError: the method is not registered, cannot be opened on this machine, or its plug-in is not the one that
+            the run was planned with.
     """
     if task.code:
         info: MethodInfo = pickle.loads(task.code)  # trusted: written by the coordinator of this run
         return info
+    if registry.plugin_of(task.cell.method) not in (None, task.cell.plugin):
+        raise UserError(
+            f"the plug-in of {task.cell.method}, or a module of yours that it imports, is not the one that the run was "
+            "planned with; run again."
+        )
     return registry.method(task.cell.method) if task.adapter is None else registry.open_method(task.adapter)
 
 

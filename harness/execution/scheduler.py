@@ -153,8 +153,7 @@ class _PlanRunner:
             try:
                 record = _record(cell, event, self.command)
                 self.outcome.records.append(record)
-                if task.model:
-                    self._store_predictor(cell, task, event)
+                self._store_predictor(cell, task, event)
                 self.store.put_predictions(cell.id, _predictions(cell, event))
                 self.store.put(record)
             except OSError as error:
@@ -164,15 +163,17 @@ class _PlanRunner:
             self.locks.release(cell.key)
 
     def _store_predictor(self, cell: Cell, task: RunTask, event: Finished | Failed) -> None:
-        """Moves the saved predictor of a done cell to its final folder.
+        """Moves the saved predictor of a done cell to its final folder, or deletes that of the record to be replaced.
 
         This comes before the record is written: if the run is killed in between, there is a predictor without a record
         and the cell runs again, but never a record that lacks its predictor.
         """
-        if isinstance(event, Finished) and not event.outcome.save_error:
+        if task.model and isinstance(event, Finished) and not event.outcome.save_error:
             self.store.put_model(cell.id)
         else:
-            shutil.rmtree(task.model, ignore_errors=True)
+            for folder in (task.model, self.store.model_path(cell.id)):
+                if folder:
+                    shutil.rmtree(folder, ignore_errors=True)
         if isinstance(event, Finished) and event.outcome.save_error:
             self.outcome.save_errors.append(f"{cell.label}: {event.outcome.save_error}")
 

@@ -1,5 +1,6 @@
 """The results folder: one file per cell, which is either complete or absent."""
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -114,6 +115,16 @@ class Store:
         if record.key != cell.key:
             raise UserError(f"{path} contains the record of another cell; move it away and run again.")
         return record
+
+    def others(self, cell: CellId) -> list[Record]:
+        """Returns the records of a method on a scenario and seed that have other keys than its cell; readable ones."""
+        own, records = self.path(cell), list[Record]()
+        for path in sorted(own.parent.glob(f"{slug(cell.method)}-s{cell.seed}-*.json")):
+            with contextlib.suppress(UserError):  # such a file is reported where its cell is planned
+                record = read(path)
+                if path != own and record.cell.method == cell.method:
+                    records.append(record)
+        return records
 
     def put(self, record: Record) -> Path:
         """Writes a record atomically: to a temporary file, flushed to disk, then renamed.
