@@ -20,7 +20,6 @@ from harness.execution.cell_locks import CellLocks
 from harness.execution.events import Event, Executor, Failed, Finished
 from harness.execution.plan import Plan, can_save_predictor
 from harness.method import MethodInfo
-from harness.records import predictions
 from harness.records.provenance import here, now
 from harness.records.schema import Failure, Provenance, Record, Result, TrialCost
 from harness.records.store import Store, first_fault
@@ -154,7 +153,8 @@ class _PlanRunner:
                 record = _record(cell, event, self.command)
                 self.outcome.records.append(record)
                 self._store_predictor(cell, task, event)
-                self.store.put_predictions(cell.id, _predictions(cell, event))
+                kept = event.outcome.predictions if isinstance(event, Finished) else b""
+                self.store.put_predictions(cell.id, kept)
                 self.store.put(record)
             except OSError as error:
                 self.outcome.write_errors.append(f"{cell.label}: {error.strerror or error}")
@@ -180,7 +180,7 @@ class _PlanRunner:
     def _task(self, cell: Cell, plugins: tuple[str, ...]) -> RunTask:
         save = self.save_models and can_save_predictor(cell)
         model = str(self.store.model_draft(cell.id).absolute()) if save else ""
-        return RunTask(**_common(cell, plugins), label=cell.label, model=model)
+        return RunTask(**_common(cell, plugins), label=cell.label, model=model, named=cell.benchmark)
 
     def _tasks(
         self, cells: list[Cell], plugins: tuple[str, ...], locked: dict[str, Cell], others: list[Cell]
@@ -296,12 +296,6 @@ def _own_module_by_value(name: str) -> Iterator[None]:
         yield
     finally:
         cloudpickle.unregister_pickle_by_value(module)
-
-
-def _predictions(cell: Cell, event: Finished | Failed) -> bytes | None:
-    if not isinstance(event, Finished) or not event.outcome.predictions:
-        return None
-    return predictions.encode(predictions.Predictions(cell.key, cell.benchmark, event.outcome.predictions))
 
 
 def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:
