@@ -1,14 +1,15 @@
 """Mutation tests with cosmic-ray: edits one operator or constant of a module at a time and lists what no test notices.
 
 ``python -m tests.tools.mutants`` takes hours; ``python -m tests.tools.mutants harness/statistics/curves.py`` takes some
-minutes. The modules are those whose figures are claims: the protocol's constants, the statistics and the splits. A
-survivor is a test to write, or a mutant that changes nothing, such as a wider bound that is never reached.
+minutes, and less with ``--tests FILE``, the only tests that then run. The modules are those whose figures are claims:
+the protocol's constants, the statistics and the splits. A survivor is a test to write, or a mutant that changes
+nothing, such as a wider bound that is never reached.
 
-cosmic-ray edits files in place, so it works on a copy of the checkout. mutmut, the other maintained tool, imports
-modules from a copy of its own, in which ``harness.methods`` and ``harness.benchmarks`` are not where this package looks
-for them.
+cosmic-ray edits files in place, whatever the layout of the packages, so it works on a copy of the checkout. mutmut, the
+other maintained tool, was not chosen since it changes functions alone, and the protocol's module consists of constants.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -40,9 +41,9 @@ def modules(places: list[str]) -> list[str]:
     return found
 
 
-def survivors(module: str, checkout: Path, session: Path) -> tuple[int, int, str]:
+def survivors(module: str, tests: str, checkout: Path, session: Path) -> tuple[int, int, str]:
     """Mutates one module of a copy of the checkout; returns the mutants, the survivors, and their differences."""
-    tests = next(tests for place, tests in TESTS.items() if module.startswith(place))
+    tests = tests or next(tests for place, tests in TESTS.items() if module.startswith(place))
     command = f"{sys.executable} -m pytest -q -x -p no:cacheprovider -m 'not slow' {tests}"
     config = session.with_suffix(".toml")
     config.write_text(
@@ -72,12 +73,16 @@ def _cosmic_ray(checkout: Path, *arguments: object) -> str:
 
 def main() -> None:
     """Prints the survivors of each module as they are found, and a line of counts per module at the end."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("places", nargs="*", help="modules or folders; by default all that are tested here")
+    parser.add_argument("--tests", default="", help="tests to run in place of those of the module's place")
+    options = parser.parse_args()
     counts = []
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder) / "checkout"
         shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(*LEFT_OUT))
-        for number, module in enumerate(modules(sys.argv[1:])):
-            mutants, alive, text = survivors(module, checkout, Path(folder) / f"{number}.sqlite")
+        for number, module in enumerate(modules(options.places)):
+            mutants, alive, text = survivors(module, options.tests, checkout, Path(folder) / f"{number}.sqlite")
             print(text, flush=True)
             counts.append(f"{module}: {alive} of {mutants} mutants survived")
     print("\n".join(counts))
