@@ -230,7 +230,10 @@ def read(path: Path) -> Predictions:
     """
     try:
         with open_parquet(path) as file:
-            metadata = safe_json.loads((file.schema_arrow.metadata or {})[_METADATA], _MAX_METADATA_MEMORY)
+            entry = (file.schema_arrow.metadata or {}).get(_METADATA)
+            if entry is None:
+                raise ValueError("its metadata have no entry harness")
+            metadata = safe_json.loads(entry, _MAX_METADATA_MEMORY)
             if metadata["format"] != FORMAT:
                 raise ValueError(f"format {metadata['format']} is unknown; this version reads format {FORMAT}")
             classes = _class_names(metadata["classes"])
@@ -238,7 +241,7 @@ def read(path: Path) -> Predictions:
             columns = _columns(len(classes))
             if not file.schema_arrow.remove_metadata().equals(columns):
                 raise ValueError("its columns are not those of predictions")
-            table = _checked(path, file, columns, len(classes))
+            table = _checked(path, file, columns, len(classes)).replace_schema_metadata({_METADATA: entry})
         return Predictions(
             str(metadata["key"]), classes, str(metadata["corpus"]), reference(metadata["benchmark"]), table
         )
