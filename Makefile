@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTHON ?= python3
 
-.PHONY: run official test test-slow lint install
+.PHONY: run official test test-slow mutants lint install
 
 run: $(STAMP)
 	$(BIN)/harness run --method all --bench synthetic
@@ -33,6 +33,12 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	HARNESS_FULL_ROUNDS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/speed
 	HARNESS_FULL_ROUNDS=1 $(BIN)/pytest tests/speed
+
+# Hours: edits the protocol, statistics and splits one operator at a time and lists what no test notices. For one module:
+# make mutants MODULES=harness/statistics/curves.py
+MODULES :=
+mutants: $(STAMP)
+	$(BIN)/python -m tests.tools.mutants $(MODULES)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -22,6 +22,7 @@ Precision = Literal["float32", "bfloat16"]
 KINDS: tuple[Kind, ...] = ("ranked", "control", "fixed", "heavy")
 TAGS: tuple[Tag, ...] = ("text", "groups", "span")
 NO_OPINION = "-"  # in place of a class in --labels: the answer names no threat class
+PLUGIN, CODE = "plugin", "code"  # in the content of a method: digest of its plug-in, or of its class in memory
 ANSWER_TIMEOUT = 60.0  # default of --timeout: seconds to wait for an answer of a program or a service
 
 
@@ -252,9 +253,10 @@ class MethodInfo:
         factory: returns a new instance.
         space: search space.
         ref: reference that the user gave, for a method of a family.
-        content: returns plain values that identify the content behind ``ref``, such as a file hash, or a class in
-            memory; part of the cell's key.
+        content: returns plain values that identify the content behind ``ref``, such as a file hash, or the code of a
+            plug-in or of a class in memory; part of the cell's key.
         in_memory: whether worker processes cannot import the method, so that it is sent to them as an object.
+        plugin: path of the plug-in that registered the method or its family; empty if none did.
     """
 
     name: str
@@ -272,6 +274,7 @@ class MethodInfo:
     ref: MethodRef | None = None
     content: Callable[[], Mapping[str, Any]] | None = None
     in_memory: bool = False
+    plugin: str = ""
 
     @cached_property
     def described_space(self) -> dict[str, Any]:
@@ -280,7 +283,7 @@ class MethodInfo:
 
     @cached_property
     def adapter(self) -> dict[str, Any] | None:
-        """Content behind a method of a family, as plain values; None for other methods."""
+        """Content behind the method as plain values; None if its name and version stand for it."""
         return None if self.content is None else dict(self.content())
 
     def description(self) -> dict[str, Any]:
@@ -351,6 +354,7 @@ class FamilyInfo:
     Attributes:
         argument: name of what follows the colon, in capitals, such as ``FILE``.
         kinds: kinds that its methods can have, in words; ``fixed`` alone if none of them has a search space.
+        plugin: path of the plug-in that registered the family; empty if none did.
     """
 
     name: str
@@ -361,3 +365,4 @@ class FamilyInfo:
     requires: tuple[str, ...]
     origin: str
     factory: type[AdaptedMethod]
+    plugin: str = ""

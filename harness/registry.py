@@ -10,17 +10,29 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, get_args
 
-from harness import hashing
+from harness import hashing, plugin_code
 from harness.benchmark import Benchmark, BenchmarkInfo, BenchmarkRef
 from harness.errors import UserError, nearest
-from harness.method import KINDS, TAGS, AdaptedMethod, FamilyInfo, Kind, Method, MethodInfo, MethodRef, Tag
+from harness.method import (
+    CODE,
+    KINDS,
+    PLUGIN,
+    TAGS,
+    AdaptedMethod,
+    FamilyInfo,
+    Kind,
+    Method,
+    MethodInfo,
+    MethodRef,
+    Tag,
+)
 from harness.space import check_space
 
 M = TypeVar("M", bound=type[Method])
@@ -33,6 +45,8 @@ _discovering = False  # whether modules are being imported that worker processes
 _families: dict[str, FamilyInfo] = {}
 _benchmarks: dict[str, BenchmarkInfo] = {}
 _discovered: set[str] = set()
+_plugins: dict[Path, "_PluginCode"] = {}
+_loading: "_PluginCode | None" = None  # the plug-in that is being loaded
 _REGISTERING = ("adapters", "controls")  # folders of ``methods`` whose modules register methods or families
 _SHARED = frozenset(("base", "neural"))  # folders of ``methods`` that hold shared code and register nothing
 _NAME = "abcdefghijklmnopqrstuvwxyz0123456789-"
@@ -93,7 +107,7 @@ def register_method(
             origin=cls.__module__,
             factory=cls,
             space=cls.space,
-            **({} if _is_discovered(cls.__module__) else _code_of(cls)),
+            **_code_fields(cls),
         )
         _register(_methods, cls.info, "method")
         return cls
@@ -124,6 +138,25 @@ def unregistered_method(cls: type[Method], name: str) -> MethodInfo:
     return info
 
 
+@dataclass
+class _PluginCode:
+    """A plug-in, and the digest of the code that was loaded from it."""
+
+    file: Path
+    digest: str = ""
+
+    def content(self) -> dict[str, str]:
+        """Returns what of the plug-in is part of its methods' keys; the place of its file is not."""
+        return {PLUGIN: self.digest}
+
+
+def _code_fields(cls: type[Method]) -> dict[str, Any]:
+    """Returns the fields of a method's description that say where its code is, unless its version stands for it."""
+    if _loading is not None:
+        return {"content": _loading.content, "plugin": str(_loading.file)}
+    return {} if _is_discovered(cls.__module__) else _code_of(cls)
+
+
 def _is_discovered(module: str) -> bool:
     """Whether worker processes register the classes of a module by themselves, whoever imports it first here."""
     if _discovering or module.partition(".")[0] == "harness":
@@ -137,7 +170,7 @@ def _code_of(cls: type[Method]) -> dict[str, Any]:
 
     It is pickled for the workers, and a hash of its code enters the key: editing a notebook cell makes another method.
     """
-    return {"in_memory": True, "content": lambda: {"code": hashing.of_code(cls)}}
+    return {"in_memory": True, "content": lambda: {CODE: hashing.of_code(cls)}}
 
 
 def register_method_family(
@@ -159,7 +192,8 @@ def register_method_family(
 
     def decorate(cls: F) -> F:
         _check_name(name)
-        info = FamilyInfo(name, version, argument, kinds, summary, tuple(requires), cls.__module__, cls)
+        plugin = "" if _loading is None else str(_loading.file)
+        info = FamilyInfo(name, version, argument, kinds, summary, tuple(requires), cls.__module__, cls, plugin)
         _register(_families, info, "method family")
         return cls
 
@@ -248,24 +282,65 @@ def _import_package(name: str) -> None:
 
 
 def load_plugin(path: str) -> None:
-    """Loads a plug-in file, only once per process; see `discover` for the errors."""
+    """Loads a plug-in file; again if its code has changed since this process loaded it. See `discover` for the errors.
+
+    What a plug-in registered before is forgotten when it is loaded again.
+    """
+    global _loading
     file = Path(path).resolve()
-    if str(file) in _discovered:
-        return
     if not file.is_file():
         several = " Repeat --plugin for several files." if "," in path else ""
         raise UserError(f"--plugin {path}: there is no such file.{several}")
-    _discovered.add(str(file))
     name = f"harness_plugin_{file.stem}"
+    if file in _plugins:
+        if _plugins[file].digest == plugin_code.digest(file):
+            return
+        _forget(file, name)
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise UserError(f"--plugin {path}: it must be a Python file (*.py).")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     count = len(_methods) + len(_families) + len(_benchmarks)
-    _guard(f"--plugin {path}", lambda: _execute(spec.loader, module))
-    if len(_methods) + len(_families) + len(_benchmarks) == count:
-        raise UserError(f"--plugin {path} registers nothing; use @register_method or @register_benchmark in it.")
+    _plugins[file] = _loading = _PluginCode(file)
+    try:
+        _guard(f"--plugin {path}", lambda: _execute(spec.loader, module))
+        if len(_methods) + len(_families) + len(_benchmarks) == count:
+            raise UserError(f"--plugin {path} registers nothing; use @register_method or @register_benchmark in it.")
+        _loading.digest = plugin_code.digest(file)  # after it ran, since a plug-in may extend the path of its imports
+    except BaseException:
+        _forget(file, name)
+        raise
+    finally:
+        _loading = None
+
+
+def _forget(file: Path, module: str) -> None:
+    """Removes what a plug-in registered, and its own modules, so that loading it again imports them as they are now."""
+    del _plugins[file]
+    _drop(_methods, module)
+    _drop(_families, module)
+    _drop(_benchmarks, module)
+    for name, source in plugin_code.sources(file).items():
+        if name and getattr(sys.modules.get(name), "__file__", None) == str(source):
+            del sys.modules[name]
+
+
+def _drop(table: dict[str, Info], module: str) -> None:
+    for name in [name for name, info in table.items() if info.origin == module]:
+        del table[name]
+
+
+def plugin_of(name: str) -> str | None:
+    """Returns the digest of the plug-in that registered a method, or the family of ``FAMILY:ARGUMENT``.
+
+    It is empty for methods whose version stands for their code; None if no method of that name is registered.
+    """
+    family, colon, _ = name.partition(":")
+    info = _families.get(family) if colon else _methods.get(name)
+    if info is None:
+        return None
+    return _plugins[Path(info.plugin)].digest if info.plugin else ""
 
 
 def _execute(loader: object, module: ModuleType) -> None:
@@ -345,10 +420,19 @@ def describe_adapted(method: AdaptedMethod, family: FamilyInfo) -> MethodInfo:
         factory=lambda: method,
         space=method.space,
         ref=method.ref,
-        content=method.content,
+        content=_with_plugin(method, family),
         in_memory=method.in_memory,
+        plugin=family.plugin,
     )
     return method.info
+
+
+def _with_plugin(method: AdaptedMethod, family: FamilyInfo) -> Callable[[], Mapping[str, Any]]:
+    """Returns the content of a method of a family, with the code of the plug-in if one registered the family."""
+    if not family.plugin:
+        return method.content
+    code = _plugins[Path(family.plugin)]
+    return lambda: {**method.content(), **code.content()}
 
 
 def version_of(name: str) -> int | None:

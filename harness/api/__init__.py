@@ -3,6 +3,7 @@
 Invalid arguments raise `harness.UserError`, with the message that the command line prints.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -61,10 +62,13 @@ def run(
     results: str | Path = "results/local",
     plugins: Sequence[str | Path] = (),
     retry_failed: bool = False,
+    rerun: bool = False,
     save_models: bool = False,
     progress: bool = True,
 ) -> Results:
     """Tunes, trains and scores methods on a benchmark, and returns the records; cells with a record are not run again.
+
+    If the code of a plug-in or of a class in memory has changed, its cells are others and run again; a warning says so.
 
     Args:
         methods: comma-separated names as on the command line (``all`` for every ranked method); or a `Method`
@@ -98,6 +102,7 @@ def run(
         results: folder of records.
         plugins: Python files that register methods or benchmarks.
         retry_failed: run failed cells again.
+        rerun: run all cells again, also those with a record; a record is replaced when its cell has ended.
         save_models: save the predictor of each done cell, for `predict`.
         progress: show progress on standard error, or in the notebook.
 
@@ -152,9 +157,13 @@ def run(
         labels=labels or {},
         timeout=timeout,
         retry_failed=retry_failed,
+        rerun=rerun,
         save_models=save_models,
     )
-    outcome = execute(prepare(options), PrintableConsole(stderr=True), progress)
+    prepared = prepare(options)
+    for sentence in prepared.changed:
+        warnings.warn(sentence, stacklevel=2)
+    outcome = execute(prepared, PrintableConsole(stderr=True), progress)
     if outcome.interrupted:
         raise KeyboardInterrupt
     if outcome.read_errors:

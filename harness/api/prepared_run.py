@@ -16,6 +16,7 @@ from harness.api.benchmarks import BenchmarkLike, DataOptions, open_benchmark
 from harness.api.methods import Methods, check_labels, check_requirements, choose_methods, probe_work
 from harness.errors import UserError
 from harness.execution.budget import Budget, Pruner, Sampler
+from harness.execution.changed_code import changed_code
 from harness.execution.local_executor import LocalExecutor
 from harness.execution.plan import Plan, choose_scenarios, make_plan
 from harness.execution.progress import Progress, ProgressState
@@ -67,6 +68,7 @@ class RunOptions:
         plugins: Python files that register methods or benchmarks.
         labels: class of each answer of ``FAMILY:ARGUMENT`` methods; ``timeout`` applies to them too.
         retry_failed: run failed cells again.
+        rerun: run all cells again; a record is replaced when its cell has ended.
         save_models: save the predictor of each done cell.
     """
 
@@ -96,6 +98,7 @@ class RunOptions:
     labels: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
     retry_failed: bool = False
+    rerun: bool = False
     save_models: bool = False
 
 
@@ -112,6 +115,7 @@ class PreparedRun:
         plugins: absolute paths of plug-in files.
         retry_failed, save_models: as in `RunOptions`.
         notes: sentences to show before the run starts.
+        changed: those of them on methods whose code changed since their records were made.
     """
 
     plan: Plan
@@ -123,6 +127,7 @@ class PreparedRun:
     retry_failed: bool = False
     save_models: bool = False
     notes: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
     @property
     def waiting(self) -> int:
@@ -171,6 +176,7 @@ def prepare(options: RunOptions) -> PreparedRun:
         perturbed,
         options.save_models,
         precision,
+        options.rerun,
     )
     if options.shard is not None:
         plan = plan.shard(*options.shard)
@@ -181,6 +187,7 @@ def prepare(options: RunOptions) -> PreparedRun:
         notes.append(f"scenarios not in this run: {', '.join(others)} (add them with --scenario)")
     if options.save_models:
         notes += _saving_notes(plan)
+    changed = tuple(changed_code(plan, store))
     return PreparedRun(
         plan,
         store,
@@ -190,7 +197,8 @@ def prepare(options: RunOptions) -> PreparedRun:
         plugins,
         options.retry_failed,
         options.save_models,
-        tuple(notes),
+        (*notes, *changed),
+        changed,
     )
 
 

@@ -14,6 +14,7 @@ from harness.boards.build import boards, setting_of
 from harness.boards.model import Board, Row
 from harness.boards.rules import RULES
 from harness.errors import UserError, nearest
+from harness.records.predictions import Predictions, check_record, read
 from harness.records.schema import Record
 from harness.records.store import Contents, Store
 from harness.safe_text import printable
@@ -211,6 +212,39 @@ class Results:
             rows += [base | {"environment": name} | values for name, values in environments.items()] or [base]
             metrics |= dict.fromkeys(metric for values in environments.values() for metric in values)
         return ResultTable.of_rows(rows, (*_CELL_COLUMNS, *metrics, "reason", "train_seconds", "key"))
+
+    def predictions(self, record: Record | str) -> Predictions:
+        """Returns the kept class probabilities of a record, to compute other metrics or to combine methods.
+
+        Args:
+            record: one of ``records``, or the first digits of its key.
+
+        Returns:
+            A mapping from environments to `harness.records.predictions.EnvironmentPredictions`: ``labels``,
+            ``probabilities``, ``rows``, ``samples``, ``units``, ``draws``. The file's columns are in ``table``.
+
+        Raises:
+            UserError: there is no such record, it has no predictions in this folder, or they cannot be used.
+
+        Example:
+            >>> results = harness.load_results("results/local")
+            >>> kept = results.predictions(results.records[0])["id"]
+            >>> sklearn.metrics.roc_auc_score(kept.labels, kept.probabilities, multi_class="ovr")
+        """
+        store = Store(self.folder)
+        record = store.find(record) if isinstance(record, str) else record
+        path = store.predictions_path(record.id)
+        if not path.exists():
+            raise UserError(
+                f"no predictions of {_label(record)} are kept in {self.folder}; they are only in the folder to which "
+                "`harness run` wrote the record, and probes and failed cells have none."
+            )
+        try:
+            predictions = read(path)
+            check_record(predictions, record)
+        except ValueError as error:
+            raise UserError(f"{path} cannot be used: {error}.") from error
+        return predictions
 
     def contrast(self, method: str, other: str) -> ResultTable:
         """Returns the difference of two methods, paired over seeds, for each scored scenario and for the score.

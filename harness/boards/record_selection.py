@@ -16,14 +16,10 @@ def scenario_and_seed(record: Record) -> ScenarioSeed:
 def superseded(records: Sequence[Record], is_stale: Callable[[Record], bool]) -> dict[str, str]:
     """Returns the outdated records, which no board uses: by key, the version that made the record, in words.
 
-    A record is superseded if its method or the protocol has another version today, or if another record has a newer
-    version of its scenario or of one of the scenario's own environments.
+    A record is superseded if its method, the method's plug-in or the protocol has another version today, or if another
+    record has a newer version of its scenario or of one of the scenario's own environments.
     """
-    versions = {
-        r.key: f"version {r.cell.method_version} of {r.cell.method} under protocol {r.cell.protocol}"
-        for r in records
-        if is_stale(r)
-    }
+    versions = {r.key: f"{_method_version(r)} under protocol {r.cell.protocol}" for r in records if is_stale(r)}
     newest: dict[tuple[str, str, str], int] = defaultdict(int)
     for record in records:
         if record.key not in versions:
@@ -34,6 +30,11 @@ def superseded(records: Sequence[Record], is_stale: Callable[[Record], bool]) ->
             cell = record.cell
             versions[record.key] = f"version {cell.scenario_version} of {cell.scenario} or of its environments"
     return versions
+
+
+def _method_version(record: Record) -> str:
+    plugin = f" (plug-in {record.cell.plugin[:6]})" if record.cell.plugin else ""
+    return f"version {record.cell.method_version} of {record.cell.method}{plugin}"
 
 
 def _versions(record: Record) -> dict[tuple[str, str, str], int]:

@@ -7,10 +7,11 @@ from harness.records.schema import Record
 
 
 def is_stale(record: Record) -> bool:
-    """Whether a record was made under another protocol, or by another version of a registered method."""
-    version = registry.version_of(record.cell.method)
-    outdated = version is not None and version != record.cell.method_version
-    return outdated or record.cell.protocol != PROTOCOL_VERSION
+    """Whether a record was made under another protocol, or by another version or plug-in of a registered method."""
+    cell = record.cell
+    version, plugin = registry.version_of(cell.method), registry.plugin_of(cell.method)
+    outdated = version not in (None, cell.method_version) or plugin not in (None, cell.plugin)
+    return outdated or cell.protocol != PROTOCOL_VERSION
 
 
 def ranks(preset: str) -> bool:

@@ -66,6 +66,9 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Run failed cells again.", rich_help_panel=WHAT)
     ] = False,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Run cells again that have a record.", rich_help_panel=WHAT)
+    ] = False,
     preset: Annotated[
         str, typer.Option(metavar="NAME", help="quick, standard or full size.", rich_help_panel=HOW_MUCH)
     ] = "quick",
@@ -138,7 +141,8 @@ def run(
 ) -> None:
     """Train, tune and evaluate methods on a benchmark.
 
-    Cells that already have a record are not run again, so an interrupted run continues with the same command.
+    Cells that already have a record are not run again, so an interrupted run continues with the same command; --rerun
+    runs them again and replaces each record when its cell has ended. An edited plug-in counts as another method.
     `harness list` shows the methods, benchmarks and scenarios. A preset sets the defaults of --seeds, --trials,
     --seconds and --rows. A perturbed test reports the mean over --draws and the worst draw.
 
@@ -175,6 +179,7 @@ def run(
             labels=options.labels(labels),
             timeout=timeout,
             retry_failed=retry_failed,
+            rerun=rerun,
             save_models=save_models,
         )
     )

@@ -1,17 +1,17 @@
 """Cells (one method on one scenario and seed, the unit of work, caching, failure and distribution) and worker tasks."""
 
 import pickle
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from harness import registry
 from harness.benchmark import BenchmarkRef
 from harness.data.corpus import CorpusMeta
+from harness.errors import UserError
 from harness.execution.budget import Budget, CellUsage
 from harness.method import MethodInfo, MethodRef, Precision
 from harness.protocol import PROTOCOL_VERSION
-from harness.records.predictions import Predicted
 from harness.records.schema import CellId, CellInfo, EnvironmentInfo, PerturbationOptions
 from harness.safe_text import encodable
 from harness.scenario import ScenarioSpec, Sizes
@@ -135,9 +135,12 @@ class RunTask(Task):
 
     Attributes:
         model: folder to save the frozen predictor in; empty if it is not saved.
+        named: reference to the data as the user named them, whereas ``benchmark`` is where they are on this machine;
+            None if both are the same.
     """
 
     model: str = ""
+    named: BenchmarkRef | None = None
 
 
 @dataclass(frozen=True)
@@ -155,11 +158,17 @@ def method_of(task: Task) -> MethodInfo:
     """Returns the method of a task; the plug-ins of the task must be loaded.
 
     Raises:
-        UserError: the method is not registered, or cannot be opened on this machine.
+        UserError: the method is not registered, cannot be opened on this machine, or its plug-in is not the one that
+            the run was planned with.
     """
     if task.code:
         info: MethodInfo = pickle.loads(task.code)  # trusted: written by the coordinator of this run
         return info
+    if registry.plugin_of(task.cell.method) not in (None, task.cell.plugin):
+        raise UserError(
+            f"the plug-in of {task.cell.method}, or a module of yours that it imports, is not the one that the run was "
+            "planned with; run again."
+        )
     return registry.method(task.cell.method) if task.adapter is None else registry.open_method(task.adapter)
 
 
@@ -171,10 +180,10 @@ class Outcome:
         result: the reproducible part of the record in plain values; None for a `PrepareTask`.
         usage: compute seconds and memory.
         save_error: why the predictor could not be saved; empty if it was saved or did not have to be.
-        predictions: predicted classes by environment; empty for a view, whose payloads are not whole.
+        predictions: the file of predictions (`harness.records.predictions`); empty if they are not kept.
     """
 
     result: dict[str, Any] | None
     usage: CellUsage
     save_error: str = ""
-    predictions: Predicted = field(default_factory=dict)
+    predictions: bytes = b""

@@ -27,12 +27,14 @@ class Plan:
         cached: existing records, by the key of their cell.
         without_predictor: keys of done cells that run again because their predictor is requested and was not saved.
         unreadable: why the file of a cell's record cannot be read, by the cell's key; such cells do not run.
+        rerun: whether cells run again although they have a record.
     """
 
     cells: tuple[Cell, ...]
     cached: dict[str, Record]
     without_predictor: frozenset[str] = frozenset()
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    rerun: bool = False
 
     def waiting(self, retry_failed: bool) -> list[Cell]:
         """Returns the cells that still have to run."""
@@ -47,13 +49,13 @@ class Plan:
         keys = {cell.key for cell in cells}
         cached = {key: record for key, record in self.cached.items() if key in keys}
         unreadable = {key: reason for key, reason in self.unreadable.items() if key in keys}
-        return Plan(cells, cached, self.without_predictor & keys, unreadable)
+        return Plan(cells, cached, self.without_predictor & keys, unreadable, self.rerun)
 
     def _settled(self, cell: Cell, retry_failed: bool) -> bool:
         if cell.missing or cell.key in self.unreadable:
             return True
         record = self.cached.get(cell.key)
-        if record is None or cell.key in self.without_predictor:
+        if record is None or self.rerun or cell.key in self.without_predictor:
             return False
         return not (retry_failed and record.status == "failed")
 
@@ -96,6 +98,7 @@ def make_plan(
     perturbed: PerturbedOptions = NO_PERTURBED,
     save_models: bool = False,
     precision: Precision | None = None,
+    rerun: bool = False,
 ) -> Plan:
     """Plans the cells of a run.
 
@@ -114,6 +117,7 @@ def make_plan(
         perturbed: perturbed environments to add to every scenario.
         save_models: save the predictors of methods that support it; those of views are never saved.
         precision: precision of torch methods; by default the fastest of this machine.
+        rerun: run cells again although they have a record.
     """
     seeds = list(seeds)
     reference = benchmark.pinned()
@@ -145,7 +149,7 @@ def make_plan(
         if record is not None:
             cached[cell.key] = record
     again = frozenset(_without_model(cells, cached, store)) if save_models else frozenset()
-    return Plan(cells, cached, again, unreadable)
+    return Plan(cells, cached, again, unreadable, rerun)
 
 
 def can_save_predictor(cell: Cell) -> bool:

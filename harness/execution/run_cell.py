@@ -1,5 +1,6 @@
 """Runs one cell inside a worker process: tunes the method, freezes the predictor, scores it."""
 
+import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,14 +19,16 @@ from harness.execution.budget import Ledger
 from harness.execution.cell import Outcome, PrepareTask, RunTask, Task, method_of
 from harness.execution.tuning import Tuned, selection, tune
 from harness.method import Context, Method, Precision, Predictor, Tag, TrainingData
-from harness.records import predictors
-from harness.records.predictions import Predicted
+from harness.records import predictions, predictors
 from harness.records.schema import PerturbationCounts, Result
 from harness.scenario import Environment, Scenario, Sizes
 from harness.scenarios import training_data, training_texts
 from harness.scenarios.input_views import show_part, with_view
 from harness.scenarios.perturbed import NO_PERTURBED, PerturbedEnvironments, perturbed_environments
 from harness.scenarios.training_data import training_and_validation
+from harness.storage.bounded import TooLarge
+
+_logger = logging.getLogger(__name__)
 
 
 def run_cell(
@@ -44,7 +47,7 @@ def run_cell(
         report: called with the steps and scores that the method reports.
 
     Returns:
-        The result in plain values, compute seconds and memory, and the predicted classes.
+        The result in plain values, compute seconds and memory, and the file of predictions.
 
     Raises:
         CellFailure: no trial finished.
@@ -63,9 +66,32 @@ def run_cell(
     context = _context(task, data.classes, ledger, report)
     tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
     ledger.end_tuning()
-    result, predicted = _score(task, tuned, method, data, ledger)
-    usage = ledger.usage()  # before the predictor is saved, which is not part of the method's cost
-    return Outcome(result, usage, _save(task, tuned.predictor, method, context), {} if task.cell.view else predicted)
+    result, tested = _score(task, tuned, method, data, ledger)
+    usage = ledger.usage()  # before anything is saved, which is not part of the method's cost
+    return Outcome(result, usage, _save(task, tuned.predictor, method, context), _encoded(task, tested))
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """What was tested: environments, and class probabilities by environment."""
+
+    corpus: Corpus
+    environments: dict[str, Environment]
+    tables: dict[str, npt.NDArray[np.float32]]
+    units: list[str]
+
+
+def _encoded(task: RunTask, tested: _Tested) -> bytes:
+    """Returns the file of predictions; none for a view, whose payloads are not whole, or if there are too many."""
+    if task.cell.view:
+        return b""
+    named = task.named or task.benchmark
+    try:
+        return predictions.encode(task.key, named, tested.corpus, tested.environments, tested.tables, tested.units)
+    except (TooLarge, MemoryError) as error:
+        reason = str(error) or "do not fit into the memory of the worker"
+        _logger.warning("%s: its predictions are not kept, since they %s.", task.label, reason)
+        return b""
 
 
 def _save(task: RunTask, predictor: Predictor, method: Method, context: Context) -> str:
@@ -139,15 +165,15 @@ def _tuning_data(task: Task, tags: frozenset[Tag]) -> _TuningData:
 
 def _score(
     task: Task, tuned: Tuned, method: Method, data: _TuningData, ledger: Ledger
-) -> tuple[dict[str, Any], Predicted]:
+) -> tuple[dict[str, Any], _Tested]:
     with ledger.paused():
         corpus, scenario = _open(task)
         perturbed = _perturbed(task, corpus, scenario)
     environments = {**scenario.environments, **perturbed.environments}
     tables = {name: _predict(tuned.predictor, corpus, env) for name, env in environments.items()}
     predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
-    counts = count(corpus, environments, tables, predicted, unit_names(corpus, scenario))
-    stored = {name: classes.astype(np.int16) for name, classes in predicted.items()}
+    units = unit_names(corpus, scenario)
+    counts = count(corpus, environments, tables, predicted, units)
     result = Result(
         classes=list(corpus.classes),
         rows={"train": len(data.train), "validation": len(data.validation)},
@@ -157,7 +183,7 @@ def _score(
         selected_by=selection(method),
         trials=tuned.trials,
         metrics=metrics_of(counts),
-        predictions={name: hashing.of_array(classes) for name, classes in stored.items()},
+        predictions={name: hashing.of_array(classes.astype(np.int16)) for name, classes in predicted.items()},
         units=list(counts.units),
         counts=counts.counts,
         confidence=counts.confidence,
@@ -174,7 +200,7 @@ def _score(
         },
         notes=[*data.notes, *(f"{task.cell.method}: {note}" for note in tuned.predictor.notes)],
     )
-    return result.model_dump(mode="json"), {name: (environments[name].rows, c) for name, c in stored.items()}
+    return result.model_dump(mode="json"), _Tested(corpus, environments, tables, units)
 
 
 def unit_names(corpus: Corpus, scenario: Scenario) -> list[str]:

@@ -20,7 +20,6 @@ from harness.execution.cell_locks import CellLocks
 from harness.execution.events import Event, Executor, Failed, Finished
 from harness.execution.plan import Plan, can_save_predictor
 from harness.method import MethodInfo
-from harness.records import predictions
 from harness.records.provenance import here, now
 from harness.records.schema import Failure, Provenance, Record, Result, TrialCost
 from harness.records.store import Store, first_fault
@@ -153,9 +152,9 @@ class _PlanRunner:
             try:
                 record = _record(cell, event, self.command)
                 self.outcome.records.append(record)
-                if task.model:
-                    self._store_predictor(cell, task, event)
-                self.store.put_predictions(cell.id, _predictions(cell, event))
+                self._store_predictor(cell, task, event)
+                kept = event.outcome.predictions if isinstance(event, Finished) else b""
+                self.store.put_predictions(cell.id, kept)
                 self.store.put(record)
             except OSError as error:
                 self.outcome.write_errors.append(f"{cell.label}: {error.strerror or error}")
@@ -164,22 +163,24 @@ class _PlanRunner:
             self.locks.release(cell.key)
 
     def _store_predictor(self, cell: Cell, task: RunTask, event: Finished | Failed) -> None:
-        """Moves the saved predictor of a done cell to its final folder.
+        """Moves the saved predictor of a done cell to its final folder, or deletes that of the record to be replaced.
 
         This comes before the record is written: if the run is killed in between, there is a predictor without a record
         and the cell runs again, but never a record that lacks its predictor.
         """
-        if isinstance(event, Finished) and not event.outcome.save_error:
+        if task.model and isinstance(event, Finished) and not event.outcome.save_error:
             self.store.put_model(cell.id)
         else:
-            shutil.rmtree(task.model, ignore_errors=True)
+            for folder in (task.model, self.store.model_path(cell.id)):
+                if folder:
+                    shutil.rmtree(folder, ignore_errors=True)
         if isinstance(event, Finished) and event.outcome.save_error:
             self.outcome.save_errors.append(f"{cell.label}: {event.outcome.save_error}")
 
     def _task(self, cell: Cell, plugins: tuple[str, ...]) -> RunTask:
         save = self.save_models and can_save_predictor(cell)
         model = str(self.store.model_draft(cell.id).absolute()) if save else ""
-        return RunTask(**_common(cell, plugins), label=cell.label, model=model)
+        return RunTask(**_common(cell, plugins), label=cell.label, model=model, named=cell.benchmark)
 
     def _tasks(
         self, cells: list[Cell], plugins: tuple[str, ...], locked: dict[str, Cell], others: list[Cell]
@@ -295,12 +296,6 @@ def _own_module_by_value(name: str) -> Iterator[None]:
         yield
     finally:
         cloudpickle.unregister_pickle_by_value(module)
-
-
-def _predictions(cell: Cell, event: Finished | Failed) -> bytes | None:
-    if not isinstance(event, Finished) or not event.outcome.predictions:
-        return None
-    return predictions.encode(predictions.Predictions(cell.key, cell.benchmark, event.outcome.predictions))
 
 
 def _record(cell: Cell, event: Finished | Failed, command: str) -> Record:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from harness import hashing
 from harness.errors import UserError
-from harness.method import Context, Method, MethodInfo, Precision, Predictor
+from harness.method import PLUGIN, Context, Method, MethodInfo, Precision, Predictor
 from harness.records.schema import Record
 from harness.safe_text import printable
 from harness.storage import bounded
@@ -178,6 +178,10 @@ def _check_record(folder: Path, manifest: Manifest, info: MethodInfo, record: Re
     for name, (saved, recorded) in pairs.items():
         if saved != recorded:
             raise UserError(f"{folder / MANIFEST}: {name} differs from that of the record; {_AGAIN}")
+    plugin = str((info.adapter or {}).get(PLUGIN, ""))
+    if plugin != cell.plugin:
+        what = f"the plug-in {printable(info.plugin)} changed since" if plugin and cell.plugin else _OTHER_ORIGIN
+        raise UserError(f"{printable(info.name)}: {what} the record was made; run the cell again with --save-models.")
     if hashing.of_json(info.adapter) != hashing.of_json(cell.adapter):
         raise UserError(
             f"{folder} belongs to a record of {printable(info.name)} with other files behind this name (such as the "
@@ -205,6 +209,7 @@ def _load(folder: Path, info: MethodInfo, manifest: Manifest, shared: Shared | N
         ) from error
 
 
+_OTHER_ORIGIN = "its method is not from the same plug-in as when"
 _AGAIN = "delete the folder and run the cell again with --save-models."
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from harness import hashing
 from harness.evaluation.counts import Counts, check_tables
+from harness.method import PLUGIN
 from harness.records.fields import (
     Amount,
     Count,
@@ -91,13 +92,20 @@ class CellInfo(StrictModel):
     preset: Text
     precision: Text
     protocol: Count
-    adapter: Plain | None = Field(default=None, description="for a method of a family or in memory: its content")
+    adapter: Plain | None = Field(
+        default=None, description="for a method of a family, of a plug-in or in memory: its content"
+    )
     perturbations: PerturbationOptions | None = Field(default=None, description="if the run added perturbation suites")
 
     @property
     def base_scenario(self) -> str:
         """The name of the scenario without a view."""
         return self.scenario.removesuffix(f"@{self.view}")
+
+    @property
+    def plugin(self) -> str:
+        """Digest of the plug-in that registered the method; empty if none did."""
+        return str((self.adapter or {}).get(PLUGIN, ""))
 
     def key(self, space: Mapping[str, Any]) -> str:
         """Returns the key of the cell: the SHA-256 (hex) of everything that its result depends on.

@@ -1,5 +1,6 @@
 """The results folder: one file per cell, which is either complete or absent."""
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -74,8 +75,8 @@ class Contents:
 class Store:
     """Reads and writes records under one folder: ``<benchmark>/<scenario>/<method>-s<seed>-<key>.json``.
 
-    The saved predictor of a record, if there is one, is a folder beside it that ends in ``.model``; its predictions of
-    single payloads are under ``.predictions``.
+    The saved predictor of a record, if there is one, is a folder beside it that ends in ``.model``; its predictions are
+    under ``.predictions``.
 
     Args:
         root: the results folder.
@@ -115,6 +116,16 @@ class Store:
             raise UserError(f"{path} contains the record of another cell; move it away and run again.")
         return record
 
+    def others(self, cell: CellId) -> list[Record]:
+        """Returns the records of a method on a scenario and seed that have other keys than its cell; readable ones."""
+        own, records = self.path(cell), list[Record]()
+        for path in sorted(own.parent.glob(f"{slug(cell.method)}-s{cell.seed}-*.json")):
+            with contextlib.suppress(UserError):  # such a file is reported where its cell is planned
+                record = read(path)
+                if path != own and record.cell.method == cell.method:
+                    records.append(record)
+        return records
+
     def put(self, record: Record) -> Path:
         """Writes a record atomically: to a temporary file, flushed to disk, then renamed.
 
@@ -130,14 +141,23 @@ class Store:
         return path
 
     def predictions_path(self, cell: CellId) -> Path:
-        """Returns the path of a cell's single predictions, in a hidden folder that is not shared."""
-        path = self.path(cell)
-        return self.root / ".predictions" / path.relative_to(self.root).with_suffix(".json.gz")
+        """Returns the path of a cell's predictions, in a hidden folder that is not shared."""
+        return self._predictions(cell, ".parquet")
 
-    def put_predictions(self, cell: CellId, content: bytes | None) -> None:
-        """Writes a cell's single predictions atomically; None deletes those of an earlier run."""
+    def kept_predictions(self, cell: CellId) -> Path | None:
+        """Returns the file of a cell's predictions, which may be of an older format; None if there is none."""
+        paths = (self.predictions_path(cell), self._predictions(cell, ".json.gz"))
+        return next((path for path in paths if path.exists()), None)
+
+    def _predictions(self, cell: CellId, suffix: str) -> Path:
+        path = self.path(cell)
+        return self.root / ".predictions" / path.relative_to(self.root).with_suffix(suffix)
+
+    def put_predictions(self, cell: CellId, content: bytes) -> None:
+        """Writes a cell's predictions atomically, in place of those of an earlier run; deletes these if it is empty."""
         path = self.predictions_path(cell)
-        if content is None:
+        self._predictions(cell, ".json.gz").unlink(missing_ok=True)
+        if not content:
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True)

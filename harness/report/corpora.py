@@ -7,7 +7,8 @@ from harness import registry
 from harness.benchmark import Benchmark, BenchmarkRef
 from harness.boards.model import Board
 from harness.errors import UserError
-from harness.records.predictions import Predictions, read
+from harness.records.predicted_classes import PredictedClasses
+from harness.records.predictions import read_classes
 from harness.records.schema import Record
 from harness.records.store import Store
 
@@ -29,7 +30,7 @@ class SinglePredictions:
         faults: why a file cannot be used, by the record's key.
     """
 
-    available: list[tuple[Record, Predictions]] = field(default_factory=list)
+    available: list[tuple[Record, PredictedClasses]] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
 
 
@@ -37,16 +38,17 @@ def load_predictions(store: Store, records: Iterable[Record]) -> SinglePredictio
     """Returns the single predictions of the records that have a file with them."""
     single = SinglePredictions()
     for record in records:
-        if not has_predictions(store, record):
+        path = store.kept_predictions(record.id)
+        if path is None or record.result is None:
             continue
         try:
-            predictions = read(store.predictions_path(record.id))
+            predictions = read_classes(path)
         except ValueError as error:
             single.faults[record.key] = str(error)
             continue
         if predictions.key != record.key:
             single.faults[record.key] = "the file belongs to another record"
-        elif record.result is not None and predictions.classes > len(record.result.classes):
+        elif predictions.classes > len(record.result.classes):
             single.faults[record.key] = "the file has a class that the record does not have"
         else:
             single.available.append((record, predictions))
@@ -55,7 +57,7 @@ def load_predictions(store: Store, records: Iterable[Record]) -> SinglePredictio
 
 def has_predictions(store: Store, record: Record) -> bool:
     """Whether the store has a file of single predictions for a record."""
-    return record.result is not None and store.predictions_path(record.id).exists()
+    return record.result is not None and store.kept_predictions(record.id) is not None
 
 
 def by_hash(named: Benchmark | None, boards: Sequence[Board]) -> dict[str, Benchmark]:

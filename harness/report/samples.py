@@ -8,7 +8,7 @@ import numpy as np
 from harness.benchmark import Benchmark
 from harness.boards.model import ScenarioSeed
 from harness.data.corpus import Corpus
-from harness.records.predictions import Predictions
+from harness.records.predicted_classes import PredictedClasses
 from harness.records.schema import Record
 from harness.records.store import Store
 from harness.report.corpora import OpenedBenchmark, SinglePredictions, has_predictions, load_predictions
@@ -170,7 +170,7 @@ def _spread(labels: Rows) -> list[int]:
 class _SampleBuilder:
     """Builds the samples of one scenario and seed."""
 
-    def __init__(self, corpus: Corpus, scenario: Scenario, predictions: Mapping[str, Predictions]) -> None:
+    def __init__(self, corpus: Corpus, scenario: Scenario, predictions: Mapping[str, PredictedClasses]) -> None:
         self.corpus = corpus
         self.base = base_of(scenario.spec)
         self.predictions = predictions
@@ -235,5 +235,5 @@ def _in_order(environments: Mapping[str, Environment], base: str) -> list[tuple[
     return [(name, environments[name]) for name in names]
 
 
-def _same_rows(environment: Environment, predictions: Predictions, name: str) -> bool:
+def _same_rows(environment: Environment, predictions: PredictedClasses, name: str) -> bool:
     return name in predictions.environments and np.array_equal(environment.rows, predictions.environments[name][0])

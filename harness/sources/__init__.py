@@ -12,11 +12,11 @@ from harness.sources.content import fingerprint
 from harness.sources.export import export, mapping_of
 from harness.sources.hugging_face import SCHEME as HUB_SCHEME
 from harness.sources.hugging_face import from_hub
-from harness.sources.parquet import batches, open_parquet
 from harness.sources.tally import LeftOut, SourceTally
 from harness.sources.tree import READ_ERRORS, SourceFile, SourceStream, Tree
 from harness.storage import safe_json
 from harness.storage.bounded import TooLarge, in_words, open_unpacked
+from harness.storage.parquet import batches, open_parquet
 
 __all__ = [
     "HUB_SCHEME",

@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING
 
 from harness.errors import UserError
-from harness.sources.parquet import BATCH_BYTES, BATCH_ROWS, MAX_LIST_BYTES, in_microseconds, value_bytes
 from harness.storage.bounded import SizeLimit, in_words
+from harness.storage.parquet import BATCH_BYTES, BATCH_ROWS, MAX_LIST_BYTES, in_microseconds, value_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,9 +7,9 @@ from typing import Any
 from harness.data import column_names
 from harness.data.corpus import CUE, GROUP, Corpus, payload_fields
 from harness.errors import UserError
-from harness.sources.parquet import open_parquet
 from harness.storage import safe_json
 from harness.storage.atomic_write import atomic_write
+from harness.storage.parquet import open_parquet
 
 KEY = b"shortcut-harness"  # key in the file's metadata
 _FIELDS = {"sample": "id"}  # columns that have another name as a field of --map

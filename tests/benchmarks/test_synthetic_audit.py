@@ -133,6 +133,29 @@ def test_no_product_dominates_a_class_and_both_sides_of_2021_are_there() -> None
         assert min(card.year for card in own) < 2021 <= max(card.year for card in own)
 
 
+def test_facts_are_compared_with_a_table(shell: Shell) -> None:
+    """As with the public table below, which a bare clone lacks: here the table is written from the cards."""
+    rows = [
+        {"cve": c.cve, "class": c.threat_class, "vendor": c.vendor, "product": c.product, "cwe": list(c.cwe)}
+        for c in (*cards.load(), *cards.load_texts())
+    ]
+    table = shell.folder / "facts.jsonl.gz"
+
+    def compare() -> tuple[int, str]:
+        table.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+        process = shell("data", "info", "synthetic", "--facts", table)
+        return process.returncode, process.stdout + process.stderr
+
+    code, text = compare()
+    assert code == 0, text
+    assert "0 CVEs disagree" in text
+    rows[0]["product"] = "another product"
+    code, text = compare()
+    assert code == 1, text
+    assert "1 CVEs disagree" in text
+    assert str(rows[0]["cve"]) in text
+
+
 def test_facts_agree_with_the_table(shell: Shell) -> None:
     table = SHARED / "cve_facts.jsonl.gz"
     if not table.exists():

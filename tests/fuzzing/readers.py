@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness import BenchmarkRef, GenericBenchmark, UserError, registry
 from harness.records import predictions, store
+from tests.harness.records.kept import kept_predictions, old_predictions
 
 MAPPING = {"payload": "raw", "label": "kind", "cve": "cve", "date": "date"}
 ROWS: list[dict[str, str | None]] = [
@@ -236,7 +236,7 @@ class Reader:
         for name, other in self.beside.items():
             (folder / name).write_bytes(other)
         if self.kind == "predictions":
-            return _outcome(lambda: predictions.read(path) is not None, ValueError)
+            return _outcome(lambda: predictions.read_classes(path) is not None, ValueError)
         if self.kind == "record":
             return _outcome(lambda: store.read(path) is not None)
         ref = BenchmarkRef(self.kind, str(path if self.kind == "files" else folder), dict(self.mapping))
@@ -318,8 +318,12 @@ def record() -> bytes:
 
 def predicted() -> bytes:
     """Returns predictions of two rows."""
-    rows = {"id": (np.array([0, 1]), np.array([1, 0], np.int16))}
-    return predictions.encode(predictions.Predictions("0" * 64, BenchmarkRef("synthetic"), rows))
+    return kept_predictions("0" * 64, BenchmarkRef("synthetic"), {"id": ([0, 1], [1, 0])})
+
+
+def predicted_before() -> bytes:
+    """Returns predictions of two rows as protocol 2 kept them."""
+    return old_predictions("0" * 64, {"id": {"rows": [0, 1], "classes": [1, 0]}})
 
 
 def readers() -> dict[str, Reader]:
@@ -330,7 +334,8 @@ def readers() -> dict[str, Reader]:
         "crs": Reader("crs", "942100.yaml", (TESTS,)),
         "cve-text": Reader("cve-text", "cves.json", (json.dumps(CVE).encode(), json.dumps(FEED).encode())),
         "record": Reader("record", "method-s0-0123456789abcdef.json", (record(),)),
-        "predictions": Reader("predictions", "0123.jsonl.gz", (predicted(),)),
+        "predictions": Reader("predictions", "0123.parquet", (predicted(),)),
+        "old-predictions": Reader("predictions", "0123.json.gz", (predicted_before(),)),
     }
     files = {
         "rows.jsonl": (jsonl(),),

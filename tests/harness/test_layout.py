@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "regular_file"),
     ("hashing", "seeds", "safe_text", "statistics"),
-    ("storage", "space", "dependencies"),
+    ("storage", "space", "dependencies", "plugin_code"),
     ("data", "oracles"),
     ("method", "scenario"),
     ("perturbations",),

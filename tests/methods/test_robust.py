@@ -165,6 +165,29 @@ def test_irm_and_v_rex_are_the_mean_loss_and_the_penalty_over_environments() -> 
         assert torch.allclose(head.loss(vectors, labels, rows), sum(each) / 2 + 5 * penalty, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["irm", "v-rex", "coral"])
+def test_a_method_gives_its_penalty_the_weight_of_the_configuration(name: str) -> None:
+    """From the configuration to the loss: without the penalty, or with another weight, the loss is another number."""
+    vectors, labels, rows = head_inputs()
+    environments = torch.tensor([0, 0, 0, 1, 1, 1])
+    info = registry.method(name)
+    params = {**space.defaults(info.space), "penalty": 7.0}
+    head = info.factory().head(4, 3, environments, params, 1)  # the full weight begins at the second step
+    scores = head.scorer(vectors)
+    parts = (slice(0, 3), slice(3, 6))
+    each = [functional.cross_entropy(scores[p], labels[p]) for p in parts]
+    penalty = {
+        "irm": sum(losses.irm_penalty(scores[p], labels[p]) for p in parts) / 2,
+        "v-rex": (each[0] - each[1]).square() / 4,
+        "coral": losses.coral_penalty([vectors[p] for p in parts]),
+    }[name]
+    assert abs(float(penalty)) > 1e-4
+    early, full = (head.loss(vectors, labels, rows) for _ in range(2))
+    assert torch.allclose(full, sum(each) / 2 + 7 * penalty, atol=1e-6)
+    early_weight = 7 if name == "coral" else head.EARLY_WEIGHT
+    assert torch.allclose(early, sum(each) / 2 + early_weight * penalty, atol=1e-6)
+
+
 def test_coral_is_the_distance_of_means_and_covariances_and_zero_in_one_environment() -> None:
     a, b = torch.randn(5, 4, dtype=torch.float64), torch.randn(7, 4, dtype=torch.float64)
     means = np.square(a.mean(0).numpy() - b.mean(0).numpy()).mean()

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -341,6 +342,42 @@ def nuclei_replace(folder: Path) -> Path:
 
 
 def predictions(folder: Path) -> Path:
+    """A million references to one long name of a unit."""
+    rows = 10**6
+    unit = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), ["u" * 2**16])
+    return _predictions(folder / "x.parquet", rows, unit)
+
+
+def many_predictions(folder: Path) -> Path:
+    """Equal rows, which take next to no space in the file."""
+    path, rows = folder / "x.parquet", 10**6
+    unit = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), ["u"])
+    return _predictions(path, rows, unit, groups=100)
+
+
+def _predictions(path: Path, rows: int, unit: pa.Array, groups: int = 1) -> Path:
+    from harness.benchmark import BenchmarkRef
+    from harness.records.predictions import _schema
+
+    schema = _schema("0" * 64, BenchmarkRef("synthetic"), ["a", "b"], "0" * 64)
+    zeros = np.zeros(rows, np.int64)
+    columns = {
+        "environment": pa.DictionaryArray.from_arrays(pa.array(zeros.astype(np.int32)), ["id"]),
+        "row": pa.array(zeros),
+        "sample": pa.array(["s"] * rows),
+        "draw": pa.array(zeros.astype(np.int16)),
+        "label": pa.array(zeros.astype(np.int16)),
+        "unit": unit,
+        "probabilities": pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(2 * rows, np.float32)), 2),
+    }
+    table = pa.table(columns, schema=schema)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for _ in range(groups):
+            writer.write_table(table)
+    return path
+
+
+def old_predictions(folder: Path) -> Path:
     path = folder / "x.json.gz"
     path.write_bytes(gzip.compress(b'{"format": 1, "environments": {"id": {"rows": [' + b"0," * 400_000_000, 1))
     return path

@@ -26,7 +26,7 @@ kind, path = sys.argv[1:]
 mapping = {"payload": "raw", "label.taxonomy" if path.endswith(".parquet") else "label": "kind"}
 try:
     if kind == "predictions":
-        outcome = str(predictions.read(Path(path)))
+        outcome = str(predictions.read_classes(Path(path)))
     elif kind == "record":
         outcome = str(store.read(Path(path)))
     else:
@@ -94,7 +94,9 @@ BOMBS: list[tuple[str, Callable[[Path], Path], str, int]] = [
     ("crs", bombs.crs_aliases, "aliases expand to more than", 200),
     ("nuclei", bombs.nuclei_requests, "5000|no usable rows|at least two classes", 500),
     ("nuclei", bombs.nuclei_replace, "no usable rows", 200),
-    ("predictions", bombs.predictions, "more than 256 MiB after unpacking", 700),
+    ("predictions", bombs.predictions, "unpacks to more than 256 MiB", 700),
+    ("predictions", bombs.many_predictions, "have 100000000 rows, which take", 300),
+    ("predictions", bombs.old_predictions, "more than 256 MiB after unpacking", 700),
     ("record", bombs.record, "larger than 64 MiB", 200),
     ("record", bombs.record_lists, "takes more than 256 MiB of memory", 200),
 ]

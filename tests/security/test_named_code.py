@@ -11,17 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from harness import hashing, registry
 from harness.benchmark import BenchmarkRef
 from harness.boards.submission import check
 from harness.execution.recorded_methods import NotAllowed, NotRebuilt, method_of
-from harness.records import predictions
 from harness.records.schema import CellInfo, Record
 from harness.records.store import Store
 from tests.conftest import Shell
+from tests.harness.records.kept import kept_predictions
 from tests.security.test_checkouts import checkout, gpg, program
 
 __all__ = ["checkout"]  # a fixture
@@ -230,8 +229,7 @@ def test_the_key_of_a_program_s_record_is_checked_without_it(folder: Path) -> No
 
 
 def kept(record: Record, benchmark: BenchmarkRef) -> bytes:
-    environments = {"id": (np.arange(2), np.zeros(2, np.int16))}
-    return predictions.encode(predictions.Predictions(record.key, benchmark, environments))
+    return kept_predictions(record.key, benchmark, {"id": ([0, 1], [0, 0])})
 
 
 def test_a_report_opens_no_path_that_predictions_name(shell: Shell, folder: Path, checkout: Path) -> None:

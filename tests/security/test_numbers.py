@@ -11,7 +11,7 @@ import pytest
 
 from harness import UserError
 from harness.boards.json_export import to_json
-from harness.records import predictions
+from harness.records import old_predictions
 from harness.records.store import Store, read
 from tests.conftest import Shell
 from tests.harness.boards.boards import record
@@ -153,10 +153,10 @@ def test_predictions_beyond_their_type_are_a_fault(tmp_path: Path) -> None:
         environments = {"id": {"rows": [0], "classes": [0], part: [value]}}
         path.write_bytes(gzip.compress(json.dumps(plain | {"environments": environments}).encode()))
         with pytest.raises(ValueError, match=r".+"):
-            predictions.read(path)
+            old_predictions.read(path)
     path.write_bytes(gzip.compress(b"[" * 200_000))
     with pytest.raises(ValueError, match="nested too deeply"):
-        predictions.read(path)
+        old_predictions.read(path)
 
 
 def test_a_status_file_of_others_costs_itself_alone(shell: Shell) -> None:

@@ -91,6 +91,30 @@ def test_flips_are_measured_against_neutral_cues() -> None:
     assert figures["cue_follow"] == pytest.approx(2 / 4 - 0 / 4)  # rows 0 and 2 go to the target, none did before
 
 
+def test_the_table_of_flips_by_hand() -> None:
+    """Of each unit: rows whose prediction changed from neutral cues, rows at the cues' class now, and such rows before.
+
+    The prediction in `id` differs from both, so that a comparison with it would give other numbers.
+    """
+    rows = np.arange(6)
+    environments = {
+        "id": Environment(StoredRows(rows)),
+        "neutral": Environment(StoredRows(rows)),
+        "flip.host": Environment(StoredRows(rows), target=np.array([1, 1, 0, 0, 2, 2])),
+    }
+    tables = {
+        "id": one_hot(1, 1, 0, 0, 2, 2),  # at the cues' class everywhere
+        "neutral": one_hot(0, 1, 1, 1, 2, 0),
+        "flip.host": one_hot(1, 1, 0, 2, 0, 2),
+    }
+    predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
+    counts = count(tiny(), environments, tables, predicted, [str(n // 2) for n in range(6)])
+    assert decode(counts.flips["flip.host"], 4).tolist() == [[0, 1, 2, 1], [1, 2, 1, 0], [2, 2, 1, 1]]
+    figures = metrics_of(counts)["flip.host"]
+    assert figures["flip_rate"] == pytest.approx(5 / 6)
+    assert figures["cue_follow"] == pytest.approx(4 / 6 - 2 / 6)
+
+
 def test_the_worst_case_counts_a_row_as_wrong_if_one_of_its_draws_is() -> None:
     rows = np.array([0, 1, 2, 3])
     environments = {

@@ -8,8 +8,10 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import h11
 import pytest
 
+from harness.data.http_request import Place
 from harness.oracles import encoding as oracle
 from harness.perturbations.base import Perturbation
+from harness.perturbations.codec import decode
 from harness.perturbations.encoding import PERTURBATIONS, ChunkedBody, HeaderCase, JsonEscape, PercentEncoding
 from harness.perturbations.engine import PerturbationTally
 from harness.perturbations.message import Message
@@ -126,6 +128,65 @@ def test_percent_encoding_keeps_the_characters_that_part_its_place(text: str, at
 )
 def test_percent_encoding_leaves_alone_what_is_not_percent_encoded(text: str, attack: str) -> None:
     assert draws(PercentEncoding(), request(text, attack)) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "text"), [("query", "a b c"), ("form", "a b c"), ("path", "a+b c"), ("cookie", "a+b c")]
+)
+def test_a_plus_is_a_space_in_queries_and_forms_alone(place: Place, text: str) -> None:
+    assert decode(place, b"a+b%20c") == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ("GET /?q=%27%20or HTTP/1.1\n\n", "%27+or", True),
+        ("GET /%27%20or HTTP/1.1\n\n", "%27+or", False),
+        ("GET /%27+or HTTP/1.1\n\n", "%27%20or", False),
+        ("GET / HTTP/1.1\nCookie: a=%27%20or\n\n", "%27+or", False),
+        ("GET / HTTP/1.1\nCookie: a=%27+or\n\n", "%27%20or", False),
+    ],
+)
+def test_the_oracle_takes_a_plus_for_a_space_in_queries_and_forms_alone(before: str, after: str, same: bool) -> None:
+    attack = "%27%20or" if "%20" in before else "%27+or"
+    message = request(before, attack)
+    start = message.payload.index(attack.encode())
+    payload = message.payload.replace(attack.encode(), after.encode())
+    changed = Message.of("sample", payload, "sql-injection", [start, start + len(after)])
+    assert PercentEncoding().keeps_class(message, changed) == same
+
+
+@pytest.mark.parametrize("text", ["GET /a%20b+c HTTP/1.1\n\n", "GET / HTTP/1.1\nCookie: q=a%20b+c\n\n"])
+def test_no_draw_in_a_path_or_cookie_exchanges_a_plus_and_a_space(text: str) -> None:
+    results = draws(PercentEncoding(), request(text, "a%20b+c"))
+    assert results
+    assert {unquote_to_bytes(after.attack) for after in results} == {b"a b+c"}
+
+
+@pytest.mark.parametrize(
+    ("length", "body", "same"),
+    [
+        (4, "a%62c", False),  # of neither
+        (5, "a%62c", True),
+        (3, "a%62c", False),  # that of the body before
+        (6, "a%62c", False),
+        (55, "a%62c", False),
+    ],
+)
+def test_the_oracle_refuses_a_wrong_content_length(length: int, body: str, same: bool) -> None:
+    head = "POST / HTTP/1.1\r\nContent-Length: {}\r\nHost: h\r\n\r\n"
+    before, after = (head.format(3) + "abc").encode(), (head.format(length) + body).encode()
+    old, new = [(len(before) - 3, len(before))], [(len(after) - 5, len(after))]
+    assert oracle.same_elsewhere(before, old, after, new) == same
+
+
+def test_the_oracle_does_not_let_one_of_two_content_lengths_be_wrong() -> None:
+    head = b"POST / HTTP/1.1\r\nContent-Length: %d\r\ncontent-length: %d\r\n\r\n"
+    before = head % (3, 3) + b"abc"
+    for lengths, same in (((4, 4), True), ((4, 3), False), ((3, 4), False)):
+        after = head % lengths + b"abcd"
+        spans = [(len(before) - 3, len(before))], [(len(after) - 4, len(after))]
+        assert oracle.same_elsewhere(before, spans[0], after, spans[1]) == same
 
 
 def test_percent_encoding_of_a_form_keeps_content_length_right() -> None:

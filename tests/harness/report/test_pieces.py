@@ -1,15 +1,11 @@
-"""The parts that a page is made of: bytes as text, embedded JSON, kept predictions."""
+"""The parts that a page is made of: bytes as text, embedded JSON."""
 
-import gzip
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness.benchmark import BenchmarkRef
 from harness.boards.build import Rules, boards
-from harness.records import predictions
 from harness.report.charts import charts
 from harness.report.figures import label
 from harness.report.page import embedded
@@ -56,34 +52,6 @@ def test_embedded_json_cannot_end_its_element() -> None:
 def test_plotly_gets_no_markup() -> None:
     assert label("<b>x</b> &lt;") == "&lt;b&gt;x&lt;/b&gt; &amp;lt;"
     assert len(label("x" * 100)) == 28
-
-
-def kept() -> predictions.Predictions:
-    rows, classes = np.array([5, 3, 9]), np.array([0, 2, 1], np.int16)
-    ref = BenchmarkRef("files", "a.jsonl", {"payload": "raw"}, {"kind": ("a", "b")}, text=BenchmarkRef("cve-text", "c"))
-    return predictions.Predictions("k" * 64, ref, {"id": (rows, classes)})
-
-
-def test_predictions_come_back_as_they_were(tmp_path: Path) -> None:
-    path = tmp_path / "p.json.gz"
-    path.write_bytes(predictions.encode(kept()))
-    found = predictions.read(path)
-    assert (found.key, found.benchmark) == ("k" * 64, kept().benchmark)
-    for there, back in zip(kept().environments["id"], found.environments["id"], strict=True):
-        np.testing.assert_array_equal(there, back)
-    assert predictions.encode(found) == path.read_bytes()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1]"), b"\x1f\x8b\x08"],
-    ids=["empty", "not-packed", "an-empty-object", "a-list", "cut-off"],
-)
-def test_broken_predictions_are_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "p.json.gz"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r".*"):
-        predictions.read(path)
 
 
 def test_the_line_of_the_baselines_is_drawn_where_it_was_fitted() -> None:

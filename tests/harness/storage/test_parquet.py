@@ -10,7 +10,7 @@ import pytest
 
 from harness import UserError
 from harness.sources import batches, open_parquet
-from harness.sources.parquet_pages import chunks, pages
+from harness.storage.parquet_pages import chunks, pages
 
 ROWS = [
     {"raw": b"x" * (row % 700) + bytes([row % 256]), "kind": None if row % 7 == 0 else "ab"[row % 2], "cwe": cwes}
@@ -74,6 +74,6 @@ def test_a_file_cut_anywhere_or_changed_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_more_lists_than_a_row_group_may_have_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.sources.parquet.MAX_LIST_BYTES", 10**4)
+    monkeypatch.setattr("harness.storage.parquet.MAX_LIST_BYTES", 10**4)
     with pytest.raises(UserError, match=r"row group 0: the lists of cwe.*take .* KiB; the limit is 9\.766 KiB"):
         read(write(tmp_path, {}))

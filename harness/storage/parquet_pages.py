@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
-from harness.sources.thrift_compact import CompactReader
+from harness.storage.thrift_compact import CompactReader
 
 PLAIN, DELTA_LENGTH_BYTE_ARRAY = 0, 6  # encodings that contain every byte of every value
 DICTIONARY_ENCODINGS = (2, 8)

@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING
 
 from harness import regular_file
 from harness.errors import UserError
-from harness.sources.parquet_pages import DELTA_LENGTH_BYTE_ARRAY, DICTIONARY_ENCODINGS, PLAIN, Chunk, chunks, pages
 from harness.storage.bounded import SizeLimit, in_words
+from harness.storage.parquet_pages import DELTA_LENGTH_BYTE_ARRAY, DICTIONARY_ENCODINGS, PLAIN, Chunk, chunks, pages
 
 if TYPE_CHECKING:
     import pyarrow as pa
