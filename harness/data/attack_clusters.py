@@ -7,6 +7,7 @@ one author, tool or tutorial writes alike. Clusters lie within a class, since li
 import html
 import re
 from collections.abc import Sequence
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,8 @@ ALIKE = 0.25  # similarity from which two attacks are alike; docs/protocol.md sa
 MOST_ATTACKS = 20_000  # of one class: all pairs of its attacks are compared
 _GRAM, _BITS = 4, 18  # bytes of an n-gram; 2**18 columns
 _BLOCK = 512  # attacks compared with all others at a time
-_ESCAPES = re.compile(rb"\\u00([0-9a-f]{2})|\\([\"'/\\])")
+_MAX_DECODINGS = 5  # as in `near_duplicates`
+_ESCAPES = re.compile(rb"(?i)\\u00([0-9a-f]{2})|\\([\"'/\\])")
 
 
 def attack_clusters(corpus: Corpus, share: float) -> Rows:
@@ -65,8 +67,16 @@ def attack_clusters(corpus: Corpus, share: float) -> Rows:
 
 def decoded(attack: bytes) -> bytes:
     """Returns an attack without percent, HTML and JSON escapes, in the form of `near_duplicates.normal_form`."""
-    unescaped = html.unescape(normal_form(attack).decode("latin-1")).encode("latin-1", "replace")
-    return normal_form(_ESCAPES.sub(lambda m: bytes.fromhex(m[1].decode()) if m[1] else m[2], unescaped))
+    for _ in range(_MAX_DECODINGS):
+        # Every character of the text is one byte; an HTML entity beyond them becomes a question mark.
+        text = html.unescape(unquote_to_bytes(attack.replace(b"+", b" ")).decode("latin-1"))
+        plain = _ESCAPES.sub(
+            lambda m: bytes.fromhex(m[1].decode()) if m[1] else m[2], text.encode("latin-1", "replace")
+        )
+        if plain == attack:
+            break
+        attack = plain
+    return normal_form(attack)
 
 
 def _attacks(corpus: Corpus, rows: Rows) -> list[bytes]:

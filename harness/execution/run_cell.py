@@ -26,6 +26,7 @@ from harness.scenarios import training_data, training_texts
 from harness.scenarios.input_views import show_part, with_view
 from harness.scenarios.perturbed import NO_PERTURBED, PerturbedEnvironments, perturbed_environments
 from harness.scenarios.training_data import training_and_validation
+from harness.scenarios.unit_names import trained_cves, unit_names
 
 
 def run_cell(
@@ -146,7 +147,8 @@ def _score(
     environments = {**scenario.environments, **perturbed.environments}
     tables = {name: _predict(tuned.predictor, corpus, env) for name, env in environments.items()}
     predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
-    counts = count(corpus, environments, tables, predicted, unit_names(corpus, scenario))
+    names = unit_names(corpus, scenario)
+    counts = count(corpus, environments, tables, predicted, names, trained_cves(corpus, scenario, names))
     stored = {name: classes.astype(np.int16) for name, classes in predicted.items()}
     result = Result(
         classes=list(corpus.classes),
@@ -163,6 +165,7 @@ def _score(
         confidence=counts.confidence,
         flips=counts.flips,
         occlusion=counts.occlusion,
+        trained=counts.trained,
         perturbations={
             name: PerturbationCounts(
                 left_out=dict(sorted(tally.left_out.items())),
@@ -175,18 +178,6 @@ def _score(
         notes=[*data.notes, *(f"{task.cell.method}: {note}" for note in tuned.predictor.notes)],
     )
     return result.model_dump(mode="json"), {name: (environments[name].rows, c) for name, c in stored.items()}
-
-
-def unit_names(corpus: Corpus, scenario: Scenario) -> list[str]:
-    """Returns the name of each corpus row's resampling unit: its CVE if it has one, else its component's number."""
-    column = next((c for c in ("cve", "group.cve") if corpus.has(c)), None)
-    if column is None:
-        return [str(unit) for unit in scenario.unit.tolist()]
-    codes, values = corpus.codes(column)
-    return [
-        values[code] if code >= 0 else str(unit)
-        for code, unit in zip(codes.tolist(), scenario.unit.tolist(), strict=True)
-    ]
 
 
 def _predict(predictor: Predictor, corpus: Corpus, environment: Environment) -> npt.NDArray[np.float32]:

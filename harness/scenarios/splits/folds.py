@@ -1,7 +1,7 @@
 """Folds of disjoint units, and what all splits share: no tested core in training, validation by core, ``id``, sizes.
 
 A seed stands for a fold and a repeat: seed s tests fold ``s % count`` of one fixed partition, and ``s // count``
-numbers the repeat. What is tested depends on the fold alone; what is trained on, validated and drawn for ``id``, on the seed.
+numbers the repeat. What is tested depends on the fold alone; training, validation and ``id`` on the seed.
 """
 
 from collections.abc import Callable, Sequence
@@ -181,8 +181,8 @@ def finish(
     class keeps its share.
 
     ``id`` of a shifted split are other cores of units that occur among the drawn training rows: cores of the pool that
-    neither training nor validation shows. About as many rows as ``test`` has are withheld from training for it, so that
-    there are some even if training is as large as the pool.
+    neither training nor validation shows. About as many rows as there are test rows, at most a fifth of the pool, are
+    withheld from training for it, so that there are some even if training is as large as the pool.
 
     Args:
         folds: see `make_folds`.
@@ -198,8 +198,9 @@ def finish(
     withheld: Mask = np.zeros_like(pool)
     id_rng = seeds.generator(folds.seed, "split", (7,))
     if shifted:
+        target = min(int(test.sum()), round(VALIDATION_SHARE * int(pool.sum())))  # whatever the sizes
         spare = np.flatnonzero(pool & ~folds.tested if folds.linked else pool)
-        withheld = np.isin(folds.core, folds.core[spare[_some_cores(folds.core[spare], len(test_rows), id_rng)]])
+        withheld = np.isin(folds.core, folds.core[spare[_some_cores(folds.core[spare], target, id_rng)]])
     total = np.flatnonzero(pool & ~withheld)
     is_validation = _some_cores(folds.core[total], round(len(total) * VALIDATION_SHARE), rng)
     parts = Parts(
