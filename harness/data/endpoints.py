@@ -1,4 +1,4 @@
-"""Endpoints: the method and path that a request addresses, which identify a product as well as its CVE does."""
+"""Endpoints: the path that a request addresses, which identifies a product as well as its CVE does."""
 
 import re
 
@@ -8,17 +8,17 @@ from harness.data.corpus import Corpus
 from harness.data.linking import Rows
 
 # The scheme and host of an absolute-form target (RFC 9112, section 3.2.2) are not part of the path.
-_REQUEST_LINE = re.compile(rb"([A-Z]+) (?:[a-z][a-z0-9+.-]*://[^/?# \r\n]*)?(/[^?# \r\n]*)")
+_REQUEST_LINE = re.compile(rb"[A-Z]+ (?:[a-z][a-z0-9+.-]*://[^/?# \r\n]*)?(/[^?# \r\n]*)")
 
 
 def endpoint(payload: bytes) -> bytes | None:
-    """Returns the method and path of a request without its query, None for other payloads.
+    """Returns the path of a request without its query, None for other payloads.
 
-    The root path is every product's, so it is no endpoint either.
+    The method is left out: a model that knows the path from a GET knows it in a POST. The root path is every product's,
+    so it is no endpoint either.
     """
     match = _REQUEST_LINE.match(payload)
-    path = match[2].rstrip(b"/") if match else b""
-    return match[1] + b" " + path if match and path else None
+    return (match[1].rstrip(b"/") or None) if match else None
 
 
 def endpoint_codes(corpus: Corpus) -> Rows:
