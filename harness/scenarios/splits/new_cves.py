@@ -1,7 +1,7 @@
 """New CVEs: training holds no row of a tested CVE, and no row that addresses an endpoint of one.
 
-The endpoint (the path of the request) identifies a CVE as well as its number does: a model that sees only the carrier of a
-request would otherwise know the class of a tested CVE from an attack on the same endpoint.
+The endpoint (the path of a request) identifies a CVE as well as its number does: a model that sees only the carrier of
+a request would otherwise know the class of a tested CVE from an attack on the same endpoint.
 """
 
 from dataclasses import dataclass
