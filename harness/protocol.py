@@ -8,12 +8,13 @@ from harness.scenario import Sizes
 PROTOCOL_VERSION = 2  # raise it when the meaning of a metric or score changes for every method
 
 # Splits
-FOLDS = 6  # number of disjoint parts of a corpus's units; each seed tests one of them
+FOLDS = 6  # number of disjoint parts of a corpus's units; seed s tests part s % FOLDS, with training draw s // FOLDS
 VALIDATION_SHARE = 0.2  # share of the rows for training that are used for validation, drawn by core
 TEMPORAL_SHARE = 0.4  # largest share of the dated rows on or after the cut-off day
 WINDOWS = 4  # number of time windows in `temporal-windows`
 UNSEEN_FOLDS = 3  # number of parts of the classes; one part is unseen in `zero-shot`
-IMBALANCE = 100.0  # rows of the most frequent class divided by those of the rarest one, in `long-tail`
+IMBALANCE = 100.0  # rows of the most frequent class divided by those of the rarest one, at most, in `long-tail`
+FEWEST_RARE = 4  # training rows of the rarest class in `long-tail`: with one or two, no method ever predicts it
 AGREEING = 90  # percentage of training rows whose attribute agrees with their class, in `natural-90`
 FEWEST_SOURCE_UNITS = 2 * FOLDS  # fewest units of a tested source; smaller sources are only used for training
 FEWEST_ATTRIBUTE_UNITS = 2 * FOLDS  # fewest units of a class with, and without, an attribute to resample by

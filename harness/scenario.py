@@ -172,12 +172,15 @@ class Scenario:
         spec: the scenario's declaration.
         train, validation: the data that tuning may use.
         environments: test data by name, in the order of the spec; tuning cannot reach them.
-        unit: int64 (corpus rows,), resampling unit of each row: the component of rows that are linked by their groups.
+        unit: int64 (corpus rows,), resampling unit of each row, which is what the scenario holds out: the component of
+            rows that are linked by their CVE or groups, a product, a technique, a cluster of attacks.
         notes: what the draw left out, one sentence each.
         disjoint_columns: columns in which training and test rows share no value; training texts without a payload
             share none either.
         test_start: first day of the test period, in days since 1970-01-01; None if the split is not temporal.
         unseen_classes: classes of which training has no row and no text.
+        unit_column: the column, or a word, by which the units are named; empty if they are CVEs, or if the corpus has
+            none and they are numbered.
         grouped_by: in words, the property that separates the groups within a class in training and validation; empty
             if the scenario has no groups.
     """
@@ -191,4 +194,5 @@ class Scenario:
     disjoint_columns: tuple[str, ...] = ()
     test_start: int | None = None
     unseen_classes: tuple[int, ...] = ()
+    unit_column: str = ""
     grouped_by: str = ""

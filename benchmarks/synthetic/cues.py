@@ -180,13 +180,13 @@ class CueModel:
     """
 
     def __init__(self, classes: int, rng: np.random.Generator) -> None:
-        self._classes = classes
+        self.classes = classes
         self._map = {name: rng.permutation(len(cue.by_class))[:classes] for name, cue in CUES.items()}
 
     def training(self, labels: Codes, rho: npt.NDArray[np.float64] | float, rng: np.random.Generator) -> Assignment:
         """Draws cues that are correlated with the labels; ``rho`` may differ by row (by training source)."""
         n = len(labels)
-        collector = np.where(rng.random(n) < rho, labels, rng.integers(self._classes, size=n))
+        collector = np.where(rng.random(n) < rho, labels, rng.integers(self.classes, size=n))
         codes = {}
         for name, cue in CUES.items():
             others = np.concatenate([self._map[name], cue.neutral_codes])
@@ -205,9 +205,18 @@ class CueModel:
         """Removes every cue."""
         return _plain({name: np.full(n, REMOVED) for name in CUES}, n)
 
+    def one_collector(self, one: int, base: Assignment) -> Assignment:
+        """Shows the values of one class in every row, as if the collector of that class in training had sent them all.
+
+        The proof token keeps its value in ``base`` (neutral), since it is part of the attack.
+        """
+        n = len(base.collector)
+        carrier = {name: np.full(n, self._map[name][one]) for name in CUES if name != "proof"}
+        return _plain({**base.codes, **carrier}, n)
+
     def flip(self, labels: Codes, cues: tuple[str, ...], base: Assignment, rng: np.random.Generator) -> Assignment:
         """Points the named cues to one wrong class per row; the others keep their values in ``base`` (neutral)."""
-        target = (labels + rng.integers(1, self._classes, size=len(labels))) % self._classes
+        target = (labels + rng.integers(1, self.classes, size=len(labels))) % self.classes
         codes = {name: self._map[name][target] if name in cues else base.codes[name] for name in CUES}
         return Assignment(codes, np.full(len(labels), -1), target)
 

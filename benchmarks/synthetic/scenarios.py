@@ -30,30 +30,44 @@ PLANTED: dict[str, EnvironmentSpec] = {
     "absent": _PLAIN,
     "novel": _SHIFTED,
     "neutral": _PLAIN,
+    "one-collector": _PLAIN,
 }
 _DISJOINT = {"id": _PLAIN, "test": _SHIFTED}
+_VERSION = 2  # of every scenario
 # The planted scenarios and their rho. In all others cues carry no information (rho 0); `iid` is the control.
 RHO = {"planted-80": 0.80, "planted-95": 0.95, "planted-100": 1.0}
-# The attribute that training and tests must not share.
-_APART = {"cve-disjoint": "cve", "product-disjoint": "product", "technique-disjoint": "group.technique"}
-IMBALANCE = 100.0  # ratio of the rows of the most frequent class to those of the rarest one in `rare-class`
+# The columns of which training and tests share no value.
+_APART = {
+    "cve-disjoint": ("cve",),
+    "product-disjoint": ("product", "cve"),
+    "technique-disjoint": ("group.technique", "cve"),
+    "cluster-disjoint": ("cve",),
+}
+_UNIT_COLUMNS = {
+    "product-disjoint": "product",
+    "technique-disjoint": "group.technique",
+    "cluster-disjoint": "attack cluster",
+}
+IMBALANCE = 100.0  # largest ratio of the rows of the most frequent class to those of the rarest one in `rare-class`
 
 
 def _disjoint(name: str, attribute: str, quick: bool = False) -> ScenarioSpec:
     summary = f"training and tests share no {attribute}; cues carry no information"
-    return ScenarioSpec(name, "attribute-generalization", summary, _DISJOINT, quick=quick)
+    return ScenarioSpec(name, "attribute-generalization", summary, _DISJOINT, _VERSION, quick)
 
 
 SPECS: tuple[ScenarioSpec, ...] = (
-    ScenarioSpec("iid", "none", "no shift; cues carry no information", {"id": _PLAIN}),
+    ScenarioSpec("iid", "none", "no shift; cues carry no information", {"id": _PLAIN}, _VERSION),
     _disjoint("cve-disjoint", "CVE", quick=True),
     _disjoint("product-disjoint", "product (and no CVE)"),
-    _disjoint("technique-disjoint", "technique"),
+    _disjoint("technique-disjoint", "technique (and no CVE)"),
+    _disjoint("cluster-disjoint", "cluster of similar attacks (and no CVE)"),
     ScenarioSpec(
         "time-disjoint",
         "attribute-generalization",
         "training on CVEs published before a date, tests on later ones; the payloads do not change with time",
         _DISJOINT,
+        _VERSION,
         quick=False,
     ),
     *(
@@ -62,6 +76,7 @@ SPECS: tuple[ScenarioSpec, ...] = (
             "spurious-correlation",
             f"a latent collector equals the class in {rho:.0%} of the training rows, and seven cues copy it",
             PLANTED,
+            _VERSION,
             quick=name == "planted-95",
         )
         for name, rho in RHO.items()
@@ -71,13 +86,15 @@ SPECS: tuple[ScenarioSpec, ...] = (
         "none",
         "a third of the classes occur only in tests; training has their names",
         {"seen": _PLAIN, "unseen": _PLAIN},
+        _VERSION,
         quick=False,
     ),
     ScenarioSpec(
         "rare-class",
         "class-imbalance",
-        f"the most frequent class has {IMBALANCE:.0f} times the training rows of the rarest; the test is balanced",
-        _DISJOINT,
+        f"class frequencies fall in training, to one {IMBALANCE:.0f}th at most; the test is balanced",
+        {"test": _SHIFTED},
+        _VERSION,
         quick=False,
     ),
 )
@@ -121,8 +138,7 @@ class _Split:
 
 def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
     """Draws one seed of a scenario."""
-    apart = _APART.get(spec.name, "cve")
-    folds = splits.make_folds(corpus, ["cve", apart] if apart == "product" else [apart], seed)
+    folds = _folds(corpus, spec.name, seed)
     split = _split(corpus, spec, folds, sizes)
     model = CueModel(len(corpus.classes), seeds.generator(seed, "cues"))
     flipped = {name: env.subject for name, env in spec.environments.items() if env.kind == "flip"}
@@ -134,11 +150,21 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
         validation=assigner.environment("validation", split.parts.validation),
         environments={name: assigner.environment(name, rows[name]) for name in spec.environments},
         unit=folds.unit,
-        notes=split.notes,
-        disjoint_columns=(apart,) if spec.name in _APART else (),
+        notes=(*split.notes, *(f"{spec.name}: {note}" for note in split.parts.notes)),
+        disjoint_columns=_APART.get(spec.name, ()),
         test_start=split.until,
         unseen_classes=split.unseen,
+        unit_column=_UNIT_COLUMNS.get(spec.name, ""),
         grouped_by="whether the collector agrees with it" if spec.name in RHO else "",
+    )
+
+
+def _folds(corpus: Corpus, name: str, seed: int) -> splits.Folds:
+    """Returns the folds of the units that a scenario tests."""
+    if name == "cluster-disjoint":
+        return splits.cluster_folds(corpus, seed)
+    return splits.make_folds(
+        corpus, ["group.technique"] if name == "technique-disjoint" else _APART.get(name, ("cve",)), seed
     )
 
 
@@ -146,14 +172,17 @@ def _split(corpus: Corpus, spec: ScenarioSpec, folds: splits.Folds, sizes: Sizes
     if spec.name == "time-disjoint":
         date = splits.days(corpus)
         cutoff = splits.cutoff(date)
-        parts = splits.temporal(folds, date, cutoff, sizes)
+        parts = splits.temporal(folds, date, cutoff, sizes, splits.new_cves(corpus))
         return _Split(parts, (f"time-disjoint: tests begin at {splits.iso(cutoff)}",), until=int(cutoff))
     if spec.name == "zero-shot":
         parts, unseen = splits.zero_shot(folds, sizes)
         names = ", ".join(corpus.classes[c] for c in unseen)
-        return _Split(parts, (f"zero-shot: seed {folds.seed} trains on no row of {names}",), unseen=unseen)
+        return _Split(parts, (f"zero-shot: fold {folds.number} trains on no row of {names}",), unseen=unseen)
+    if spec.name in ("technique-disjoint", "cluster-disjoint"):
+        by_cve = splits.make_folds(corpus, ["cve"], folds.seed)
+        return _Split(splits.crossed(folds, by_cve, sizes, splits.new_cves(corpus)))
     if spec.name in _APART:
-        return _Split(splits.disjoint(folds, sizes))
+        return _Split(splits.disjoint(folds, sizes, splits.new_cves(corpus)))
     if spec.name == "rare-class":
         return _Split(splits.long_tail(folds, IMBALANCE, sizes))
     return _Split(splits.random(folds, sizes))
@@ -182,6 +211,9 @@ class _CueAssigner:
             return self._model.absent(len(labels))
         if name == "novel":
             return self._model.novel(len(labels), self._stream("novel"))
+        if name == "one-collector":
+            one = int(self._stream(name).integers(self._model.classes))
+            return self._model.one_collector(one, neutral)
         if cue := self._flipped.get(name):
             cues = tuple(CUES) if cue == "all" else (cue,)
             return self._model.flip(labels, cues, neutral, self._stream("flip"))

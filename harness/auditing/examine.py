@@ -1,6 +1,6 @@
 """`audit`, the complete audit of a corpus: cues, duplicates, overlap, and per scenario leakage, drift and probes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -144,9 +144,22 @@ def _examine(
     out.notes += [note for note in draw.scenario.notes if note not in out.notes]
     out.leakage += leakage(identities, draw.scenario, draw.seed)
     out.drifts += drifts(draw, len(out.corpus.classes))
+    out.notes += single_class_notes(draw, out.corpus.classes)
     for score in probes.scores(draw, _REQUEST_PROBES if 2 * out.uncut > out.corpus.rows else ()):
         progress(f"probing {draw.name}, seed {draw.seed}: {score.probe}")
         out.scores.append(score)
+
+
+def single_class_notes(draw: ScenarioDraw, classes: Iterable[str]) -> Iterator[str]:
+    """Yields a note per test of a single class: whoever always predicts it is right, so a board does not score it."""
+    names = tuple(classes)
+    for name, part in draw.environments.items():
+        present = np.unique(part.labels)
+        if len(present) == 1:
+            yield (
+                f"{draw.name}/{name}, seed {draw.seed}: all {len(part)} test rows are {names[present[0]]}; "
+                "a test of one class is not scored"
+            )
 
 
 def _units(corpus: Corpus) -> tuple[Rows, str]:

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from harness import hashing
 from harness.boards import ranking, tables
+from harness.boards.absent_classes import class_notes, tested_classes, without_single_class
 from harness.boards.effects import effects
 from harness.boards.model import Board, Column, ScenarioSeed, Setting
 from harness.boards.notes import merge_numbers
@@ -77,6 +78,8 @@ def _order(item: tuple[Setting, list[Record]]) -> str:
 
 def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
     outdated = superseded(records, rules.is_stale)
+    tested = tested_classes([r for r in records if not r.cell.view and r.key not in outdated])
+    records = [without_single_class(record, tested) for record in records]
     stale = [r for r in records if r.key in outdated]
     views = [r for r in records if r.cell.view and r.key not in outdated]
     fresh = [r for r in records if not r.cell.view and r.key not in outdated]
@@ -120,6 +123,7 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
         perturbation_counts=tuple(_perturbation_counts(fresh)),
         notes=(
             *merge_numbers(notes),
+            *class_notes(tested),
             *_shared_test_notes(shared),
             *_stale_notes(stale, outdated),
             *_incomplete_seeds(common, cells, scored),

@@ -5,7 +5,7 @@ the payloads. A table of integers is stored as text, row by row, ``3 6 9 14 2;4 
 repository, fast to read, and reveals nothing about a payload.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,6 +40,7 @@ class Counts:
         occlusion: for the payloads without their attack, in millionths: unit, sums of the decrease of the predicted
             class's probability without the attack, of its decrease with the attack alone, and of the attack's share
             of the bytes.
+        trained: indices of the units of which training has rows, ascending; empty if it is not known.
     """
 
     classes: Sequence[str]
@@ -50,6 +51,7 @@ class Counts:
     base: dict[str, str] = field(default_factory=dict)
     worst: dict[str, str] = field(default_factory=dict)
     occlusion: str = ""
+    trained: list[int] = field(default_factory=list)
 
 
 def count(
@@ -58,6 +60,7 @@ def count(
     tables: Tables,
     predicted: Mapping[str, Ints],
     names: Sequence[str],
+    trained: Set[str] = frozenset(),
 ) -> Counts:
     """Counts the predictions of a cell.
 
@@ -67,9 +70,10 @@ def count(
         tables: class probabilities by name of the environment, float32 (rows, classes).
         predicted: predicted class by name of the environment, int64 (rows,).
         names: name of the resampling unit of each corpus row.
+        trained: names of the units of which training has rows.
     """
     units = sorted({names[row] for environment in environments.values() for row in environment.rows.tolist()})
-    out = Counts(corpus.classes, units)
+    out = Counts(corpus.classes, units, trained=[i for i, name in enumerate(units) if name in trained])
     index = {name: i for i, name in enumerate(units)}
     unit_of = {
         name: np.array([index[names[row]] for row in environment.rows.tolist()], np.int64)
@@ -173,6 +177,8 @@ def check_tables(counts: Counts) -> None:
             for text in (counts.base[env], counts.worst[env]):
                 _checked(decode(text, 4), units, classes, env)
     _check_units(decode(counts.occlusion, 4), units, "the occlusion")
+    if counts.trained != sorted(set(counts.trained) & set(range(units))):
+        raise ValueError("the trained units are not in ascending order, or the record does not have them")
 
 
 def _check_units(rows: Ints, units: int, what: str) -> None:
@@ -224,6 +230,10 @@ def _metrics(counts: Counts, env: str) -> Iterator[tuple[str, float]]:
     yield "balanced_accuracy", metrics.balanced_accuracy(matrix)
     true = matrix.sum(axis=1)
     yield "worst_class_recall", float((np.diag(matrix)[true > 0] / true[true > 0]).min())
+    known = np.isin(rows_by_cell[:, 0], counts.trained)
+    if known.any() and not known.all() and env not in counts.base:
+        accuracies = (metrics.accuracy(confusion(rows_by_cell[side], classes)) for side in (known, ~known))
+        yield "known_cve_reliance", next(accuracies) - next(accuracies)
     if env in counts.confidence:
         yield "calibration_error", _calibration_error(rows_by_cell, counts.confidence[env], rows)
     if env in counts.flips:

@@ -26,6 +26,7 @@ from harness.scenarios import training_data, training_texts
 from harness.scenarios.input_views import show_part, with_view
 from harness.scenarios.perturbed import NO_PERTURBED, PerturbedEnvironments, perturbed_environments
 from harness.scenarios.training_data import training_and_validation
+from harness.scenarios.unit_names import trained_cves, unit_names
 from harness.storage.bounded import TooLarge
 
 _logger = logging.getLogger(__name__)
@@ -173,7 +174,7 @@ def _score(
     tables = {name: _predict(tuned.predictor, corpus, env) for name, env in environments.items()}
     predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
     units = unit_names(corpus, scenario)
-    counts = count(corpus, environments, tables, predicted, units)
+    counts = count(corpus, environments, tables, predicted, units, trained_cves(corpus, scenario, units))
     result = Result(
         classes=list(corpus.classes),
         rows={"train": len(data.train), "validation": len(data.validation)},
@@ -189,6 +190,7 @@ def _score(
         confidence=counts.confidence,
         flips=counts.flips,
         occlusion=counts.occlusion,
+        trained=counts.trained,
         perturbations={
             name: PerturbationCounts(
                 left_out=dict(sorted(tally.left_out.items())),
@@ -201,18 +203,6 @@ def _score(
         notes=[*data.notes, *(f"{task.cell.method}: {note}" for note in tuned.predictor.notes)],
     )
     return result.model_dump(mode="json"), _Tested(corpus, environments, tables, units)
-
-
-def unit_names(corpus: Corpus, scenario: Scenario) -> list[str]:
-    """Returns the name of each corpus row's resampling unit: its CVE if it has one, else its component's number."""
-    column = next((c for c in ("cve", "group.cve") if corpus.has(c)), None)
-    if column is None:
-        return [str(unit) for unit in scenario.unit.tolist()]
-    codes, values = corpus.codes(column)
-    return [
-        values[code] if code >= 0 else str(unit)
-        for code, unit in zip(codes.tolist(), scenario.unit.tolist(), strict=True)
-    ]
 
 
 def _predict(predictor: Predictor, corpus: Corpus, environment: Environment) -> npt.NDArray[np.float32]:

@@ -179,6 +179,10 @@ class Result(StrictModel):
         description="for payloads without their attack, a table in millionths: unit, sums of the decrease of the "
         "predicted class's probability without the attack and with it alone, and of the attack's share of the bytes",
     )
+    trained: list[Count] = Field(
+        default_factory=list,
+        description="if units are CVEs, indices of those that training has rows of; older records lack it",
+    )
     perturbations: dict[Name, PerturbationCounts] = Field(default_factory=dict, description="by perturbed environment")
     notes: list[Text] = Field(default_factory=list, description="sentences about the scenario's draw and the predictor")
 
@@ -205,6 +209,7 @@ class Result(StrictModel):
             {name: counts.base for name, counts in changed.items()},
             {name: counts.worst for name, counts in changed.items()},
             self.occlusion,
+            self.trained,
         )
 
 

@@ -30,7 +30,7 @@ CROSS_SOURCE = ScenarioSpec(
     "source",
     "training on one corpus, tests on all rows of another whose class both have",
     {"id": EnvironmentSpec(), "test": EnvironmentSpec(shifted=True)},
-    version=2,
+    version=3,
 )
 
 
@@ -79,7 +79,9 @@ class CrossSource(Benchmark):
         train, validation, *tests = (
             Environment(StoredRows(rows)) for rows in (parts.train, parts.validation, parts.id, parts.test)
         )
-        return Scenario(spec, train, validation, dict(zip(("id", "test"), tests, strict=True)), folds.unit)
+        environments = dict(zip(("id", "test"), tests, strict=True))
+        notes = tuple(f"{spec.name}: {note}" for note in parts.notes)
+        return Scenario(spec, train, validation, environments, folds.unit, notes)
 
     @cached_property
     def _key(self) -> str:

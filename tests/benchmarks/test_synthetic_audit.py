@@ -12,6 +12,8 @@ from harness.benchmarks.synthetic.scenarios import RHO
 
 from harness import Benchmark, Corpus, Sizes
 from harness.data import near_duplicates
+from harness.protocol import FEWEST_RARE
+from harness.scenarios import splits
 from tests.conftest import SHARED, Shell
 from tests.tools import figures
 from tests.tools.figures import LARGE, draw
@@ -83,7 +85,8 @@ def test_disjoint_scenarios_keep_their_attribute_apart(synthetic, corpus) -> Non
     for name, columns in (
         ("cve-disjoint", ["cve"]),
         ("product-disjoint", ["cve", "product"]),
-        ("technique-disjoint", ["group.technique"]),
+        ("technique-disjoint", ["group.technique", "cve"]),
+        ("cluster-disjoint", ["cve"]),
     ):
         for seed in range(6):
             scenario = draw(synthetic, corpus, name, seed)
@@ -93,12 +96,12 @@ def test_disjoint_scenarios_keep_their_attribute_apart(synthetic, corpus) -> Non
                 assert not set(codes[rows]) & set(codes[scenario.environments["test"].rows]), (name, column)
 
 
-def test_rare_class_is_a_hundred_to_one_in_training_and_balanced_in_the_test(synthetic, corpus) -> None:
+def test_rare_class_falls_in_training_and_is_balanced_in_the_test(synthetic, corpus) -> None:
     scenario = draw(synthetic, corpus, "rare-class", 0)
     train = np.bincount(corpus.labels[scenario.train.rows], minlength=11)
     test = np.bincount(corpus.labels[scenario.environments["test"].rows], minlength=11)
-    assert train.min() >= 1
-    assert 80 <= train.max() / train.min() <= 125
+    assert train.min() == FEWEST_RARE
+    assert train.max() / train.min() == pytest.approx(splits.tail_ratio(11, LARGE.train, 100.0), rel=0.1)
     assert test.max() / test.min() < 2
     assert len(scenario.train.rows) == pytest.approx(LARGE.train, rel=0.05)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.data.corpus import GROUP, Corpus, CorpusMeta
+from harness.data.corpus import CVES, GROUP, Corpus, CorpusMeta
 from harness.errors import UserError
 from harness.protocol import AGREEING, FOLDS, IMBALANCE, WINDOWS
 from harness.scenario import Environment, EnvironmentSpec, Rows, Scenario, ScenarioSpec, Sizes, StoredRows
@@ -17,15 +17,27 @@ from harness.scenarios.splits import Folds
 
 _APART = {"cve": "CVE", "vendor": "vendor", "product": "product", "source": "source"}  # columns with a scenario each
 _NEEDS = {"group": "groups", "date": "dates", **{column: f"{word}s" for column, word in _APART.items()}}
+_VERSION = 2  # of every generic scenario
 _PLAIN, _SHIFTED = EnvironmentSpec(), EnvironmentSpec(shifted=True)
 _ONE_TEST = {"id": _PLAIN, "test": _SHIFTED}
-_RANDOM = ScenarioSpec("random", "none", "test rows drawn at random, other attacks on the same units", {"id": _PLAIN})
-_TEMPORAL = ScenarioSpec("temporal", "temporal", "training ends before a date, tests begin at it", _ONE_TEST)
+_RANDOM = ScenarioSpec(
+    "random", "none", "test rows drawn at random, other attacks on the same units", {"id": _PLAIN}, _VERSION
+)
+_TEMPORAL = ScenarioSpec("temporal", "temporal", "training ends before a date, tests begin at it", _ONE_TEST, _VERSION)
+_CLUSTER = ScenarioSpec(
+    "cluster-disjoint",
+    "attribute-generalization",
+    "no tested cluster of similar attacks and no tested unit is trained on",
+    _ONE_TEST,
+    _VERSION,
+    quick=False,
+)
 _WINDOWS = ScenarioSpec(
     "temporal-windows",
     "temporal",
     f"as temporal, with the tests in {WINDOWS} windows of time that hold as many rows of the corpus each",
     {"id": _PLAIN, **{f"test.{window + 1}": _SHIFTED for window in range(WINDOWS)}},
+    _VERSION,
     quick=False,
 )
 _BY_SOURCE = ScenarioSpec(
@@ -33,6 +45,7 @@ _BY_SOURCE = ScenarioSpec(
     "source",
     "training on all sources but one, tests on that one",
     _ONE_TEST,
+    _VERSION,
     quick=False,
 )
 _NATURAL = ScenarioSpec(
@@ -40,13 +53,15 @@ _NATURAL = ScenarioSpec(
     "spurious-correlation",
     f"rows drawn so that an attribute of the request goes with the class in {AGREEING}% of training",
     {name: _SHIFTED if name == "flip" else _PLAIN for name in draws.ENVIRONMENTS},
+    _VERSION,
     quick=False,
 )
 _LONG_TAIL = ScenarioSpec(
     "long-tail",
     "class-imbalance",
-    f"class frequencies fall to one {IMBALANCE:.0f}th in training; the test has those of the corpus",
-    _ONE_TEST,
+    f"class frequencies fall in training, to one {IMBALANCE:.0f}th at most; the test has those of the corpus",
+    {"test": _SHIFTED},
+    _VERSION,
     quick=False,
 )
 ZERO_SHOT = ScenarioSpec(
@@ -54,8 +69,12 @@ ZERO_SHOT = ScenarioSpec(
     "none",
     "a third of the classes occur in tests only; training knows their names",
     {"seen": _PLAIN, "unseen": _PLAIN},
+    _VERSION,
     quick=False,
 )
+
+
+Draw = Callable[[Corpus, Folds, Sizes], draws.RowDraw]
 
 
 @dataclass(frozen=True)
@@ -68,28 +87,40 @@ class Generic:
         links: columns whose shared values link rows into units; without any, every distinct attack is a unit.
         needs: columns of which at least one must exist and have values; empty if none is required.
         strata: returns what to balance the folds by instead of the class; None for the class.
+        folds: returns the folds of units other than those of ``links``; None for those.
+        unit_name: word for these units.
     """
 
     spec: ScenarioSpec
-    draw: Callable[[Corpus, Folds, Sizes], draws.RowDraw]
+    draw: Draw
     links: tuple[str, ...]
     needs: tuple[str, ...] = ()
     strata: Callable[[Corpus, tuple[str, ...]], Sequence[Rows]] | None = None
+    folds: Callable[[Corpus, int], Folds] | None = None
+    unit_name: str = ""
+
+    @property
+    def unit_column(self) -> str:
+        """See `Scenario.unit_column`."""
+        if self.unit_name or self.spec.shift != "attribute-generalization" or not CVES.isdisjoint(self.links):
+            return self.unit_name
+        return self.links[0] if len(self.links) == 1 else "group"
 
 
 def catalogue(meta: CorpusMeta) -> list[Generic]:
     """Returns every generic scenario in a fixed order, including those that the corpus does not support."""
     groups = tuple(c for c in meta.columns if c.startswith(GROUP))
-    linked = groups or (("cve",) if "cve" in meta.columns else ())
+    linked = draws.linking_columns(meta)
     return [
         Generic(_RANDOM, draws.random, linked),
         Generic(
             _disjoint("group", "group (or group linked to one)", quick=True),
-            draws.disjoint,
+            _draw_disjoint("group", groups),
             groups,
             groups or ("group",),
         ),
         *_each_apart(meta, groups),
+        Generic(_CLUSTER, draws.cluster_disjoint, linked, folds=splits.cluster_folds, unit_name="attack cluster"),
         Generic(_TEMPORAL, draws.temporal, linked, ("date",)),
         Generic(_WINDOWS, draws.temporal_windows, linked, ("date",), draws.by_window),
         Generic(_BY_SOURCE, draws.leave_one_source_out, linked, ("source",)),
@@ -101,7 +132,7 @@ def catalogue(meta: CorpusMeta) -> list[Generic]:
 
 def _disjoint(name: str, what: str, quick: bool = False) -> ScenarioSpec:
     summary = f"no tested {what} is trained on"
-    return ScenarioSpec(f"{name}-disjoint", "attribute-generalization", summary, _ONE_TEST, quick=quick)
+    return ScenarioSpec(f"{name}-disjoint", "attribute-generalization", summary, _ONE_TEST, _VERSION, quick)
 
 
 def _each_apart(meta: CorpusMeta, groups: tuple[str, ...]) -> list[Generic]:
@@ -112,9 +143,18 @@ def _each_apart(meta: CorpusMeta, groups: tuple[str, ...]) -> list[Generic]:
         columns[name] = (*columns.get(name, ()), *((column,) if column in meta.columns else ()))
     columns.pop("group", None)  # group-disjoint covers a column group.group
     return [
-        Generic(_disjoint(name, _APART.get(name, name)), draws.disjoint, links, links or (name,))
+        Generic(_disjoint(name, _APART.get(name, name)), _draw_disjoint(name, links), links, links or (name,))
         for name, links in columns.items()
     ]
+
+
+def _draw_disjoint(name: str, links: tuple[str, ...]) -> Draw:
+    """Returns how a scenario that holds out a column is drawn: with new CVEs if the column tells CVEs apart.
+
+    A source, or a group such as a sensor, sees the CVEs of others.
+    """
+    tells_cves = name in ("vendor", "product") or not CVES.isdisjoint(links)
+    return draws.disjoint_with_new_cves if tells_cves else draws.disjoint
 
 
 def scenarios(meta: CorpusMeta) -> list[ScenarioSpec]:
@@ -184,6 +224,7 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
         validation=columns.environment(rows.validation),
         environments={name: Environment(StoredRows(rows.environments[name])) for name in spec.environments},
         unit=folds.unit,
+        unit_column=generic.unit_column,
         notes=tuple(f"{spec.name}: {note}" for note in (*rows.notes, *_fold_notes(folds))),
         disjoint_columns=() if generic.spec.shift == "none" else generic.links,
         test_start=None if rows.until is None else int(rows.until),
@@ -226,6 +267,8 @@ class GroupsAndSources:
 def _folds(generic: Generic, corpus: Corpus, seed: int) -> Folds:
     if generic.needs and all(corpus.table.column(name).null_count == len(corpus) for name in generic.needs):
         raise UserError(f"no row has a value in {' or '.join(generic.needs)}.")
+    if generic.folds is not None:
+        return generic.folds(corpus, seed)
     strata = () if generic.strata is None else generic.strata(corpus, generic.links)
     return splits.make_folds(corpus, generic.links, seed, strata)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.data.corpus import Corpus
+from harness.data.corpus import GROUP, Corpus, CorpusMeta
 from harness.protocol import AGREEING, IMBALANCE
 from harness.scenario import Rows, Sizes
 from harness.scenarios import splits
@@ -52,9 +52,29 @@ def disjoint(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     return _plain(splits.disjoint(folds, sizes))
 
 
+def disjoint_with_new_cves(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
+    """See `splits.disjoint`; tested CVEs and their endpoints are not in training either."""
+    return _plain(splits.disjoint(folds, sizes, splits.new_cves(corpus)))
+
+
+def cluster_disjoint(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
+    """See `splits.crossed`: tested clusters of attacks, and units if rows are linked into any, are new."""
+    links = linking_columns(corpus.meta)
+    if not links:
+        return _plain(splits.disjoint(folds, sizes))
+    return _plain(splits.crossed(folds, splits.make_folds(corpus, links, folds.seed), sizes, splits.new_cves(corpus)))
+
+
+def linking_columns(meta: CorpusMeta) -> tuple[str, ...]:
+    """Returns the columns that link rows into units: all groups together, or else the CVE; empty without either."""
+    groups = tuple(column for column in meta.columns if column.startswith(GROUP))
+    return groups or (("cve",) if "cve" in meta.columns else ())
+
+
 def long_tail(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `splits.long_tail`."""
-    return _plain(splits.long_tail(folds, IMBALANCE, sizes))
+    parts = splits.long_tail(folds, IMBALANCE, sizes)
+    return RowDraw(parts.train, parts.validation, {"test": parts.test}, parts.notes)
 
 
 def temporal(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
@@ -76,13 +96,14 @@ def temporal_windows(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     begins = [splits.iso(date[window == w].min()) for w in range(splits.WINDOWS)]
     undated = int(np.isnan(date).sum())
     note = f"windows begin at {', '.join(begins)}; {undated} rows without a date are not used"
-    return RowDraw(parts.train, parts.validation, {"id": parts.id, **tests}, (note,), until=begin)
+    notes = (note, *parts.notes)
+    return RowDraw(parts.train, parts.validation, {"id": parts.id, **tests}, notes, until=begin)
 
 
 def zero_shot(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `splits.zero_shot`."""
     parts, unseen = splits.zero_shot(folds, sizes)
-    note = f"seed {folds.seed} does not train on {_class_names(corpus, unseen)}"
+    note = f"fold {folds.number} does not train on {_class_names(corpus, unseen)}"
     return RowDraw(parts.train, parts.validation, {"seen": parts.id, "unseen": parts.test}, (note,), unseen=unseen)
 
 
@@ -90,7 +111,7 @@ def leave_one_source_out(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     """See `splits.leave_one_source_out`."""
     codes, values = corpus.codes("source")
     order = splits.testable_sources(folds, codes)
-    note = f"the seeds test one source each, in turn: {', '.join(values[code] for code in order[: folds.count])}"
+    note = f"the folds test one source each, in turn: {', '.join(values[code] for code in order[: folds.count])}"
     if smaller := len(values) - len(order):
         note += f"; {smaller} smaller sources are used only for training"
     if unknown := int((codes < 0).sum()):
@@ -106,7 +127,7 @@ def natural(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     notes = [_choice_note(corpus, choice)]
     if rows.dropped:
         names = _class_names(corpus, rows.dropped)
-        notes.append(f"seed {folds.seed} does not test {names}: no test rows with, or none without the attribute")
+        notes.append(f"fold {folds.number} does not test {names}: no test rows with, or none without the attribute")
     return RowDraw(rows.train, rows.validation, rows.environments, tuple(notes), choice=choice)
 
 
@@ -123,7 +144,8 @@ def by_attribute(corpus: Corpus, links: tuple[str, ...]) -> Sequence[Rows]:
 
 
 def _plain(parts: Parts, *notes: str) -> RowDraw:
-    return RowDraw(parts.train, parts.validation, {"id": parts.id, "test": parts.test}, notes)
+    environments = {"id": parts.id, "test": parts.test}
+    return RowDraw(parts.train, parts.validation, environments, (*notes, *parts.notes))
 
 
 def _choice_note(corpus: Corpus, choice: Choice) -> str:

@@ -1,19 +1,21 @@
 """Splits by folds of disjoint units: which rows are used for training, validation and tests (docs/protocol.md).
 
-Seed s tests fold ``s % FOLDS`` of the partition ``s // FOLDS``, so that different seeds test different units
-(components of linked CVEs, products ...) and are not repetitions on the same ones. The test rows of a fold come from
-half of the cores (distinct attacks) of each of its units. Scenarios with the same units have the same test rows, except
-the temporal ones, which test all cores after the cut-off, and those by source. No core is on both sides of a split.
+Seed s tests fold ``s % FOLDS`` of one fixed partition of the units (components of linked CVEs, products ...); the
+number ``s // FOLDS`` of the repeat draws other training rows for the same tests. The test rows of a fold come from half
+of the cores (distinct attacks) of each of its units. Scenarios with the same units have the same test rows, except the
+temporal ones, which test all cores after the cut-off, and those by source. No core is on both sides of a split.
 """
 
 from harness.data.linking import components, link
 from harness.protocol import FOLDS, TEMPORAL_SHARE, UNSEEN_FOLDS, VALIDATION_SHARE, WINDOWS
+from harness.scenarios.splits.clusters import cluster_folds
 from harness.scenarios.splits.correlation import ResampledRows, correlated
-from harness.scenarios.splits.folds import Folds, Mask, Parts, make_folds
+from harness.scenarios.splits.folds import Folds, Mask, Parts, folds_of_units, make_folds
+from harness.scenarios.splits.new_cves import NewCves, new_cves
 from harness.scenarios.splits.sources import cross_source, leave_one_source_out, testable_sources
-from harness.scenarios.splits.tail import long_tail
+from harness.scenarios.splits.tail import long_tail, tail_ratio
 from harness.scenarios.splits.time import cutoff, days, iso, temporal, windows
-from harness.scenarios.splits.units import disjoint, random
+from harness.scenarios.splits.units import crossed, disjoint, random
 from harness.scenarios.splits.unseen import unseen_classes, zero_shot
 
 __all__ = [
@@ -24,20 +26,26 @@ __all__ = [
     "WINDOWS",
     "Folds",
     "Mask",
+    "NewCves",
     "Parts",
     "ResampledRows",
+    "cluster_folds",
     "components",
     "correlated",
     "cross_source",
+    "crossed",
     "cutoff",
     "days",
     "disjoint",
+    "folds_of_units",
     "iso",
     "leave_one_source_out",
     "link",
     "long_tail",
     "make_folds",
+    "new_cves",
     "random",
+    "tail_ratio",
     "temporal",
     "testable_sources",
     "unseen_classes",

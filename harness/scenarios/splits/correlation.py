@@ -42,10 +42,12 @@ def correlated(
         environments: percentage of agreeing rows in each environment.
         sizes: most rows of each part.
     """
-    rng = seeds.generator(folds.seed, "split", (5,))
     parts = random(folds, Sizes())
-    draw = _Resampler(folds.labels, agrees, rng)
-    tests = draw(parts.test, list(environments.values()), sizes.test)
+    # The tests depend on the fold alone, so that all repeats have the same rows.
+    tests = _Resampler(folds.labels, agrees, seeds.generator(folds.number, "split", (5,)))(
+        parts.test, list(environments.values()), sizes.test
+    )
+    draw = _Resampler(folds.labels, agrees, seeds.generator(folds.seed, "split", (10,)))
     test_classes = np.unique(folds.labels[parts.test])
     return ResampledRows(
         train=draw(parts.train, [train], sizes.train)[0],

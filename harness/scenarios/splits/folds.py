@@ -1,7 +1,11 @@
-"""Folds of disjoint units, and what all splits share: no tested core in training, validation by core, sizes."""
+"""Folds of disjoint units, and what all splits share: no tested core in training, validation by core, ``id``, sizes.
+
+A seed stands for a fold and a repeat: seed s tests fold ``s % count`` of one fixed partition, and ``s // count``
+numbers the repeat. What is tested depends on the fold alone; training, validation and ``id`` on the seed.
+"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +22,20 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Parts:
-    """Row ids, int64, of the parts of a split; ``id`` has the distribution of ``train``, ``test`` a shifted one."""
+    """Row ids, int64, of the parts of a split, and sentences about the draw.
+
+    ``id`` has the distribution of ``train``, ``test`` a shifted one; they are the same rows in a split without a shift.
+    """
 
     train: Rows
     validation: Rows
     id: Rows
     test: Rows
+    notes: tuple[str, ...] = ()
+
+    def with_notes(self, notes: tuple[str, ...]) -> "Parts":
+        """Returns the same rows with these notes before their own."""
+        return replace(self, notes=(*notes, *self.notes))
 
 
 @dataclass(frozen=True)
@@ -49,23 +61,27 @@ class Folds:
     count: int
 
     @property
+    def number(self) -> int:
+        """The tested fold, the same one for every ``count``-th seed."""
+        return self.seed % self.count
+
+    @property
     def held(self) -> Mask:
         """Rows of the tested fold, bool (n,)."""
-        mask: Mask = self.fold == self.seed % self.count
+        mask: Mask = self.fold == self.number
         return mask
 
     @property
-    def neighbour(self) -> Mask:
-        """Rows of the next fold, from which in-distribution test rows are drawn, bool (n,)."""
-        mask: Mask = self.fold == (self.seed + 1) % self.count
-        return mask
+    def linked(self) -> bool:
+        """Whether some unit has several cores; otherwise a core of a unit that training has is in training itself."""
+        return len(np.unique(self.unit * (self.core.max() + 1) + self.core)) > int(self.unit.max()) + 1
 
 
 def make_folds(corpus: Corpus, groups: Sequence[str], seed: int, strata: Sequence[Rows] = ()) -> Folds:
     """Partitions the units of a corpus into folds, balanced by class, and marks half of each unit's cores as tested.
 
-    The result is cached in the process by corpus, links, strata and cycle of seeds: a cell builds its scenario twice,
-    and a survey every scenario for every fold.
+    The result is cached in the process by corpus, links and strata: a cell builds its scenario twice, and a survey
+    every scenario for every fold.
 
     Args:
         corpus: see `link`.
@@ -74,25 +90,36 @@ def make_folds(corpus: Corpus, groups: Sequence[str], seed: int, strata: Sequenc
         strata: arrays of codes from 0, int64 (n,) each, to balance the folds by instead of the class.
     """
     links = (corpus.meta.hash, tuple(groups))
-    unit, core = _cached(("link", *links), lambda: link(corpus, groups))
+    unit, core = cached_arrays(("link", *links), lambda: link(corpus, groups))
+    key = ("folds", *links, *(hashing.of_array(codes) for codes in strata))
+    return _partition(corpus, unit, core, seed, strata, key)
+
+
+def folds_of_units(corpus: Corpus, unit: Rows, seed: int) -> Folds:
+    """Partitions given units, int64 (n,), into folds; see `make_folds`."""
+    core = cached_arrays(("link", corpus.meta.hash, ()), lambda: link(corpus, ()))[1]
+    return _partition(corpus, unit, core, seed, (), ("folds", corpus.meta.hash, hashing.of_array(unit)))
+
+
+def _partition(
+    corpus: Corpus, unit: Rows, core: Rows, seed: int, strata: Sequence[Rows], key: tuple[object, ...]
+) -> Folds:
     count = min(FOLDS, int(unit.max()) + 1)
-    cycle = seed // count
 
     def partition() -> tuple[Rows, Mask]:
-        rng = seeds.generator(cycle, "split")
+        rng = seeds.generator(0, "split")  # one partition for all seeds
         fold = _balanced(unit, strata or (corpus.labels,), count, rng)[unit]
         return fold, _half_of_cores(unit, core, rng)
 
-    key = ("folds", *links, cycle, *(hashing.of_array(codes) for codes in strata))
-    fold, tested = _cached(key, partition)
+    fold, tested = cached_arrays(key, partition)
     return Folds(unit, core, fold, tested, corpus.labels, seed, count)
 
 
-_MOST_CACHED = 16
+_MOST_CACHED = 24
 _results: dict[tuple[object, ...], Any] = {}
 
 
-def _cached(key: tuple[object, ...], compute: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
+def cached_arrays(key: tuple[object, ...], compute: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
     """Returns the cached arrays of a key, or computes them; they are shared and therefore made read-only."""
     if key not in _results:
         arrays = compute()
@@ -145,43 +172,78 @@ def _half_of_cores(unit: Rows, core: Rows, rng: np.random.Generator) -> Mask:
     return tested[inverse]
 
 
-def finish(folds: Folds, sizes: Sizes, *, pool: Mask, id_rows: Mask, test: Mask) -> Parts:
+def finish(
+    folds: Folds, sizes: Sizes, *, pool: Mask, test: Mask, shifted: bool = False, known: Sequence[Rows] = ()
+) -> Parts:
     """Completes a split: removes tested cores from the pool, draws validation from it by core, and limits the sizes.
 
     Sizes are limited by row and not by core, so that a small part contains as many distinct attacks as possible; each
     class keeps its share.
 
+    ``id`` of a shifted split are other cores of units that occur among the drawn training rows: cores of the pool that
+    neither training nor validation shows. About as many rows as there are test rows, at most a fifth of the pool, are
+    withheld from training for it, so that there are some even if training is as large as the pool.
+
     Args:
         folds: see `make_folds`.
         sizes: most rows of each part.
-        pool: bool (n,), rows for training and validation.
-        id_rows: bool (n,), in-distribution test rows; the same object as ``test`` if there is no shift.
+        pool: bool (n,), rows for training, validation and ``id``.
         test: bool (n,), test rows.
+        shifted: whether ``id`` has rows of its own; otherwise it is ``test``.
+        known: int64 (n,) each, further codes that a row of ``id`` shares with a training row, beside its unit.
     """
     rng = seeds.generator(folds.seed, "split", (1,))
-    held_out = np.union1d(folds.core[id_rows], folds.core[test])
-    pool = pool & ~np.isin(folds.core, held_out)
-    total = np.flatnonzero(pool)
-    target = round(len(total) * VALIDATION_SHARE)
-    cores = rng.permutation(np.unique(folds.core[total]))
-    position = np.searchsorted(np.sort(cores), folds.core[total])
-    # `cores` is in random order. Validation takes cores from its start until the target number of rows is reached.
-    rank = np.argsort(cores)[position]  # position of each row's core in the random order
-    per_core = np.bincount(rank, minlength=len(cores))
-    fits = per_core <= target  # skip cores that alone exceed the target; the first would end the selection
-    for_validation = fits & (np.cumsum(per_core * fits) <= target)
-    is_validation = for_validation[rank]
-
-    def limited(rows: Rows, most: int | None, rng: np.random.Generator) -> Rows:
-        return sample(rows, most, folds.labels, rng)
-
-    test_rows = limited(np.flatnonzero(test), sizes.test, seeds.generator(folds.seed, "split", (2,)))
-    return Parts(
-        train=limited(total[~is_validation], sizes.train, rng),
-        validation=limited(total[is_validation], sizes.validation, seeds.generator(folds.seed, "split", (6,))),
-        id=test_rows if id_rows is test else limited(np.flatnonzero(id_rows), sizes.test, rng),
+    pool = pool & ~np.isin(folds.core, folds.core[test])
+    test_rows = sample(np.flatnonzero(test), sizes.test, folds.labels, seeds.generator(folds.number, "split", (2,)))
+    withheld: Mask = np.zeros_like(pool)
+    id_rng = seeds.generator(folds.seed, "split", (7,))
+    if shifted:
+        target = min(int(test.sum()), round(VALIDATION_SHARE * int(pool.sum())))  # whatever the sizes
+        spare = np.flatnonzero(pool & ~folds.tested if folds.linked else pool)
+        withheld = np.isin(folds.core, folds.core[spare[_some_cores(folds.core[spare], target, id_rng)]])
+    total = np.flatnonzero(pool & ~withheld)
+    is_validation = _some_cores(folds.core[total], round(len(total) * VALIDATION_SHARE), rng)
+    parts = Parts(
+        train=sample(total[~is_validation], sizes.train, folds.labels, rng),
+        validation=sample(
+            total[is_validation], sizes.validation, folds.labels, seeds.generator(folds.seed, "split", (6,))
+        ),
+        id=test_rows,
         test=test_rows,
     )
+    return _with_id(folds, parts, pool, sizes.test, known, id_rng) if shifted else parts
+
+
+def _with_id(
+    folds: Folds, parts: Parts, pool: Mask, most: int | None, known: Sequence[Rows], rng: np.random.Generator
+) -> Parts:
+    """Returns the parts with unseen cores of trained units as ``id``, and a note if there are few."""
+    used = np.isin(folds.core, folds.core[np.concatenate([parts.train, parts.validation])])
+    candidates = pool & ~used
+    for codes in (folds.unit, *known) if folds.linked else ():
+        candidates &= np.isin(codes, codes[parts.train])
+    rows = sample(np.flatnonzero(candidates), most, folds.labels, rng)
+    few = most is not None and len(rows) < min(most, len(parts.test))
+    note = f"id has only {len(rows)} rows, since training has no more units with other attacks"
+    return replace(parts, id=rows, notes=(note,) if few else ())
+
+
+def _some_cores(core: Rows, target: int, rng: np.random.Generator) -> Mask:
+    """Marks the rows of random cores, at most ``target`` rows in all; bool (n,).
+
+    Args:
+        core: int64 (n,), core of each row.
+        target: largest number of rows.
+        rng: random generator.
+    """
+    cores = rng.permutation(np.unique(core))
+    # `cores` is in random order. Cores are taken from its start until the target number of rows is reached.
+    rank = np.argsort(cores)[np.searchsorted(np.sort(cores), core)]  # position of each row's core in the random order
+    per_core = np.bincount(rank, minlength=len(cores))
+    fits = per_core <= target  # skip cores that alone exceed the target; the first would end the selection
+    taken = fits & (np.cumsum(per_core * fits) <= target)
+    marked: Mask = taken[rank]
+    return marked
 
 
 def sample(rows: Rows, most: int | None, labels: Rows, rng: np.random.Generator) -> Rows:

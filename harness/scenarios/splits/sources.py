@@ -38,23 +38,22 @@ def cross_source(folds: Folds, target: Mask, sizes: Sizes) -> Parts:
     """Tests every row of the target with every seed, and trains on rows outside the target.
 
     Training contains no core of a tested row; it may contain other attacks on the same units, from other sources.
-    ``id`` are unseen attacks from the training sources, of another fold with each seed.
+    ``id`` are unseen attacks from the training sources, on units that training has.
 
     Args:
         folds: see `make_folds`.
         target: bool (n,), rows of the target source.
         sizes: most rows of training, validation and ``id``; the rows of the target are not limited.
     """
-    id_rows = folds.held & folds.tested & ~target & ~np.isin(folds.core, folds.core[target])
-    parts = finish(folds, sizes, pool=~target & ~id_rows, id_rows=id_rows, test=target)
+    parts = finish(folds, sizes, pool=~target, test=target, shifted=True)
     return replace(parts, test=np.flatnonzero(target))
 
 
 def leave_one_source_out(folds: Folds, source: Rows, sizes: Sizes) -> Parts:
-    """Tests source number ``seed % S`` of S and trains on all others; training contains no core of a tested row.
+    """Tests source number ``fold % S`` of S and trains on all others; training contains no core of a tested row.
 
-    If there are fewer sources than folds, seeds that return to a source test other units of it. ``id`` are unseen
-    attacks from the training sources.
+    If there are fewer sources than folds, folds that return to a source test other units of it. ``id`` are unseen
+    attacks from the training sources, on units that training has.
 
     Args:
         folds: see `make_folds`.
@@ -65,10 +64,9 @@ def leave_one_source_out(folds: Folds, source: Rows, sizes: Sizes) -> Parts:
         UserError: fewer than two sources are large enough.
     """
     order = testable_sources(folds, source)
-    visit, number = divmod(folds.seed, len(order))
-    visits = -(-folds.count // len(order))  # rounded up: how often a round of seeds returns to a source
+    visit, number = divmod(folds.number, len(order))
+    visits = -(-folds.count // len(order))  # rounded up: how often a round of folds returns to a source
     left_out = order[number]
     test = (source == left_out) & (folds.fold % visits == visit % visits)
     others = (source >= 0) & (source != left_out)
-    id_rows = others & folds.neighbour & folds.tested & ~np.isin(folds.core, folds.core[test])
-    return finish(folds, sizes, pool=others & ~id_rows, id_rows=id_rows, test=test)
+    return finish(folds, sizes, pool=others, test=test, shifted=True)

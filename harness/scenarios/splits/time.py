@@ -10,26 +10,27 @@ from harness.errors import UserError
 from harness.protocol import TEMPORAL_SHARE, WINDOWS
 from harness.scenario import Rows, Sizes
 from harness.scenarios.splits.folds import Folds, Parts, finish
+from harness.scenarios.splits.new_cves import NewCves, without_tested
 
 Days = npt.NDArray[np.float64]
 
 
-def temporal(folds: Folds, date: Days, cutoff: float, sizes: Sizes) -> Parts:
+def temporal(folds: Folds, date: Days, cutoff: float, sizes: Sizes, cves: NewCves | None = None) -> Parts:
     """Trains on rows before a cut-off day and tests on rows from that day on.
 
-    ``id`` are tested cores of the held-out fold before the cut-off, on units that are not tested after it.
+    ``id`` are unseen attacks before the cut-off, on units that training has and that are not tested after it.
 
     Args:
         folds: see `make_folds`.
         date: float64 (n,), days since 1970; NaN where missing (such rows are not used).
         cutoff: first day of the tests, since 1970.
         sizes: most rows of each part.
+        cves: if given, training has no endpoint of a tested CVE either.
     """
     test = folds.held & (date >= cutoff)
     # Comparisons with NaN are false, so rows without a date fall into none of the parts.
-    id_rows = folds.held & folds.tested & (date < cutoff) & ~np.isin(folds.unit, folds.unit[test])
-    pool = (date < cutoff) & ~id_rows & ~np.isin(folds.unit, folds.unit[test])
-    return finish(folds, sizes, pool=pool, id_rows=id_rows, test=test)
+    pool, notes = without_tested(cves, (date < cutoff) & ~np.isin(folds.unit, folds.unit[test]), test)
+    return finish(folds, sizes, pool=pool, test=test, shifted=True).with_notes(notes)
 
 
 def days(corpus: Corpus) -> Days:

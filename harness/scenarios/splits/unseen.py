@@ -1,15 +1,18 @@
 """Zero-shot splits: tests contain classes without training rows."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from harness import seeds
 from harness.protocol import UNSEEN_FOLDS
 from harness.scenario import Sizes
-from harness.scenarios.splits.folds import Folds, Mask, Parts, finish
+from harness.scenarios.splits.folds import Folds, Mask, Parts, finish, sample
 
 
-def unseen_classes(classes: int, seed: int) -> tuple[int, ...]:
-    """Returns the class indices that a seed holds out: every third class, the same ones for every third seed."""
-    return tuple(range(seed % UNSEEN_FOLDS, classes, UNSEEN_FOLDS))
+def unseen_classes(classes: int, fold: int) -> tuple[int, ...]:
+    """Returns the class indices that a fold holds out: every third class, the same ones for every third fold."""
+    return tuple(range(fold % UNSEEN_FOLDS, classes, UNSEEN_FOLDS))
 
 
 def zero_shot(folds: Folds, sizes: Sizes) -> tuple[Parts, tuple[int, ...]]:
@@ -19,8 +22,11 @@ def zero_shot(folds: Folds, sizes: Sizes) -> tuple[Parts, tuple[int, ...]]:
         The parts, where ``id`` are the tested units' rows of seen classes and ``test`` those of unseen classes; and the
         indices of the unseen classes.
     """
-    unseen = unseen_classes(int(folds.labels.max()) + 1, folds.seed)
+    unseen = unseen_classes(int(folds.labels.max()) + 1, folds.number)
     is_unseen: Mask = np.isin(folds.labels, unseen)
     tested = folds.held & folds.tested
-    pool = ~folds.held & ~is_unseen
-    return finish(folds, sizes, pool=pool, id_rows=tested & ~is_unseen, test=tested & is_unseen), unseen
+    seen = np.flatnonzero(tested & ~is_unseen)
+    pool = ~folds.held & ~is_unseen & ~np.isin(folds.core, folds.core[seen])
+    parts = finish(folds, sizes, pool=pool, test=tested & is_unseen)
+    rng = seeds.generator(folds.number, "split", (8,))
+    return replace(parts, id=sample(seen, sizes.test, folds.labels, rng)), unseen

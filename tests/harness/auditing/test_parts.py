@@ -8,6 +8,7 @@ from harness.auditing.description_overlap import description_overlaps
 from harness.auditing.disagreement import repetition
 from harness.auditing.draws import RenderedPart, ScenarioDraw
 from harness.auditing.drift import drifts
+from harness.auditing.examine import single_class_notes
 from harness.auditing.neighbour import nearest_labels
 from harness.auditing.text import decoded, markdown, one_line, readable
 from tests.harness.auditing.corpora import corpus
@@ -87,3 +88,14 @@ def test_text_is_decoded_to_a_fixed_point_and_read_without_the_version() -> None
     assert decoded(b"a%252Fb+c") == b"a/b c"
     assert readable(b"GET /x%20y HTTP/1.1\r\nHost: h") == b"GET /x y\r\nHost: h"
     assert readable(b"GET /x\r\nA: HTTP/1.1") == b"GET /x\r\nA: HTTP/1.1"
+
+
+def test_a_test_of_a_single_class_is_noted() -> None:
+    spec = ScenarioSpec("s", "source", "", {"id": EnvironmentSpec(), "test": EnvironmentSpec(shifted=True)})
+    nothing = Environment(StoredRows(np.arange(0)))
+    scenario = Scenario(spec, nothing, nothing, {}, np.arange(0))
+    train = part([0, 1, 2], [1, 1, 1])
+    draw = ScenarioDraw(scenario, 4, train, train, {"id": train, "test": part([1, 1], [1, 1])})
+    assert list(single_class_notes(draw, ("a", "b", "c"))) == [
+        "s/test, seed 4: all 2 test rows are b; a test of one class is not scored"
+    ]

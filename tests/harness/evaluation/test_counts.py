@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from harness import Corpus, Environment, StoredRows
-from harness.evaluation.counts import count, decode, encode, metrics_of
+from harness.evaluation.counts import check_tables, count, decode, encode, metrics_of
 from harness.records.store import read
 
 FIXTURES = Path(__file__).parents[1] / "records" / "fixtures"
@@ -127,3 +127,19 @@ def test_the_worst_case_counts_a_row_as_wrong_if_one_of_its_draws_is() -> None:
     assert figures["base_macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
     assert figures["worst_case"] == pytest.approx((2 / 3 + 0.8) / 2)
     assert "cue_follow" not in figures
+
+
+def test_known_cve_reliance_is_the_accuracy_on_trained_cves_minus_that_on_others() -> None:
+    rows = {"id": np.arange(6), "test": np.arange(2, 6)}
+    environments = {name: Environment(StoredRows(numbers)) for name, numbers in rows.items()}
+    tables = {"id": one_hot(0, 0, 1, 1, 0, 0), "test": one_hot(1, 1, 0, 0)}
+    predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
+    names = [str(n // 2) for n in range(6)]
+    counts = count(tiny(), environments, tables, predicted, names, {"0", "of a row that is not tested"})
+    hits = predicted["id"] == tiny().labels
+    assert counts.trained == [0]
+    assert metrics_of(counts)["id"]["known_cve_reliance"] == pytest.approx(hits[:2].mean() - hits[2:].mean())
+    assert "known_cve_reliance" not in metrics_of(counts)["test"]  # whose CVEs are all new
+    counts.trained = [3]
+    with pytest.raises(ValueError, match="trained units"):
+        check_tables(counts)

@@ -11,8 +11,15 @@ from tests.harness.boards.boards import record
 NOWHERE = BenchmarkRef("x")
 
 
-def run_task(method: str = "m", seed: int = 0, benchmark: BenchmarkRef = NOWHERE, **more: Any) -> RunTask:
-    return RunTask(f"{method}-{seed}", f"{method} on iid, seed {seed}", _cell(method, seed), benchmark, **more)
+def run_task(
+    method: str = "m",
+    seed: int = 0,
+    benchmark: BenchmarkRef = NOWHERE,
+    cell: CellInfo | None = None,
+    **more: Any,
+) -> RunTask:
+    info = cell or _cell(method, seed)
+    return RunTask(f"{method}-{seed}", f"{method} on iid, seed {seed}", info, benchmark, **more)
 
 
 def prepare_task(method: str, seed: int, part: str) -> PrepareTask:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from harness import BenchmarkRef, Corpus, Scenario, Sizes, UserError, registry
+from harness.data.attack_clusters import attack_clusters
 from harness.scenarios import generic, splits
 from harness.scenarios.generic import attributes, catalogue
 from tests.conftest import ROOT, SHARED, Shell
@@ -24,6 +25,7 @@ ALL = (
     "vendor-disjoint",
     "product-disjoint",
     "source-disjoint",
+    "cluster-disjoint",
     "temporal",
     "temporal-windows",
     "leave-one-source-out",
@@ -97,7 +99,9 @@ def test_columns_tell_what_is_offered(toy: Corpus) -> None:
 def test_a_missing_column_is_one_sentence() -> None:
     without = dict.fromkeys(("cve", "group.cve", "product", "vendor", "source", "date"))
     meta = requests(**without).meta
-    assert [spec.name for spec in generic.scenarios(meta)] == ["random", "natural-90", "long-tail", "zero-shot"]
+    assert [spec.name for spec in generic.scenarios(meta)] == [
+        "random", "cluster-disjoint", "natural-90", "long-tail", "zero-shot",
+    ]  # fmt: skip
     lacking = generic.unavailable(meta, "--map {}=COLUMN".format)
     assert lacking["temporal"] == lacking["temporal-windows"] == "it needs dates: --map date=COLUMN."
     assert lacking["cve-disjoint"] == "it needs CVEs: --map cve=COLUMN."
@@ -142,6 +146,90 @@ def test_disjoint_scenarios_share_no_value_and_missing_ones_link_nothing(toy: Co
         assert not (set(seen) - {-1}) & set(tested)
         mixed |= -1 in seen and -1 in tested
     assert mixed == (-1 in codes)
+
+
+@pytest.mark.parametrize(
+    "name", ["group-disjoint", "cve-disjoint", "vendor-disjoint", "product-disjoint", "cluster-disjoint"]
+)
+def test_no_tested_cve_and_no_endpoint_of_one_is_trained_on(name: str) -> None:
+    data = requests(payload=endpoints())
+    cves = splits.new_cves(data)
+    assert cves is not None
+    for seed in range(splits.FOLDS + 2):
+        scenario = draw(data, name, seed)
+        rows = rows_of(scenario)
+        seen = np.concatenate([rows["train"], rows["validation"], rows["id"]])
+        tested = np.isin(cves.cve, cves.cve[rows["test"]])
+        assert not tested[seen].any()
+        assert not np.isin(cves.endpoint[seen], cves.endpoint[tested]).any()
+        assert any("address an endpoint of a tested CVE" in note for note in scenario.notes)
+
+
+def endpoints() -> pa.Array:
+    """Requests of which every CVE addresses one of 60 endpoints, and one in ten any endpoint."""
+    rng = np.random.default_rng(1)
+    cve = requests().table.column("cve").to_pylist()
+    place = [int(name.rpartition("-")[2]) % 60 if rng.random() < 0.95 else int(rng.integers(60)) for name in cve]
+    lines = [f"GET /{word(number)}?q={word(i)} HTTP/1.1\nHost: h\n".encode() for i, number in enumerate(place)]
+    return pa.array(lines, pa.large_binary())
+
+
+def test_a_source_may_see_the_cves_of_others() -> None:
+    data = requests(payload=endpoints())
+    codes = data.codes("cve")[0]
+    rows = rows_of(draw(data, "source-disjoint"))
+    assert set(codes[rows["test"]]) & set(codes[rows["train"]])
+
+
+def test_clusters_of_attacks_are_not_shared() -> None:
+    data = requests(payload=alike())
+    cluster = attack_clusters(data, 1 / splits.FOLDS)
+    assert len(np.unique(cluster)) < 200
+    for seed in range(splits.FOLDS):
+        scenario = draw(data, "cluster-disjoint", seed)
+        rows = rows_of(scenario)
+        seen = np.concatenate([rows["train"], rows["validation"], rows["id"]])
+        assert not set(cluster[seen]) & set(cluster[rows["test"]])
+        assert set(cluster[rows["id"]]) <= set(cluster[rows["train"]])
+        assert scenario.unit_column == "attack cluster"
+
+
+def alike() -> pa.Array:
+    """Requests whose attacks have 40 kinds, with an ending of their own each."""
+    kinds = np.random.default_rng(2).integers(40, size=1500)
+    lines = [f"GET /{word(i)}?q={word(k)}{i:04d} HTTP/1.1\nHost: h\n".encode() for i, k in enumerate(kinds.tolist())]
+    return pa.array(lines, pa.large_binary())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_repeats_of_a_fold_test_the_same_rows(toy: Corpus, name: str) -> None:
+    for seed in (0, 4):
+        first, second = (rows_of(draw(toy, name, seed + repeat, Sizes(300, 80, 90))) for repeat in (0, splits.FOLDS))
+        assert not np.array_equal(first["train"], second["train"])
+        for environment in set(first) - {
+            "train",
+            "validation",
+            *(("id",) if name not in ("random", "natural-90") else ()),
+        }:
+            assert np.array_equal(first[environment], second[environment]), environment
+
+
+@pytest.mark.parametrize("name", ["temporal", "temporal-windows"])
+def test_tests_begin_on_the_first_day_that_leaves_at_most_two_fifths(toy: Corpus, name: str) -> None:
+    dates = sorted(d for d in toy.table.column("date").to_pylist() if d is not None)
+    first = next(day for day in dates if sum(d >= day for d in dates) <= 0.4 * len(dates))
+    row_dates = np.array(toy.table.column("date").to_pylist(), dtype="datetime64[D]")
+    on_the_day = set()
+    for seed in range(splits.FOLDS):
+        scenario = draw(toy, name, seed)
+        assert scenario.test_start == (first - datetime.date(1970, 1, 1)).days
+        rows = rows_of(scenario)
+        for part in ("train", "validation", "id"):
+            assert row_dates[rows.pop(part)].max() < np.datetime64(first)
+        tested = np.concatenate(list(rows.values()))
+        assert row_dates[tested].min() >= np.datetime64(first)
+        on_the_day |= set(tested[row_dates[tested] == np.datetime64(first)].tolist())
+    assert on_the_day == set(np.flatnonzero(row_dates == np.datetime64(first)).tolist())
 
 
 def test_sources_are_left_out_in_turn_and_unknown_ones_take_no_part(toy: Corpus) -> None:
@@ -377,6 +465,7 @@ def test_real_requests_carry_what_their_columns_promise(cache: Path) -> None:
         "group-disjoint",
         "vendor-disjoint",
         "product-disjoint",
+        "cluster-disjoint",
         "temporal",
         "natural-90",
         "long-tail",

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from harness import Corpus, Sizes, UserError
+from harness.protocol import FEWEST_RARE
 from harness.scenarios import splits
 
 SIDES = ("train", "validation", "id", "test")
@@ -146,6 +147,54 @@ def test_a_draw_repeats_and_another_seed_draws_otherwise(split: Split) -> None:
 
     assert draw(3) == draw(3)
     assert draw(3) != draw(9)
+
+
+@every_split
+def test_repeats_of_a_fold_have_the_same_test_rows_and_other_training_rows(split: Split) -> None:
+    for sizes in (Sizes(), Sizes(100, 20, 30)):
+        for seed in range(splits.FOLDS):
+            first, second, third = (
+                split(splits.make_folds(corpus(), ["group.cve"], seed + repeat * splits.FOLDS), sizes)
+                for repeat in range(3)
+            )
+            assert np.array_equal(first.test, second.test)
+            assert np.array_equal(first.test, third.test)
+            assert not np.array_equal(first.train, second.train)
+            assert not np.array_equal(second.train, third.train)
+
+
+@pytest.mark.parametrize("name", ["disjoint", "temporal", "source"])
+@pytest.mark.parametrize("sizes", [Sizes(), Sizes(60, 20, 30)])
+def test_id_holds_other_cores_of_units_that_are_trained_on(name: str, sizes: Sizes) -> None:
+    for seed in range(2 * splits.FOLDS):
+        folds = splits.make_folds(corpus(), ["group.cve"], seed)
+        parts = SPLITS[name](folds, sizes)
+        assert len(parts.id)
+        assert set(folds.unit[parts.id]) <= set(folds.unit[parts.train])
+        used = np.concatenate([parts.train, parts.validation, parts.test])
+        assert not set(folds.core[parts.id]) & set(folds.core[used])
+
+
+def test_few_id_rows_are_noted_and_none_is_of_an_untrained_unit() -> None:
+    folds = splits.make_folds(corpus(), ["group.cve"], 0)
+    parts = splits.disjoint(folds, Sizes(3, 20, 90))
+    assert len(parts.id) < 90
+    assert parts.notes == (f"id has only {len(parts.id)} rows, since training has no more units with other attacks",)
+    assert set(folds.unit[parts.id]) <= set(folds.unit[parts.train])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_crossed_tests_share_neither_kind_of_unit_with_training(seed: int) -> None:
+    data = corpus()
+    folds = splits.folds_of_units(data, data.codes("core")[0] % 24, seed)  # each unit has cores of several CVEs
+    others = splits.make_folds(data, ["group.cve"], seed)
+    parts = splits.crossed(folds, others, Sizes())
+    assert all(len(getattr(parts, side)) for side in SIDES)
+    seen = np.concatenate([parts.train, parts.validation, parts.id])
+    for unit in (folds.unit, others.unit):
+        assert not set(unit[parts.test]) & set(unit[seen])
+        assert set(unit[parts.id]) <= set(unit[parts.train])
+    assert set(folds.labels[parts.train]) == set(folds.labels[parts.test]) == set(range(4))
 
 
 @pytest.mark.parametrize("split", [splits.random, splits.disjoint], ids=["random", "disjoint"])
@@ -352,3 +401,21 @@ def test_the_long_tail_falls_to_a_hundredth_and_is_redrawn_by_seed() -> None:
         assert 60 < counts.max() / counts.min() < 140
         tails.append(np.argsort(counts).tolist())
     assert len({tuple(tail) for tail in tails}) > 1
+
+
+def test_a_short_tail_has_the_same_counts_with_every_seed_and_enough_of_the_rarest_class() -> None:
+    counts = []
+    for seed in range(8):
+        folds = splits.make_folds(corpus(6000, cves=600), ["group.cve"], seed)
+        parts = splits.long_tail(folds, 100.0, Sizes(120, 40, 60))
+        counts.append(sorted(np.bincount(folds.labels[parts.train], minlength=4).tolist()))
+        assert np.bincount(folds.labels[parts.validation], minlength=4).min() >= 1
+        assert np.array_equal(parts.id, parts.test)
+    assert counts[0][0] == FEWEST_RARE
+    assert all(tail == counts[0] for tail in counts)
+    assert 110 <= sum(counts[0]) <= 120
+
+
+@pytest.mark.parametrize(("rows", "ratio"), [(100_000, 100.0), (44, 1.0), (330, 22.9)])
+def test_the_tail_falls_to_a_hundredth_where_rows_allow(rows: int, ratio: float) -> None:
+    assert splits.tail_ratio(11, rows, 100.0) == pytest.approx(ratio, abs=0.1)
