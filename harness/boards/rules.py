@@ -1,16 +1,14 @@
-"""Rules of the leaderboard that come from the registry and the protocol: staleness, ranking presets, contrasts."""
+"""Rules of the leaderboard that come from the registry and the presets: staleness, ranking presets, contrasts."""
 
 from harness import registry
 from harness.boards.build import Rules
-from harness.protocol import PRESETS, PROTOCOL_VERSION
+from harness.protocol import PRESETS
 from harness.records.schema import Record
 
 
 def is_stale(record: Record) -> bool:
-    """Whether a record was made under another protocol, or by another version of a registered method."""
-    version = registry.version_of(record.cell.method)
-    outdated = version is not None and version != record.cell.method_version
-    return outdated or record.cell.protocol != PROTOCOL_VERSION
+    """Whether a record was made by another version of a registered method."""
+    return registry.version_of(record.cell.method) not in (None, record.cell.method_version)
 
 
 def ranks(preset: str) -> bool:

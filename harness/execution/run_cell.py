@@ -1,7 +1,7 @@
 """Runs one cell inside a worker process: tunes the method, freezes the predictor, scores it."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +20,7 @@ from harness.execution.tuning import Tuned, selection, tune
 from harness.method import Context, Method, Precision, Predictor, Tag, TrainingData
 from harness.records import predictors
 from harness.records.predictions import Predicted
-from harness.records.schema import PerturbationCounts, Result
+from harness.records.schema import PerturbationCounts, Result, TrialRecord
 from harness.scenario import Environment, Scenario, Sizes
 from harness.scenarios import training_data, training_texts
 from harness.scenarios.input_views import show_part, with_view
@@ -61,7 +61,8 @@ def run_cell(
     with ledger.paused():
         data = _tuning_data(task, method.info.tags)
     context = _context(task, data.classes, ledger, report)
-    tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
+    name = f"{task.cell.method} on {task.cell.scenario}"
+    tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial, name)
     ledger.end_tuning()
     result, predicted = _score(task, tuned, method, data, ledger)
     usage = ledger.usage()  # before the predictor is saved, which is not part of the method's cost
@@ -145,9 +146,11 @@ def _score(
         perturbed = _perturbed(task, corpus, scenario)
     environments = {**scenario.environments, **perturbed.environments}
     tables = {name: _predict(tuned.predictor, corpus, env) for name, env in environments.items()}
+    ledger.end_scoring()
     predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
     counts = count(corpus, environments, tables, predicted, unit_names(corpus, scenario))
     stored = {name: classes.astype(np.int16) for name, classes in predicted.items()}
+    measured = metrics_of(counts)
     result = Result(
         classes=list(corpus.classes),
         rows={"train": len(data.train), "validation": len(data.validation)},
@@ -155,8 +158,8 @@ def _score(
         params=tuned.best.params,
         limited_by=tuned.limited_by,
         selected_by=selection(method),
-        trials=tuned.trials,
-        metrics=metrics_of(counts),
+        trials=_with_tests(tuned, measured, corpus, scenario),
+        metrics=measured,
         predictions={name: hashing.of_array(classes) for name, classes in stored.items()},
         units=list(counts.units),
         counts=counts.counts,
@@ -175,6 +178,33 @@ def _score(
         notes=[*data.notes, *(f"{task.cell.method}: {note}" for note in tuned.predictor.notes)],
     )
     return result.model_dump(mode="json"), {name: (environments[name].rows, c) for name, c in stored.items()}
+
+
+def _with_tests(
+    tuned: Tuned, selected: Mapping[str, Mapping[str, float]], corpus: Corpus, scenario: Scenario
+) -> list[TrialRecord]:
+    """Returns the trials with the test macro-F1 of each complete one; the selection is over by then.
+
+    These figures show what the default configuration reaches, and how much the selection on validation loses.
+
+    Args:
+        tuned: result of the search; its other predictors are dropped one by one, which frees their memory.
+        selected: metrics of the selected trial by environment.
+        corpus: the corpus.
+        scenario: the scenario, whose environments are the tests.
+    """
+    trials = []
+    for trial in tuned.trials:
+        tests: dict[str, float] = {}
+        if trial.number == tuned.best.number:
+            tests = {name: selected[name]["macro_f1"] for name in scenario.environments}
+        elif predictor := tuned.others.pop(trial.number, None):
+            for name, environment in scenario.environments.items():
+                predicted = _predict(predictor, corpus, environment).argmax(axis=1)
+                table = metrics.confusion(corpus.labels[environment.rows], predicted, len(corpus.classes))
+                tests[name] = metrics.macro_f1(table)
+        trials.append(trial.model_copy(update={"test_macro_f1": tests}))
+    return trials
 
 
 def unit_names(corpus: Corpus, scenario: Scenario) -> list[str]:
