@@ -37,7 +37,7 @@ class BudgetUse:
         shared: mean recorded cost, in full, of the shared steps that a cell used in tuning and scoring, in seconds.
         per_cell: mean of both together, in seconds.
         ratio: ``per_cell`` divided by that of the median method; None if either is missing or the median is 0.
-        max_share: largest share of its seconds that a cell used in tuning, shared steps included.
+        max_share: largest share of its seconds that a cell used, with every shared step that it is charged for.
     """
 
     method: str
@@ -108,18 +108,17 @@ def _total(record: Record) -> float:
 
 
 def share_of_seconds(record: Record) -> float:
-    """Returns the compute seconds of a cell's tuning, shared steps of its trials included, divided by its budget."""
-    shared = sum(trial.shared_seconds for trial in record.provenance.trials)
-    return (record.provenance.compute_seconds + shared) / record.cell.seconds
+    """Returns the compute seconds of a cell's tuning and all its shared steps, also those of scoring, by its budget."""
+    return _total(record) / record.cell.seconds
 
 
 def findings(records: Sequence[Record]) -> list[str]:
     """Returns a sentence for each way in which methods had different budgets or exceeded them; empty if none did."""
-    corpora: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    corpora: dict[tuple[str, str, int], list[Record]] = defaultdict(list)
     for record in records:
-        corpora[record.cell.benchmark, record.cell.corpus].append(record)
+        corpora[record.cell.benchmark, record.cell.corpus, record.cell.protocol].append(record)
     sentences: list[str] = []
-    for (benchmark, _), members in sorted(corpora.items()):
+    for (benchmark, *_), members in sorted(corpora.items()):
         sentences += [f"{benchmark}: {sentence}" for sentence in (*_unequal(members), *_overspent(members))]
     return sentences
 

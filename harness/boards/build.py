@@ -27,10 +27,10 @@ from harness.statistics.contrasts import Influences
 
 
 def setting_of(record: Record) -> Setting:
-    """Returns the setting of a record: its board's corpus, preset, budget, precision and sizes."""
+    """Returns the setting of a record: its board's protocol, corpus, preset, budget, precision and sizes."""
     c = record.cell
     budget = (c.trials, c.seconds, c.sampler, c.pruner)
-    return Setting(c.benchmark, c.corpus, c.preset, *budget, c.precision, tuple(c.sizes))
+    return Setting(c.protocol, c.benchmark, c.corpus, c.preset, *budget, c.precision, tuple(c.sizes))
 
 
 def setting_differences(setting: Setting, usual: Setting) -> str:
@@ -59,17 +59,19 @@ class Rules:
 
 
 def boards(records: Iterable[Record], rules: Rules) -> list[Board]:
-    """Groups records by corpus and budget and returns the board of each group; boards that rank come first.
+    """Groups records by protocol, corpus and budget, and returns the board of each group.
+
+    Boards that rank come first, and those of the newest protocol before others.
 
     Args:
-        records: any records; those of different corpora, presets, budgets or precisions never share a board.
+        records: any records; those of different protocols, corpora, presets, budgets or precisions never share a board.
         rules: see `Rules`.
     """
     groups: dict[Setting, list[Record]] = defaultdict(list)
     for record in records:
         groups[setting_of(record)].append(record)
     in_order = [_board(setting, group, rules) for setting, group in sorted(groups.items(), key=_order)]
-    return sorted(in_order, key=lambda board: not board.ranked)
+    return sorted(in_order, key=lambda board: (not board.ranked, -board.setting.protocol))
 
 
 def _order(item: tuple[Setting, list[Record]]) -> str:
@@ -214,6 +216,7 @@ def core_hours(records: Iterable[Record]) -> str:
     kinds = {
         "tuning": "compute_seconds",
         "scoring": "predict_seconds",
+        "scoring trials that were not selected": "trial_scoring_seconds",
         "shared steps, charged to each cell": "shared_seconds",
     }
     provenances = [record.provenance for record in records]

@@ -73,11 +73,11 @@ def _edited_figures(entry: Entry) -> Iterator[str]:
 
 def _other_budgets(entries: Sequence[Entry], rules: Rules) -> Iterator[str]:
     """Yields a line per record whose budget or precision differs from most records of its corpus and preset."""
-    groups: dict[tuple[str, str, str], list[tuple[Entry, Setting]]] = defaultdict(list)
+    groups: dict[tuple[int, str, str, str], list[tuple[Entry, Setting]]] = defaultdict(list)
     for entry in entries:
         setting = setting_of(entry.record)
         if not rules.is_stale(entry.record):
-            groups[setting.benchmark, setting.corpus, setting.preset].append((entry, setting))
+            groups[setting.protocol, setting.benchmark, setting.corpus, setting.preset].append((entry, setting))
     for members in groups.values():
         counts = Counter(setting for _, setting in members)
         usual = max(counts, key=lambda setting: (counts[setting], repr(setting)))

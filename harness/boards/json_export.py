@@ -10,7 +10,7 @@ from harness.boards.verdicts import sentence
 from harness.statistics.contrasts import Claim
 from harness.statistics.intervals import Interval
 
-SCHEMA = 2
+SCHEMA = 3
 _DIGITS = 6  # hides differences in the last bits between machines
 
 
@@ -28,6 +28,7 @@ def to_json(boards: Sequence[Board], files: Mapping[str, str]) -> dict[str, Any]
 
 def _board(board: Board) -> dict[str, Any]:
     return {
+        "protocol": board.setting.protocol,
         "benchmark": board.setting.benchmark,
         "corpus": board.setting.corpus,
         "preset": board.setting.preset,
@@ -68,6 +69,13 @@ def _row(row: Row, board: Board) -> dict[str, Any]:
         "unranked_reason": row.unranked_reason,
         "score": _interval(row.score),
         "score_by_seed": {str(seed): value for seed, value in sorted(row.by_seed.items())},
+        "score_by_shift": {
+            shift: {**(_interval(value) or {}), "rank": row.shift_ranks.get(shift)}
+            for shift, value in row.by_shift.items()
+        },
+        "default_score": _interval(row.default),
+        "selection_gap": row.selection_gap,
+        "not_default": row.not_default,
         "score_bootstrap": None if row.bootstrap is None else list(row.bootstrap),
         "worst_environment": None if row.worst is None else {"name": row.worst[1], "macro_f1": row.worst[0]},
         "worst_group": None if row.worst_group is None else row.worst_group._asdict(),

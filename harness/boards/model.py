@@ -53,6 +53,12 @@ class Row:
         by_seed: score of each seed.
         influence: of each test unit on the score of each seed, float64 (seeds, units), in the order of ``by_seed``, if
             all seeds test the same units; None if each seed tests its own fold.
+        by_shift: mean over seeds of the score over the scenarios of one shift type, with its interval, by shift type.
+        shift_ranks: rank within the track by each of these; empty if the method is not ranked.
+        default: score of the default configuration (trial 0), with its interval; None if records lack its tests.
+        selection_gap: score that the best trial of each cell by its tests would give (an oracle) minus the score; None
+            if records lack the tests of their trials.
+        not_default: share of its finished cells whose selected trial is not the default configuration; None without.
         bootstrap: percentile interval of the score by the crossed bootstrap, on boards that rank.
         id: macro-F1 in the ``id`` environments, with the weights that their scenarios have in the score.
         worst: lowest mean macro-F1 over scored environments, and its ``scenario/environment``.
@@ -92,6 +98,11 @@ class Row:
     missing: tuple[ScenarioSeed, ...]
     not_applicable: int
     stale: int
+    by_shift: Mapping[str, Interval] = field(default_factory=dict)
+    shift_ranks: Mapping[str, int] = field(default_factory=dict)
+    default: Interval | None = None
+    selection_gap: float | None = None
+    not_default: float | None = None
     influence: Influence | None = field(default=None, compare=False)
 
     @property
@@ -134,8 +145,9 @@ class Effect:
 
 
 class Setting(NamedTuple):
-    """Corpus, budget and precision, which all records of one board share."""
+    """Protocol, corpus, budget and precision, which all records of one board share."""
 
+    protocol: int
     benchmark: str
     corpus: str
     preset: str

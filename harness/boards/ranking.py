@@ -35,9 +35,23 @@ def with_ranks(rows: Sequence[Row], scoring: Scoring) -> tuple[Row, ...]:
         shared = {row.method: row.influence for row in ranked if row.influence is not None}
         groups = letters(names, different_pairs(scores, FOLDS, shared))
         ranks = result.ranks(names) if names else {}
+        by_shift = _shift_ranks(ranked)
         for rank, row in enumerate(ranked, start=1):
-            by_method[row.method] = replace(row, rank=rank, ranks=ranks[row.method], letters=groups[row.method])
+            by_method[row.method] = replace(
+                row, rank=rank, ranks=ranks[row.method], letters=groups[row.method], shift_ranks=by_shift[row.method]
+            )
     return tuple(_with_bootstrap(by_method.get(row.method, row), result) for row in rows)
+
+
+def _shift_ranks(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
+    """Returns the rank of each row among the given ones in each shift type, by method and shift type."""
+    ranks: dict[str, dict[str, int]] = {row.method: {} for row in rows}
+    for shift in sorted({shift for row in rows for shift in row.by_shift}):
+        members = [row for row in rows if shift in row.by_shift]
+        for row in members:
+            better = sum(other.by_shift[shift].mean > row.by_shift[shift].mean for other in members)
+            ranks[row.method][shift] = better + 1
+    return ranks
 
 
 def _with_bootstrap(row: Row, result: BootstrapResult) -> Row:

@@ -7,6 +7,8 @@ from harness.boards.model import ScenarioSeed
 from harness.records.schema import Record
 from harness.scenarios.perturbed import own_environments
 
+_Part = tuple[int, str, str, str]  # protocol, benchmark, scenario, and environment; empty for the scenario itself
+
 
 def scenario_and_seed(record: Record) -> ScenarioSeed:
     """Returns the scenario and seed of a record."""
@@ -16,11 +18,11 @@ def scenario_and_seed(record: Record) -> ScenarioSeed:
 def superseded(records: Sequence[Record], is_stale: Callable[[Record], bool]) -> dict[str, str]:
     """Returns the outdated records, which no board uses: by key, the version that made the record, in words.
 
-    A record is superseded if its method, the method's plug-in or the protocol has another version today, or if another
-    record has a newer version of its scenario or of one of the scenario's own environments.
+    A record is superseded if its method or the method's plug-in has another version today, or if another record of its
+    protocol has a newer version of its scenario or of one of the scenario's own environments.
     """
-    versions = {r.key: f"{_method_version(r)} under protocol {r.cell.protocol}" for r in records if is_stale(r)}
-    newest: dict[tuple[str, str, str], int] = defaultdict(int)
+    versions = {r.key: _method_version(r) for r in records if is_stale(r)}
+    newest: dict[_Part, int] = defaultdict(int)
     for record in records:
         if record.key not in versions:
             for part, version in _versions(record).items():
@@ -37,14 +39,14 @@ def _method_version(record: Record) -> str:
     return f"version {record.cell.method_version} of {record.cell.method}{plugin}"
 
 
-def _versions(record: Record) -> dict[tuple[str, str, str], int]:
-    """Returns versions by benchmark, scenario and environment; the scenario's own version has an empty environment."""
+def _versions(record: Record) -> dict[_Part, int]:
+    """Returns the versions of a record's scenario and of its environments."""
     cell = record.cell
     by_name = {
         "": cell.scenario_version,
         **{name: cell.environments[name].version for name in own_environments(cell.environments)},
     }
-    return {(cell.benchmark, cell.scenario, name): version for name, version in by_name.items()}
+    return {(cell.protocol, cell.benchmark, cell.scenario, name): version for name, version in by_name.items()}
 
 
 def one_per_cell(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:

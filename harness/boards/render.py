@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from harness.boards import tables
+from harness.boards import comparisons, tables
 from harness.boards.diagnostics import diagnostics
 from harness.boards.model import Board
 from harness.boards.verdicts import contrasts, differences, sentence
@@ -18,8 +18,9 @@ _LEGEND = (
     "*Rank*: within the track, with its 95 % interval by the bootstrap. *Letters*: methods that share a letter do not "
     "differ significantly (paired t-tests over seeds, Holm's correction; with few seeds, few differences are "
     "significant).",
-    "*Score*: macro-F1, mean over shift types, scenarios and shifted environments, ± its 95 % interval over folds of "
-    "disjoint CVEs. ‡: failed cells count with the scores of `majority`. *ID*: macro-F1 without a shift, with the "
+    "*Score*: macro-F1, mean over scenarios and then over their shifted environments (under protocol 2, over shift "
+    "types first), ± its 95 % interval over folds of disjoint CVEs; beside it the same for each shift type, with its "
+    "rank. ‡: failed cells count with the scores of `majority`. *ID*: macro-F1 without a shift, with the "
     "weights of the score. *Gap*: ID minus score.",
     "*Flip rate / cue-follow*: how often flipping one cue changes a prediction, and how much more often the cue's "
     "class is then predicted; both are 0 for a method that learns nothing. *Perturbed (worst)*: lowest macro-F1 over "
@@ -45,7 +46,7 @@ _HIDDEN_FIRST = (
     "ID",
 )
 _COLUMN_GAP = 3  # characters between two columns in a terminal
-_DETAILS = (differences, tables.intervals, tables.scenarios, diagnostics, tables.curves)
+_DETAILS = (comparisons.search, comparisons.reliance, differences, tables.intervals, tables.scenarios, diagnostics)
 
 
 def markdown(boards: Sequence[Board]) -> str:

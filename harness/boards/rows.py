@@ -1,7 +1,7 @@
 """Builds one method's row of a board from its records."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
@@ -13,7 +13,9 @@ from harness.protocol import FOLDS
 from harness.records.schema import Record
 from harness.scenarios.perturbed import own_environments
 from harness.statistics.curves import expected_best
-from harness.statistics.intervals import Influence, t_interval
+from harness.statistics.intervals import Influence, Interval, t_interval
+
+_SCENARIOS_ALIKE = 3  # the protocol from which on the score gives every scenario the same weight
 
 
 def make_row(
@@ -44,6 +46,7 @@ def make_row(
     for (scenario, seed), record in sorted(scoring.items(), key=lambda item: item[0]):
         cells[seed][scenario] = record
     by_seed = {seed: value for seed in sorted(cells) if (value := score(cells[seed])) is not None}
+    shifts = sorted({record.cell.shift for record in scoring.values() if record.cell.scored})
     influence: Influence | None = np.stack([influences[seed] for seed in by_seed]) if influences and by_seed else None
     ids = [value for seed in sorted(cells) if (value := in_distribution(cells[seed])) is not None]
     scored = {(r.cell.scenario, env) for r in scoring.values() for env in r.cell.scored}
@@ -51,6 +54,7 @@ def make_row(
     metrics = _mean_metrics(records, more)
     not_applicable = {scenario_and_seed(r) for r in records if r.status == "not-applicable"}
     missing = sorted(expected - set(scoring) - not_applicable)
+    done = [record for record in records if record.result]
     incomplete = "not applicable" if not_applicable else "missing cells" if missing else ""
     return Row(
         method=name,
@@ -65,6 +69,10 @@ def make_row(
         score=t_interval(list(by_seed.values()), FOLDS, influence=influence) if by_seed else None,
         by_seed=by_seed,
         influence=influence,
+        by_shift={shift: interval for shift in shifts if (interval := _over_seeds(_of_shift(cells, shift), score))},
+        default=_over_seeds(cells, default_score),
+        selection_gap=None if (gap := _over_seeds(cells, selection_gap)) is None else gap.mean,
+        not_default=fmean(r.result.best_trial != 0 for r in done if r.result) if done else None,
         bootstrap=None,
         id=fmean(ids) if ids else None,
         worst=min(((scoring_metrics[c]["macro_f1"], "/".join(c)) for c in columns if c in scored), default=None),
@@ -82,6 +90,20 @@ def make_row(
         not_applicable=len(not_applicable),
         stale=stale,
     )
+
+
+def _of_shift(cells: Mapping[int, Mapping[str, Record]], shift: str) -> dict[int, dict[str, Record]]:
+    """Returns the records of the scenarios of one shift type, by seed and scenario."""
+    return {seed: {n: r for n, r in by_name.items() if r.cell.shift == shift} for seed, by_name in cells.items()}
+
+
+def _over_seeds(
+    cells: Mapping[int, Mapping[str, Record]], value: Callable[[Mapping[str, Record]], float | None]
+) -> Interval | None:
+    """Returns the mean of a value over seeds with its interval; None if a seed lacks it."""
+    values = [value(cells[seed]) for seed in sorted(cells)]
+    known = [number for number in values if number is not None]
+    return t_interval(known, FOLDS) if known and len(known) == len(values) else None
 
 
 def scoring_records(
@@ -102,27 +124,72 @@ def scoring_records(
 def shares(by_scenario: Mapping[str, Record]) -> dict[Column, float]:
     """Returns the share of each scored environment in a seed's score.
 
-    The score is the mean over shift types, then scenarios, then shifted environments.
+    The score is the mean over scenarios, then over the scored environments of each. Under protocol 2 and before, it was
+    the mean over shift types first, and their boards keep it.
     """
-    shifts: dict[str, list[str]] = defaultdict(list)
-    for scenario, record in by_scenario.items():
-        if record.cell.scored:
-            shifts[record.cell.shift].append(scenario)
+    scored = {name: record.cell for name, record in by_scenario.items() if record.cell.scored}
+    by_shift = Counter(cell.shift for cell in scored.values())
     return {
-        (scenario, env): 1 / (len(shifts) * len(scenarios) * len(by_scenario[scenario].cell.scored))
-        for scenarios in shifts.values()
-        for scenario in scenarios
-        for env in by_scenario[scenario].cell.scored
+        (name, env): 1
+        / len(cell.scored)
+        / (len(scored) if cell.protocol >= _SCENARIOS_ALIKE else len(by_shift) * by_shift[cell.shift])
+        for name, cell in scored.items()
+        for env in cell.scored
     }
 
 
 def score(by_scenario: Mapping[str, Record]) -> float | None:
     """Returns the score of one seed; None if none of its environments is scored."""
-    weights = shares(by_scenario)
-    if not weights:
-        return None
     metrics = {name: record.result.metrics for name, record in by_scenario.items() if record.result}
-    return sum(share * metrics[scenario][env]["macro_f1"] for (scenario, env), share in weights.items())
+    return _weighted(by_scenario, lambda scenario, env: metrics[scenario][env]["macro_f1"])
+
+
+def default_score(by_scenario: Mapping[str, Record]) -> float | None:
+    """Returns the score of one seed with the default configuration (trial 0) in place of the selected one.
+
+    Returns:
+        None if nothing is scored, or if a record lacks the tests of trial 0: it was made under protocol 2 or before, or
+        that trial did not complete.
+    """
+    defaults = {name: _tests(record).get(0, {}) for name, record in by_scenario.items()}
+    return _weighted(by_scenario, lambda scenario, env: defaults[scenario].get(env))
+
+
+def selection_gap(by_scenario: Mapping[str, Record]) -> float | None:
+    """Returns how much the score of one seed would rise if each cell's best trial by its tests were selected.
+
+    No search can select so: it is an oracle, which shows what is lost by selecting on validation.
+
+    Returns:
+        None if nothing is scored, or if a record lacks the tests of its trials.
+    """
+
+    def gap(scenario: str) -> float | None:
+        record = by_scenario[scenario]
+        tests = _tests(record)
+        if record.result is None or record.result.best_trial not in tests:
+            return None
+        mean = {number: fmean(by_env[env] for env in record.cell.scored) for number, by_env in tests.items()}
+        return max(mean.values()) - mean[record.result.best_trial]
+
+    gaps = {name: gap(name) for name, record in by_scenario.items() if record.cell.scored}
+    return _weighted(by_scenario, lambda scenario, env: gaps[scenario])
+
+
+def _tests(record: Record) -> dict[int, Mapping[str, float]]:
+    """Returns the test macro-F1 of each trial that has it, by trial number and environment."""
+    trials = record.result.trials if record.result else ()
+    return {trial.number: trial.test_macro_f1 for trial in trials if trial.test_macro_f1}
+
+
+def _weighted(by_scenario: Mapping[str, Record], value: Callable[[str, str], float | None]) -> float | None:
+    """Returns the mean of a value over scored environments, with their shares in the score; None if one lacks it."""
+    weights = shares(by_scenario)
+    values = {column: value(*column) for column in weights}
+    known = {column: number for column, number in values.items() if number is not None}
+    if not weights or len(known) < len(weights):
+        return None
+    return sum(share * known[column] for column, share in weights.items())
 
 
 def in_distribution(by_scenario: Mapping[str, Record]) -> float | None:

@@ -1,17 +1,16 @@
-"""Rules of the leaderboard that come from the registry and the protocol: staleness, ranking presets, contrasts."""
+"""Rules of the leaderboard that come from the registry and the presets: staleness, ranking presets, contrasts."""
 
 from harness import registry
 from harness.boards.build import Rules
-from harness.protocol import PRESETS, PROTOCOL_VERSION
+from harness.protocol import PRESETS
 from harness.records.schema import Record
 
 
 def is_stale(record: Record) -> bool:
-    """Whether a record was made under another protocol, or by another version or plug-in of a registered method."""
+    """Whether a record was made by another version or plug-in of a registered method."""
     cell = record.cell
     version, plugin = registry.version_of(cell.method), registry.plugin_of(cell.method)
-    outdated = version not in (None, cell.method_version) or plugin not in (None, cell.plugin)
-    return outdated or cell.protocol != PROTOCOL_VERSION
+    return version not in (None, cell.method_version) or plugin not in (None, cell.plugin)
 
 
 def ranks(preset: str) -> bool:

@@ -154,7 +154,7 @@ def _other_settings(records: Sequence[tuple[str, Record]], official: Sequence[Re
         setting = setting_of(record)
         if corpora and setting.corpus not in corpora:
             yield name, f"no existing record has this corpus, {setting.benchmark} {setting.corpus[:8]}"
-        same = (s for s, _ in settings if (s.corpus, s.preset) == (setting.corpus, setting.preset))
+        same = (s for s, _ in settings if s[:4] == setting[:4])
         if (usual := next(same, setting)) != setting:
             yield name, f"its setting differs from the existing records: {setting_differences(setting, usual)}"
 
@@ -167,7 +167,7 @@ def _other_rows(records: Sequence[tuple[str, Record]], official: Iterable[Record
     for name, record in [*records, *existing]:
         cell = record.cell
         if record.result is not None:
-            place = (cell.corpus, cell.scenario, cell.scenario_version, cell.seed, tuple(cell.sizes))
+            place = (cell.protocol, cell.corpus, cell.scenario, cell.scenario_version, cell.seed, tuple(cell.sizes))
             groups[place].append((name, _test_rows(cell, record.result)))
     for members in groups.values():
         common = Counter(frozenset(rows.items()) for _, rows in members).most_common(1)[0][0]

@@ -1,4 +1,4 @@
-"""The board's tables that compare methods: ranking, intervals, scenarios, trials; and the lists below them."""
+"""The board's tables that compare methods: ranking, intervals, scenarios; and the lists below them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -41,7 +41,9 @@ def main_tables(board: Board) -> Iterator[TextTable]:
 
 
 def _main_table(board: Board, track: Track) -> tuple[list[str], list[list[str]]]:
-    header = ["rank", "method", "score", "letters", "worst environment", "ID", "gap", "flip rate / cue-follow"]
+    shifts = sorted({shift for row in board.rows for shift in row.by_shift})
+    shifts = shifts if len(shifts) > 1 else []  # one type has the score's figures
+    header = ["rank", "method", "score", "letters", *shifts, "worst environment", "ID", "gap", "flip rate / cue-follow"]
     header += ["perturbed (worst)", "trials", "train s", "shared steps s", "µs per payload", "cells"]
     return header, [
         [
@@ -49,6 +51,7 @@ def _main_table(board: Board, track: Track) -> tuple[list[str], list[list[str]]]
             row.method,
             with_interval(row.score) + _qualifier(row),
             row.letters or NO_VALUE,
+            *(_of_shift(row, shift) for shift in shifts),
             _with_name(row.worst),
             format_number(row.id),
             format_number(row.gap),
@@ -69,6 +72,12 @@ def _qualifier(row: Row) -> str:
     if row.score is None:
         return ""
     return (f" {FALLBACK_MARK}" if row.failed else "") + ("" if row.complete else " of its cells")
+
+
+def _of_shift(row: Row, shift: str) -> str:
+    """Returns the score over the scenarios of a shift type, and the rank by it."""
+    rank = f" ({row.shift_ranks[shift]})" if shift in row.shift_ranks else ""
+    return with_interval(row.by_shift.get(shift)) + rank
 
 
 def _rank(row: Row) -> str:
@@ -192,20 +201,6 @@ def _area(row: Row, windows: Sequence[Column]) -> float | None:
     return area_under_time(over_time) if len(over_time) == len(windows) else None
 
 
-def curves(board: Board) -> Iterator[TextTable]:
-    """Yields the table of validation score against number of trials, if a method ran two random trials or more."""
-    most = max((len(row.curve) for row in board.rows), default=0)
-    if most < 2:
-        return
-    header = ["method", *(f"{i} trials" if i > 1 else "1 trial" for i in range(1, most + 1))]
-    lines = [
-        [row.method, *(format_number(row.curve[i] if i < len(row.curve) else None) for i in range(most))]
-        for row in board.rows
-        if row.curve
-    ]
-    yield "Expected best macro-F1 on validation, by number of random trials", header, lines
-
-
 def remarks(board: Board) -> Iterator[tuple[str, list[str]]]:
     """Yields the lists below the tables, each with its heading: failures, missing cells, perturbation counts, notes."""
     yield f"Failed cells ({FALLBACK_MARK}: they count with the scores of `{FALLBACK}`)", list(failures(board))
@@ -256,6 +251,6 @@ def title(board: Board) -> str:
     setting = board.setting
     smoke = "" if board.ranked else " · smoke test, not ranked"
     return (
-        f"{setting.benchmark}, corpus {setting.corpus[:8]} · preset {setting.preset} · {rows} rows · {seeds} · "
-        f"{setting.trials} trials, {setting.seconds:g} s per cell{smoke}"
+        f"{setting.benchmark}, corpus {setting.corpus[:8]} · protocol {setting.protocol} · preset {setting.preset} · "
+        f"{rows} rows · {seeds} · {setting.trials} trials, {setting.seconds:g} s per cell{smoke}"
     )

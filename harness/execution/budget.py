@@ -64,8 +64,10 @@ class CellUsage:
 
     Attributes:
         compute_seconds: compute seconds of tuning, without shared steps.
-        shared_seconds: full recorded cost of the shared steps that the cell used.
-        predict_seconds: compute seconds of scoring.
+        shared_seconds: full recorded cost of the shared steps of tuning and of scoring the selected predictor.
+        predict_seconds: compute seconds of scoring the selected predictor.
+        trial_scoring_seconds: compute seconds of scoring the predictors of the other trials, with the shared steps that
+            only these needed.
         peak_memory_mb: peak memory of its process, in MB.
         trials: one entry per trial that started.
     """
@@ -73,6 +75,7 @@ class CellUsage:
     compute_seconds: float
     shared_seconds: float = 0.0
     predict_seconds: float = 0.0
+    trial_scoring_seconds: float = 0.0
     peak_memory_mb: float = 0.0
     trials: tuple[TrialUsage, ...] = ()
 
@@ -91,6 +94,7 @@ class Ledger:
     trials: list[TrialUsage] = field(default_factory=list)
     limit_reached: bool = False  # whether `exhausted` was ever true, so that the limit may have changed the result
     tuning_seconds: float | None = None  # own seconds when tuning ended
+    scored: tuple[float, float] | None = None  # own and shared seconds when the selected predictor was scored
     child_seconds: float = 0.0  # compute seconds of processes that the method started
     _in_trial: bool = field(default=False, init=False)
 
@@ -117,12 +121,18 @@ class Ledger:
         """Marks the end of tuning; compute seconds after it count as prediction."""
         self.tuning_seconds = self.own_seconds
 
+    def end_scoring(self) -> None:
+        """Marks the end of scoring the selected predictor; compute seconds after it are of the other trials."""
+        self.scored = self.own_seconds, self.shared.charged
+
     def usage(self) -> CellUsage:
         """Returns the compute seconds and the peak memory up to now."""
         own = self.own_seconds
         tuning = own if self.tuning_seconds is None else self.tuning_seconds
+        scored, shared = self.scored or (own, self.shared.charged)
+        others = own - scored + self.shared.charged - shared
         peak = max([peak_megabytes(), *(trial.peak_memory_mb for trial in self.trials)])
-        return CellUsage(tuning, self.shared.charged, own - tuning, peak, tuple(self.trials))
+        return CellUsage(tuning, shared, scored - tuning, others, peak, tuple(self.trials))
 
     def exhausted(self) -> bool:
         """Whether the compute seconds of the cell are used up; methods poll it as ``context.should_stop``."""

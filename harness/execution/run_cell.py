@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +20,7 @@ from harness.execution.cell import Outcome, PrepareTask, RunTask, Task, method_o
 from harness.execution.tuning import Tuned, selection, tune
 from harness.method import Context, Method, Precision, Predictor, Tag, TrainingData
 from harness.records import predictions, predictors
-from harness.records.schema import PerturbationCounts, Result
+from harness.records.schema import PerturbationCounts, Result, TrialRecord
 from harness.scenario import Environment, Scenario, Sizes
 from harness.scenarios import training_data, training_texts
 from harness.scenarios.input_views import show_part, with_view
@@ -65,7 +65,8 @@ def run_cell(
     with ledger.paused():
         data = _tuning_data(task, method.info.tags)
     context = _context(task, data.classes, ledger, report)
-    tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial)
+    name = f"{task.cell.method} on {task.cell.scenario}"
+    tuned = tune(method, data.train, data.validation, data.groups, context, ledger, on_trial, name)
     ledger.end_tuning()
     result, tested = _score(task, tuned, method, data, ledger)
     usage = ledger.usage()  # before anything is saved, which is not part of the method's cost
@@ -172,9 +173,11 @@ def _score(
         perturbed = _perturbed(task, corpus, scenario)
     environments = {**scenario.environments, **perturbed.environments}
     tables = {name: _predict(tuned.predictor, corpus, env) for name, env in environments.items()}
+    ledger.end_scoring()
     predicted = {name: table.argmax(axis=1) for name, table in tables.items()}
     units = unit_names(corpus, scenario)
     counts = count(corpus, environments, tables, predicted, units, trained_cves(corpus, scenario, units))
+    measured = metrics_of(counts)
     result = Result(
         classes=list(corpus.classes),
         rows={"train": len(data.train), "validation": len(data.validation)},
@@ -182,9 +185,15 @@ def _score(
         params=tuned.best.params,
         limited_by=tuned.limited_by,
         selected_by=selection(method),
+<<<<<<< HEAD
         trials=tuned.trials,
         metrics=metrics_of(counts),
         predictions={name: hashing.of_array(classes.astype(np.int16)) for name, classes in predicted.items()},
+=======
+        trials=_with_tests(tuned, measured, corpus, scenario),
+        metrics=measured,
+        predictions={name: hashing.of_array(classes) for name, classes in stored.items()},
+>>>>>>> search
         units=list(counts.units),
         counts=counts.counts,
         confidence=counts.confidence,
@@ -202,7 +211,50 @@ def _score(
         },
         notes=[*data.notes, *(f"{task.cell.method}: {note}" for note in tuned.predictor.notes)],
     )
+<<<<<<< HEAD
     return result.model_dump(mode="json"), _Tested(corpus, environments, tables, units)
+=======
+    return result.model_dump(mode="json"), {name: (environments[name].rows, c) for name, c in stored.items()}
+
+
+def _with_tests(
+    tuned: Tuned, selected: Mapping[str, Mapping[str, float]], corpus: Corpus, scenario: Scenario
+) -> list[TrialRecord]:
+    """Returns the trials with the test macro-F1 of each complete one; the selection is over by then.
+
+    These figures show what the default configuration reaches, and how much the selection on validation loses.
+
+    Args:
+        tuned: result of the search; its other predictors are dropped one by one, which frees their memory.
+        selected: metrics of the selected trial by environment.
+        corpus: the corpus.
+        scenario: the scenario, whose environments are the tests.
+    """
+    trials = []
+    for trial in tuned.trials:
+        tests: dict[str, float] = {}
+        if trial.number == tuned.best.number:
+            tests = {name: selected[name]["macro_f1"] for name in scenario.environments}
+        elif predictor := tuned.others.pop(trial.number, None):
+            for name, environment in scenario.environments.items():
+                predicted = _predict(predictor, corpus, environment).argmax(axis=1)
+                table = metrics.confusion(corpus.labels[environment.rows], predicted, len(corpus.classes))
+                tests[name] = metrics.macro_f1(table)
+        trials.append(trial.model_copy(update={"test_macro_f1": tests}))
+    return trials
+
+
+def unit_names(corpus: Corpus, scenario: Scenario) -> list[str]:
+    """Returns the name of each corpus row's resampling unit: its CVE if it has one, else its component's number."""
+    column = next((c for c in ("cve", "group.cve") if corpus.has(c)), None)
+    if column is None:
+        return [str(unit) for unit in scenario.unit.tolist()]
+    codes, values = corpus.codes(column)
+    return [
+        values[code] if code >= 0 else str(unit)
+        for code, unit in zip(codes.tolist(), scenario.unit.tolist(), strict=True)
+    ]
+>>>>>>> search
 
 
 def _predict(predictor: Predictor, corpus: Corpus, environment: Environment) -> npt.NDArray[np.float32]:

@@ -333,6 +333,7 @@ def _cost_fields(usage: CellUsage | None) -> dict[str, Any]:
         "shared_seconds": round(usage.shared_seconds, 3),
         "trials": [_rounded(cost) for cost in usage.trials],
         "predict_seconds": round(usage.predict_seconds, 3),
+        "trial_scoring_seconds": round(usage.trial_scoring_seconds, 3),
         "peak_memory_mb": round(usage.peak_memory_mb, 1),
     }
 

@@ -29,12 +29,21 @@ class CellFailure(Exception):
 
 @dataclass
 class Tuned:
-    """The result of a search: the predictor of the best trial, which is not trained further, and all trials."""
+    """The result of a search.
+
+    Attributes:
+        predictor: of the best trial, which is not trained further.
+        trials: records of all trials.
+        best: record of the best trial.
+        limited_by: what ended the search.
+        others: predictors of the other complete trials, by trial number.
+    """
 
     predictor: Predictor
     trials: list[TrialRecord]
     best: TrialRecord
     limited_by: LimitedBy
+    others: dict[int, Predictor]
 
 
 def tune(
@@ -45,10 +54,12 @@ def tune(
     context: Context,
     ledger: Ledger,
     on_trial: Callable[[int], None],
+    cell: str,
 ) -> Tuned:
     """Searches the space of a method within the budget and returns the predictor of the best trial.
 
-    Trial 0 is the default configuration; trial i is drawn by a sampler seeded with (cell seed, i). The cost of every
+    Trial 0 is the default configuration; trial i is drawn by a sampler seeded with (method, scenario, seed, i). Cells
+    share no draw, so that one lucky or unlucky configuration does not move all of them together. The cost of every
     trial counts, also of pruned and failed ones and of the one that is interrupted at the limit.
 
     Args:
@@ -59,13 +70,15 @@ def tune(
         context: seed, classes, device and callbacks.
         ledger: measures the compute seconds; holds the budget.
         on_trial: called with each trial's number before it starts.
+        cell: names of the method and the scenario.
 
     Raises:
         CellFailure: no trial finished.
         MemoryError: a trial ran out of memory. The search does not go on, since the memory may not be free again.
     """
-    search = _Search(method, ledger, context)
-    best: tuple[tuple[float, float], Predictor, TrialRecord] | None = None
+    search = _Search(method, ledger, context, cell)
+    best: tuple[tuple[float, float], TrialRecord] | None = None
+    predictors: dict[int, Predictor] = {}
     for number in range(search.most):
         if number and ledger.exhausted():
             break
@@ -85,11 +98,14 @@ def tune(
             value = worst if selection(method) == "worst_group" else macro_f1
             record = search.complete(trial, macro_f1, worst, value)
             rank = (value, macro_f1)  # worst groups have few rows, so several trials often tie
-            if record.state == "complete" and (best is None or rank > best[0]):
-                best = (rank, predictor, record)
+            if record.state == "complete":
+                predictors[number] = predictor
+                if best is None or rank > best[0]:
+                    best = (rank, record)
     if best is None:
         raise CellFailure(*search.first_error)
-    return Tuned(best[1], search.trials, best[2], "seconds" if ledger.limit_reached else search.limited_by)
+    limited_by: LimitedBy = "seconds" if ledger.limit_reached else search.limited_by
+    return Tuned(predictors.pop(best[1].number), search.trials, best[1], limited_by, predictors)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -143,11 +159,12 @@ class _Trial:
 class _Search:
     """The Optuna study of one cell, and the records of its trials."""
 
-    def __init__(self, method: Method, ledger: Ledger, context: Context) -> None:
+    def __init__(self, method: Method, ledger: Ledger, context: Context, cell: str) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._budget, self._space, self._context = ledger.budget, method.space, context
+        self._stream = tuple(cell.encode())
         self._study = optuna.create_study(direction="maximize", pruner=_pruner(ledger.budget.pruner))
         self._states = {"failed": optuna.trial.TrialState.FAIL, "pruned": optuna.trial.TrialState.PRUNED}
         self.most = int(min(ledger.budget.trials, space.size(method.space)))
@@ -158,10 +175,10 @@ class _Search:
     def ask(self, number: int) -> _Trial:
         """Draws the configuration of a trial.
 
-        The study gets a new sampler for each trial, seeded by the trial's number: a random trial then does not depend
-        on how many were drawn before it, so that runs with more trials extend those with fewer.
+        The study gets a new sampler for each trial, seeded by the cell and the trial's number: a random trial then does
+        not depend on how many were drawn before it, so that runs with more trials extend those with fewer.
         """
-        seed = seeds.integer(self._context.seed, "search", (number,))
+        seed = seeds.integer(self._context.seed, "search", (*self._stream, number))
         self._study.sampler = _sampler(self._budget.sampler, seed)
         if number == 0:
             self._study.enqueue_trial(space.defaults(self._space))

@@ -134,6 +134,9 @@ class TrialRecord(StrictModel):
     worst_group: Share | None = Field(default=None, description="lowest group accuracy on validation")
     examples: Count = Field(default=0, description="training examples, as the method counts them")
     steps: Count = Field(default=0, description="optimizer steps, as the method counts them")
+    test_macro_f1: dict[Name, Share] = Field(
+        default_factory=dict, description="by environment, computed after the selection; empty unless complete"
+    )
     reports: list[tuple[Integer, float]] = Field(default_factory=list, description="step and score, higher is better")
     reason: Text | None = None
 
@@ -239,6 +242,7 @@ class Provenance(StrictModel):
     shared_seconds: Amount = Field(default=0.0, description="full recorded cost of the shared steps that the cell used")
     trials: list[TrialCost] = Field(default_factory=list, description="one per trial of the result, in order")
     predict_seconds: Amount = 0.0
+    trial_scoring_seconds: Amount = Field(default=0.0, description="of scoring the trials that were not selected")
     peak_memory_mb: Amount = 0.0
     machine: dict[Text, Text] = Field(default_factory=dict)
     packages: dict[Text, Text] = Field(default_factory=dict)

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from harness.benchmark import Benchmark
-from harness.boards import tables
+from harness.boards import comparisons, tables
 from harness.boards.build import Rules, boards, display_names, setting_of
 from harness.boards.diagnostics import diagnostics
 from harness.boards.model import TRACKS, Board
@@ -121,6 +121,8 @@ def _section(
         details=[
             *tables.intervals(board),
             *contrasts(board),
+            *comparisons.search(board),
+            *comparisons.reliance(board),
             *differences(board),
             *tables.scenarios(board),
             *diagnostics(board),

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _LEGEND = (
     "budget: trials and compute seconds of all cells; compute s: tuning per cell, without shared steps; shared s: mean "
     "recorded cost per cell of the shared steps that it used, counted in full; s per cell: mean of both; × median: "
-    "divided by that of the median method; max of cap: largest fraction of its seconds that a cell used for tuning."
+    "divided by that of the median method; max of cap: largest fraction of its seconds that a cell used, shared steps "
+    "included."
 )
 
 
@@ -70,10 +71,10 @@ def budget(
 
 
 def _title(setting: "Setting") -> str:
-    benchmark, corpus, preset, trials, seconds, sampler, pruner, precision, _ = setting
+    protocol, benchmark, corpus, preset, trials, seconds, sampler, pruner, precision, _ = setting
     return (
-        f"{benchmark} (corpus {corpus[:12]}) · preset {preset} · each cell {trials} trials and {seconds:g} compute "
-        f"seconds · sampler {sampler}, pruner {pruner} · {precision}"
+        f"{benchmark} (corpus {corpus[:12]}) · protocol {protocol} · preset {preset} · each cell {trials} trials and "
+        f"{seconds:g} compute seconds · sampler {sampler}, pruner {pruner} · {precision}"
     )
 
 

@@ -10,14 +10,15 @@ from rich.console import Console
 
 from harness.boards import tables
 from harness.boards.build import Rules, boards
+from harness.boards.comparisons import reliance
 from harness.boards.json_export import to_json
-from harness.boards.model import Board
+from harness.boards.model import Board, Row
 from harness.boards.notes import merge_numbers, merge_subjects
 from harness.boards.render import markdown, terminal_lines, terminal_tables
 from harness.protocol import FALLBACK, PROTOCOL_VERSION
 from harness.records.schema import EnvironmentInfo, Record
 from harness.safe_text import in_markdown, printable
-from tests.harness.boards.boards import record, records
+from tests.harness.boards.boards import CUES, OF_TRIALS, record, records
 
 SKILLS = {"best": 0.8, "second": 0.79, "third": 0.5, "fourth": 0.4, FALLBACK: 0.05}
 
@@ -290,7 +291,7 @@ def test_zero_shot_has_a_table_of_its_own(plain_records: list[Record]) -> None:
 def test_a_stale_record_is_left_out_and_named(plain_records: list[Record]) -> None:
     board = board_of([*plain_records, *records({"old": 0.9}, method_version=0)])
     assert "old" not in {row.method for row in board.rows}
-    assert f"18 stale records, made by version 0 of old under protocol {PROTOCOL_VERSION}" in board.notes
+    assert "18 stale records, made by version 0 of old" in board.notes
 
 
 def test_a_board_that_does_not_rank_is_brief_beside_one_that_does(plain_records: list[Record]) -> None:
@@ -313,6 +314,7 @@ def test_where_the_records_were_made_and_what_they_cost_is_added_up(plain_record
     assert board.provenance["processor"] == f"any ({count - 1} records), other (1 records)"
     assert board.provenance["core-hours"] == (
         f"{count * 12.5 / 3600:.2f} of tuning, {count / 3600:.2f} of scoring, "
+        "0.00 of scoring trials that were not selected, "
         "0.50 of shared steps, charged to each cell"
     )
     assert board_of(plain_records).provenance["processor"] == "any"
@@ -362,3 +364,81 @@ def test_a_table_fits_its_terminal_and_says_which_columns_do_not(plain_records: 
 def test_a_long_text_is_cut_and_says_so() -> None:
     assert printable("x" * 400).endswith("… (100 more characters)")
     assert in_markdown("tfidf-logreg") == "tfidf-logreg"
+
+
+def test_the_default_configurations_and_the_best_trials_have_scores_of_their_own(plain_records: list[Record]) -> None:
+    board = board_of(plain_records)
+    for row in board.rows:
+        assert row.score is not None
+        assert row.default is not None
+        assert row.default.mean == pytest.approx(row.score.mean + OF_TRIALS[0])
+        assert row.selection_gap == pytest.approx(max(OF_TRIALS))
+        assert row.not_default == 1
+    assert "Default configurations (trial 0)" in markdown([board])
+    old = [without_tests(r) for r in plain_records]
+    assert {(row.default, row.selection_gap) for row in board_of(old).rows} == {(None, None)}
+    assert "Default configurations" not in markdown([board_of(old)])
+
+
+def without_tests(record: Record) -> Record:
+    assert record.result is not None
+    trials = [trial.model_copy(update={"test_macro_f1": {}}) for trial in record.result.trials]
+    return record.model_copy(update={"result": record.result.model_copy(update={"trials": trials})})
+
+
+def test_the_score_is_the_mean_over_scenarios_and_each_shift_type_has_a_rank(plain_records: list[Record]) -> None:
+    more = [record(name, "rare-class", seed, skill) for name, skill in RARE.items() for seed in range(6)]
+    board = board_of([*plain_records, *more])
+    for row in board.rows:
+        by_scenario = {"planted-95": mean_of(row, "planted-95"), "cve-disjoint": mean_of(row, "cve-disjoint")}
+        by_scenario["rare-class"] = mean_of(row, "rare-class")
+        assert row.score is not None
+        assert row.score.mean == pytest.approx(sum(by_scenario.values()) / 3)
+        assert row.by_shift["class-imbalance"].mean == pytest.approx(by_scenario["rare-class"])
+    ranks = {row.method: (row.shift_ranks["attribute-generalization"], row.rank) for row in board.rows}
+    assert ranks["best"] == (1, 1)
+    by_rare = sorted(board.rows, key=lambda row: row.shift_ranks["class-imbalance"])
+    assert by_rare[0].method == "fourth"
+
+
+RARE = {"best": 0.7, "second": 0.7, "third": 0.5, "fourth": 0.9, FALLBACK: 0.05}
+
+
+def mean_of(row: Row, scenario: str) -> float:
+    values = [row.metrics[scenario, env]["macro_f1"] for env in scored_environments(scenario)]
+    return sum(values) / len(values)
+
+
+def scored_environments(scenario: str) -> list[str]:
+    return record("any", scenario, 0, 0.5).cell.scored
+
+
+def test_a_board_of_protocol_2_weighs_shift_types_alike(plain_records: list[Record]) -> None:
+    more = [record(name, "product-disjoint", n, skill) for name, skill in RARE.items() for n in range(6)]
+    (new, old) = boards([r for each in [*plain_records, *more] for r in (each, of_protocol_2(each))], rules())
+    assert (new.setting.protocol, old.setting.protocol) == (PROTOCOL_VERSION, 2)
+    for row in old.rows:
+        disjoint = (mean_of(row, "cve-disjoint") + mean_of(row, "product-disjoint")) / 2
+        assert row.score is not None
+        assert row.score.mean == pytest.approx((mean_of(row, "planted-95") + disjoint) / 2)
+
+
+def of_protocol_2(record: Record) -> Record:
+    cell = record.cell.model_copy(update={"protocol": 2})
+    return record.model_copy(update={"cell": cell, "key": record.key[::-1]})
+
+
+def test_planted_cues_starve_and_mislead(plain_records: list[Record]) -> None:
+    board = board_of(plain_records)
+    ((_, header, lines),) = reliance(board)
+    assert header[1:] == [
+        f"planted-95: {part}" for part in ("starvation", "reliance", "of neutral", "all cues flipped")
+    ]
+    row = next(row for row in board.rows if row.method == "best")
+    neutral = row.metrics["planted-95", "neutral"]["macro_f1"]
+    flips = [row.metrics["planted-95", f"flip.{cue}"]["macro_f1"] for cue in CUES if cue != "all"]
+    loss = neutral - sum(flips) / len(flips)
+    starved = row.metrics["iid", "id"]["macro_f1"] - neutral
+    line = next(line for line in lines if line[0] == "best")
+    assert line[1:3] == [f"{starved:+.3f}", f"{loss:+.3f}"]
+    assert line[3] == f"{loss / neutral:.0%}"

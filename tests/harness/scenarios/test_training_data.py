@@ -138,7 +138,9 @@ def test_the_worst_group_selects_the_trial_of_group_aware_methods_only(
     try:
         data = TrainingData(Payloads.from_list([b"x"] * 60), labels, groups=groups)
         context = golden.context(("open-redirect", "sql-injection", "path-traversal"), tmp_path)
-        tuned = tune(TwoAnswers(), data, data, groups, context, Ledger(Budget(trials=12, seconds=60)), lambda n: None)
+        tuned = tune(
+            TwoAnswers(), data, data, groups, context, Ledger(Budget(trials=12, seconds=60)), lambda n: None, ""
+        )
     finally:
         registry._methods.pop(f"fixed-{best}")
     assert tuned.best.params["answer"] == best
