@@ -1,19 +1,21 @@
 """Builds one method's row of a board from its records."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
-import numpy.typing as npt
 
+from harness.boards.cell_counts import BoardCounts
 from harness.boards.model import Column, Cost, Row, ScenarioSeed, track_of
 from harness.boards.record_selection import scenario_and_seed
+from harness.boards.worst_cases import worst_cases
 from harness.protocol import FOLDS
 from harness.records.schema import Record
 from harness.scenarios.perturbed import own_environments
+from harness.statistics.components import components
 from harness.statistics.curves import expected_best
-from harness.statistics.intervals import Influence, t_interval
+from harness.statistics.intervals import Sample, t_interval
 
 
 def make_row(
@@ -24,7 +26,7 @@ def make_row(
     expected: set[ScenarioSeed],
     columns: Sequence[Column],
     stale: int,
-    influences: Mapping[int, npt.NDArray[np.float64]] | None = None,
+    counts: BoardCounts,
 ) -> Row:
     """Summarises the records of one method.
 
@@ -36,16 +38,14 @@ def make_row(
         expected: the cells that its score is taken over.
         columns: the scenarios' own environments.
         stale: number of stale records of the method.
-        influences: of the test units on the score, by seed, if all seeds test the same units; else None.
+        counts: of the board.
     """
     cell = records[0].cell
     tags = tuple(sorted(cell.tags))
-    cells: dict[int, dict[str, Record]] = defaultdict(dict)
-    for (scenario, seed), record in sorted(scoring.items(), key=lambda item: item[0]):
-        cells[seed][scenario] = record
-    by_seed = {seed: value for seed in sorted(cells) if (value := score(cells[seed])) is not None}
-    influence: Influence | None = np.stack([influences[seed] for seed in by_seed]) if influences and by_seed else None
-    ids = [value for seed in sorted(cells) if (value := in_distribution(cells[seed])) is not None]
+    cells = by_seed_and_scenario(scoring)
+    scored_cells = {seed: own for seed, own in cells.items() if shares(own)}
+    sample = score_sample(scored_cells, counts)
+    worst = worst_cases(scored_cells, counts, _classes(scoring)) if scored_cells else (None, None)
     scored = {(r.cell.scenario, env) for r in scoring.values() for env in r.cell.scored}
     scoring_metrics = _mean_metrics(list(scoring.values()), ())
     metrics = _mean_metrics(records, more)
@@ -62,16 +62,18 @@ def make_row(
         ranks=None,
         letters="",
         unranked_reason=incomplete or ("" if cell.kind in ("ranked", "fixed") else cell.kind),
-        score=t_interval(list(by_seed.values()), FOLDS, influence=influence) if by_seed else None,
-        by_seed=by_seed,
-        influence=influence,
+        score=t_interval(sample) if sample else None,
+        by_seed=dict(zip(scored_cells, sample.values, strict=True)) if sample else {},
+        sample=sample,
+        components=components(sample.values, sample.folds, sample.influence) if sample else None,
         bootstrap=None,
-        id=fmean(ids) if ids else None,
+        id=_mean(in_distribution(own) for own in cells.values()),
         worst=min(((scoring_metrics[c]["macro_f1"], "/".join(c)) for c in columns if c in scored), default=None),
-        worst_group=None,
+        worst_tenth=t_interval(worst[0]) if worst[0] else None,
+        worst_group=worst[1],
         calibration=(
-            _mean_of(metrics, "calibration_error", [c for c in columns if c[1] == "id"]),
-            _mean_of(metrics, "calibration_error", [c for c in columns if c in scored]),
+            _mean(in_distribution(own, "calibration_error") for own in cells.values()),
+            _mean(score(own, "calibration_error") for own in cells.values()),
         ),
         metrics=metrics,
         curve=_curve(records),
@@ -116,36 +118,74 @@ def shares(by_scenario: Mapping[str, Record]) -> dict[Column, float]:
     }
 
 
-def score(by_scenario: Mapping[str, Record]) -> float | None:
-    """Returns the score of one seed; None if none of its environments is scored."""
-    weights = shares(by_scenario)
-    if not weights:
-        return None
-    metrics = {name: record.result.metrics for name, record in by_scenario.items() if record.result}
-    return sum(share * metrics[scenario][env]["macro_f1"] for (scenario, env), share in weights.items())
-
-
-def in_distribution(by_scenario: Mapping[str, Record]) -> float | None:
-    """Returns macro-F1 in ``id`` of one seed, with the weights that scenarios have in the score.
-
-    If no scenario is scored, all have the same weight. None if there is no ``id`` environment.
-    """
+def scenario_shares(by_scenario: Mapping[str, Record]) -> dict[str, float]:
+    """Returns the share of each scored scenario in a seed's score."""
     weights: dict[str, float] = defaultdict(float)
     for (scenario, _), share in shares(by_scenario).items():
         weights[scenario] += share
+    return dict(weights)
+
+
+def score(by_scenario: Mapping[str, Record], metric: str = "macro_f1") -> float | None:
+    """Returns the score of one seed, or another metric with the weights of the score.
+
+    Returns:
+        None if no environment is scored, or if one lacks the metric.
+    """
+    weights = shares(by_scenario)
+    metrics = {name: record.result.metrics for name, record in by_scenario.items() if record.result}
+    if not weights or not all(metric in metrics[scenario][env] for scenario, env in weights):
+        return None
+    return sum(share * metrics[scenario][env][metric] for (scenario, env), share in weights.items())
+
+
+def score_sample(cells: Mapping[int, Mapping[str, Record]], counts: BoardCounts) -> Sample | None:
+    """Returns the score of every seed, with the folds of the seeds and the influence of the test units.
+
+    Args:
+        cells: by seed and scenario; every seed has a score.
+        counts: of the board.
+
+    Returns:
+        None without a seed.
+    """
+    if not cells:
+        return None
+    influence = np.stack([counts.influence(scenario_shares(own), own) for own in cells.values()])
+    return Sample([score(own) or 0.0 for own in cells.values()], counts.folds(cells), FOLDS, influence)
+
+
+def by_seed_and_scenario(records: Mapping[ScenarioSeed, Record]) -> dict[int, dict[str, Record]]:
+    """Returns records by seed and scenario, in ascending order."""
+    cells: dict[int, dict[str, Record]] = defaultdict(dict)
+    for (scenario, seed), record in sorted(records.items(), key=lambda item: (item[0][1], item[0][0])):
+        cells[seed][scenario] = record
+    return dict(cells)
+
+
+def in_distribution(by_scenario: Mapping[str, Record], metric: str = "macro_f1") -> float | None:
+    """Returns a metric in ``id`` of one seed, with the weights that scenarios have in the score.
+
+    If no scenario is scored, all have the same weight. None if there is no ``id`` environment with the metric.
+    """
+    weights = scenario_shares(by_scenario)
     by_name = {
-        name: record.result.metrics["id"]["macro_f1"]
+        name: record.result.metrics["id"][metric]
         for name, record in by_scenario.items()
-        if record.result and "id" in record.result.metrics
+        if record.result and metric in record.result.metrics.get("id", {})
     }
     id_weights = {name: weights[name] for name in by_name if name in weights} or dict.fromkeys(by_name, 1.0)
     total = sum(id_weights.values())
     return sum(weight * by_name[name] for name, weight in id_weights.items()) / total if total else None
 
 
-def _mean_of(metrics: Mapping[Column, Mapping[str, float]], name: str, columns: Sequence[Column]) -> float | None:
-    values = [metrics[column][name] for column in columns if name in metrics.get(column, {})]
-    return fmean(values) if values else None
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _classes(scoring: Mapping[ScenarioSeed, Record]) -> Sequence[str]:
+    return next(record.result.classes for record in scoring.values() if record.result)
 
 
 def _mean_metrics(records: Sequence[Record], more: Sequence[Record]) -> dict[Column, dict[str, float]]:

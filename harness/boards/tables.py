@@ -8,6 +8,7 @@ from harness.evaluation.metrics import area_under_time
 from harness.protocol import FALLBACK
 from harness.scenario import SEEN, UNSEEN
 from harness.statistics.intervals import Interval
+from harness.statistics.worst_case import WorstGroup
 
 TextTable = tuple[str, list[str], list[list[str]]]  # caption, header, rows
 NO_VALUE = "–"
@@ -41,8 +42,16 @@ def main_tables(board: Board) -> Iterator[TextTable]:
 
 
 def _main_table(board: Board, track: Track) -> tuple[list[str], list[list[str]]]:
-    header = ["rank", "method", "score", "letters", "worst environment", "ID", "gap", "flip rate / cue-follow"]
-    header += ["perturbed (worst)", "trials", "train s", "shared steps s", "µs per payload", "cells"]
+    header = ["rank", "method", "score", "letters", "worst environment", "worst tenth", "ID", "gap"]
+    header += [
+        "flip rate / cue-follow",
+        "perturbed (worst)",
+        "trials",
+        "train s",
+        "shared steps s",
+        "µs per payload",
+        "cells",
+    ]
     return header, [
         [
             _rank(row),
@@ -50,6 +59,7 @@ def _main_table(board: Board, track: Track) -> tuple[list[str], list[list[str]]]
             with_interval(row.score) + _qualifier(row),
             row.letters or NO_VALUE,
             _with_name(row.worst),
+            with_interval(row.worst_tenth),
             format_number(row.id),
             format_number(row.gap),
             " / ".join(format_number(cue_mean(board, row, metric)) for metric in ("flip_rate", "cue_follow")),
@@ -117,26 +127,39 @@ def _cells(row: Row) -> str:
 
 
 def intervals(board: Board) -> Iterator[TextTable]:
-    """Yields the table of intervals, worst group, calibration and effective robustness, on a board that ranks."""
+    """Yields the tables of intervals, worst group, calibration and effective robustness, on a board that ranks."""
     if not board.ranked or not any(row.score for row in board.rows):
         return
-    effective = board.robustness.effective if board.robustness else {}
     over = "over draws and units" if board.shared_units else "over folds"
-    header = ["method", f"score: 95 % {over}", "score: 95 % by bootstrap", "worst group", "worst group: 95 %"]
-    header += ["calibration error, ID / shifted", "effective robustness"]
+    header = ["method", f"score: 95 % {over}", "score: 95 % by bootstrap", "spread of a seed: tests / folds / draws"]
+    header += ["worst group", "worst group: 95 %", "calibration error, ID / shifted", "effective robustness"]
     lines = [
         [
             row.method,
             NO_VALUE if row.score is None or row.score.half_width is None else _bounds((row.score.low, row.score.high)),
             _bounds(row.bootstrap),
-            _with_name(row.worst_group and (row.worst_group.accuracy, row.worst_group.name)),
+            " / ".join(map(format_number, row.components or (None, None, None))),
+            _with_name(row.worst_group and (row.worst_group.accuracy, _group_name(row.worst_group))),
             NO_VALUE if row.worst_group is None else _bounds((row.worst_group.low, row.worst_group.high)),
             " / ".join(map(format_number, row.calibration)),
-            f"{effective[row.method]:+.3f}" if row.method in effective else NO_VALUE,
+            effective(board, row),
         ]
         for row in board.rows
     ]
-    yield "Intervals, worst group, calibration, effective robustness", header, lines
+    marks = "≈: within the 95 % prediction band of the baselines' line, so not distinguishable from them"
+    yield f"Intervals, worst group, calibration, effective robustness ({marks})", header, lines
+
+
+def _group_name(group: WorstGroup) -> str:
+    return f"{group.name}, chosen by {group.chosen} of {group.folds} folds"
+
+
+def effective(board: Board, row: Row) -> str:
+    """Returns the effective robustness of a row, marked if it is within the prediction band of the baselines."""
+    robustness = board.robustness
+    if robustness is None or row.method not in robustness.effective:
+        return NO_VALUE
+    return f"{robustness.effective[row.method]:+.3f}" + (" ≈" if robustness.is_within_band(row.method) else "")
 
 
 def scenarios(board: Board) -> Iterator[TextTable]:
