@@ -19,9 +19,9 @@ _LEGEND = (
     "differ significantly (paired t-tests over seeds, Holm's correction; with few seeds, few differences are "
     "significant).",
     "*Score*: macro-F1, mean over shift types, scenarios and shifted environments, ± its 95 % interval over folds of "
-    "disjoint CVEs and repeats of them. ‡: failed cells count with the scores of `majority`. *ID*: macro-F1 without a shift, with the "
-    "weights of the score. *Gap*: ID minus score. *Worst tenth*: mean accuracy of the worst tenth of (shifted "
-    "environment, class) pairs of a seed.",
+    "disjoint CVEs and their repeats. ‡: failed cells count with the scores of `majority`. *Worst tenth*: mean "
+    "accuracy of the worst tenth of (shifted environment, class) pairs of a seed. *ID*: macro-F1 without a shift, with "
+    "the weights of the score. *Gap*: ID minus score.",
     "*Flip rate / cue-follow*: how often flipping one cue changes a prediction, and how much more often the cue's "
     "class is then predicted; both are 0 for a method that learns nothing. *Perturbed (worst)*: lowest macro-F1 over "
     "perturbation suites and scenarios, counting the worst draw of each payload.",

@@ -8,7 +8,6 @@ from harness.evaluation.metrics import area_under_time
 from harness.protocol import FALLBACK
 from harness.scenario import SEEN, UNSEEN
 from harness.statistics.intervals import Interval
-from harness.statistics.worst_case import WorstGroup
 
 TextTable = tuple[str, list[str], list[list[str]]]  # caption, header, rows
 NO_VALUE = "–"
@@ -139,19 +138,16 @@ def intervals(board: Board) -> Iterator[TextTable]:
             NO_VALUE if row.score is None or row.score.half_width is None else _bounds((row.score.low, row.score.high)),
             _bounds(row.bootstrap),
             " / ".join(map(format_number, row.components or (None, None, None))),
-            _with_name(row.worst_group and (row.worst_group.accuracy, _group_name(row.worst_group))),
+            _with_name(row.worst_group and (row.worst_group.accuracy, " and ".join(row.worst_group.names))),
             NO_VALUE if row.worst_group is None else _bounds((row.worst_group.low, row.worst_group.high)),
             " / ".join(map(format_number, row.calibration)),
             effective(board, row),
         ]
         for row in board.rows
     ]
-    marks = "≈: within the 95 % prediction band of the baselines' line, so not distinguishable from them"
+    marks = "the worst group is chosen on half of the folds and measured on the others; "
+    marks += "≈: within the 95 % prediction band of the baselines' line, so not distinguishable from them"
     yield f"Intervals, worst group, calibration, effective robustness ({marks})", header, lines
-
-
-def _group_name(group: WorstGroup) -> str:
-    return f"{group.name}, chosen by {group.chosen} of {group.folds} folds"
 
 
 def effective(board: Board, row: Row) -> str:

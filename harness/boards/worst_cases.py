@@ -89,7 +89,7 @@ def _worst_tenth(
 
 
 def _cross_fitted(seeds: Sequence[tuple[int, _SeedGroups]], names: Sequence[str]) -> WorstGroup | None:
-    """Returns the group that is chosen on all folds but one, measured on that one, pooled over folds."""
+    """Returns the group that is chosen on half of the folds and measured on the others, pooled over both halves."""
     folds = sorted({fold for fold, _ in seeds})
     hits, rows = np.zeros((2, len(folds), len(names)), np.int64)
     for fold, groups in seeds:

@@ -19,7 +19,7 @@ Influence = npt.NDArray[np.float64]  # (n, units): how each value changes with a
 # Training sets of different folds overlap, so their scores are correlated, which their spread cannot show. The variance
 # of the mean has this share of the variance of a single seed added, times test units per training unit: 1 / (folds - 1)
 # (Nadeau and Bengio 2003, whose bound is 1). The simulation of docs/statistics.md gives the share.
-DEPENDENCE = 0.25
+DEPENDENCE = 0.2
 
 
 class Estimate(NamedTuple):

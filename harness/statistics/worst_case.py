@@ -1,4 +1,4 @@
-"""The worst case of a method: the worst tenth of its groups, and one named group that was chosen on other folds.
+"""The worst case of a method: the worst tenth of its groups, and a named group that was chosen on other folds.
 
 A group is an (environment, class) pair. The lowest of many noisy accuracies is mostly noise, and a group without a hit
 has none in any resample, so the lowest accuracy has no honest interval. A mean over a tenth of the groups has, and so
@@ -6,7 +6,6 @@ has a group that is measured on rows which did not take part in choosing it.
 """
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,20 +18,16 @@ Ints = npt.NDArray[np.int64]
 
 
 class WorstGroup(NamedTuple):
-    """The group that is worst in the other folds, measured in the one left out, pooled over the folds left out.
+    """The group that is the worst in one half of the folds, measured in the other half; both halves pooled.
 
     Attributes:
-        name: the group that most folds chose; ties by name.
-        chosen: number of folds that chose it.
-        folds: number of folds.
-        hits, rows: correct rows and rows of the chosen groups in the folds left out.
+        names: the groups that the halves chose, one if both chose the same.
+        hits, rows: correct rows and rows of the chosen group in the half that did not choose it, over both halves.
         design_effect: variance of the accuracy in proportion to that of independent rows, at least 1.
         low, high: the 95 % interval of the accuracy.
     """
 
-    name: str
-    chosen: int
-    folds: int
+    names: tuple[str, ...]
     hits: int
     rows: int
     design_effect: float
@@ -59,20 +54,25 @@ def worst_tenth(hits: Ints, rows: Ints) -> tuple[float, Ints]:
 
 
 def cross_fitted_choice(hits: Ints, rows: Ints) -> list[int | None]:
-    """Returns for each fold the group that has the lowest accuracy in all other folds together.
+    """Returns for each fold the group that has the lowest accuracy in the other half of the folds.
 
-    Only groups with a row in the fold and in another are candidates; of equally low ones the first is chosen.
+    The halves are every second fold. Choosing on all other folds would make the folds choose almost the same: the
+    measured accuracies would then depend on each other, and the interval of `worst_group` would cover the true value in
+    84 to 87 % of simulations, against 94 to 97 % with halves (docs/statistics.md).
 
     Args:
-        hits, rows: int64 (folds, groups), correct rows and rows of each group.
+        hits, rows: int64 (folds, groups), correct rows and rows of each group. Only groups with a row in both halves
+            are candidates; of equally low ones the first is chosen.
 
     Returns:
-        One index of a group per fold, None for a fold without a candidate.
+        One index of a group per fold, None without a candidate.
     """
-    other_hits, other_rows = hits.sum(axis=0) - hits, rows.sum(axis=0) - rows
-    candidates = (rows > 0) & (other_rows > 0)
-    accuracies = np.where(candidates, other_hits / np.maximum(other_rows, 1), np.inf)
-    return [int(own.argmin()) if np.isfinite(own).any() else None for own in accuracies]
+    by_half = [(hits[half::2].sum(axis=0), rows[half::2].sum(axis=0)) for half in (0, 1)]
+    candidates = (by_half[0][1] > 0) & (by_half[1][1] > 0)
+    if not candidates.any():
+        return [None] * len(hits)
+    lowest = [int(np.where(candidates, h / np.maximum(n, 1), np.inf).argmin()) for h, n in by_half]
+    return [lowest[1 - fold % 2] for fold in range(len(hits))]
 
 
 def worst_group(chosen: Sequence[str], hits: Sequence[int], rows: Sequence[int]) -> WorstGroup | None:
@@ -83,8 +83,8 @@ def worst_group(chosen: Sequence[str], hits: Sequence[int], rows: Sequence[int])
     hits. If all rows are hits, or none is, nothing can be computed from the spread, and each unit counts as one row.
 
     Args:
-        chosen: the group that each fold chose, one name per fold.
-        hits, rows: correct rows and rows of each unit, over all folds, of the group that its fold chose.
+        chosen: names of the groups that the halves chose.
+        hits, rows: correct rows and rows of each unit, over all folds, of the group that is measured in its fold.
 
     Returns:
         None if there is no row.
@@ -92,9 +92,8 @@ def worst_group(chosen: Sequence[str], hits: Sequence[int], rows: Sequence[int])
     if not sum(rows):
         return None
     effect = design_effect(hits, rows)
-    name, count = min(Counter(chosen).items(), key=lambda item: (-item[1], item[0]))
     low, high = clopper_pearson(sum(hits) / effect, sum(rows) / effect)
-    return WorstGroup(name, count, len(chosen), sum(hits), sum(rows), effect, low, high)
+    return WorstGroup(tuple(sorted(set(chosen))), sum(hits), sum(rows), effect, low, high)
 
 
 def design_effect(hits: Sequence[int], rows: Sequence[int]) -> float:

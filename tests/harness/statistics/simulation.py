@@ -1,9 +1,12 @@
 """Simulated benchmarks whose true scores are known, with the structure of a real run: see `World`.
 
-``python -m tests.harness.statistics.simulation [WORLDS]`` prints the tables of docs/statistics.md.
+``python -m tests.harness.statistics.simulation [FIRST LAST]`` prints the figures of docs/statistics.md.
 """
 
-from collections.abc import Sequence
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.evaluation import metrics
-from harness.statistics.intervals import unit_influence
+from harness.protocol import EQUIVALENCE_MARGIN
+from harness.statistics.components import unit_influence
+from harness.statistics.contrasts import UntestedClaim, judge
+from harness.statistics.intervals import Interval, Sample, t_interval
 
 CLASSES, CVES, ROWS, FEATURES = 11, 48, 6, 16  # CVEs of each class, rows (cores) of each CVE
 TESTED_ROWS = 3  # of each CVE: a fold tests half of the cores of its units
@@ -21,7 +27,9 @@ CVE_SPREAD, ROW_SPREAD, SHIFT = 0.8, 0.7, 0.4
 PENALTY = 3.0  # of the default configuration; the random one has up to ten times as much
 BASE = "base"
 EQUALS = tuple(f"equal {i}" for i in range(10))
-BLUR = {BASE: 0.60, **dict.fromkeys(EQUALS, 0.60), "1 point": 0.63, "2.5 points": 0.69, "5 points": 0.78}
+WORSE = ("1 point", "2.5 points", "5 points")  # about so much lower a score
+BLUR = {BASE: 0.60, **dict.fromkeys(EQUALS, 0.60), **dict(zip(WORSE, (0.64, 0.675, 0.755), strict=True))}
+DESIGNS = {"6 folds": (6, 6), "6 folds x 2": (6, 12), "6 folds x 3": (6, 18), "12 folds": (12, 12)}  # folds, seeds
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -114,3 +122,118 @@ class World:
             influence[cves] += unit_influence(true, hit, predicted) / len(guesses)
             scores.append(metrics.macro_f1(metrics.confusion(truth, guess, CLASSES)))
         return Cell(float(np.mean(scores)), influence)
+
+
+class Outcome(NamedTuple):
+    """What one world yields: by name, scores with their mean and half-width, and whether an event occurred."""
+
+    intervals: dict[str, Interval]
+    events: dict[str, bool]
+
+
+def outcome(world: World, designs: Iterable[str], board: bool = True) -> Outcome:
+    """Simulates every design on one world.
+
+    Args:
+        world: the corpus.
+        designs: names of `DESIGNS`.
+        board: whether to judge claims, which takes most of the time.
+    """
+    intervals: dict[str, Interval] = {}
+    events: dict[str, bool] = {}
+    longest: dict[int, int] = {}
+    for folds, seeds in (DESIGNS[name] for name in designs):
+        longest[folds] = max(seeds, longest.get(folds, 0))
+    cells = {
+        (method, folds): world.cells(method, folds, range(seeds))
+        for folds, seeds in longest.items()
+        for method in (BASE, EQUALS[0], *(WORSE if board and folds == 6 else ()))
+    }
+    for name in designs:
+        folds, seeds = DESIGNS[name]
+        samples = {method: _sample(own[:seeds], folds) for (method, count), own in cells.items() if count == folds}
+        difference = samples[BASE].minus(samples[EQUALS[0]])
+        for what, sample in (("score", samples[BASE]), ("difference", difference)):
+            intervals[f"{name}, {what}"] = t_interval(sample)
+            intervals[f"{name}, {what}, plain t over seeds"] = plain_t(sample.values, seeds)
+            intervals[f"{name}, {what}, rules of protocol 2"] = plain_t(sample.values, 6)
+        if board and folds == 6:
+            for other in WORSE:
+                events |= _verdicts(f"{name}, {other} better", samples[BASE].minus(samples[other]))
+                events |= _verdicts(f"{name}, {other} worse", samples[other].minus(samples[BASE]))
+                intervals[f"{name}, {other}"] = t_interval(samples[BASE].minus(samples[other]))
+            events |= _verdicts(f"{name}, no difference", difference)
+    if board:
+        events |= _board_of_untrue_claims(world, cells[BASE, 6][:6])
+    return Outcome(intervals, events)
+
+
+def _sample(cells: Sequence[Cell], folds: int) -> Sample:
+    influence = np.stack([cell.influence for cell in cells])
+    return Sample([cell.score for cell in cells], [seed % folds for seed in range(len(cells))], folds, influence)
+
+
+def plain_t(values: Sequence[float], most: int) -> Interval:
+    """The t interval of independent values, of which at most so many count: the rule of protocol 2 with six."""
+    from scipy.special import stdtrit
+
+    count = min(len(values), most)
+    error = float(np.std(values, ddof=1)) / math.sqrt(count)
+    return Interval(float(np.mean(values)), float(stdtrit(count - 1, 0.975)) * error)
+
+
+def _verdicts(name: str, sample: Sample) -> dict[str, bool]:
+    """The verdict on a single claim with one contrast, and that of protocol 2."""
+    (claim,) = judge([UntestedClaim("ours", (("other", sample),))], EQUIVALENCE_MARGIN)
+    old = plain_t(sample.values, 6)
+    return {
+        **{f"{name}: {v}": claim.verdict == v for v in ("superior", "inferior", "equivalent", "inconclusive")},
+        f"{name}: confirmed (protocol 2)": old.low > 0,
+        f"{name}: refuted (protocol 2)": old.low <= 0 and old.high < EQUIVALENCE_MARGIN,
+    }
+
+
+def _board_of_untrue_claims(world: World, base: Sequence[Cell]) -> dict[str, bool]:
+    """Ten methods that all claim to beat an equal one, over six folds."""
+    theirs = _sample(base, 6)
+    differences = [_sample(world.cells(method, 6, range(6)), 6).minus(theirs) for method in EQUALS]
+    claims = judge([UntestedClaim("ours", (("other", own),)) for own in differences], EQUIVALENCE_MARGIN)
+    return {
+        "ten untrue claims: any superior": any(claim.verdict == "superior" for claim in claims),
+        "ten untrue claims: any superior or inferior": any(c.verdict in ("superior", "inferior") for c in claims),
+        "ten untrue claims: any confirmed (protocol 2)": any(plain_t(own.values, 6).low > 0 for own in differences),
+    }
+
+
+def simulate(worlds: Iterable[int], designs: Iterable[str] = tuple(DESIGNS), board: bool = True) -> list[Outcome]:
+    """Simulates worlds of these numbers."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return [outcome(World(number), designs, board) for number in worlds]
+
+
+def report(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Returns coverage, mean half-widths and shares of events in percent, and true values in points.
+
+    The true score is the mean over all worlds; the true difference of equal methods is 0.
+    """
+    figures: dict[str, float] = {}
+    for name in outcomes[0].intervals:
+        found = [one.intervals[name] for one in outcomes]
+        mean = float(np.mean([interval.mean for interval in found]))
+        truth = 0.0 if ", difference" in name else mean
+        figures[f"{name}: coverage"] = 100 * float(np.mean([i.low <= truth <= i.high for i in found]))
+        figures[f"{name}: half-width"] = 100 * float(np.mean([i.half_width or 0 for i in found]))
+        figures[f"{name}: mean"] = 100 * mean
+    shares: dict[str, list[bool]] = defaultdict(list)
+    for one in outcomes:
+        for name, happened in one.events.items():
+            shares[name].append(happened)
+    return figures | {name: 100 * float(np.mean(values)) for name, values in shares.items()}
+
+
+if __name__ == "__main__":
+    first, last = (int(text) for text in sys.argv[1:3]) if len(sys.argv) > 2 else (0, 1000)
+    for name, figure in report(simulate(range(first, last))).items():
+        print(f"{figure:6.1f}  {name}")
