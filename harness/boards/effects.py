@@ -9,6 +9,7 @@ from harness.boards.model import Effect, ScenarioSeed
 from harness.boards.rows import by_seed_and_scenario, in_distribution, score_sample
 from harness.protocol import FOLDS
 from harness.records.schema import Record
+from harness.statistics.components import OF_DIFFERENCES
 from harness.statistics.intervals import Interval, Sample, t_interval
 
 Pairs = Mapping[ScenarioSeed, tuple[Record, Record]]
@@ -90,4 +91,4 @@ def _difference(pairs: Pairs, metric: Metric) -> Interval | None:
     if not differences:
         return None
     folds = [seed % FOLDS for seed in differences]
-    return t_interval(Sample([*map(fmean, differences.values())], folds, FOLDS))
+    return t_interval(Sample([*map(fmean, differences.values())], folds, FOLDS, dependence=OF_DIFFERENCES))

@@ -16,10 +16,12 @@ import numpy.typing as npt
 
 Influence = npt.NDArray[np.float64]  # (n, units): how each value changes with a unit's weight; NaN: unit not tested
 
-# Training sets of different folds overlap, so their scores are correlated, which their spread cannot show. The variance
-# of the mean has this share of the variance of a single seed added, times test units per training unit: 1 / (folds - 1)
-# (Nadeau and Bengio 2003, whose bound is 1). The simulation of docs/statistics.md gives the share.
-DEPENDENCE = 0.2
+# Training sets of different folds overlap, so the values of folds are correlated, which their spread cannot show. This
+# share of (variance of one seed) / (folds - 1) is therefore added to the variance of the mean. The term, test units per
+# training unit, is that of Nadeau and Bengio (2003), whose share of 1 is far too much here. These shares are those of the
+# simulation in docs/statistics.md. In a difference, much of what training sets have in common cancels.
+OF_SCORES = 0.2
+OF_DIFFERENCES = 0.1
 
 
 class Estimate(NamedTuple):
@@ -63,7 +65,11 @@ def fold_means(values: Sequence[float], folds: Sequence[int]) -> list[float]:
 
 
 def estimates(
-    values: Sequence[float], folds: Sequence[int], parts: int, influence: Influence | None = None
+    values: Sequence[float],
+    folds: Sequence[int],
+    parts: int,
+    influence: Influence | None = None,
+    dependence: float = OF_SCORES,
 ) -> list[Estimate]:
     """Returns estimates of the standard error of the mean, each of which the error cannot be below.
 
@@ -78,13 +84,14 @@ def estimates(
         folds: the fold of each value.
         parts: number of folds that the units are divided into, whether or not all of them have a value.
         influence: of the test units on each value, see `unit_influence`; None if it is not known.
+        dependence: `OF_SCORES` or `OF_DIFFERENCES`.
     """
     squares = _squares(values, folds)
     draws = Estimate(math.sqrt(squares.within / squares.n), squares.n - squares.folds)
     sampling = None if influence is None else _sampling(influence, squares.folds)
     if squares.folds == 1:
         return [draws if sampling is None else _sum(draws, sampling)]
-    out = [_between(squares, parts)]
+    out = [_between(squares, dependence / max(parts - 1, 1))]
     if draws.freedom > 0:
         out.append(draws)
     return out if sampling is None else [*out, sampling]
@@ -138,13 +145,12 @@ def _squares(values: Sequence[float], folds: Sequence[int]) -> _Squares:
     )
 
 
-def _between(squares: _Squares, parts: int) -> Estimate:
+def _between(squares: _Squares, covariance: float) -> Estimate:
     """Returns the standard error by the variance components, with the covariance of folds.
 
     The variance of the mean is ``weight`` times the component between folds, plus that of the draws over n, plus the
-    covariance of two folds, which is in proportion to the sum of both components. All are linear in the mean squares.
+    covariance of two folds, in proportion to the sum of both components. All are linear in the mean squares.
     """
-    covariance = DEPENDENCE / max(parts - 1, 1)
     between = (squares.weight + covariance) / squares.typical
     within = 1 / squares.n - squares.weight / squares.typical + covariance * (1 - 1 / squares.typical)
     terms = between * squares.between, within * squares.within

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.statistics.components import Influence, estimates, fold_means
+from harness.statistics.components import OF_DIFFERENCES, OF_SCORES, Influence, estimates, fold_means
 
 CONFIDENCE = 0.95
 POWER = 0.8
@@ -39,12 +39,14 @@ class Sample(NamedTuple):
         folds: the fold of each value. Seeds of one fold test the same units.
         parts: number of folds that the units are divided into, whether or not all of them have a value.
         influence: of the test units on each value, see `components.unit_influence`; None if it is not known.
+        dependence: of the folds, `components.OF_SCORES` or `components.OF_DIFFERENCES`.
     """
 
     values: Sequence[float]
     folds: Sequence[int]
     parts: int
     influence: Influence | None = None
+    dependence: float = OF_SCORES
 
     @property
     def mean(self) -> float:
@@ -54,14 +56,16 @@ class Sample(NamedTuple):
     def at(self, places: Sequence[int]) -> "Sample":
         """Returns the values at these positions."""
         influence = None if self.influence is None else self.influence[list(places)]
-        return Sample([self.values[i] for i in places], [self.folds[i] for i in places], self.parts, influence)
+        values, folds = [self.values[i] for i in places], [self.folds[i] for i in places]
+        return Sample(values, folds, self.parts, influence, self.dependence)
 
     def minus(self, other: "Sample") -> "Sample":
         """Returns the differences of two samples of the same seeds; the influence is known if both have one."""
         values = [a - b for a, b in zip(self.values, other.values, strict=True)]
-        if self.influence is None or other.influence is None:
-            return Sample(values, self.folds, self.parts)
-        return Sample(values, self.folds, self.parts, self.influence - other.influence)
+        influence = None
+        if self.influence is not None and other.influence is not None:
+            influence = self.influence - other.influence
+        return Sample(values, self.folds, self.parts, influence, OF_DIFFERENCES)
 
 
 def t_interval(sample: Sample, confidence: float = CONFIDENCE) -> Interval:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.statistics.components import DEPENDENCE, components, estimates, fold_means, unit_influence
+from harness.statistics.components import OF_SCORES, components, estimates, fold_means, unit_influence
 
 # Folds 0, 1, 2 have two, one and three repeats: means 2, 5, 8, mean of all 5.5.
 UNBALANCED, FOLDS = [1.0, 3.0, 5.0, 6.0, 8.0, 10.0], [0, 0, 1, 2, 2, 2]
@@ -33,7 +33,7 @@ def test_the_mean_squares_are_those_of_scipys_analysis_of_variance() -> None:
 
 def test_the_error_of_an_unbalanced_mean_is_that_of_its_components() -> None:
     total, draws = estimates(UNBALANCED, FOLDS, 6)
-    covariance = DEPENDENCE / 5
+    covariance = OF_SCORES / 5
     assert total.error**2 == pytest.approx(WEIGHT * OF_FOLDS + WITHIN / 6 + covariance * (OF_FOLDS + WITHIN))
     a, b = (WEIGHT + covariance) / TYPICAL, 1 / 6 - WEIGHT / TYPICAL + covariance * (1 - 1 / TYPICAL)
     satterthwaite = (a * BETWEEN + b * WITHIN) ** 2 / ((a * BETWEEN) ** 2 / 2 + (b * WITHIN) ** 2 / 3)
@@ -44,7 +44,7 @@ def test_the_error_of_an_unbalanced_mean_is_that_of_its_components() -> None:
 def test_one_seed_per_fold_has_the_usual_error_but_for_the_covariance_of_folds() -> None:
     values = [0.61, 0.58, 0.66, 0.59, 0.63, 0.60]
     (total,) = estimates(values, range(6), 6)
-    assert total.error == pytest.approx(np.std(values, ddof=1) * math.sqrt(1 / 6 + DEPENDENCE / 5))
+    assert total.error == pytest.approx(np.std(values, ddof=1) * math.sqrt(1 / 6 + OF_SCORES / 5))
     assert total.freedom == pytest.approx(5)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.statistics.components import DEPENDENCE
+from harness.statistics.components import OF_DIFFERENCES
 from harness.statistics.contrasts import Claim, UntestedClaim, judge
 from harness.statistics.intervals import Sample, p_value
 from harness.statistics.letters import different_pairs, letters
@@ -19,12 +19,12 @@ NOISE = [0.004, -0.003, 0.002, -0.004, 0.003, -0.002]  # its mean is 0
 
 
 def differences(mean: float, spread: float = 1.0) -> Sample:
-    return Sample([mean + spread * noise for noise in NOISE], range(6), 6)
+    return Sample([mean + spread * noise for noise in NOISE], range(6), 6, dependence=OF_DIFFERENCES)
 
 
 def with_p(p: float, sign: float = 1.0) -> Sample:
     """Differences whose two-sided p-value is p."""
-    error = 9 * np.std(NOISE, ddof=1) * math.sqrt(1 / 6 + DEPENDENCE / 5)
+    error = 9 * np.std(NOISE, ddof=1) * math.sqrt(1 / 6 + OF_DIFFERENCES / 5)
     return differences(sign * float(stats.t.isf(p / 2, 5) * error), spread=9)
 
 
@@ -60,7 +60,7 @@ def test_harm_and_no_gain_have_verdicts_of_their_own() -> None:
 
 def test_equivalence_is_decided_at_5_percent() -> None:
     """The 90 % interval ends at 0.0099 and at 0.0101."""
-    half = stats.t.ppf(0.95, 5) * np.std(NOISE, ddof=1) * math.sqrt(1 / 6 + DEPENDENCE / 5)
+    half = stats.t.ppf(0.95, 5) * np.std(NOISE, ddof=1) * math.sqrt(1 / 6 + OF_DIFFERENCES / 5)
     inside, outside = (claims([differences(0.001, (edge - 0.001) / half)])[0] for edge in (0.0099, 0.0101))
     assert (inside.verdict, outside.verdict) == ("equivalent", "inconclusive")
     assert inside.contrasts[0].equivalence_p == pytest.approx(0.05, abs=0.002)
@@ -135,7 +135,7 @@ def test_the_best_method_has_the_letter_a_and_close_ones_share_it() -> None:
 def test_letters_are_corrected_for_the_number_of_pairs() -> None:
     """Three pairs with p-values of 0.03: each is below 0.05, and above 0.05 / 3."""
     zero, up = differences(0, 0), with_p(0.03)
-    down = Sample([-v for v in reversed(up.values)], range(6), 6)
+    down = up._replace(values=[-v for v in reversed(up.values)])
     pairs = [(zero, up), (zero, down)]
     assert [p_value(a.minus(b)) for a, b in pairs] == pytest.approx([0.03, 0.03])
     assert different_pairs({"zero": zero, "up": up}) == {frozenset(("zero", "up"))}

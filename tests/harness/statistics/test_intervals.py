@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.statistics.components import DEPENDENCE, unit_influence
+from harness.statistics.components import OF_DIFFERENCES, OF_SCORES, unit_influence
 from harness.statistics.curves import expected_best
 from harness.statistics.intervals import (
     Sample,
@@ -21,7 +21,8 @@ from harness.statistics.posterior import correlated_t
 from harness.statistics.robustness import effective_robustness, logit
 
 OURS, THEIRS = [0.61, 0.58, 0.66, 0.59, 0.63, 0.60], [0.55, 0.57, 0.58, 0.56, 0.60, 0.52]
-WIDER = math.sqrt(1 + 6 / 5 * DEPENDENCE)  # the standard error in proportion to that of independent folds
+# The standard errors in proportion to that of independent folds, of scores and of differences
+WIDER, OF_PAIRS = (math.sqrt(1 + 6 / 5 * share) for share in (OF_SCORES, OF_DIFFERENCES))
 
 
 def over_folds(values: list[float]) -> Sample:
@@ -68,7 +69,7 @@ def test_an_interval_is_never_narrower_than_the_test_units_alone_make_it() -> No
 
 
 def test_the_paired_test_is_scipys() -> None:
-    statistic = stats.ttest_rel(OURS, THEIRS).statistic / WIDER
+    statistic = stats.ttest_rel(OURS, THEIRS).statistic / OF_PAIRS
     assert p_value(DIFFERENCES) == pytest.approx(2 * stats.t.sf(statistic, 5))
     assert p_value(over_folds(OURS).minus(over_folds(OURS))) == 1
     assert p_value(over_folds([0.01] * 6)) == 0
@@ -102,7 +103,7 @@ def test_sign_flips_are_scipys_permutations_and_six_folds_cannot_go_below_a_32nd
 def test_a_detectable_difference_is_found_with_80_percent_power() -> None:
     found = detectable(DIFFERENCES)
     assert found is not None
-    noncentrality = found / (WIDER * stats.sem(DIFFERENCES.values))
+    noncentrality = found / (OF_PAIRS * stats.sem(DIFFERENCES.values))
     assert stats.nct.sf(stats.t.ppf(0.975, 5), 5, noncentrality) == pytest.approx(0.8, abs=1e-3)
     stricter = detectable(DIFFERENCES, confidence=0.99)
     assert stricter is not None
