@@ -18,7 +18,7 @@ Influence = npt.NDArray[np.float64]  # (n, units): how each value changes with a
 
 # Training sets of different folds overlap, so the values of folds are correlated, which their spread cannot show. This
 # share of (variance of one seed) / (folds - 1) is therefore added to the variance of the mean. The term, test units per
-# training unit, is that of Nadeau and Bengio (2003), whose share of 1 is far too much here. These shares are those of the
+# training unit, is that of Nadeau and Bengio (2003), whose share of 1 is far too much here. The shares are those of the
 # simulation in docs/statistics.md. In a difference, much of what training sets have in common cancels.
 OF_SCORES = 0.2
 OF_DIFFERENCES = 0.1
