@@ -12,14 +12,8 @@ from harness.statistics.intervals import Interval
 
 def sentence(claim: Claim) -> str:
     """Returns a sentence with the verdict on a claim and the contrast that decided it."""
-    start = f"{claim.method} is {claim.verdict}"
-    if claim.verdict == "inconclusive":
-        start = f"The claim of {claim.method} is inconclusive"
-    elif claim.verdict == "not tested":
-        start = f"The claim of {claim.method} is not tested"
-    elif claim.decided_by:
-        start += f" to {claim.decided_by.other}"
     step = claim.decided_by
+    start = _start(claim)
     if step is None:
         return f"{start}."
     if step.difference is None:
@@ -30,14 +24,18 @@ def sentence(claim: Claim) -> str:
     if step.p is None or step.detectable is None or step.equivalence_p is None:
         return f"{start}: {gain}."
     tested = f"p = {_p(step.p)} at the level {_p(claim.level)}"
-    detects = f"the test detects a true difference of {step.detectable:.3f} with 80 % power"
-    if claim.verdict == "superior":
-        return f"{start}: it scores higher than {', '.join(c.other for c in claim.contrasts)}; {gain} ({tested})."
-    if claim.verdict == "inferior":
+    if claim.verdict in ("superior", "inferior"):
         return f"{start}: {gain} ({tested})."
     if claim.verdict == "equivalent":
-        return f"{start}: {gain}, within ± {EQUIVALENCE_MARGIN} (p = {_p(step.equivalence_p)}); {detects}."
-    return f"{start}: {gain} ({tested}); {detects}."
+        tested = f"within ± {EQUIVALENCE_MARGIN} with p = {_p(step.equivalence_p)}"
+    return f"{start}: {gain} ({tested}); the test detects a true difference of {step.detectable:.3f} with 80 % power."
+
+
+def _start(claim: Claim) -> str:
+    if claim.decided_by is None or claim.verdict in ("inconclusive", "not tested"):
+        return f"The claim of {claim.method} is {claim.verdict}"
+    others = claim.contrasts if claim.verdict == "superior" else (claim.decided_by,)
+    return f"{claim.method} is {claim.verdict} to {', '.join(step.other for step in others)}"
 
 
 def summary(claims: Sequence[Claim]) -> str:
