@@ -1,15 +1,13 @@
 """Differences of two methods, paired over seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from harness.boards.cell_counts import BoardCounts
 from harness.boards.model import Row
-from harness.boards.rows import score
-from harness.boards.shared_tests import influences
-from harness.protocol import FOLDS
+from harness.boards.scores import score_sample
 from harness.records.schema import Record
-from harness.statistics.contrasts import influence_of_difference
-from harness.statistics.intervals import Influence, Interval, p_value, paired
+from harness.statistics.intervals import Interval, Sample, p_value, t_interval
 
 
 def bounds(interval: Interval) -> dict[str, float | None]:
@@ -22,28 +20,24 @@ def in_scenario(scenario: str, ours: Mapping[int, Record], theirs: Mapping[int, 
     """Returns the difference of two methods in one scenario over their common seeds."""
     seeds = sorted(ours.keys() & theirs.keys())
     sides = {"ours": ours, "theirs": theirs}
-    shared = influences({name: {(scenario, seed): side[seed] for seed in seeds} for name, side in sides.items()})
-    first, second = ([score({scenario: side[seed]}) or 0.0 for seed in seeds] for side in sides.values())
-    return _difference(first, second, influence_of_difference(shared, "ours", "theirs", seeds))
+    counts = BoardCounts({name: {(scenario, seed): side[seed] for seed in seeds} for name, side in sides.items()})
+    first, second = (score_sample({seed: {scenario: side[seed]} for seed in seeds}, counts) for side in (ours, theirs))
+    return _difference(first.minus(second) if first and second else None)
 
 
 def in_score(ours: Row, theirs: Row) -> dict[str, Any]:
     """Returns the difference of two methods in the score over their common seeds."""
     seeds = sorted(ours.by_seed.keys() & theirs.by_seed.keys())
-    influence = None
-    if ours.influence is not None and theirs.influence is not None:
-        influence = ours.influence[_places(ours, seeds)] - theirs.influence[_places(theirs, seeds)]
-    return _difference([ours.by_seed[seed] for seed in seeds], [theirs.by_seed[seed] for seed in seeds], influence)
+    if not seeds or ours.sample is None or theirs.sample is None:
+        return _difference(None)
+    first, second = (row.sample.at([[*row.by_seed].index(s) for s in seeds]) for row in (ours, theirs) if row.sample)
+    return _difference(first.minus(second))
 
 
-def _places(row: Row, seeds: Sequence[int]) -> list[int]:
-    return [list(row.by_seed).index(seed) for seed in seeds]
-
-
-def _difference(ours: Sequence[float], theirs: Sequence[float], influence: Influence | None) -> dict[str, Any]:
+def _difference(differences: Sample | None) -> dict[str, Any]:
     """Returns the mean difference of paired scores, with its interval and p-value."""
-    if not ours:
+    if differences is None:
         return {"seeds": 0}
-    interval = paired(ours, theirs, FOLDS, influence=influence)
-    p = p_value(ours, theirs, FOLDS, influence) if len(ours) > 1 else None
-    return {"seeds": len(ours), "difference": interval.mean, **bounds(interval), "p": p}
+    interval, seeds = t_interval(differences), len(differences.values)
+    p = p_value(differences) if seeds > 1 else None
+    return {"seeds": seeds, "difference": interval.mean, **bounds(interval), "p": p}

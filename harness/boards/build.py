@@ -8,6 +8,7 @@ from statistics import fmean
 from harness import hashing
 from harness.boards import ranking, tables
 from harness.boards.absent_classes import class_notes, tested_classes, without_single_class
+from harness.boards.cell_counts import BoardCounts
 from harness.boards.effects import effects
 from harness.boards.model import Board, Column, ScenarioSeed, Setting
 from harness.boards.notes import merge_numbers
@@ -19,11 +20,9 @@ from harness.boards.record_selection import (
     superseded,
 )
 from harness.boards.rows import make_row, scoring_records
-from harness.boards.shared_tests import influences
 from harness.protocol import FALLBACK
 from harness.records.schema import Record
 from harness.scenarios.perturbed import own_environments
-from harness.statistics.contrasts import Influences
 
 
 def setting_of(record: Record) -> Setting:
@@ -51,11 +50,14 @@ class Rules:
         is_stale: whether a record was made by another version of its method.
         ranks: whether methods are ranked with the preset of that name.
         contrasts: returns the methods that a method's claim is tested against.
+        can_act: whether the method of a record has something to act on in its scenario, such as two training
+            environments. A claim is judged only on the scenarios where its method has.
     """
 
     is_stale: Callable[[Record], bool]
     ranks: Callable[[str], bool]
     contrasts: Callable[[str], tuple[str, ...]]
+    can_act: Callable[[Record], bool] = lambda record: True
 
 
 def boards(records: Iterable[Record], rules: Rules) -> list[Board]:
@@ -102,10 +104,10 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
     by_cell = {name: one_per_cell(members) for name, members in by_method.items()}
     fallback = {scenario_and_seed(r): r for r in by_cell.get(FALLBACK, ([], []))[0] if r.result is not None}
     scoring = {name: scoring_records(one, fallback, cells) for name, (one, _) in by_cell.items()}
-    shared = influences(scoring)
+    counts = BoardCounts(scoring)
     stale_counts = Counter(s.cell.method for s in stale)
     rows = [
-        make_row(name, one, more, scoring[name], cells, columns, stale_counts[name], shared.get(name))
+        make_row(name, one, more, scoring[name], cells, columns, stale_counts[name], counts)
         for name, (one, more) in by_cell.items()
     ]
     # Scores over different cells cannot be compared, so incomplete rows come last.
@@ -126,15 +128,16 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
         notes=(
             *merge_numbers(notes),
             *class_notes(tested),
-            *_shared_test_notes(shared),
+            *_shared_test_notes(counts.shared_units),
             *_stale_notes(stale, outdated),
             *_incomplete_seeds(common, cells, scored),
             *_uncommon_cells(by_cell, common),
         ),
-        claims=ranking.claims(scoring, rules.contrasts, FALLBACK) if ranked else (),
-        effects=effects(scoring, rules.contrasts, FALLBACK) if ranked else (),
+        claims=ranking.claims(scoring, rules.contrasts, FALLBACK, counts, rules.can_act) if ranked else (),
+        effects=effects(scoring, rules.contrasts, FALLBACK, counts) if ranked else (),
         robustness=ranking.robustness(ranked_rows, rules.contrasts, FALLBACK) if ranked else None,
         provenance=_provenance([*fresh, *views]),
+        shared_units=counts.shared_units,
     )
 
 
@@ -163,9 +166,8 @@ def _perturbation_counts(records: list[Record]) -> Iterable[str]:
         yield f"{scenario}/{env}: " + ", ".join(f"{n} {what}" for what, n in sorted(total.items()) if n)
 
 
-def _shared_test_notes(shared: Influences) -> Iterable[str]:
-    if shared:
-        units = len(next(iter(next(iter(shared.values())).values())))
+def _shared_test_notes(units: int) -> Iterable[str]:
+    if units:
         yield f"all seeds test the same {units} units: intervals are over training draws and over these units"
 
 

@@ -4,20 +4,23 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from statistics import fmean
 
+from harness.boards.cell_counts import BoardCounts
 from harness.boards.model import Effect, ScenarioSeed
-from harness.boards.rows import in_distribution, score
-from harness.boards.shared_tests import influences
+from harness.boards.scores import by_seed_and_scenario, in_distribution, score_sample
 from harness.protocol import FOLDS
 from harness.records.schema import Record
-from harness.statistics.contrasts import influence_of_difference
-from harness.statistics.intervals import Influence, Interval, paired
+from harness.statistics.components import OF_DIFFERENCES
+from harness.statistics.intervals import Interval, Sample, t_interval
 
 Pairs = Mapping[ScenarioSeed, tuple[Record, Record]]
 Metric = Callable[[str, Record], float | None]  # of a scenario and its record
 
 
 def effects(
-    scoring: Mapping[str, Mapping[ScenarioSeed, Record]], contrasts: Callable[[str], tuple[str, ...]], fallback: str
+    scoring: Mapping[str, Mapping[ScenarioSeed, Record]],
+    contrasts: Callable[[str], tuple[str, ...]],
+    fallback: str,
+    counts: BoardCounts,
 ) -> tuple[Effect, ...]:
     """Compares every method that names contrasts with the first of them, over the cells in which neither failed.
 
@@ -25,6 +28,7 @@ def effects(
         scoring: by method, the record that counts in each cell.
         contrasts: returns the methods that a method's claim is tested against.
         fallback: the method whose record counts in cells where another failed.
+        counts: of the board.
     """
     own = {
         name: {place: r for place, r in records.items() if name == fallback or r.cell.method != fallback}
@@ -32,14 +36,14 @@ def effects(
     }
     named = ((method, contrasts(method)[:1]) for method in sorted(own))
     return tuple(
-        _effect(method, base, {place: (own[method][place], own[base][place]) for place in sorted(shared)})
+        _effect(method, base, {place: (own[method][place], own[base][place]) for place in sorted(shared)}, counts)
         for method, first in named
         for base in first
         if base in own and (shared := own[method].keys() & own[base].keys())
     )
 
 
-def _effect(method: str, base: str, pairs: Pairs) -> Effect:
+def _effect(method: str, base: str, pairs: Pairs, counts: BoardCounts) -> Effect:
     scenarios = {name: {p: pair for p, pair in pairs.items() if p[0] == name} for name, _ in pairs}
     flips = {
         name: env.subject
@@ -49,9 +53,7 @@ def _effect(method: str, base: str, pairs: Pairs) -> Effect:
         if env.kind == "flip" and name in _metrics(record)
     }
     in_id = {name: _difference(own, lambda name, r: in_distribution({name: r})) for name, own in scenarios.items()}
-    shifted = {
-        name: _difference(own, lambda name, r: score({name: r}), _influence(own)) for name, own in scenarios.items()
-    }
+    shifted = {name: _shifted(own, counts) for name, own in scenarios.items()}
     rates = {cue: _difference(pairs, _rate(name)) for name, cue in sorted(flips.items())}
     return Effect(method, base, *map(_available, (in_id, shifted, rates)))
 
@@ -68,21 +70,25 @@ def _metrics(record: Record) -> Mapping[str, Mapping[str, float]]:
     return record.result.metrics if record.result else {}
 
 
-def _influence(pairs: Pairs) -> Influence | None:
-    """Returns the influence of the test units on the difference in score, if all seeds test the same units."""
-    shared = influences({str(side): {place: pair[side] for place, pair in pairs.items()} for side in (0, 1)})
-    return influence_of_difference(shared, "0", "1", sorted({seed for _, seed in pairs}))
+def _shifted(pairs: Pairs, counts: BoardCounts) -> Interval | None:
+    """Returns the paired interval of one scenario's score; None if the scenario is not scored."""
+    if not next(iter(pairs.values()))[0].cell.scored:
+        return None
+    ours, theirs = (
+        score_sample(by_seed_and_scenario({place: pair[side] for place, pair in pairs.items()}), counts)
+        for side in (0, 1)
+    )
+    return t_interval(ours.minus(theirs)) if ours and theirs else None
 
 
-def _difference(pairs: Pairs, metric: Metric, influence: Influence | None = None) -> Interval | None:
+def _difference(pairs: Pairs, metric: Metric) -> Interval | None:
     """Returns the paired interval of a metric over seeds; a seed's value is the mean over scenarios that have it."""
-    ours: dict[int, list[float]] = defaultdict(list)
-    theirs: dict[int, list[float]] = defaultdict(list)
+    differences: dict[int, list[float]] = defaultdict(list)
     for (scenario, seed), records in pairs.items():
         a, b = (metric(scenario, record) for record in records)
         if a is not None and b is not None:
-            ours[seed].append(a)
-            theirs[seed].append(b)
-    if not ours:
+            differences[seed].append(a - b)
+    if not differences:
         return None
-    return paired([*map(fmean, ours.values())], [*map(fmean, theirs.values())], FOLDS, influence=influence)
+    folds = [seed % FOLDS for seed in differences]
+    return t_interval(Sample([*map(fmean, differences.values())], folds, FOLDS, dependence=OF_DIFFERENCES))

@@ -9,6 +9,7 @@ from harness.boards.model import Board, Effect, Row, ScenarioSeed
 from harness.boards.verdicts import sentence
 from harness.statistics.contrasts import Claim
 from harness.statistics.intervals import Interval
+from harness.statistics.robustness import Robustness
 
 SCHEMA = 3
 _DIGITS = 6  # hides differences in the last bits between machines
@@ -44,7 +45,7 @@ def _board(board: Board) -> dict[str, Any]:
         "methods": [_row(row, board) for row in board.rows],
         "claims": [_claim(claim) for claim in board.claims],
         "effects": [_effect(effect) for effect in board.effects],
-        "effective_robustness": None if board.robustness is None else _without(asdict(board.robustness), "effective"),
+        "effective_robustness": None if board.robustness is None else _robustness(board.robustness),
         "probes": [{"view": v, "environment": e, "macro_f1": value} for (v, e), value in board.probes.items()],
         "perturbation_counts": list(board.perturbation_counts),
         "notes": list(board.notes),
@@ -56,7 +57,6 @@ def _row(row: Row, board: Board) -> dict[str, Any]:
     environments: dict[str, dict[str, Mapping[str, float]]] = {}
     for (scenario, env), metrics in sorted(row.metrics.items()):
         environments.setdefault(scenario, {})[env] = metrics
-    effective = board.robustness.effective.get(row.method) if board.robustness else None
     return {
         "method": row.method,
         "version": row.version,
@@ -78,11 +78,15 @@ def _row(row: Row, board: Board) -> dict[str, Any]:
         "not_default": row.not_default,
         "score_bootstrap": None if row.bootstrap is None else list(row.bootstrap),
         "worst_environment": None if row.worst is None else {"name": row.worst[1], "macro_f1": row.worst[0]},
-        "worst_group": None if row.worst_group is None else row.worst_group._asdict(),
+        "components": None if row.components is None else row.components._asdict(),
+        "worst_tenth": _interval(row.worst_tenth),
+        "worst_group": None
+        if row.worst_group is None
+        else {**row.worst_group._asdict(), "accuracy": row.worst_group.accuracy},
         "calibration_error": {"id": row.calibration[0], "shifted": row.calibration[1]},
         "id": row.id,
         "gap": row.gap,
-        "effective_robustness": effective,
+        "effective_robustness": _effective(row, board.robustness),
         "environments": environments,
         "validation_curve": list(row.curve),
         "cost": asdict(row.cost),
@@ -102,6 +106,7 @@ def _claim(claim: Claim) -> dict[str, Any]:
     return {
         "method": claim.method,
         "verdict": claim.verdict,
+        "level": claim.level,
         "sentence": sentence(claim),
         "scenarios": list(claim.scenarios),
         "exclusions": list(claim.exclusions),
@@ -126,8 +131,16 @@ def _interval(value: Interval | None) -> dict[str, float | None] | None:
     return None if value is None else {"mean": value.mean, "half_width": value.half_width}
 
 
-def _without(values: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key != name}
+def _robustness(robustness: Robustness) -> dict[str, Any]:
+    plain = asdict(robustness)
+    return {name: plain[name] for name in ("baselines", "line", "unavailable_reason")}
+
+
+def _effective(row: Row, robustness: Robustness | None) -> dict[str, Any] | None:
+    if robustness is None or row.method not in robustness.effective:
+        return None
+    low, high = robustness.band[row.method]
+    return {"difference": robustness.effective[row.method], "band_low": low, "band_high": high}
 
 
 def _rounded(value: Any) -> Any:

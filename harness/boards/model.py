@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from harness.records.schema import EnvironmentInfo
-from harness.statistics.bootstrap import WorstGroup
+from harness.statistics.components import Components
 from harness.statistics.contrasts import Claim
-from harness.statistics.intervals import Influence, Interval
+from harness.statistics.intervals import Interval, Sample
 from harness.statistics.robustness import Robustness
+from harness.statistics.worst_case import WorstGroup
 
 Column = tuple[str, str]  # scenario and environment
 ScenarioSeed = tuple[str, int]  # a cell of a given method and benchmark
@@ -51,8 +52,7 @@ class Row:
         letters: methods of a track that share a letter do not differ significantly; empty if the method is not ranked.
         score: mean over seeds of the score, with its interval; None if no scored environment was evaluated.
         by_seed: score of each seed.
-        influence: of each test unit on the score of each seed, float64 (seeds, units), in the order of ``by_seed``, if
-            all seeds test the same units; None if each seed tests its own fold.
+        components: standard deviations of a seed's score, by their source; None without a score.
         by_shift: mean over seeds of the score over the scenarios of one shift type, with its interval, by shift type.
         shift_ranks: rank within the track by each of these; empty if the method is not ranked.
         default: score of the default configuration (trial 0), with its interval; None if records lack its tests.
@@ -62,8 +62,10 @@ class Row:
         bootstrap: percentile interval of the score by the crossed bootstrap, on boards that rank.
         id: macro-F1 in the ``id`` environments, with the weights that their scenarios have in the score.
         worst: lowest mean macro-F1 over scored environments, and its ``scenario/environment``.
-        worst_group: lowest accuracy over classes in scored environments, on boards that rank.
-        calibration: mean expected calibration error in ``id`` and in scored environments.
+        worst_tenth: mean accuracy of the worst tenth of (scored environment, class) pairs, with its interval; None
+            without a score. Environments that flip all cues are left out, here and in ``worst_group``.
+        worst_group: accuracy of the pair that is worst in the other folds; None with fewer than two folds.
+        calibration: expected calibration error in ``id`` and in scored environments, weighted as the score.
         metrics: mean over seeds of every metric, by (scenario, environment), without failed cells; includes derived
             environments and cells that few methods have.
         curve: expected best validation macro-F1 of 1, 2 … random trials, mean over cells; empty without such trials.
@@ -72,6 +74,7 @@ class Row:
         missing: expected cells without a record, or that failed without a fallback record.
         not_applicable: number of cells that the method cannot run.
         stale: number of records of older versions.
+        sample: the score of each seed in the order of ``by_seed``, with folds and influences; None without a score.
     """
 
     method: str
@@ -85,9 +88,11 @@ class Row:
     unranked_reason: str
     score: Interval | None
     by_seed: Mapping[int, float]
+    components: Components | None
     bootstrap: tuple[float, float] | None
     id: float | None
     worst: tuple[float, str] | None
+    worst_tenth: Interval | None
     worst_group: WorstGroup | None
     calibration: tuple[float | None, float | None]
     metrics: Mapping[Column, Mapping[str, float]]
@@ -103,7 +108,7 @@ class Row:
     default: Interval | None = None
     selection_gap: float | None = None
     not_default: float | None = None
-    influence: Influence | None = field(default=None, compare=False)
+    sample: Sample | None = field(default=None, compare=False)
 
     @property
     def gap(self) -> float | None:
@@ -176,6 +181,7 @@ class Board:
         claims: verdicts on the claims of methods that make one; empty on boards that do not rank.
         effects: differences between these methods and their first contrasts; empty on boards that do not rank.
         robustness: effective robustness; None on boards that do not rank.
+        shared_units: number of test units, if all seeds test the same ones; 0 if each seed tests its own fold.
     """
 
     setting: Setting
@@ -192,11 +198,7 @@ class Board:
     effects: tuple[Effect, ...]
     robustness: Robustness | None
     provenance: Mapping[str, str]
-
-    @property
-    def shared_units(self) -> int:
-        """The number of test units, if all seeds test the same ones; 0 if each seed tests its own fold."""
-        return next((row.influence.shape[1] for row in self.rows if row.influence is not None), 0)
+    shared_units: int
 
     def of_track(self, track: Track) -> list[Row]:
         """Returns the rows of a track, best first."""

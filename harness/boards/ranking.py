@@ -1,4 +1,4 @@
-"""Applies the statistics to a board: ranks with intervals, letters, worst groups, claims, effective robustness."""
+"""Applies the statistics to a board: ranks with intervals, letters, claims, effective robustness."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -6,16 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.boards.cell_counts import BoardCounts, Scoring, counts_of
 from harness.boards.model import TRACKS, Row
 from harness.boards.record_selection import complete_seeds
-from harness.boards.rows import score, shares
-from harness.boards.shared_tests import Scoring, influences
-from harness.errors import UserError
-from harness.evaluation import counts
-from harness.protocol import EQUIVALENCE_MARGIN, FOLDS
+from harness.boards.scores import by_seed_and_scenario, score_sample, shares
+from harness.protocol import EQUIVALENCE_MARGIN
 from harness.records.schema import Record
 from harness.statistics.bootstrap import BootstrapResult, Counts, EnvironmentCounts, resample
-from harness.statistics.contrasts import Claim, judge
+from harness.statistics.contrasts import Claim, UntestedClaim, judge
 from harness.statistics.letters import different_pairs, letters
 from harness.statistics.robustness import Robustness, effective_robustness
 
@@ -30,17 +28,17 @@ def with_ranks(rows: Sequence[Row], scoring: Scoring) -> tuple[Row, ...]:
     for track in TRACKS:
         ranked = [row for row in rows if row.track == track and not row.unranked_reason and row.complete]
         names = [row.method for row in ranked]
-        scores = {row.method: list(row.by_seed.values()) for row in ranked}
-        # Either all rows of a board have the influence of shared test units, or none has.
-        shared = {row.method: row.influence for row in ranked if row.influence is not None}
-        groups = letters(names, different_pairs(scores, FOLDS, shared))
+        groups = letters(names, different_pairs({row.method: row.sample for row in ranked if row.sample}))
         ranks = result.ranks(names) if names else {}
         by_shift = _shift_ranks(ranked)
         for rank, row in enumerate(ranked, start=1):
             by_method[row.method] = replace(
                 row, rank=rank, ranks=ranks[row.method], letters=groups[row.method], shift_ranks=by_shift[row.method]
             )
-    return tuple(_with_bootstrap(by_method.get(row.method, row), result) for row in rows)
+    return tuple(
+        replace(by_method.get(row.method, row), bootstrap=result.interval(row.method)) if row.complete else row
+        for row in rows
+    )
 
 
 def _shift_ranks(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
@@ -54,16 +52,10 @@ def _shift_ranks(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
     return ranks
 
 
-def _with_bootstrap(row: Row, result: BootstrapResult) -> Row:
-    if row.method not in result.methods:
-        return row
-    return replace(row, bootstrap=result.interval(row.method), worst_group=result.worst(row.method))
-
-
 def _bootstrap(methods: Sequence[str], scoring: Scoring) -> BootstrapResult:
     any_record = next(iter(scoring[methods[0]].values()))
     assert any_record.result is not None
-    return resample(list(_environments(methods, scoring)), methods, any_record.result.classes)
+    return resample(list(_environments(methods, scoring)), methods, len(any_record.result.classes))
 
 
 def _environments(methods: Sequence[str], scoring: Scoring) -> Iterator[EnvironmentCounts]:
@@ -92,31 +84,50 @@ def _global_name(unit: str, scenario: str) -> str:
 
 def _counts(record: Record, env: str, codes: Mapping[str, int]) -> Counts:
     assert record.result is not None
-    try:
-        table = counts.table(record.result.tables, env)
-    except (KeyError, ValueError) as error:
-        cell = record.cell
-        raise UserError(
-            f"the record of {cell.method} on {cell.scenario}, seed {cell.seed} ({record.key[:16]}) has "
-            f"incomplete counts ({error}); delete it and run its cell again."
-        ) from error
+    table = counts_of(record, env)
     code = np.array([codes[unit] for unit in record.result.units], np.int64)
     return Counts(code[table[:, 0]], table[:, 1], table[:, 2], table[:, 4])
 
 
-def claims(scoring: Scoring, contrasts: Callable[[str], tuple[str, ...]], fallback: str) -> tuple[Claim, ...]:
+def claims(
+    scoring: Scoring,
+    contrasts: Callable[[str], tuple[str, ...]],
+    fallback: str,
+    counts: BoardCounts,
+    can_act: Callable[[Record], bool],
+) -> tuple[Claim, ...]:
     """Returns the verdicts on the claims of the board's methods, from scores over the cells shared with its contrasts.
 
     A cell in which the method itself failed counts with the fallback's record. A cell in which a contrast failed does
-    not count: a contrast's failure is no evidence for the method.
+    not count: a contrast's failure is no evidence for the method. Nor does a scenario in which the method has nothing
+    to act on.
+
+    Args:
+        scoring: by method, the record that counts in each cell.
+        contrasts: returns the methods that a method's claim is tested against.
+        fallback: the method whose record counts in cells where another failed.
+        counts: of the board.
+        can_act: see `build.Rules`.
     """
     named = ((method, contrasts(method)) for method in sorted(scoring))
-    return tuple(_claim(method, others, scoring, fallback) for method, others in named if others)
+    untested = [_claim(method, others, scoring, fallback, counts, can_act) for method, others in named if others]
+    return judge(untested, EQUIVALENCE_MARGIN)
 
 
-def _claim(method: str, others: tuple[str, ...], scoring: Scoring, fallback: str) -> Claim:
+def _claim(
+    method: str,
+    others: tuple[str, ...],
+    scoring: Scoring,
+    fallback: str,
+    counts: BoardCounts,
+    can_act: Callable[[Record], bool],
+) -> UntestedClaim:
     methods = [name for name in (method, *others) if scoring.get(name)]
-    scored = {name: {place for place, r in scoring[name].items() if r.cell.scored} for name in methods}
+    idle = {p[0] for p, r in scoring[method].items() if r.cell.scored and r.cell.method != fallback and not can_act(r)}
+    scored = {
+        name: {place for place, r in scoring[name].items() if r.cell.scored and place[0] not in idle}
+        for name in methods
+    }
     failed = {
         (name, place)
         for name in methods
@@ -126,16 +137,22 @@ def _claim(method: str, others: tuple[str, ...], scoring: Scoring, fallback: str
     }
     shared = (set.intersection(*scored.values()) if methods else set()) - {place for _, place in failed}
     scenarios = sorted({scenario for scenario, _ in shared})
-    seeds = sorted(complete_seeds(shared, set(scenarios)))
-    scores = {
-        name: {n: score({scenario: scoring[name][scenario, n] for scenario in scenarios}) or 0.0 for n in seeds}
+    seeds = complete_seeds(shared, set(scenarios))
+    samples = {
+        name: score_sample(
+            by_seed_and_scenario({place: scoring[name][place] for place in shared if place[1] in seeds}), counts
+        )
         for name in methods
     }
-    exclusions = tuple(f"{name} failed on {scenario}, seed {seed}" for name, (scenario, seed) in sorted(failed))
-    counted = {
-        name: {(scenario, n): scoring[name][scenario, n] for scenario in scenarios for n in seeds} for name in methods
-    }
-    return judge(method, others, scores, FOLDS, EQUIVALENCE_MARGIN, tuple(scenarios), exclusions, influences(counted))
+    ours = samples.get(method)
+    differences = tuple(
+        (other, ours.minus(theirs) if ours and (theirs := samples.get(other)) else None) for other in others
+    )
+    exclusions = (
+        *(f"{method} has nothing to act on in {scenario}" for scenario in sorted(idle)),
+        *(f"{name} failed on {scenario}, seed {seed}" for name, (scenario, seed) in sorted(failed)),
+    )
+    return UntestedClaim(method, differences, tuple(scenarios), exclusions)
 
 
 def robustness(rows: Sequence[Row], contrasts: Callable[[str], tuple[str, ...]], fallback: str) -> Robustness:

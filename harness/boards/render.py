@@ -19,9 +19,10 @@ _LEGEND = (
     "differ significantly (paired t-tests over seeds, Holm's correction; with few seeds, few differences are "
     "significant).",
     "*Score*: macro-F1, mean over scenarios and then over their shifted environments (under protocol 2, over shift "
-    "types first), ± its 95 % interval over folds of disjoint CVEs; beside it the same for each shift type, with its "
-    "rank. ‡: failed cells count with the scores of `majority`. *ID*: macro-F1 without a shift, with the "
-    "weights of the score. *Gap*: ID minus score.",
+    "types first), ± its 95 % interval over folds of disjoint CVEs and their repeats; beside it the same for each "
+    "shift type, with its rank. ‡: failed cells count with the scores of `majority`. *ID*: macro-F1 without a shift, "
+    "with the weights of the score. *Gap*: ID minus score. *Worst tenth*: mean accuracy of the worst tenth of "
+    "(shifted environment, class) pairs of a seed.",
     "*Flip rate / cue-follow*: how often flipping one cue changes a prediction, and how much more often the cue's "
     "class is then predicted; both are 0 for a method that learns nothing. *Perturbed (worst)*: lowest macro-F1 over "
     "perturbation suites and scenarios, counting the worst draw of each payload.",
@@ -40,6 +41,7 @@ _HIDDEN_FIRST = (
     "train s",
     "trials",
     "perturbed (worst)",
+    "worst tenth",
     "letters",
     "flip rate / cue-follow",
     "gap",
@@ -63,7 +65,7 @@ def _board(board: Board, brief: bool) -> str:
     parts = [f"## {in_markdown(tables.title(board))}\n"]
     parts += [_table(*table) for table in tables.main_tables(board)]
     if board.claims:
-        heading = "Verdicts (each claim tested at the 95 % level, not corrected for the number of claims)"
+        heading = "Verdicts (5 % over all claims by Holm's correction; equivalent: within the margin at 5 % per claim)"
         parts.append(_bullets(heading, [sentence(claim) for claim in board.claims]))
     parts += [_table(*table) for table in contrasts(board)]
     if brief:

@@ -43,8 +43,9 @@ def main_tables(board: Board) -> Iterator[TextTable]:
 def _main_table(board: Board, track: Track) -> tuple[list[str], list[list[str]]]:
     shifts = sorted({shift for row in board.rows for shift in row.by_shift})
     shifts = shifts if len(shifts) > 1 else []  # one type has the score's figures
-    header = ["rank", "method", "score", "letters", *shifts, "worst environment", "ID", "gap", "flip rate / cue-follow"]
-    header += ["perturbed (worst)", "trials", "train s", "shared steps s", "µs per payload", "cells"]
+    header = ["rank", "method", "score", "letters", *shifts, "worst environment", "worst tenth", "ID", "gap"]
+    header += ["flip rate / cue-follow", "perturbed (worst)", "trials", "train s", "shared steps s"]
+    header += ["µs per payload", "cells"]
     return header, [
         [
             _rank(row),
@@ -53,6 +54,7 @@ def _main_table(board: Board, track: Track) -> tuple[list[str], list[list[str]]]
             row.letters or NO_VALUE,
             *(_of_shift(row, shift) for shift in shifts),
             _with_name(row.worst),
+            with_interval(row.worst_tenth),
             format_number(row.id),
             format_number(row.gap),
             " / ".join(format_number(cue_mean(board, row, metric)) for metric in ("flip_rate", "cue_follow")),
@@ -126,26 +128,36 @@ def _cells(row: Row) -> str:
 
 
 def intervals(board: Board) -> Iterator[TextTable]:
-    """Yields the table of intervals, worst group, calibration and effective robustness, on a board that ranks."""
+    """Yields the tables of intervals, worst group, calibration and effective robustness, on a board that ranks."""
     if not board.ranked or not any(row.score for row in board.rows):
         return
-    effective = board.robustness.effective if board.robustness else {}
     over = "over draws and units" if board.shared_units else "over folds"
-    header = ["method", f"score: 95 % {over}", "score: 95 % by bootstrap", "worst group", "worst group: 95 %"]
-    header += ["calibration error, ID / shifted", "effective robustness"]
+    header = ["method", f"score: 95 % {over}", "score: 95 % by bootstrap", "spread of a seed: tests / folds / draws"]
+    header += ["worst group", "worst group: 95 %", "calibration error, ID / shifted", "effective robustness"]
     lines = [
         [
             row.method,
             NO_VALUE if row.score is None or row.score.half_width is None else _bounds((row.score.low, row.score.high)),
             _bounds(row.bootstrap),
-            _with_name(row.worst_group and (row.worst_group.accuracy, row.worst_group.name)),
+            " / ".join(map(format_number, row.components or (None, None, None))),
+            _with_name(row.worst_group and (row.worst_group.accuracy, " and ".join(row.worst_group.names))),
             NO_VALUE if row.worst_group is None else _bounds((row.worst_group.low, row.worst_group.high)),
             " / ".join(map(format_number, row.calibration)),
-            f"{effective[row.method]:+.3f}" if row.method in effective else NO_VALUE,
+            effective(board, row),
         ]
         for row in board.rows
     ]
-    yield "Intervals, worst group, calibration, effective robustness", header, lines
+    marks = "the worst group is chosen on half of the folds and measured on the others; "
+    marks += "≈: within the 95 % prediction band of the baselines' line, so not distinguishable from them"
+    yield f"Intervals, worst group, calibration, effective robustness ({marks})", header, lines
+
+
+def effective(board: Board, row: Row) -> str:
+    """Returns the effective robustness of a row, marked if it is within the prediction band of the baselines."""
+    robustness = board.robustness
+    if robustness is None or row.method not in robustness.effective:
+        return NO_VALUE
+    return f"{robustness.effective[row.method]:+.3f}" + (" ≈" if robustness.is_within_band(row.method) else "")
 
 
 def scenarios(board: Board) -> Iterator[TextTable]:

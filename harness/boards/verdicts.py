@@ -12,8 +12,8 @@ from harness.statistics.intervals import Interval
 
 def sentence(claim: Claim) -> str:
     """Returns a sentence with the verdict on a claim and the contrast that decided it."""
-    start = f"The claim of {claim.method} is {claim.verdict}"
     step = claim.decided_by
+    start = _start(claim)
     if step is None:
         return f"{start}."
     if step.difference is None:
@@ -21,13 +21,21 @@ def sentence(claim: Claim) -> str:
     where = f"{step.seeds} seed{'s' if step.seeds > 1 else ''} of {', '.join(claim.scenarios)}"
     where += f" ({'; '.join(claim.exclusions)}: not counted)" if claim.exclusions else ""
     gain = f"its score minus that of {step.other} is {_signed(step.difference)} over {where}"
-    if claim.verdict == "confirmed":
-        return f"{start}: it scores higher than {', '.join(c.other for c in claim.contrasts)}; {gain}."
-    if claim.verdict == "refuted":
-        return f"{start}: {gain}, and the 95 % interval excludes a gain of {EQUIVALENCE_MARGIN}."
-    if step.detectable is None:
+    if step.p is None or step.detectable is None or step.equivalence_p is None:
         return f"{start}: {gain}."
-    return f"{start}: {gain}; the test detects a true difference of {step.detectable:.3f} with 80 % power."
+    tested = f"p = {_p(step.p)} at the level {_p(claim.level)}"
+    if claim.verdict in ("superior", "inferior"):
+        return f"{start}: {gain} ({tested})."
+    if claim.verdict == "equivalent":
+        tested = f"within ± {EQUIVALENCE_MARGIN} with p = {_p(step.equivalence_p)}"
+    return f"{start}: {gain} ({tested}); the test detects a true difference of {step.detectable:.3f} with 80 % power."
+
+
+def _start(claim: Claim) -> str:
+    if claim.decided_by is None or claim.verdict in ("inconclusive", "not tested"):
+        return f"The claim of {claim.method} is {claim.verdict}"
+    others = claim.contrasts if claim.verdict == "superior" else (claim.decided_by,)
+    return f"{claim.method} is {claim.verdict} to {', '.join(step.other for step in others)}"
 
 
 def summary(claims: Sequence[Claim]) -> str:
@@ -38,10 +46,10 @@ def summary(claims: Sequence[Claim]) -> str:
 
 def contrasts(board: Board) -> Iterator[TextTable]:
     """Yields the table of the contrasts of all claims, if there are any."""
-    header = ["method", "step", "compared with", "difference", "seeds", "detectable (80 % power)", "sign-flip p"]
-    header += ["P(worse / same / better)", "passed"]
+    header = ["method", "step", "compared with", "difference", "seeds", "p", "level", "p of equivalence"]
+    header += ["detectable (80 % power)", "sign-flip p", "P(worse / same / better)", "passed"]
     lines = [
-        [claim.method, str(number), *_step(contrast)]
+        [claim.method, str(number), *_step(contrast, claim.level)]
         for claim in board.claims
         for number, contrast in enumerate(claim.contrasts, start=1)
     ]
@@ -49,11 +57,14 @@ def contrasts(board: Board) -> Iterator[TextTable]:
         yield "Contrasts of each claim; each is tested only if the one before it passed", header, lines
 
 
-def _step(step: Contrast) -> list[str]:
+def _step(step: Contrast, level: float) -> list[str]:
     return [
         step.other,
         NO_VALUE if step.difference is None else _signed(step.difference),
         str(step.seeds),
+        NO_VALUE if step.p is None else _p(step.p),
+        _p(level),
+        NO_VALUE if step.equivalence_p is None else _p(step.equivalence_p),
         format_number(step.detectable),
         format_number(step.sign_flip_p),
         NO_VALUE if step.posterior is None else " / ".join(f"{p:.2f}" for p in step.posterior),
@@ -78,6 +89,10 @@ def differences(board: Board) -> Iterator[TextTable]:
         lines = [[e.method, e.base, *(_marked(e.flip_rate.get(cue)) for cue in cues)] for e in board.effects]
         caption = f"Difference in flip rate from the first comparison method, by cue, paired over seeds ({marks})"
         yield caption, ["method", "compared with", *cues], lines
+
+
+def _p(probability: float) -> str:
+    return f"{probability:.2g}" if probability >= 0.0001 else "< 0.0001"
 
 
 def _signed(value: Interval) -> str:

@@ -185,15 +185,9 @@ def _score(
         params=tuned.best.params,
         limited_by=tuned.limited_by,
         selected_by=selection(method),
-<<<<<<< HEAD
-        trials=tuned.trials,
-        metrics=metrics_of(counts),
-        predictions={name: hashing.of_array(classes.astype(np.int16)) for name, classes in predicted.items()},
-=======
         trials=_with_tests(tuned, measured, corpus, scenario),
         metrics=measured,
-        predictions={name: hashing.of_array(classes) for name, classes in stored.items()},
->>>>>>> search
+        predictions={name: hashing.of_array(classes.astype(np.int16)) for name, classes in predicted.items()},
         units=list(counts.units),
         counts=counts.counts,
         confidence=counts.confidence,
@@ -211,10 +205,7 @@ def _score(
         },
         notes=[*data.notes, *(f"{task.cell.method}: {note}" for note in tuned.predictor.notes)],
     )
-<<<<<<< HEAD
     return result.model_dump(mode="json"), _Tested(corpus, environments, tables, units)
-=======
-    return result.model_dump(mode="json"), {name: (environments[name].rows, c) for name, c in stored.items()}
 
 
 def _with_tests(
@@ -242,19 +233,6 @@ def _with_tests(
                 tests[name] = metrics.macro_f1(table)
         trials.append(trial.model_copy(update={"test_macro_f1": tests}))
     return trials
-
-
-def unit_names(corpus: Corpus, scenario: Scenario) -> list[str]:
-    """Returns the name of each corpus row's resampling unit: its CVE if it has one, else its component's number."""
-    column = next((c for c in ("cve", "group.cve") if corpus.has(c)), None)
-    if column is None:
-        return [str(unit) for unit in scenario.unit.tolist()]
-    codes, values = corpus.codes(column)
-    return [
-        values[code] if code >= 0 else str(unit)
-        for code, unit in zip(codes.tolist(), scenario.unit.tolist(), strict=True)
-    ]
->>>>>>> search
 
 
 def _predict(predictor: Predictor, corpus: Corpus, environment: Environment) -> npt.NDArray[np.float32]:

@@ -1,10 +1,9 @@
 """The charts of a board: scores, score against ID, environments, cues."""
 
-import math
 from collections.abc import Iterator
 
 from harness.boards.model import Board, Row
-from harness.boards.tables import NO_VALUE, TextTable, format_number, with_interval
+from harness.boards.tables import NO_VALUE, TextTable, effective, format_number, with_interval
 from harness.report.figures import (
     Chart,
     axis,
@@ -17,7 +16,6 @@ from harness.report.figures import (
     pattern,
     plotly_json,
 )
-from harness.statistics.robustness import logit
 
 _LINE_POINTS = 60  # of the baselines' line
 
@@ -78,12 +76,16 @@ def _against_id(board: Board, prefix: str) -> Chart:
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "width": 1, "color": "#888"}, name="no loss under shift"
     )
-    if robustness and robustness.slope is not None and robustness.intercept is not None:
+    if robustness and robustness.line is not None:
         ids = [0.01 + 0.98 * i / (_LINE_POINTS - 1) for i in range(_LINE_POINTS)]
-        expected = [1 / (1 + math.exp(-robustness.intercept - robustness.slope * logit(value))) for value in ids]
-        figure.add_scatter(
-            x=ids, y=expected, mode="lines", line={"width": 2, "color": "#888"}, name="line of the baselines"
-        )
+        expected = [robustness.line.expected(value) for value in ids]
+        for name, values, width in (
+            ("line of the baselines", [e.score for e in expected], 2),
+            ("95 % prediction band, low", [e.low for e in expected], 1),
+            ("95 % prediction band, high", [e.high for e in expected], 1),
+        ):
+            line = {"width": width, "color": "#888", "dash": "solid" if width > 1 else "dash"}
+            figure.add_scatter(x=ids, y=values, mode="lines", line=line, name=name)
     for position, row in enumerate(board.rows):
         if row.score and row.id is not None:
             figure.add_scatter(
@@ -97,11 +99,7 @@ def _against_id(board: Board, prefix: str) -> Chart:
                 ),
                 hoverinfo="text",
             )
-    effective = robustness.effective if robustness else {}
-    lines = [
-        [row.method, format_number(row.id), with_interval(row.score), _signed(effective.get(row.method))]
-        for row in board.rows
-    ]
+    lines = [[row.method, format_number(row.id), with_interval(row.score), effective(board, row)] for row in board.rows]
     header = ["method", "ID", "score", "effective robustness"]
     return Chart(
         f"{prefix}-against-id",
@@ -116,17 +114,14 @@ def _fit(board: Board) -> str:
     robustness = board.robustness
     if robustness is None:
         return "This board does not rank, so no line of baselines is fitted. The dotted line means no loss under shift."
-    if robustness.unavailable_reason:
+    if robustness.unavailable_reason or robustness.line is None:
         return f"Effective robustness is not shown: {robustness.unavailable_reason}."
     return (
         f"Methods above the line of the baselines ({', '.join(robustness.baselines)}) lose less under shift than their "
-        f"ID macro-F1 predicts. The line is fitted in logit space and explains {robustness.explained:.2f} of the "
-        "variance."
+        f"ID macro-F1 predicts. The line is fitted in logit space and explains {robustness.line.explained:.2f} of the "
+        "variance. Methods between the dashed lines, the 95 % prediction band (≈), cannot be distinguished from the "
+        "baselines."
     )
-
-
-def _signed(value: float | None) -> str:
-    return NO_VALUE if value is None else f"{value:+.3f}"
 
 
 def _environments(board: Board, prefix: str) -> Chart:

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 ROUNDS = 2000
-MIN_GROUP_UNITS = 30  # fewer tested units than this give an accuracy too noisy to be called the worst
 _TAIL = 2.5  # percent on either side of an interval
 _CHUNK = 250  # rounds at a time, so that their intermediate arrays stay in the processor's cache
 Floats = npt.NDArray[np.float32]
@@ -47,34 +46,19 @@ class EnvironmentCounts:
     counts: Mapping[str, Counts]
 
 
-class WorstGroup(NamedTuple):
-    """The group with the lowest accuracy, and the interval of the minimum."""
-
-    name: str
-    accuracy: float
-    low: float
-    high: float
-
-
 @dataclass(frozen=True)
 class BootstrapResult:
-    """Scores and group accuracies of the sample and of every resample.
+    """Scores of the sample and of every resample.
 
     Attributes:
         methods: in the order of the columns.
         scores: float32 (rounds, methods).
         score: observed scores, float32 (methods,).
-        groups: names of the groups that are large enough: a class in an environment, pooled over seeds.
-        observed: observed accuracy of each group, float32 (methods, groups).
-        worst_group: lowest accuracy over the groups, float32 (rounds, methods); empty if there is no group.
     """
 
     methods: tuple[str, ...]
     scores: Floats
     score: Floats
-    groups: tuple[str, ...]
-    observed: Floats
-    worst_group: Floats
 
     def interval(self, method: str) -> tuple[float, float]:
         """Returns the percentile interval of a method's score, with the rounds centred on the observed score."""
@@ -84,26 +68,6 @@ class BootstrapResult:
         low, high = _percentiles(self.scores[:, column])
         shift = float(self.score[column] - self.scores[:, column].mean())
         return low + shift, high + shift
-
-    def worst(self, method: str) -> WorstGroup | None:
-        """Returns a method's worst group and the interval of the minimum; the group is chosen anew in every round.
-
-        The interval is the basic bootstrap interval, which reflects the rounds about the observed value (Davison and
-        Hinkley 1997). Rounds in which no row of any group was drawn are ignored.
-
-        Returns:
-            None if no group is large enough.
-        """
-        if not self.groups:
-            return None
-        column = self.methods.index(method)
-        worst = int(self.observed[column].argmin())
-        accuracy = float(self.observed[column, worst])
-        minima = self.worst_group[:, column]
-        low, high = _percentiles(minima[~np.isnan(minima)])
-        # The lowest of noisy accuracies lies below the lowest true one, and the lowest of a resample lies below that
-        # by about as much again. A percentile interval would add both biases; reflection cancels one with the other.
-        return WorstGroup(self.groups[worst], accuracy, max(0, 2 * accuracy - high), min(1, 2 * accuracy - low))
 
     def ranks(self, methods: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Returns the interval of each method's rank among the given methods; ties take the better rank."""
@@ -121,38 +85,28 @@ def _percentiles(values: Floats) -> tuple[float, float]:
 def resample(
     environments: Sequence[EnvironmentCounts],
     methods: Sequence[str],
-    classes: Sequence[str],
+    classes: int,
     rounds: int = ROUNDS,
     seed: int = 0,
 ) -> BootstrapResult:
-    """Resamples units and seeds, and computes every method's score and worst group in every round.
+    """Resamples units and seeds, and computes every method's score in every round.
 
     Args:
         environments: every scored environment of every seed, each with counts of all methods.
         methods: methods to compute scores for; at least one.
-        classes: their names, in label order.
+        classes: their number.
         rounds: number of resamples.
         seed: of the random generator.
     """
     from threadpoolctl import threadpool_limits
 
-    sample = _Sample(environments, methods, len(classes))
-    score, observed = sample.scores_and_accuracies(*sample.observed_weights())
+    sample = _Sample(environments, methods, classes)
+    score = sample.scores(*sample.observed_weights())
     random = np.random.default_rng(seed)
     chunks = [min(_CHUNK, rounds - start) for start in range(0, rounds, _CHUNK)]
     with threadpool_limits(1):  # for products this small, threads cost more in waiting than they save
-        results = [sample.scores_and_accuracies(*sample.draw_weights(random, size)) for size in chunks]
-    return BootstrapResult(
-        methods=tuple(methods),
-        scores=np.concatenate([scores for scores, _ in results]),
-        score=score[0],
-        groups=tuple(f"{name}, {classes[code]}" for name, codes in sample.groups.items() for code in codes),
-        observed=observed[0],
-        # fmin ignores the NaN of a group without a drawn row
-        worst_group=np.concatenate([np.fmin.reduce(accuracies, axis=2) for _, accuracies in results])
-        if sample.groups
-        else score[:0],
-    )
+        results = [sample.scores(*sample.draw_weights(random, size)) for size in chunks]
+    return BootstrapResult(tuple(methods), np.concatenate(results), score[0])
 
 
 class _Sample:
@@ -177,7 +131,6 @@ class _Sample:
             )
             for environment in environments
         ]
-        self.groups = _large_groups(environments)
 
     def _matrix(self, environment: EnvironmentCounts, methods: Sequence[str]) -> Floats:
         width = self._classes * len(methods)
@@ -202,28 +155,16 @@ class _Sample:
         units, seeds = (random.multinomial(n, np.full(n, 1 / n), size) for n in (self._units, len(self._seeds)))
         return units.astype(np.float32), (seeds / len(self._seeds)).astype(np.float32)
 
-    def scores_and_accuracies(self, unit_weights: Floats, seed_weights: Floats) -> tuple[Floats, Floats]:
-        """Returns scores (n, methods) and large groups' accuracies (n, methods, groups); NaN for a group not drawn."""
+    def scores(self, unit_weights: Floats, seed_weights: Floats) -> Floats:
+        """Returns the scores of all methods in resamples with these weights, float32 (n, methods)."""
         scores: Floats = np.zeros((1, 1), np.float32)
-        hits: dict[str, Floats] = {}
-        rows: dict[str, Floats] = {}
         for environment, seed, units, matrix in self._environments:
             weight: Floats = seed_weights[:, [seed]]
-            weights: Floats = unit_weights[:, units] * weight
-            # The seed's weight cancels in macro-F1, which is the same at any scale, but counts where groups pool seeds.
-            sums: Floats = weights @ matrix
+            sums: Floats = unit_weights[:, units] @ matrix
             true = sums[:, None, : self._classes]
             rest: Floats = np.reshape(sums[:, self._classes :], (len(sums), 2, -1, self._classes))
-            hit, predicted = rest[:, 0], rest[:, 1]
-            scores = scores + environment.share * weight * macro_f1(true, hit, predicted)
-            if environment.name in self.groups:
-                hits[environment.name] = hits.get(environment.name, 0) + hit
-                rows[environment.name] = rows.get(environment.name, 0) + true
-        with np.errstate(invalid="ignore"):
-            accuracies = [hits[name][:, :, codes] / rows[name][:, :, codes] for name, codes in self.groups.items()]
-        return scores.astype(np.float32), (
-            np.concatenate(accuracies, axis=2) if accuracies else np.empty((*scores.shape, 0))
-        )
+            scores = scores + environment.share * weight * macro_f1(true, rest[:, 0], rest[:, 1])
+        return scores.astype(np.float32)
 
 
 def macro_f1(true: Floats, hit: Floats, predicted: Floats) -> Floats:
@@ -239,17 +180,3 @@ def macro_f1(true: Floats, hit: Floats, predicted: Floats) -> Floats:
     # A product with ones sums the short last axis much faster than `sum(axis=-1)`.
     out: Floats = 2 * (f1 @ np.ones(f1.shape[-1], np.float32)) / np.maximum((true > 0).sum(axis=-1), 1)
     return out
-
-
-def _large_groups(environments: Sequence[EnvironmentCounts]) -> dict[str, list[int]]:
-    """Returns by environment the classes with at least `MIN_GROUP_UNITS` tested units over all seeds."""
-    tested: dict[str, dict[int, set[str]]] = {}
-    for environment in environments:
-        first = next(iter(environment.counts.values()))
-        for unit, code in set(zip(first.unit.tolist(), first.true.tolist(), strict=True)):
-            tested.setdefault(environment.name, {}).setdefault(code, set()).add(environment.units[unit])
-    large = {
-        name: sorted(code for code, units in classes.items() if len(units) >= MIN_GROUP_UNITS)
-        for name, classes in sorted(tested.items())
-    }
-    return {name: codes for name, codes in large.items() if codes}

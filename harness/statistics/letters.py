@@ -3,27 +3,19 @@
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from harness.statistics.intervals import CONFIDENCE, Influence, p_value
+from harness.statistics.intervals import CONFIDENCE, Sample, p_value
 
 Pair = frozenset[str]
 
 
-def different_pairs(
-    scores: Mapping[str, Sequence[float]], folds: int, influences: Mapping[str, Influence] | None = None
-) -> set[Pair]:
+def different_pairs(scores: Mapping[str, Sample]) -> set[Pair]:
     """Returns the pairs of methods whose scores differ significantly: paired t-tests over seeds with Holm's correction.
 
     Args:
-        scores: one per seed, the same seeds for every method.
-        folds: number of disjoint parts of the units that seeds test.
-        influences: by method, of the test units that all seeds share; empty if seeds test different units.
+        scores: of each method, over the same seeds.
     """
-
-    def probability(a: str, b: str) -> float:
-        return p_value(scores[a], scores[b], folds, influences[a] - influences[b] if influences else None)
-
     tests = sorted(
-        (probability(a, b), a, b) for a, b in combinations(sorted(scores), 2)
+        (p_value(scores[a].minus(scores[b])), a, b) for a, b in combinations(sorted(scores), 2)
     )  # the names break ties, so that equal p-values always give the same letters
     pairs: set[Pair] = set()
     for rank, (p, a, b) in enumerate(tests):

@@ -5,8 +5,10 @@ while the test is one Student-t distribution.
 """
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
+
+from harness.statistics.components import fold_means
+from harness.statistics.intervals import Sample
 
 
 class Posterior(NamedTuple):
@@ -17,33 +19,31 @@ class Posterior(NamedTuple):
     better: float
 
 
-def correlated_t(ours: Sequence[float], theirs: Sequence[float], folds: int, margin: float) -> Posterior | None:
+def correlated_t(sample: Sample, margin: float) -> Posterior | None:
     """Returns the posterior of the mean paired difference under a flat prior.
 
-    A Student-t with n - 1 degrees of freedom, n being at most the number of folds. Its scale is widened because the
-    training sets of folds overlap: their correlation is taken as the share of one fold, 1 / folds (Nadeau and Bengio
-    2003).
+    A Student-t over the folds' means with n - 1 degrees of freedom, n being the number of folds. Its scale is widened
+    because the training sets of folds overlap: their correlation is taken as the share of one fold, 1 / parts (Nadeau
+    and Bengio 2003).
 
     Args:
-        ours, theirs: one score per seed.
-        folds: number of disjoint parts of the units that seeds test.
+        sample: differences over seeds.
         margin: differences within plus or minus this count as no difference.
 
     Returns:
-        None for fewer than two pairs or folds, or if all differences are equal and the posterior has no width.
+        None for fewer than two folds, or if all folds have the same mean and the posterior has no width.
     """
     from scipy.special import stdtr
 
-    differences = [a - b for a, b in zip(ours, theirs, strict=True)]
-    n = len(differences)
-    if n < 2 or folds < 2:
+    means = fold_means(sample.values, sample.folds)
+    n = len(means)
+    if n < 2:
         return None
-    mean = math.fsum(differences) / n
-    variance = math.fsum((d - mean) ** 2 for d in differences) / (n - 1)
+    mean = math.fsum(means) / n
+    variance = math.fsum((value - mean) ** 2 for value in means) / (n - 1)
     if variance == 0:
         return None
-    correlation = 1 / folds
-    independent = min(n, folds)  # seeds beyond the folds test no new units
-    scale = math.sqrt((1 / independent + correlation / (1 - correlation)) * variance)
-    below, above = (float(stdtr(independent - 1, (bound - mean) / scale)) for bound in (-margin, margin))
+    correlation = 1 / max(sample.parts, n)
+    scale = math.sqrt((1 / n + correlation / (1 - correlation)) * variance)
+    below, above = (float(stdtr(n - 1, (bound - mean) / scale)) for bound in (-margin, margin))
     return Posterior(below, above - below, 1 - above)

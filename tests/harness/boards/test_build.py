@@ -4,6 +4,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from statistics import fmean
 
 import pytest
 from rich.console import Console
@@ -15,6 +16,7 @@ from harness.boards.json_export import to_json
 from harness.boards.model import Board, Row
 from harness.boards.notes import merge_numbers, merge_subjects
 from harness.boards.render import markdown, terminal_lines, terminal_tables
+from harness.boards.scores import score, shares
 from harness.protocol import FALLBACK, PROTOCOL_VERSION
 from harness.records.schema import EnvironmentInfo, Record
 from harness.safe_text import in_markdown, printable
@@ -52,8 +54,12 @@ def test_ranks_have_intervals_and_methods_that_do_not_differ_share_a_letter(plai
     low, high = rows["best"].bootstrap or (1, 0)
     assert rows["best"].score is not None
     assert low < rows["best"].score.mean < high
-    assert rows["best"].worst_group is not None
-    assert rows["best"].worst_group.low < 0.7 + 0.3 / 11 < rows["best"].worst_group.high  # the true one
+    group, tenth = rows["best"].worst_group, rows["best"].worst_tenth
+    assert group is not None
+    assert tenth is not None
+    assert group.low < 0.7 + 0.3 / 11 < group.high  # the true one of every group
+    assert tenth.mean < 0.7  # the worst of groups that are equal
+    assert not any("flip.all" in name for name in group.names)
 
 
 def test_tracks_are_ranked_apart(plain_records: list[Record]) -> None:
@@ -80,15 +86,13 @@ def test_a_failed_cell_counts_with_the_fallback_and_a_missing_one_unranks(plain_
 
 def test_a_claim_ends_in_one_sentence_and_a_table(plain_records: list[Record]) -> None:
     text = markdown([board_of(plain_records, {"best": ("third", "fourth")})])
-    assert (
-        "The claim of best is confirmed: it scores higher than third, fourth; its score minus that of fourth is +0."
-        in text
-    )
+    assert "best is superior to third, fourth: its score minus that of fourth is +0." in text
+    assert re.search(r"\(p = .* at the level 0.05\)", text)
     assert "| best | 1 | third | +0." in text
     few = board_of(records({"ours": 0.5, "theirs": 0.5}, units=15), {"ours": ("theirs",)})
     assert "the test detects a true difference of 0." in markdown([few])
-    assert few.claims[0].verdict == "undecided"
-    assert "is refuted" in markdown([board_of(plain_records, {"third": ("best",)})])
+    assert few.claims[0].verdict == "inconclusive"
+    assert "third is inferior to best: its score minus" in markdown([board_of(plain_records, {"third": ("best",)})])
     assert "is not tested" in markdown([board_of(plain_records, {"third": ("control-absent",)})])
 
 
@@ -97,7 +101,7 @@ def test_a_claim_is_judged_where_all_its_methods_have_cells(plain_records: list[
     control = [record("control", name, seed, 0.5, kind="control") for name in run for seed in range(4)]
     board = board_of([*plain_records, *control], {"best": ("third", "control")})
     (claim,) = board.claims
-    assert (claim.verdict, claim.scenarios) == ("confirmed", ("cve-disjoint",))
+    assert (claim.verdict, claim.scenarios) == ("superior", ("cve-disjoint",))
     assert [step.seeds for step in claim.contrasts] == [4, 4]
     assert "over 4 seeds of cve-disjoint" in markdown([board])
     row = board.rows[-1]  # its score is over other cells, whatever it is
@@ -113,7 +117,7 @@ def test_a_contrast_that_failed_is_not_beaten(plain_records: list[Record]) -> No
         return board_of([*kept, *broken], {"best": ("second",)})
 
     (claim,) = failed(4, 5).claims
-    assert claim.verdict != "confirmed"
+    assert claim.verdict != "superior"
     assert (claim.contrasts[0].seeds, claim.scenarios) == (4, ("cve-disjoint", "planted-95"))
     assert "second failed on cve-disjoint, seed 4; second failed on" in markdown([failed(4, 5)])
     (everywhere,) = failed(*range(6)).claims
@@ -123,6 +127,59 @@ def test_a_contrast_that_failed_is_not_beaten(plain_records: list[Record]) -> No
     (claim,) = board_of([*kept, own], {"best": ("second",)}).claims
     assert claim.contrasts[0].difference is not None
     assert claim.contrasts[0].difference.mean < -0.03  # its own failure counts
+
+
+def test_a_claim_is_judged_where_its_method_can_act(plain_records: list[Record]) -> None:
+    """Without two environments in training, a method that compares environments has nothing to act on."""
+    act_on_cues = replace(rules({"best": ("second",)}), can_act=lambda record: record.cell.scenario == "planted-95")
+    (board,) = boards(plain_records, act_on_cues)
+    (claim,) = board.claims
+    assert claim.scenarios == ("planted-95",)
+    assert "over 6 seeds of planted-95 (best has nothing to act on in cve-disjoint: not counted)" in markdown([board])
+    rows = {row.method: row for row in board.rows}
+    scored = [column for column in board.columns if column[1].startswith(("flip", "novel"))]
+    means = [fmean(rows[name].metric(column) or 0.0 for column in scored) for name in ("best", "second")]
+    assert claim.contrasts[0].difference is not None
+    assert claim.contrasts[0].difference.mean == pytest.approx(means[0] - means[1])
+
+
+def test_the_score_is_the_mean_over_shift_types_then_scenarios_then_environments() -> None:
+    """Two scenarios of one shift type and one of another: their environments weigh 1/4, 1/4 and 1/2 of a score."""
+    spurious = [record("any", "planted-95", 0, 0.9), record("any", "iid", 0, 0.3, scored=["id"])]
+    disjoint = record("any", "cve-disjoint", 0, 0.6)
+    spurious[1] = spurious[1].model_copy(
+        update={"cell": spurious[1].cell.model_copy(update={"shift": "spurious-correlation"})}
+    )
+    by_scenario = {r.cell.scenario: r for r in (*spurious, disjoint)}
+
+    def mean(r: Record) -> float:
+        assert r.result is not None
+        return fmean(r.result.metrics[env]["macro_f1"] for env in r.cell.scored)
+
+    assert score(by_scenario) == pytest.approx((mean(spurious[0]) + mean(spurious[1])) / 4 + mean(disjoint) / 2)
+    assert sum(shares(by_scenario).values()) == pytest.approx(1)
+
+
+def test_calibration_is_weighed_as_the_score_is(plain_records: list[Record]) -> None:
+    """`planted-95` has nine scored environments and `cve-disjoint` one: each scenario is half of the figure."""
+    row = board_of(plain_records).rows[0]
+    of = {column: metrics["calibration_error"] for column, metrics in row.metrics.items()}
+    planted = fmean(v for (scenario, env), v in of.items() if scenario == "planted-95" and env[:4] in ("flip", "nove"))
+    assert row.calibration[1] == pytest.approx((planted + of["cve-disjoint", "test"]) / 2)
+    assert row.calibration[0] == pytest.approx((of["planted-95", "id"] + of["cve-disjoint", "id"]) / 2)
+
+
+def test_seeds_beyond_the_folds_are_repeats(plain_records: list[Record]) -> None:
+    """Twelve seeds are six folds and two repeats, so the board can tell the draws from the folds."""
+    once = {row.method: row for row in board_of(plain_records).rows}["best"]
+    twice = {row.method: row for row in board_of(records({"best": 0.8, FALLBACK: 0.05}, seeds=12)).rows}["best"]
+    assert once.components is not None
+    assert twice.components is not None
+    assert once.components.draws is None
+    assert twice.components.draws is not None
+    assert twice.sample is not None
+    assert list(twice.sample.folds) == [*range(6)] * 2
+    assert once.components.sampling == pytest.approx(twice.components.sampling, rel=0.2)
 
 
 def test_effects_are_the_differences_from_the_first_contrast(plain_records: list[Record]) -> None:

@@ -59,11 +59,15 @@ def test_the_line_of_the_baselines_is_drawn_where_it_was_fitted() -> None:
     rules = Rules(lambda record: False, lambda preset: True, lambda method: ())
     (board,) = boards(records(skills, seeds=2), rules)
     chart = next(chart for chart in charts(board, "x") if chart.name == "x-against-id")
-    (line,) = (trace for trace in chart.figure["data"] if trace["name"] == "line of the baselines")
+    line, low, high = (
+        next(trace for trace in chart.figure["data"] if trace["name"] == name)
+        for name in ("line of the baselines", "95 % prediction band, low", "95 % prediction band, high")
+    )
     assert board.robustness is not None
-    assert board.robustness.intercept is not None
-    assert board.robustness.slope is not None
-    for x, y in zip(line["x"], line["y"], strict=True):
-        assert logit(y) == pytest.approx(board.robustness.intercept + board.robustness.slope * logit(x), abs=0.01)
+    fit = board.robustness.line
+    assert fit is not None
+    for x, y, below, above in zip(line["x"], line["y"], low["y"], high["y"], strict=True):
+        assert logit(y) == pytest.approx(fit.intercept + fit.slope * logit(x), abs=0.01)
+        assert below < y < above
     points = {trace["name"]: (trace["x"][0], trace["y"][0]) for trace in chart.figure["data"] if len(trace["x"]) == 1}
     assert points == {row.method: (row.id, row.score.mean) for row in board.rows if row.score}

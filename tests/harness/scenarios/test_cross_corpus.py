@@ -133,9 +133,11 @@ def test_intervals_add_the_sampling_of_the_target_to_that_of_training(
     assert "all seeds test the same 100 units: intervals are over training draws and over these units" in board.notes
     row = next(row for row in board.rows if row.method == "nearest-neighbor")
     assert row.score is not None
-    assert row.influence is not None
-    assert row.influence.shape == (3, 100)
-    draws_alone = t_interval(list(row.by_seed.values()), splits.FOLDS)
+    assert row.sample is not None
+    assert row.sample.influence is not None
+    assert (~np.isnan(row.sample.influence)).sum(axis=1).tolist() == [100] * 3
+    assert list(row.sample.folds) == [0] * 3
+    draws_alone = t_interval(row.sample._replace(influence=None))
     assert row.score.mean == draws_alone.mean
     assert row.score.half_width != draws_alone.half_width
     scenario, score = (r for r in results.contrast("nearest-neighbor", "majority").arrow.to_pylist())
