@@ -170,6 +170,7 @@ def test_a_method_gives_its_penalty_the_weight_of_the_configuration(name: str) -
     """From the configuration to the loss: without the penalty, or with another weight, the loss is another number."""
     vectors, labels, rows = head_inputs()
     environments = torch.tensor([0, 0, 0, 1, 1, 1])
+    registry.discover()
     info = registry.method(name)
     params = {**space.defaults(info.space), "penalty": 7.0}
     head = info.factory().head(4, 3, environments, params, 1)  # the full weight begins at the second step

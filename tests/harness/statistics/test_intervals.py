@@ -122,6 +122,7 @@ def test_the_posterior_is_wider_than_the_interval_and_its_parts_sum_to_one() -> 
 
 def test_the_expected_best_is_the_mean_over_all_subsets() -> None:
     values = [0.4, 0.9, 0.1, 0.7, 0.7]
+    assert len(expected_best(values)) == len(values)
     for size, expected in enumerate(expected_best(values), start=1):
         assert expected == pytest.approx(np.mean([max(subset) for subset in combinations(values, size)]))
 
