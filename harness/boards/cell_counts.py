@@ -62,6 +62,10 @@ class BoardCounts:
         self._read: dict[str, CellCounts] = {}
         self.shared_units = self._count_shared(scoring)
 
+    def code(self, name: str) -> int:
+        """Returns the code of a unit of the board."""
+        return self._codes[name]
+
     def of(self, record: Record) -> CellCounts:
         """Returns the counts of a record that has a result and scored environments.
 
@@ -99,7 +103,7 @@ class BoardCounts:
     def _count(self, record: Record) -> CellCounts:
         result, scored = record.result, record.cell.scored
         assert result is not None
-        codes = np.array([self._codes[_board_name(unit, record.cell.scenario)] for unit in result.units], np.int64)
+        codes = np.array([self.code(_board_name(unit, record.cell.scenario)) for unit in result.units], np.int64)
         influence = np.zeros(len(codes))
         tested = np.zeros(len(codes), bool)
         groups = {}

@@ -23,11 +23,11 @@ def sentence(claim: Claim) -> str:
     gain = f"its score minus that of {step.other} is {_signed(step.difference)} over {where}"
     if step.p is None or step.detectable is None or step.equivalence_p is None:
         return f"{start}: {gain}."
-    tested = f"p = {_p(step.p)} at the level {_p(claim.level)}"
+    tested = f"p {_compared(step.p)} at the level {_p(claim.level)}"
     if claim.verdict in ("superior", "inferior"):
         return f"{start}: {gain} ({tested})."
     if claim.verdict == "equivalent":
-        tested = f"within ± {EQUIVALENCE_MARGIN} with p = {_p(step.equivalence_p)}"
+        tested = f"within ± {EQUIVALENCE_MARGIN} with p {_compared(step.equivalence_p)}"
     return f"{start}: {gain} ({tested}); the test detects a true difference of {step.detectable:.3f} with 80 % power."
 
 
@@ -93,6 +93,11 @@ def differences(board: Board) -> Iterator[TextTable]:
 
 def _p(probability: float) -> str:
     return f"{probability:.2g}" if probability >= 0.0001 else "< 0.0001"
+
+
+def _compared(probability: float) -> str:
+    text = _p(probability)
+    return text if text.startswith("<") else f"= {text}"
 
 
 def _signed(value: Interval) -> str:
