@@ -26,7 +26,9 @@ SOURCE_SPREAD = 0.04  # the two training sources of a planted scenario have rho 
 
 PLANTED: dict[str, EnvironmentSpec] = {
     "id": _PLAIN,
-    **{f"flip.{cue}": EnvironmentSpec(shifted=True, kind="flip", subject=cue) for cue in (*CUES, "all")},
+    **{f"flip.{cue}": EnvironmentSpec(shifted=True, kind="flip", subject=cue) for cue in CUES},
+    # Not scored: seven cues at once that name one wrong class outvote any attack, and most methods have nearly 0 there.
+    "flip.all": EnvironmentSpec(kind="flip", subject="all"),
     "absent": _PLAIN,
     "novel": _SHIFTED,
     "neutral": _PLAIN,
