@@ -24,4 +24,13 @@ def contrasts(method: str) -> tuple[str, ...]:
     return info.contrasts if info else ()
 
 
-RULES = Rules(is_stale, ranks, contrasts)
+def can_act(record: Record) -> bool:
+    """Whether the method of a record has something to act on in its scenario.
+
+    Methods with the tag ``groups`` balance groups or compare training environments. Only scenarios of the shift type
+    spurious correlation define these: elsewhere the classes stand in for groups, and there is one environment.
+    """
+    return "groups" not in record.cell.tags or record.cell.shift == "spurious-correlation"
+
+
+RULES = Rules(is_stale, ranks, contrasts, can_act)
