@@ -149,7 +149,7 @@ def _claim(
         (other, ours.minus(theirs) if ours and (theirs := samples.get(other)) else None) for other in others
     )
     exclusions = (
-        *(f"{method} has nothing to act on in {scenario}" for scenario in sorted(idle)),
+        *([f"{method} has nothing to act on in {', '.join(sorted(idle))}"] if idle else []),
         *(f"{name} failed on {scenario}, seed {seed}" for name, (scenario, seed) in sorted(failed)),
     )
     return UntestedClaim(method, differences, tuple(scenarios), exclusions)

@@ -4,7 +4,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from harness.boards import comparisons, tables
+from harness.boards import defaults, tables
+from harness.boards.by_environment import scenarios
 from harness.boards.diagnostics import diagnostics
 from harness.boards.model import Board
 from harness.boards.verdicts import contrasts, differences, sentence
@@ -23,6 +24,8 @@ _LEGEND = (
     "shift type, with its rank. ‡: failed cells count with the scores of `majority`. *ID*: macro-F1 without a shift, "
     "with the weights of the score. *Gap*: ID minus score. *Worst tenth*: mean accuracy of the worst tenth of "
     "(shifted environment, class) pairs of a seed.",
+    "*Starvation*: macro-F1 in `iid` minus that in `neutral`, what is not learned because cues suffice. *Reliance*: "
+    "macro-F1 in `neutral` minus the mean over the environments that flip one cue.",
     "*Flip rate / cue-follow*: how often flipping one cue changes a prediction, and how much more often the cue's "
     "class is then predicted; both are 0 for a method that learns nothing. *Perturbed (worst)*: lowest macro-F1 over "
     "perturbation suites and scenarios, counting the worst draw of each payload.",
@@ -48,7 +51,7 @@ _HIDDEN_FIRST = (
     "ID",
 )
 _COLUMN_GAP = 3  # characters between two columns in a terminal
-_DETAILS = (comparisons.search, comparisons.reliance, differences, tables.intervals, tables.scenarios, diagnostics)
+_DETAILS = (defaults.search, differences, tables.intervals, scenarios, diagnostics)
 
 
 def markdown(boards: Sequence[Board]) -> str:

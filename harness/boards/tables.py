@@ -1,18 +1,15 @@
-"""The board's tables that compare methods: ranking, intervals, scenarios; and the lists below them."""
+"""The board's tables that compare methods: ranking and intervals; and the lists below them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from harness.boards.model import TRACKS, Board, Column, Cost, Row, ScenarioSeed, Track
+from harness.boards.model import TRACKS, Board, Cost, Row, ScenarioSeed, Track
 from harness.boards.notes import merge_subjects
-from harness.evaluation.metrics import area_under_time
 from harness.protocol import FALLBACK
-from harness.scenario import SEEN, UNSEEN
 from harness.statistics.intervals import Interval
 
 TextTable = tuple[str, list[str], list[list[str]]]  # caption, header, rows
 NO_VALUE = "–"
 FALLBACK_MARK = "‡"  # beside a score in which failed cells count with the fallback's figures
-_MAX_SHARED_COLUMNS = 3  # scenarios with more environments get a table of their own
 
 
 def format_number(value: float | None, digits: int = 3) -> str:
@@ -158,59 +155,6 @@ def effective(board: Board, row: Row) -> str:
     if robustness is None or row.method not in robustness.effective:
         return NO_VALUE
     return f"{robustness.effective[row.method]:+.3f}" + (" ≈" if robustness.is_within_band(row.method) else "")
-
-
-def scenarios(board: Board) -> Iterator[TextTable]:
-    """Yields macro-F1 by environment: one table for all scenarios with few environments, one for each other scenario.
-
-    Zero-shot scenarios come first, with balanced accuracy. Methods without a result in a scenario are left out.
-    """
-    zero_shot = {scenario for scenario, env in board.columns if env == UNSEEN}
-    for name in sorted(zero_shot):
-        yield (
-            f"{name} (not scored): balanced accuracy with all classes as candidates",
-            *_zero_shot(board, name),
-        )
-    others = [name for name in board.scenarios if name not in zero_shot]
-    wide = [name for name in others if sum(column[0] == name for column in board.columns) > _MAX_SHARED_COLUMNS]
-    narrow = [name for name in others if name not in wide]
-    if narrow:
-        shifts = "; ".join(f"{name}: {board.scenarios[name]}" for name in narrow)
-        yield f"Macro-F1 by environment ({shifts})", *_by_environment(board, narrow, prefix=True)
-    for name in wide:
-        yield f"{name} (shift: {board.scenarios[name]}), macro-F1 by environment", *_by_environment(board, [name])
-
-
-def _zero_shot(board: Board, name: str) -> tuple[list[str], list[list[str]]]:
-    columns = ((SEEN, "balanced_accuracy"), (UNSEEN, "balanced_accuracy"), (UNSEEN, "harmonic_mean"))
-    lines = [
-        [row.method, *(format_number(row.metric((name, env), metric)) for env, metric in columns)] for row in board.rows
-    ]
-    return ["method", SEEN, UNSEEN, "harmonic mean"], lines
-
-
-def _by_environment(board: Board, names: Sequence[str], prefix: bool = False) -> tuple[list[str], list[list[str]]]:
-    columns = [column for column in board.columns if column[0] in names]
-    windows = [own for name in names if len(own := _windows(board, name)) > 1]
-    header = ["method", *("/".join(column) if prefix else column[1] for column in columns)]
-    header += [f"{own[0][0]}/area under time" if prefix else "area under time" for own in windows]
-    lines = [
-        [row.method, *(format_number(row.metric(c)) for c in columns), *(format_number(_area(row, w)) for w in windows)]
-        for row in board.rows
-        if any(row.metric(c) is not None for c in columns)
-    ]
-    rows = [max((row.metric(c, "rows") or 0 for row in board.rows), default=0) for c in columns]
-    return header, [*lines, ["rows per seed", *(f"{count:.0f}" for count in rows), *("" for _ in windows)]]
-
-
-def _windows(board: Board, name: str) -> list[Column]:
-    """Returns the time windows that a scenario tests in, in their order."""
-    return [c for c in board.columns if c[0] == name and board.scenarios[name] == "temporal" and c[1][:5] == "test."]
-
-
-def _area(row: Row, windows: Sequence[Column]) -> float | None:
-    over_time = [value for column in windows if (value := row.metric(column)) is not None]
-    return area_under_time(over_time) if len(over_time) == len(windows) else None
 
 
 def remarks(board: Board) -> Iterator[tuple[str, list[str]]]:

@@ -9,8 +9,9 @@ from importlib.resources import files
 from typing import Any
 
 from harness.benchmark import Benchmark
-from harness.boards import comparisons, tables
+from harness.boards import defaults, tables
 from harness.boards.build import Rules, boards, display_names, setting_of
+from harness.boards.by_environment import scenarios
 from harness.boards.diagnostics import diagnostics
 from harness.boards.model import TRACKS, Board
 from harness.boards.tables import NO_VALUE, TextTable
@@ -121,10 +122,9 @@ def _section(
         details=[
             *tables.intervals(board),
             *contrasts(board),
-            *comparisons.search(board),
-            *comparisons.reliance(board),
+            *defaults.search(board),
             *differences(board),
-            *tables.scenarios(board),
+            *scenarios(board),
             *diagnostics(board),
         ],
         trials=search.trial_table(records),
