@@ -151,6 +151,7 @@ CASES = [
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("name", "problem", "params"), CASES, ids=lambda value: str(value))
 def test_the_worst_group_gains_on_plain_training(name: str, problem: Problem, params: Params, tmp_path: Path) -> None:
     registry.discover()
@@ -159,6 +160,7 @@ def test_the_worst_group_gains_on_plain_training(name: str, problem: Problem, pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("name", "problem", "penalty"), [("irm", SOURCES, 1e2), ("v-rex", SOURCES, 1e3), ("coral", MARKED, 1.0)], ids=str
 )

