@@ -13,6 +13,7 @@ from harness.records.schema import CellInfo, EnvironmentInfo, Failure, Provenanc
 CLASSES = [f"class-{letter}" for letter in "abcdefghijk"]
 SHIFTS = {
     "planted-95": "spurious-correlation",
+    "planted-80": "spurious-correlation",
     "cve-disjoint": "attribute-generalization",
     "product-disjoint": "attribute-generalization",
     "rare-class": "class-imbalance",
@@ -22,6 +23,7 @@ SHIFTS = {
 CUES = ("host", "client", "prefix", "proof", "token", "padding", "order", "all")
 ENVIRONMENTS = {
     "planted-95": ["id", *(f"flip.{cue}" for cue in CUES), "absent", "novel", "neutral"],
+    "planted-80": ["id", *(f"flip.{cue}" for cue in CUES), "absent", "novel", "neutral"],
     "cve-disjoint": ["id", "test"],
     "product-disjoint": ["id", "test"],
     "rare-class": ["id", "test"],
