@@ -101,7 +101,8 @@ def test_rare_class_falls_in_training_and_is_balanced_in_the_test(synthetic, cor
     train = np.bincount(corpus.labels[scenario.train.rows], minlength=11)
     test = np.bincount(corpus.labels[scenario.environments["test"].rows], minlength=11)
     assert train.min() == FEWEST_RARE
-    assert train.max() / train.min() == pytest.approx(splits.tail_ratio(11, LARGE.train, 100.0), rel=0.1)
+    # Counts are rounded down to whole rows: 4.9 of the rarest class are 4.
+    assert train.max() / train.min() == pytest.approx(splits.tail_ratio(11, LARGE.train, 100.0), rel=0.25)
     assert test.max() / test.min() < 2
     assert len(scenario.train.rows) == pytest.approx(LARGE.train, rel=0.05)
 

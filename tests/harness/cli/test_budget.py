@@ -43,9 +43,11 @@ def test_equal_budgets_are_said_with_figures_by_method_and_by_scenario(shell: Sh
     assert done.returncode == 0, done.stdout + done.stderr
     assert "each cell 2 trials and 120 compute seconds · sampler random, pruner none" in done.stdout
     assert "All methods of a corpus had the same budget" in done.stdout
-    assert "Core-hours: 0.01 of tuning, 0.00 of scoring, 0.00 of shared steps, charged to each cell." in done.stdout
+    assert "Core-hours: 0.01 of tuning, 0.00 of scoring, 0.00 of scoring trials that were not selected, 0.00 of " in (
+        done.stdout
+    )
     (line,) = rows(done.stdout, "tfidf-logreg")
-    figures = ["3.0", "3.0", "1.5", "4.5", "1.50", "0.03"]
+    figures = ["3.0", "3.0", "1.5", "4.5", "1.50", "0.04"]
     assert line == ["tfidf-logreg", "4", "8,", "480", "s", "8", "complete", "trials", "4", *figures]
     (line,) = rows(done.stdout, "majority")
     assert line[5:9] == ["4", "complete", "space", "4"]
@@ -89,8 +91,7 @@ def test_a_cell_beyond_one_and_a_half_times_its_seconds_is_named(shell: Shell, r
     run("--method", "majority,tfidf-logreg")
 
     def overspend(record: dict) -> None:
-        record["provenance"]["compute_seconds"] = 170.0
-        record["provenance"]["trials"][0]["shared_seconds"] = 20.0
+        record["provenance"].update(compute_seconds=170.0, shared_seconds=20.0)
 
     edit(shell.folder / "r", "*/random/tfidf-logreg-*.json", overspend)
     done = shell("results", "budget", "--results", "r")

@@ -61,11 +61,14 @@ def test_unchanged_code_gives_identical_cells_with_views_and_derived_environment
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
-def test_changed_code_and_an_edited_figure_are_named(
+def test_other_results_of_the_same_code_and_an_edited_figure_are_named(
     shell: Shell, stored: Callable[..., Path], plugin: Path, mapped: tuple[str, ...]
 ) -> None:
+    offset = shell.folder / "offset.txt"
+    offset.write_text("0.0", encoding="utf-8")
+    plugin.write_text(PLUGIN.replace("+= 0.0", f"+= float(open({str(offset)!r}).read())"), encoding="utf-8")
     stored("--plugin", plugin, "--method", "constant,majority", "--scenario", "random")
-    plugin.write_text(PLUGIN.replace("+= 0.0", "+= 0.1"), encoding="utf-8")
+    offset.write_text("0.1", encoding="utf-8")
     arguments = ("results", "verify", "--results", "r", "--plugin", plugin, *mapped)
     changed = shell(*arguments)
     assert changed.returncode == 1
@@ -127,8 +130,8 @@ def test_cells_of_this_processor_model_are_rerun_before_cheaper_ones(
     [
         ("method_version", 0, "method_version 0 → 1"),
         ("corpus", "0" * 64, "corpus 000"),
-        ("protocol", 0, "protocol 0 → 2"),
-        ("scenario_version", 9, "scenario_version 9 → 1"),
+        ("protocol", 0, "protocol 0 → 3"),
+        ("scenario_version", 9, "scenario_version 9 → 2"),
         ("trials", 7, "the search space, the schema of the record or the record itself was changed"),
     ],
 )

@@ -294,15 +294,18 @@ def test_requests_need_no_label_and_keep_their_place_in_the_file(saved_run: Shel
     assert (tmp_path / "in.csv").read_text(encoding="utf-8").startswith("name,raw")
 
 
-def test_a_predictor_whose_code_has_changed_fails_in_one_sentence(shell: Shell, mapped: tuple[str, ...]) -> None:
+def test_a_predictor_that_fails_on_what_it_reads_beside_its_code_says_so_in_one_sentence(
+    shell: Shell, mapped: tuple[str, ...]
+) -> None:
     works = PLUGIN.replace("np.full((len(payloads), self.k)", "np.full((len(payloads), WIDTH or self.k)")
     works = works.replace("class Breaks(Even)", "class Keeps(Even)").replace('raise OSError("no room")', "pass")
     works = works.replace("return Breaks(", "return Keeps(").replace("raise AssertionError", "return Keeps(4)")
-    plugin = shell.folder / "plugin.py"
-    plugin.write_text(f"WIDTH = 0\n{works}", encoding="utf-8")
+    plugin, width = shell.folder / "plugin.py", shell.folder / "width.txt"
+    width.write_text("0", encoding="utf-8")
+    plugin.write_text(f"WIDTH = int(open({str(width)!r}).read())\n{works}", encoding="utf-8")
     done = shell("run", *mapped, "--plugin", plugin, *RUN[3:5], "--save-models", "--method", "breaks", "--results", "r")
     assert done.returncode == 0, done.stdout
-    plugin.write_text(f"WIDTH = 3\n{works}", encoding="utf-8")
+    width.write_text("3", encoding="utf-8")
     (record,) = (shell.folder / "r").glob("*/*/*.json")
     failing = shell("predict", *mapped[1:], "--record", record, "--plugin", plugin, "--results", "r")
     assert failing.returncode == 2
