@@ -55,6 +55,9 @@ ALLOWED = {
     "harness/execution/worker.py end_with_parent ctypes.CDLL": "the C library that Python itself has loaded",
     "harness/__init__.py __getattr__ importlib.import_module": "names in a table of the same file",
     "harness/records/provenance.py _git subprocess.run": "git in the checkout that this code is running from",
+    "harness/plugin_code.py _own_modules importlib.machinery.PathFinder.find_spec": "imports nothing",
+    "harness/plugin_code.py _top importlib.machinery.PathFinder.find_spec": "imports nothing",
+    "harness/plugin_code.py _top importlib.util.find_spec": "a name without a dot: imports nothing",
     "harness/registry.py _execute .exec_module": PLUGIN,
     "harness/registry.py load_plugin importlib.util.spec_from_file_location": PLUGIN,
     "harness/registry.py _import_package importlib.import_module": INSTALLED,
@@ -63,6 +66,13 @@ ALLOWED = {
     "harness/sources/checkout.py Checkout._git subprocess.Popen": "git of the PATH, outside of the checkout, in a "
     "repository that is made here and has no configuration of the checkout",
     "harness/sources/download.py _fetch urllib.request.urlopen": "a URL that the user gives, with its checksum",
+    "harness/sources/hugging_face.py _client huggingface_hub.errors.GatedRepoError": "classes of errors",
+    "harness/sources/hugging_face.py _client huggingface_hub.errors.RepositoryNotFoundError": "classes of errors",
+    "harness/sources/hugging_face.py _client huggingface_hub.errors.RevisionNotFoundError": "classes of errors",
+    "harness/sources/hugging_face.py _commit huggingface_hub.HfApi": "asks for the commit of a data set that the user "
+    "names",
+    "harness/sources/hugging_face.py _download huggingface_hub.snapshot_download": "files of a commit that the user "
+    "names; none of them is run",
     "harness/sources/safe_yaml.py load yaml.load": "with SafeLoader, which builds plain values only",
     "harness/storage/shared_steps.py SharedSteps._read numpy.load": "allow_pickle is False by default",
     "harness/testing/declaration_checks.py imports_light subprocess.run": "imports the method that the user checks, "

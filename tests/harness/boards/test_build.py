@@ -428,8 +428,8 @@ def test_the_default_configurations_and_the_best_trials_have_scores_of_their_own
     for row in board.rows:
         assert row.score is not None
         assert row.default is not None
-        assert row.default.mean == pytest.approx(row.score.mean + OF_TRIALS[0])
-        assert row.selection_gap == pytest.approx(max(OF_TRIALS))
+        assert row.default.mean == pytest.approx(row.score.mean * OF_TRIALS[0])
+        assert row.selection_gap == pytest.approx(row.score.mean * (max(OF_TRIALS) - 1))
         assert row.not_default == 1
     assert "Default configurations (trial 0)" in markdown([board])
     old = [without_tests(r) for r in plain_records]

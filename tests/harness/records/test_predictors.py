@@ -294,9 +294,7 @@ def test_requests_need_no_label_and_keep_their_place_in_the_file(saved_run: Shel
     assert (tmp_path / "in.csv").read_text(encoding="utf-8").startswith("name,raw")
 
 
-def test_a_predictor_that_fails_on_what_it_reads_beside_its_code_says_so_in_one_sentence(
-    shell: Shell, mapped: tuple[str, ...]
-) -> None:
+def test_a_predictor_that_fails_is_one_sentence_with_the_reason(shell: Shell, mapped: tuple[str, ...]) -> None:
     works = PLUGIN.replace("np.full((len(payloads), self.k)", "np.full((len(payloads), WIDTH or self.k)")
     works = works.replace("class Breaks(Even)", "class Keeps(Even)").replace('raise OSError("no room")', "pass")
     works = works.replace("return Breaks(", "return Keeps(").replace("raise AssertionError", "return Keeps(4)")
