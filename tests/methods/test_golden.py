@@ -18,9 +18,9 @@ def shared_root(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
 
 
 def cases() -> Iterator[object]:
-    """Yields all methods; controls and heavy methods are slow tests."""
+    """Yields all methods; controls, heavy methods and the second one of its kind on the encoder are slow tests."""
     for name in NAMES:
-        aside = registry.method(name).kind in ("control", "heavy")
+        aside = registry.method(name).kind in ("control", "heavy") or name == "text-guided-paper"
         yield pytest.param(name, marks=[pytest.mark.slow] if aside else [])
 
 
