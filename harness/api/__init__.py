@@ -68,7 +68,7 @@ def run(
 ) -> Results:
     """Tunes, trains and scores methods on a benchmark, and returns the records; cells with a record are not run again.
 
-    If the code of a plug-in or of a class in memory has changed, its cells are others and run again; a warning says so.
+    If the code of a plug-in or of a class in memory has changed, its cells run again under other keys, with a warning.
 
     Args:
         methods: comma-separated names as on the command line (``all`` for every ranked method); or a `Method`

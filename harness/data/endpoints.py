@@ -15,7 +15,7 @@ def endpoint(payload: bytes) -> bytes | None:
     """Returns the path of a request without its query, None for other payloads.
 
     The method is left out: a model that knows the path from a GET knows it in a POST. The root path is every product's,
-    so it is no endpoint either.
+    so it is not an endpoint either.
     """
     match = _REQUEST_LINE.match(payload)
     return (match[1].rstrip(b"/") or None) if match else None
