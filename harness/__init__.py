@@ -27,8 +27,10 @@ if TYPE_CHECKING:
         byte_ngrams,
         column_names,
         http_request,
+        input_forms,
         near_duplicates,
         payload_parts,
+        request_fields,
         taxonomy,
         values,
     )
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
         Predictor,
         TrainingData,
     )
+    from harness.pairs import register_learner, register_strategy
     from harness.perturbations.message import Edit, Message
     from harness.records import predictor_files
     from harness.registry import register_benchmark, register_method, register_method_family
@@ -64,9 +67,11 @@ if TYPE_CHECKING:
     from harness.scenarios import generic, splits
     from harness.scenarios.generic import GenericBenchmark
     from harness.space import Categorical, Dimension, Float, Int, Params, Space
+    from harness.strategy import PLAIN_TRAINING, Learner, Strategy, Training
 
 __all__ = [
     "NO_OPINION",
+    "PLAIN_TRAINING",
     "AdaptedMethod",
     "AuditResult",
     "Benchmark",
@@ -84,6 +89,7 @@ __all__ = [
     "GenericBenchmark",
     "Int",
     "Leaderboard",
+    "Learner",
     "Message",
     "Method",
     "MethodRef",
@@ -98,7 +104,9 @@ __all__ = [
     "Sizes",
     "Space",
     "StoredRows",
+    "Strategy",
     "ThreatClass",
+    "Training",
     "TrainingData",
     "Transform",
     "UserError",
@@ -110,6 +118,7 @@ __all__ = [
     "generic",
     "hashing",
     "http_request",
+    "input_forms",
     "leaderboard",
     "load_results",
     "metrics",
@@ -120,10 +129,13 @@ __all__ = [
     "predict",
     "predictor_files",
     "register_benchmark",
+    "register_learner",
     "register_method",
     "register_method_family",
+    "register_strategy",
     "registry",
     "regular_file",
+    "request_fields",
     "run",
     "seeds",
     "sources",
@@ -164,6 +176,7 @@ _NAMES = {
         "TrainingData",
         "Transform",
     ),
+    "harness.pairs": ("register_learner", "register_strategy"),
     "harness.perturbations.message": ("Edit", "Message"),
     "harness.registry": ("register_benchmark", "register_method", "register_method_family"),
     "harness.scenario": (
@@ -178,6 +191,7 @@ _NAMES = {
     ),
     "harness.scenarios.generic": ("GenericBenchmark",),
     "harness.space": ("Categorical", "Dimension", "Float", "Int", "Params", "Space"),
+    "harness.strategy": ("PLAIN_TRAINING", "Learner", "Strategy", "Training"),
 }
 _MODULES = {
     "harness": ("hashing", "oracles", "registry", "regular_file", "seeds", "sources", "space", "testing"),
@@ -185,8 +199,10 @@ _MODULES = {
         "byte_ngrams",
         "column_names",
         "http_request",
+        "input_forms",
         "near_duplicates",
         "payload_parts",
+        "request_fields",
         "taxonomy",
         "values",
     ),

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -95,6 +95,19 @@ class TrainingData:
 
     def __len__(self) -> int:
         return len(self.payloads)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> "TrainingData":
+        """Returns some of the rows, int64 (m,), with everything that belongs to them; a row may occur several times."""
+        texts = self.descriptions
+        return TrainingData(
+            self.payloads.take(rows),
+            self.labels[rows],
+            None if texts is None else replace(texts, of_row=texts.of_row[rows]),
+            None if self.groups is None else self.groups[rows],
+            None if self.environments is None else self.environments[rows],
+            None if self.cues is None else {name: codes[rows] for name, codes in self.cues.items()},
+            None if self.spans is None else tuple(self.spans[row] for row in rows.tolist()),
+        )
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ from harness.method import (
     MethodRef,
     Tag,
 )
-from harness.space import check_space
+from harness.space import Space, check_space
+from harness.strategy import ABILITY_NAMES, LearnerInfo, StrategyInfo
 
 M = TypeVar("M", bound=type[Method])
 F = TypeVar("F", bound=type[AdaptedMethod])
@@ -44,10 +45,13 @@ _methods: dict[str, MethodInfo] = {}
 _discovering = False  # whether modules are being imported that worker processes can import too
 _families: dict[str, FamilyInfo] = {}
 _benchmarks: dict[str, BenchmarkInfo] = {}
+learners: dict[str, LearnerInfo] = {}  # filled by `harness.pairs`
+strategies: dict[str, StrategyInfo] = {}
 _discovered: set[str] = set()
 _plugins: dict[Path, "_PluginCode"] = {}
 _loading: "_PluginCode | None" = None  # the plug-in that is being loaded
-_REGISTERING = ("adapters", "controls")  # folders of ``methods`` whose modules register methods or families
+# Folders of ``methods`` whose modules register methods, learners, strategies or families.
+_REGISTERING = ("adapters", "controls", "learners", "strategies")
 _SHARED = frozenset(("base", "neural"))  # folders of ``methods`` that hold shared code and register nothing
 _NAME = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
@@ -84,16 +88,9 @@ def register_method(
     """
 
     def decorate(cls: M) -> M:
-        _check_name(name)
-        if kind not in KINDS:
-            raise UserError(f"method {name}: kind={kind!r} is unknown, {nearest(str(kind), list(KINDS))}")
-        if unknown := set(tags) - set(TAGS):
-            raise UserError(
-                f"method {name}: tag {min(unknown)!r} is unknown, {nearest(min(unknown), list(get_args(Tag)))}"
-            )
-        check_space(f"method {name}", cls.space)
-        if undefined := getattr(cls, "__abstractmethods__", ()):
-            raise UserError(f"method {name}: {cls.__name__} does not define {', '.join(sorted(undefined))}.")
+        check_name(name)
+        check_declaration(name, kind, tags)
+        check_complete(f"method {name}", cls, cls.space)
         cls.info = MethodInfo(
             name=name,
             version=version,
@@ -107,12 +104,54 @@ def register_method(
             origin=cls.__module__,
             factory=cls,
             space=cls.space,
-            **_code_fields(cls),
+            **code_fields(cls),
         )
-        _register(_methods, cls.info, "method")
+        add(cls.info)
         return cls
 
     return decorate
+
+
+def check_declaration(name: str, kind: str, tags: Iterable[str]) -> None:
+    """Checks the kind and the tags of a method or a strategy.
+
+    Raises:
+        UserError: one of them is unknown.
+    """
+    if kind not in KINDS:
+        raise UserError(f"method {name}: kind={kind!r} is unknown, {nearest(str(kind), list(KINDS))}")
+    if unknown := set(tags) - set(TAGS):
+        raise UserError(f"method {name}: tag {min(unknown)!r} is unknown, {nearest(min(unknown), list(get_args(Tag)))}")
+
+
+def check_complete(owner: str, cls: type, space: Space) -> None:
+    """Checks that a class defines all abstract methods and a valid search space.
+
+    Raises:
+        UserError: it does not; the message begins with ``owner``.
+    """
+    check_space(owner, space)
+    if undefined := getattr(cls, "__abstractmethods__", ()):
+        raise UserError(f"{owner}: {cls.__name__} does not define {', '.join(sorted(undefined))}.")
+
+
+def add(info: MethodInfo) -> None:
+    """Adds a method.
+
+    Raises:
+        UserError: another class has registered a method of its name.
+    """
+    register_in(_methods, info, "method")
+
+
+def add_pair(info: MethodInfo) -> None:
+    """Adds a strategy on a learner, in place of an earlier one of its name: both names were checked themselves."""
+    _methods[info.name] = info
+
+
+def loading_plugin() -> str:
+    """Returns the path of the plug-in that is being loaded; empty if none is."""
+    return "" if _loading is None else str(_loading.file)
 
 
 def unregistered_method(cls: type[Method], name: str) -> MethodInfo:
@@ -122,13 +161,11 @@ def unregistered_method(cls: type[Method], name: str) -> MethodInfo:
         UserError: the name is malformed or taken by another method, the search space is malformed, or an abstract
             method is not defined.
     """
-    _check_name(name)
+    check_name(name)
     holder = _methods.get(name)
     if holder is not None and holder.factory is not cls:
         raise UserError(f"the method name {name} is already used by {holder.origin}; choose another name.")
-    check_space(f"method {name}", cls.space)
-    if undefined := getattr(cls, "__abstractmethods__", ()):
-        raise UserError(f"method {name}: {cls.__name__} does not define {', '.join(sorted(undefined))}.")
+    check_complete(f"method {name}", cls, cls.space)
     summary = (cls.__doc__ or cls.__name__).strip().splitlines()[0]
     info = MethodInfo(
         name, 1, "ranked", frozenset(), summary, "", (), "", (), cls.__module__, cls, cls.space, **_code_of(cls)
@@ -150,7 +187,7 @@ class _PluginCode:
         return {PLUGIN: self.digest}
 
 
-def _code_fields(cls: type[Method]) -> dict[str, Any]:
+def code_fields(cls: type) -> dict[str, Any]:
     """Returns the fields of a method's description that say where its code is, unless its version stands for it."""
     if _loading is not None:
         return {"content": _loading.content, "plugin": str(_loading.file)}
@@ -165,7 +202,7 @@ def _is_discovered(module: str) -> bool:
     return any(module == entry.module or module.startswith(f"{entry.module}.") for entry in entries)
 
 
-def _code_of(cls: type[Method]) -> dict[str, Any]:
+def _code_of(cls: type) -> dict[str, Any]:
     """Returns the fields of a class that workers cannot import by discovery, such as one of a notebook.
 
     It is pickled for the workers, and a hash of its code enters the key: editing a notebook cell makes another method.
@@ -191,16 +228,21 @@ def register_method_family(
     """
 
     def decorate(cls: F) -> F:
-        _check_name(name)
-        plugin = "" if _loading is None else str(_loading.file)
-        info = FamilyInfo(name, version, argument, kinds, summary, tuple(requires), cls.__module__, cls, plugin)
-        _register(_families, info, "method family")
+        check_name(name)
+        origin, plugin = cls.__module__, loading_plugin()
+        info = FamilyInfo(name, version, argument, kinds, summary, tuple(requires), origin, cls, plugin)
+        register_in(_families, info, "method family")
         return cls
 
     return decorate
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Checks the name of a method, a learner, a strategy or a family.
+
+    Raises:
+        UserError: it has other characters than letters a-z, digits and hyphens, or is reserved.
+    """
     if not name or set(name) - set(_NAME):
         raise UserError(f"the method name {name!r} may contain only a-z, 0-9 and hyphens.")
     if name in RESERVED:
@@ -220,16 +262,16 @@ def register_benchmark(name: str, *, summary: str, argument: str | None = None) 
     """
 
     def decorate(cls: B) -> B:
-        _register(_benchmarks, BenchmarkInfo(name, summary, argument, cls.__module__, cls), "benchmark")
+        register_in(_benchmarks, BenchmarkInfo(name, summary, argument, cls.__module__, cls), "benchmark")
         return cls
 
     return decorate
 
 
-Info = TypeVar("Info", MethodInfo, FamilyInfo, BenchmarkInfo)
+Info = TypeVar("Info", MethodInfo, FamilyInfo, BenchmarkInfo, LearnerInfo, StrategyInfo)
 
 
-def _register(table: dict[str, Info], info: Info, what: str) -> None:
+def register_in(table: dict[str, Info], info: Info, what: str) -> None:
     """Adds a description under its name; one of the same class is replaced, so that notebook cells can be rerun."""
     holder = table.get(info.name)
     if holder is not None and not _same_class(holder.factory, info.factory):
@@ -301,11 +343,11 @@ def load_plugin(path: str) -> None:
         raise UserError(f"--plugin {path}: it must be a Python file (*.py).")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    count = len(_methods) + len(_families) + len(_benchmarks)
+    count = _registered()
     _plugins[file] = _loading = _PluginCode(file)
     try:
         _guard(f"--plugin {path}", lambda: _execute(spec.loader, module))
-        if len(_methods) + len(_families) + len(_benchmarks) == count:
+        if _registered() == count:
             raise UserError(f"--plugin {path} registers nothing; use @register_method or @register_benchmark in it.")
         _loading.digest = plugin_code.digest(file)  # after it ran, since a plug-in may extend the path of its imports
     except BaseException:
@@ -315,12 +357,18 @@ def load_plugin(path: str) -> None:
         _loading = None
 
 
+def _registered() -> int:
+    return sum(map(len, (_methods, _families, _benchmarks, learners, strategies)))
+
+
 def _forget(file: Path, module: str) -> None:
     """Removes what a plug-in registered, and its own modules, so that loading it again imports them as they are now."""
     del _plugins[file]
     _drop(_methods, module)
     _drop(_families, module)
     _drop(_benchmarks, module)
+    _drop(learners, module)
+    _drop(strategies, module)
     for name, source in plugin_code.sources(file).items():
         if name and getattr(sys.modules.get(name), "__file__", None) == str(source):
             del sys.modules[name]
@@ -336,8 +384,7 @@ def plugin_of(name: str) -> str | None:
 
     It is empty for methods whose version stands for their code; None if no method of that name is registered.
     """
-    family, colon, _ = name.partition(":")
-    info = _families.get(family) if colon else _methods.get(name)
+    info = _methods.get(name) or _families.get(name.partition(":")[0] if ":" in name else "")
     if info is None:
         return None
     return _plugins[Path(info.plugin)].digest if info.plugin else ""
@@ -378,6 +425,9 @@ def method(name: str) -> MethodInfo:
     Raises:
         UserError: no method has that name; the message suggests similar names.
     """
+    if name not in _methods and name in strategies:
+        pairs = [pair for pair in _methods if pair.startswith(f"{name}:")]
+        raise UserError(f"{name} is a strategy, which is trained on a learner; use {' or '.join(pairs)}.")
     if name not in _methods:
         raise UserError(
             f"there is no method named {name} (load your own with --plugin); {nearest(name, list(_methods))}"
@@ -392,11 +442,23 @@ def open_method(ref: MethodRef) -> MethodInfo:
         UserError: no family has that name, or the argument is missing or cannot be used.
     """
     family = _families.get(ref.family)
+    if family is None and ref.family in strategies:
+        raise UserError(_no_pair(ref.family, ref.argument))
     if family is None:
         raise UserError(f"there is no method family named {ref.family}; {nearest(ref.family, list(_families))}")
     if not ref.argument.strip():
         raise UserError(f"the method family {ref.family} requires an argument: {ref.family}:{family.argument}.")
     return describe_adapted(family.factory(ref), family)
+
+
+def _no_pair(strategy: str, learner: str) -> str:
+    """Says why there is no method of a strategy on a learner."""
+    fitting = [name.partition(":")[2] for name in _methods if name.startswith(f"{strategy}:")]
+    if learner not in learners:
+        return f"there is no learner named {learner}; {nearest(learner, fitting)}"
+    missing = sorted(strategies[strategy].factory.needs - learners[learner].factory.abilities)
+    needs = " and ".join(ABILITY_NAMES[ability] for ability in missing) or "a learner of its own plug-in"
+    return f"the strategy {strategy} needs {needs}, which {learner} does not have; it works with {', '.join(fitting)}."
 
 
 def describe_adapted(method: AdaptedMethod, family: FamilyInfo) -> MethodInfo:
@@ -437,8 +499,7 @@ def _with_plugin(method: AdaptedMethod, family: FamilyInfo) -> Callable[[], Mapp
 
 def version_of(name: str) -> int | None:
     """Returns the version of a method, or of its family for ``FAMILY:ARGUMENT``; None if it is not registered."""
-    family, colon, _ = name.partition(":")
-    info = _families.get(family) if colon else _methods.get(name)
+    info = _methods.get(name) or _families.get(name.partition(":")[0] if ":" in name else "")
     return None if info is None else info.version
 
 

@@ -1,4 +1,4 @@
-"""nearest-neighbor: a vote of the nearest training payloads, after hosts, digits and tokens are masked."""
+"""nearest-neighbor: a vote of the nearest training payloads by their byte n-grams."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +15,11 @@ from harness import (
     Payloads,
     Predictor,
     TrainingData,
-    near_duplicates,
     predictor_files,
     register_method,
 )
 
+from .base.inputs import INPUT_SPACE
 from .base.tfidf import TfIdf
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _BLOCK = 1024  # payloads compared at a time, which bounds the memory of the sim
 
 @register_method(
     "nearest-neighbor",
-    version=1,
-    summary="the nearest training payloads by n-grams of the normal form",
+    version=2,
+    summary="the nearest training payloads by cosine similarity of byte n-grams",
     reference="Cover and Hart 1967, doi:10.1109/TIT.1967.1053964",
     requires=("scipy.sparse",),
 )
@@ -39,6 +39,7 @@ class NearestNeighbor(Method):
     """Searches the number of neighbours, the longest n-gram, and how strongly nearer neighbours are preferred."""
 
     space = {
+        **INPUT_SPACE,
         "neighbors": Int(1, 25, default=1),
         "longest": Int(3, 6, default=4),
         "sharpness": Float(1.0, 100.0, default=20.0, log=True),
@@ -46,7 +47,7 @@ class NearestNeighbor(Method):
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Stores the TF-IDF vectors of the training rows."""
-        features, rows = TfIdf.fit(_normal(train.payloads), 1, params["longest"])
+        features, rows = TfIdf.fit(train.payloads, 1, params["longest"], params["input"])
         neighbors = min(params["neighbors"], len(train))
         return _Neighbors(features, rows, train.labels, len(context.classes), neighbors, params["sharpness"])
 
@@ -79,10 +80,6 @@ class NearestNeighbor(Method):
         return _Neighbors(features, rows, labels, len(context.classes), **values)
 
 
-def _normal(payloads: Payloads) -> Payloads:
-    return Payloads.from_list(near_duplicates.normal_form(payload) for payload in payloads)
-
-
 class _Neighbors(Predictor):
     def __init__(
         self,
@@ -99,7 +96,7 @@ class _Neighbors(Predictor):
 
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
         """Votes weighted by exp(sharpness * cosine similarity)."""
-        rows = self._features.transform(_normal(payloads))
+        rows = self._features.transform(payloads)
         blocks = [self._votes(rows[at : at + _BLOCK]) for at in range(0, len(payloads), _BLOCK)]
         return np.concatenate([*blocks, np.zeros((0, self._votes_of.shape[1]), np.float32)])
 

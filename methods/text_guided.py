@@ -8,7 +8,7 @@ from .base.text import ALIGNMENT_SPACE, TextMethod
 
 @register_method(
     "text-guided",
-    version=4,
+    version=5,
     tags=("text",),
     summary="payloads aligned with CVE descriptions by multi-positive InfoNCE; the nearest class text is predicted",
     reference="arXiv 2603.20181, with the objectives of arXiv 2004.11362 and 2303.15343",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "text-guided-paper",
-    version=4,
+    version=5,
     tags=("text",),
     summary="as in the paper: triplet loss on text, squared distance to the CVE's text, nearest generic anchor",
     reference="arXiv 2603.20181",

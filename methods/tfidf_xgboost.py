@@ -20,6 +20,7 @@ from harness import (
 )
 
 from .base import boosted_trees
+from .base.inputs import INPUT_SPACE
 from .base.tfidf import TfIdf
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ COLUMNS = 1500  # selected by the chi-squared statistic
 
 @register_method(
     "tfidf-xgboost",
-    version=1,
+    version=2,
     summary="the most informative hashed byte n-grams (chi-squared) + XGBoost on histograms",
     reference="Chen and Guestrin 2016, arXiv 1603.02754",
     requires=("xgboost", "scipy.sparse", "sklearn.feature_selection"),
@@ -40,6 +41,7 @@ class TfIdfXGBoost(Method):
     """Boosts trees on the columns with the highest chi-squared statistic against the classes."""
 
     space = {
+        **INPUT_SPACE,
         "learning_rate": Float(0.05, 0.5, default=0.2, log=True),
         "max_depth": Int(3, 8, default=5),
         "min_child_weight": Float(0.1, 5.0, default=0.5, log=True),
@@ -52,7 +54,7 @@ class TfIdfXGBoost(Method):
         import xgboost
         from sklearn.feature_selection import chi2
 
-        features, rows = TfIdf.fit(train.payloads, 1, 4, min_rows=4)
+        features, rows = TfIdf.fit(train.payloads, 1, 4, params["input"], min_rows=4)
         statistic = np.nan_to_num(chi2(rows, train.labels)[0], nan=0.0)
         columns = np.sort(np.argsort(-statistic, kind="stable")[:COLUMNS])
         booster = xgboost.train(

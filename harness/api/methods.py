@@ -88,7 +88,7 @@ def _entries(methods: Methods) -> list[tuple[str, Any]]:
 
 def _named(name: str, labels: Mapping[str, str], timeout: float | None) -> MethodInfo:
     family, colon, argument = expanded(name).partition(":")
-    if not colon:
+    if not colon or name in registry.methods():  # a strategy on a learner has a colon as well
         return registry.method(name)
     seconds = ANSWER_TIMEOUT if timeout is None else timeout
     return registry.open_method(MethodRef(family, argument, labels, seconds))

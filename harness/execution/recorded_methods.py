@@ -64,10 +64,10 @@ def method_of(info: CellInfo, allow_external: bool = False) -> MethodInfo:
         NotRebuilt: the method is not registered, or its file, program or service cannot be opened.
     """
     family, colon, _ = info.method.partition(":")
-    if info.method not in registry.methods() and family not in registry.families():
-        raise NotRebuilt("no method of this name is registered; load a plug-in with --plugin FILE")
-    if not colon:
+    if info.method in registry.methods():
         return registry.method(info.method)
+    if not colon or family not in registry.families():
+        raise NotRebuilt("no method of this name is registered; load a plug-in with --plugin FILE")
     if not allow_external and (names := external(info)):
         raise NotAllowed(names)
     try:

@@ -4,11 +4,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import AdaptedMethod, MethodRef, Params, TrainingData, UserError, nearest, register_method_family
+from harness import (
+    AdaptedMethod,
+    Context,
+    MethodRef,
+    Params,
+    Payloads,
+    Predictor,
+    TrainingData,
+    UserError,
+    nearest,
+    register_method_family,
+)
 
-from ..base.encoder import REQUIRES, SHARED_STEP, TRAINED_LAYERS, EncoderMethod
+from ..base.encoder import REQUIRES, SHARED_STEP, TRAINED_LAYERS, EncoderTower
+from ..learners.encoder import EncoderLearner
 from ..text_guided import TextGuided
-from ..transformer import Transformer
 
 if TYPE_CHECKING:
     from ..neural.towers import Tower
@@ -29,32 +40,50 @@ class _Variant(AdaptedMethod):
 
 @register_method_family(
     "transformer",
-    version=2,
+    version=3,
     argument="ENCODER[:trained=N|whole]",
     kinds="ranked",
     summary="transformer on any encoder, by Hugging Face id or folder; trains two layers, N, or all",
     requires=REQUIRES,
 )
-class TransformerVariant(_Variant, Transformer):
-    """`Transformer` on an encoder that the user chooses."""
+class TransformerVariant(_Variant):
+    """The learner ``encoder`` with an encoder that the user chooses."""
 
     kind = "ranked"
+    space = EncoderLearner.space
 
     def __init__(self, ref: MethodRef) -> None:
         super().__init__(ref)
         options = _options(ref, {"encoder": str, "trained": _layers}, first="encoder")
-        self.encoder = options.get("encoder", self.encoder)
-        self.trained = options.get("trained", TRAINED_LAYERS)
-        self.shared = _shared_step(self)
+        self._learner = EncoderLearner()
+        self._learner.encoder = options.get("encoder", self._learner.encoder)
+        self._learner.trained = options.get("trained", TRAINED_LAYERS)
+        self.shared = _shared_step(self._learner)
 
     def content(self) -> Mapping[str, Any]:
         """See `AdaptedMethod.content`."""
-        return {"encoder": _identity(self.encoder), "trained": self.trained}
+        return {"encoder": _identity(self._learner.encoder), "trained": self._learner.trained}
+
+    def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
+        """See `Method.fit`."""
+        return self._learner.fit(train, validation, params, context)
+
+    def check(self) -> None:
+        """See `Method.check`."""
+        self._learner.check()
+
+    def prepare(self, payloads: Payloads, context: Context) -> None:
+        """See `Method.prepare`."""
+        self._learner.prepare(payloads, context)
+
+    def load(self, folder: Path, context: Context) -> Predictor:
+        """See `Method.load`."""
+        return self._learner.load(folder, self.space, False, context)
 
 
 @register_method_family(
     "text-guided",
-    version=3,
+    version=4,
     argument="OPTION=VALUE[:…]",
     kinds="ranked",
     summary="text-guided with encoder=, text-encoder=, trained=N|whole, tower=byte-cnn|ngrams, negatives=same-carrier, "
@@ -105,9 +134,9 @@ class TextGuidedVariant(_Variant, TextGuided):
         from ..neural.towers import ByteCNN, NgramBag
 
         if self._tower == "byte-cnn":
-            return ByteCNN(16, 128, 6, 1, params["dropout"])
+            return ByteCNN(16, 128, 6, 1, params["dropout"], input=params["input"])
         if self._tower == "ngrams":
-            return NgramBag(dropout=params["dropout"])
+            return NgramBag(dropout=params["dropout"], input=params["input"])
         return super().tower(params)
 
     def negatives(self, train: TrainingData) -> Any:
@@ -161,8 +190,8 @@ def _identity(encoder: str) -> str:
     return Encoder(encoder).identity
 
 
-def _shared_step(method: EncoderMethod) -> str:
+def _shared_step(method: EncoderTower) -> str:
     if method.trained is None:
         return ""
-    is_default = (method.encoder, method.trained) == (EncoderMethod.encoder, TRAINED_LAYERS)
+    is_default = (method.encoder, method.trained) == (EncoderTower.encoder, TRAINED_LAYERS)
     return SHARED_STEP if is_default else f"trunk of {method.encoder}, {method.trained} trained"

@@ -4,7 +4,9 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import Context, Float, Method, Params, Payloads, Predictor, Space
+from harness import Context, Float, Method, Params, Payloads, Predictor, Space, input_forms
+
+from .inputs import DEFAULT_INPUT, INPUT_SPACE
 
 if TYPE_CHECKING:
     from ..neural.towers import Tower
@@ -15,7 +17,9 @@ SHARED_STEP = "minilm-trunk"
 EPOCHS = 5
 BATCH = 16
 TRAINED_LAYERS = 2  # of MiniLM's six; the layers below are the frozen trunk
+VECTOR_LENGTH = 16.0  # an encoder's vectors are scaled to this before a linear classifier, which learns faster so
 TOWER_SPACE: Space = {
+    **INPUT_SPACE,
     "learning_rate": Float(1e-4, 2e-3, default=4e-4, log=True),
     "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
     "dropout": Float(0.0, 0.3, default=0.1),
@@ -36,8 +40,8 @@ class TorchMethod(Method):
         return TorchPredictor.load(folder, self.tower, self.space, context)
 
 
-class EncoderMethod(TorchMethod):
-    """A method that fine-tunes a pretrained encoder on payloads: its upper layers over a frozen trunk, or all of it.
+class EncoderTower:
+    """A pretrained encoder that is fine-tuned on payloads: its upper layers over a frozen trunk, or all of it.
 
     Attributes:
         encoder: a Hugging Face id or a folder.
@@ -54,16 +58,21 @@ class EncoderMethod(TorchMethod):
         folder(self.encoder)
 
     def prepare(self, payloads: Payloads, context: Context) -> None:
-        """Computes the activations of the frozen trunk."""
+        """Computes the activations of the frozen trunk for the default form of the payloads."""
         from ..neural.encoders import Encoder, trunk_of_payloads
 
         if self.trained is not None:
-            trunk_of_payloads(Encoder(self.encoder, self.trained), payloads, context)
+            formed = input_forms.apply(DEFAULT_INPUT, payloads).payloads
+            trunk_of_payloads(Encoder(self.encoder, self.trained), formed, context)
 
     def tower(self, params: Params) -> "Tower":
         """Returns the payload tower of a configuration, with fresh pretrained weights."""
         from ..neural.towers import EncoderTop, WholeEncoder
 
         if self.trained is None:
-            return WholeEncoder(params["dropout"], self.encoder)
-        return EncoderTop(params["dropout"], self.encoder, self.trained)
+            return WholeEncoder(params["dropout"], self.encoder, params["input"])
+        return EncoderTop(params["dropout"], self.encoder, self.trained, params["input"])
+
+
+class EncoderMethod(EncoderTower, TorchMethod):
+    """A method whose predictor is a fine-tuned encoder and a scorer."""

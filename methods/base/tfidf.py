@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from harness import Int, Payloads, Space, byte_ngrams, predictor_files
+from harness import Int, Payloads, Space, byte_ngrams, input_forms, predictor_files
+
+from .inputs import INPUT_SPACE
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -17,6 +19,7 @@ _SAVED: Space = {  # ranges that a saved weighting is accepted in; `byte_ngrams`
     "shortest": Int(1, 8, default=1),
     "longest": Int(1, 8, default=4),
     "bits": Int(1, 24, default=20),
+    "input": INPUT_SPACE["input"],
 }
 _MAX_IDF = 64.0  # log(n) + 1 of any number of payloads
 
@@ -26,12 +29,14 @@ class TfIdf:
     """Sublinear TF-IDF over a subset of the columns of hashed n-grams; rows have unit length.
 
     Attributes:
+        input: form in which payloads are read (`harness.input_forms`).
         shortest, longest: length of the n-grams in bytes.
         bits: log2 of the number of hash columns.
         columns: int32 (width,), the hash columns in use, ascending.
         idf: float32 (width,), their inverse document frequencies.
     """
 
+    input: str
     shortest: int
     longest: int
     bits: int
@@ -40,7 +45,7 @@ class TfIdf:
 
     @classmethod
     def fit(
-        cls, payloads: Payloads, shortest: int, longest: int, min_rows: int = 2, bits: int = 20
+        cls, payloads: Payloads, shortest: int, longest: int, input_form: str, min_rows: int = 2, bits: int = 20
     ) -> "tuple[TfIdf, csr_array]":
         """Fits the weighting on training payloads; returns it with their TF-IDF rows, float32 CSR (n, width).
 
@@ -48,18 +53,20 @@ class TfIdf:
             payloads: the training payloads.
             shortest: bytes of the shortest n-gram.
             longest: bytes of the longest n-gram.
+            input_form: form in which payloads are read.
             min_rows: a column is used if at least this many payloads have it; if no column reaches this, all that
                 occur are used.
             bits: log2 of the number of hash columns.
         """
-        counts = byte_ngrams.hashed_counts(payloads, shortest, longest, bits)
+        formed = input_forms.apply(input_form, payloads).payloads
+        counts = byte_ngrams.hashed_counts(formed, shortest, longest, bits)
         rows = np.bincount(counts.indices, minlength=2**bits)
         columns = np.flatnonzero(rows >= min_rows)
         if not len(columns):
             columns = np.flatnonzero(rows)
         # Smoothed as in scikit-learn's TfidfTransformer: as if one more payload contained every n-gram.
         idf = (np.log((1 + len(payloads)) / (1 + rows[columns])) + 1).astype(np.float32)
-        tfidf = cls(shortest, longest, bits, columns.astype(np.int32), idf)
+        tfidf = cls(input_form, shortest, longest, bits, columns.astype(np.int32), idf)
         return tfidf, tfidf._weigh(counts)
 
     @classmethod
@@ -81,7 +88,7 @@ class TfIdf:
 
     def save(self, folder: Path) -> None:
         """Writes the weighting into a predictor's folder, under names of its own."""
-        settings = {"shortest": self.shortest, "longest": self.longest, "bits": self.bits}
+        settings = {name: getattr(self, name) for name in _SAVED}
         predictor_files.write_values(folder, settings, "tfidf")
         predictor_files.write_arrays(folder, {"columns": self.columns, "idf": self.idf}, "tfidf")
 
@@ -92,7 +99,8 @@ class TfIdf:
 
     def transform(self, payloads: Payloads) -> "csr_array":
         """Returns the TF-IDF rows of payloads, float32 CSR (n, width)."""
-        return self._weigh(byte_ngrams.hashed_counts(payloads, self.shortest, self.longest, self.bits))
+        formed = input_forms.apply(self.input, payloads).payloads
+        return self._weigh(byte_ngrams.hashed_counts(formed, self.shortest, self.longest, self.bits))
 
     @cached_property
     def _output_columns(self) -> npt.NDArray[np.int32]:

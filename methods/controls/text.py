@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @register_method(
     "control-random-vectors",
-    version=3,
+    version=4,
     kind="control",
     summary="text-guided with one random vector per class in place of its descriptions",
     requires=REQUIRES,
@@ -34,7 +34,7 @@ class RandomVectors(TextMethod):
 
 @register_method(
     "control-permuted-descriptions",
-    version=3,
+    version=4,
     kind="control",
     tags=("text",),
     summary="text-guided with the descriptions and anchors of another class, in training and inference",
@@ -55,7 +55,7 @@ class PermutedDescriptions(TextMethod):
 
 @register_method(
     "control-class-names",
-    version=3,
+    version=4,
     kind="control",
     summary="text-guided with the names of the classes as descriptions",
     requires=REQUIRES,
@@ -75,7 +75,7 @@ class ClassNames(TextMethod):
 
 @register_method(
     "control-shared-head",
-    version=2,
+    version=3,
     kind="control",
     tags=("text",),
     summary="cross-entropy whose linear head also classifies the same descriptions",
@@ -108,7 +108,7 @@ class SharedHeadControl(TextMethod):
 
 @register_method(
     "control-payload-contrast",
-    version=2,
+    version=3,
     kind="control",
     summary="supervised contrast among payloads, without text",
     reference="Khosla et al. 2020, arXiv 2004.11362",

@@ -23,8 +23,8 @@ class ByteImage(Tower):
         dropout: on the output.
     """
 
-    def __init__(self, backbone: str, side: int, dropout: float = 0.0) -> None:
-        super().__init__(backbone=backbone, side=side, dropout=dropout)
+    def __init__(self, backbone: str, side: int, dropout: float = 0.0, input: str = "raw") -> None:
+        super().__init__(backbone=backbone, side=side, dropout=dropout, input=input)
         self.side = side
         # Group instead of batch normalisation: a batch may hold a single payload.
         self.model = timm.create_model(
@@ -37,8 +37,8 @@ class ByteImage(Tower):
         self.width = cast(int, self.model.num_features)
         self.dropout = nn.Dropout(dropout)
 
-    def read(self, payloads: Payloads, context: Context) -> ByteInputs:
-        """See `Tower.read`."""
+    def inputs(self, payloads: Payloads, context: Context) -> ByteInputs:
+        """See `Tower.inputs`."""
         return ByteInputs(payloads, self.side**2, shortest=self.side**2)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

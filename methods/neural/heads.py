@@ -9,12 +9,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ..base.encoder import VECTOR_LENGTH
 from . import losses
 from .scorers import Linear, Prototypes, Scorer
 from .text_side import TextSide
 
+
 Objective = Literal["infonce", "sigmoid", "squared"]
-VECTOR_LENGTH = 16.0  # an encoder's vectors are scaled to this before a linear classifier, which learns faster so
 # Adam moves every parameter by about the learning rate per step. A scalar temperature or bias needs larger steps than
 # weights, so both are stored divided by this factor.
 SCALAR_LR_FACTOR = 25.0
@@ -47,6 +48,12 @@ class Head(nn.Module):
     def objective_change_pending(self) -> bool:
         """Returns whether a new objective is still to come; early stopping waits for it."""
         return False
+
+    def begin(self, epoch_steps: int, epochs: int) -> None:
+        """Called before training with the steps of an epoch and the maximum number of epochs."""
+
+    def finish_step(self) -> None:
+        """Called after each step of the optimizer."""
 
     def finish_epoch(self) -> None:
         """Called after each epoch, before validation."""
@@ -151,6 +158,12 @@ class AlignmentHead(Head):
             return losses.sigmoid(logits + SCALAR_LR_FACTOR * self.bias, positive, same_class)
         return losses.infonce(logits, positive, same_class)
 
+    def begin(self, epoch_steps: int, epochs: int) -> None:
+        """Called before training with the steps of an epoch and the maximum number of epochs."""
+
+    def finish_step(self) -> None:
+        """Called after each step of the optimizer."""
+
     def finish_epoch(self) -> None:
         """Copies the temperature, and the prototypes if the text tower is trained, to the scorer."""
         self._rescale()
@@ -192,6 +205,12 @@ class PayloadContrastHead(Head):
         itself = rows[:, None] == torch.arange(len(self.bank), device=rows.device)[None, :]
         positive = (labels[:, None] == self.bank_labels[None, :]) & in_bank & ~itself
         return losses.infonce(unit @ self.bank.T / self.temperature, positive, itself | ~in_bank)
+
+    def begin(self, epoch_steps: int, epochs: int) -> None:
+        """Called before training with the steps of an epoch and the maximum number of epochs."""
+
+    def finish_step(self) -> None:
+        """Called after each step of the optimizer."""
 
     def finish_epoch(self) -> None:
         """Sets the prototypes to the classes' mean vectors."""

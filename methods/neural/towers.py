@@ -2,11 +2,12 @@
 
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from harness import Context, Payloads
+from harness import Context, Payloads, byte_ngrams, input_forms
 
 from . import encoders
 from .encoders import MINILM, Encoder
@@ -16,6 +17,8 @@ from .text import payload_texts
 
 class Tower(nn.Module):
     """A module from payloads to vectors.
+
+    Every constructor has the argument ``input``: the form in which payloads are read (`harness.input_forms`).
 
     Attributes:
         width: width of the vectors.
@@ -28,8 +31,19 @@ class Tower(nn.Module):
         super().__init__()
         self.arguments = arguments
 
+    def adapt(self, payloads: Payloads) -> None:
+        """Sets what the tower takes from the training payloads before training, such as document frequencies."""
+
     def read(self, payloads: Payloads, context: Context) -> Inputs:
         """Returns payloads as inputs, whose batches are the arguments of `forward`."""
+        return self.inputs(self.form(payloads), context)
+
+    def form(self, payloads: Payloads) -> Payloads:
+        """Returns payloads in the form that the tower reads."""
+        return input_forms.apply(self.arguments["input"], payloads).payloads
+
+    def inputs(self, payloads: Payloads, context: Context) -> Inputs:
+        """Returns payloads, which are in the tower's form, as inputs."""
         raise NotImplementedError
 
 
@@ -46,18 +60,31 @@ class ByteCNN(Tower):
     """
 
     def __init__(
-        self, embedding: int, channels: int, window: int, stride: int, dropout: float = 0.0, longest: int = 1024
+        self,
+        embedding: int,
+        channels: int,
+        window: int,
+        stride: int,
+        dropout: float = 0.0,
+        longest: int = 1024,
+        input: str = "raw",
     ) -> None:
         super().__init__(
-            embedding=embedding, channels=channels, window=window, stride=stride, dropout=dropout, longest=longest
+            embedding=embedding,
+            channels=channels,
+            window=window,
+            stride=stride,
+            dropout=dropout,
+            longest=longest,
+            input=input,
         )
         self.window, self.stride, self.width, self.longest = window, stride, channels, longest
         self.embed = nn.Embedding(257, embedding, padding_idx=0)
         self.filters = nn.Linear(window * embedding, 2 * channels)
         self.dropout = nn.Dropout(dropout)
 
-    def read(self, payloads: Payloads, context: Context) -> ByteInputs:
-        """See `Tower.read`."""
+    def inputs(self, payloads: Payloads, context: Context) -> ByteInputs:
+        """See `Tower.inputs`."""
         return ByteInputs(payloads, self.longest, shortest=self.window)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -118,9 +145,18 @@ class ByteTransformer(Tower):
     HEADS, BYTE = 4, 16
 
     def __init__(
-        self, size: int, depth: int, patch: int, stride: int = 2, dropout: float = 0.0, longest: int = 1024
+        self,
+        size: int,
+        depth: int,
+        patch: int,
+        stride: int = 2,
+        dropout: float = 0.0,
+        longest: int = 1024,
+        input: str = "raw",
     ) -> None:
-        super().__init__(size=size, depth=depth, patch=patch, stride=stride, dropout=dropout, longest=longest)
+        super().__init__(
+            size=size, depth=depth, patch=patch, stride=stride, dropout=dropout, longest=longest, input=input
+        )
         self.width, self.patch, self.stride, self.longest = size, patch, stride, longest
         self.embed = nn.Embedding(257, self.BYTE, padding_idx=0)
         self.project = nn.Linear(patch * self.BYTE, 2 * size)
@@ -128,8 +164,8 @@ class ByteTransformer(Tower):
         self.layers = nn.ModuleList(AttentionBlock(size, self.HEADS, dropout) for _ in range(depth))
         self.dropout = nn.Dropout(dropout)
 
-    def read(self, payloads: Payloads, context: Context) -> ByteInputs:
-        """See `Tower.read`."""
+    def inputs(self, payloads: Payloads, context: Context) -> ByteInputs:
+        """See `Tower.inputs`."""
         return ByteInputs(payloads, self.longest)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -151,16 +187,16 @@ class ByteTransformer(Tower):
 class EncoderTop(Tower):
     """The trained upper layers of an encoder on the activations of its frozen trunk, mean-pooled."""
 
-    def __init__(self, dropout: float = 0.0, name: str = MINILM, trained: int = 1) -> None:
-        super().__init__(dropout=dropout, name=name, trained=trained)
+    def __init__(self, dropout: float = 0.0, name: str = MINILM, trained: int = 1, input: str = "raw") -> None:
+        super().__init__(dropout=dropout, name=name, trained=trained, input=input)
         self.encoder = Encoder(name, trained)
         model = encoders.load(name)
         self.layers = encoders.layers_of(model, name)[-trained:]
         self.width = encoders.width(model)
         self.dropout = nn.Dropout(dropout)
 
-    def read(self, payloads: Payloads, context: Context) -> HiddenInputs:
-        """See `Tower.read`; the trunk's activations are a shared step."""
+    def inputs(self, payloads: Payloads, context: Context) -> HiddenInputs:
+        """See `Tower.inputs`; the trunk's activations are a shared step."""
         return HiddenInputs(encoders.trunk_of_payloads(self.encoder, payloads, context))
 
     def read_texts(self, texts: tuple[str, ...], context: Context) -> HiddenInputs:
@@ -176,15 +212,15 @@ class EncoderTop(Tower):
 class WholeEncoder(Tower):
     """A whole encoder, trained including its embeddings, mean-pooled."""
 
-    def __init__(self, dropout: float = 0.0, name: str = MINILM) -> None:
-        super().__init__(dropout=dropout, name=name)
+    def __init__(self, dropout: float = 0.0, name: str = MINILM, input: str = "raw") -> None:
+        super().__init__(dropout=dropout, name=name, input=input)
         self.encoder = Encoder(name, None)
         self.model = encoders.load(name)
         self.width = encoders.width(self.model)
         self.dropout = nn.Dropout(dropout)
 
-    def read(self, payloads: Payloads, context: Context) -> TokenInputs:
-        """See `Tower.read`."""
+    def inputs(self, payloads: Payloads, context: Context) -> TokenInputs:
+        """See `Tower.inputs`."""
         return TokenInputs(encoders.tokens(self.encoder, payload_texts(payloads)))
 
     def read_texts(self, texts: tuple[str, ...], context: Context) -> TokenInputs:
@@ -207,17 +243,51 @@ class NgramBag(Tower):
         bits: log2 of the number of hash buckets.
     """
 
-    def __init__(self, size: int = 128, longest: int = 5, dropout: float = 0.0, bits: int = 15) -> None:
-        super().__init__(size=size, longest=longest, dropout=dropout, bits=bits)
+    def __init__(
+        self, size: int = 128, longest: int = 5, dropout: float = 0.0, bits: int = 15, input: str = "raw"
+    ) -> None:
+        super().__init__(size=size, longest=longest, dropout=dropout, bits=bits, input=input)
         self.width, self.longest, self.bits = size, longest, bits
         self.bag = nn.EmbeddingBag(2**bits, size, mode="sum")
         nn.init.normal_(self.bag.weight, std=size**-0.5)
         self.dropout = nn.Dropout(dropout)
 
-    def read(self, payloads: Payloads, context: Context) -> NgramInputs:
-        """See `Tower.read`."""
+    def inputs(self, payloads: Payloads, context: Context) -> NgramInputs:
+        """See `Tower.inputs`."""
         return NgramInputs(payloads, self.longest, self.bits)
 
     def forward(self, buckets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Returns (n, size) from bucket numbers and their weights, both (n, n-grams)."""
         return cast(torch.Tensor, self.dropout(self.bag(buckets, per_sample_weights=weights)))
+
+
+class HashedNgrams(Tower):
+    """TF-IDF over hashed byte n-grams as one wide vector, so that a linear classifier on it is linear in the n-grams.
+
+    Args:
+        longest: bytes of the longest n-gram.
+        input: form of the payloads.
+        bits: log2 of the number of hash buckets, the width of the vectors.
+    """
+
+    idf: torch.Tensor
+
+    def __init__(self, longest: int = 4, input: str = "raw", bits: int = 16) -> None:
+        super().__init__(longest=longest, input=input, bits=bits)
+        self.width, self.longest, self.bits = 2**bits, longest, bits
+        self.register_buffer("idf", torch.ones(self.width))
+
+    def adapt(self, payloads: Payloads) -> None:
+        """Sets the inverse document frequencies, smoothed as in scikit-learn's TfidfTransformer."""
+        counts = byte_ngrams.hashed_counts(self.form(payloads), 1, self.longest, self.bits)
+        rows = torch.from_numpy(np.bincount(counts.indices, minlength=self.width))
+        self.idf.copy_(torch.log((1 + len(payloads)) / (1.0 + rows)) + 1)
+
+    def inputs(self, payloads: Payloads, context: Context) -> NgramInputs:
+        """See `Tower.inputs`."""
+        return NgramInputs(payloads, self.longest, self.bits)
+
+    def forward(self, buckets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """Returns (n, 2**bits) from bucket numbers and their weights, both (n, n-grams)."""
+        vectors = weights.new_zeros(len(buckets), self.width).scatter_add(1, buckets, weights * self.idf[buckets])
+        return functional.normalize(vectors, dim=1)

@@ -89,7 +89,9 @@ def train(
     """
     model.to(context.device)
     rng = np.random.default_rng(context.seed)
-    steps = math.ceil(len(labels) / settings.batch) * settings.epochs
+    epoch_steps = math.ceil(len(labels) / settings.batch)
+    steps = epoch_steps * settings.epochs
+    model.head.begin(epoch_steps, settings.epochs)
     optimizer = _optimizer(model, settings)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     schedule = get_cosine_schedule_with_warmup(optimizer, int(WARMUP_SHARE * steps), steps)
@@ -114,6 +116,7 @@ def train(
             nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
             optimizer.step()
             schedule.step()
+            model.head.finish_step()
             context.count(len(rows), 1)
             if context.should_stop():
                 break

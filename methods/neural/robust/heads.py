@@ -1,9 +1,12 @@
 """Heads of the robust methods: linear classifiers trained with group weights, environment penalties or contrast."""
 
+from typing import cast
+
 import torch
 from torch.nn import functional
 
 from ..heads import CrossEntropyHead
+from ..scorers import Linear
 from . import losses
 from .sampling import MIN_ENVIRONMENT_ROWS
 
@@ -12,7 +15,7 @@ class GroupDROHead(CrossEntropyHead):
     """Weighted sum of the groups' cross-entropies; groups with a high loss gain weight (Sagawa et al. 2020).
 
     Args:
-        width, classes: see `CrossEntropyHead`.
+        width, classes, length: see `CrossEntropyHead`.
         groups: int64 (training rows,).
         rate: step size of the exponentiated-gradient ascent on the weights.
         adjustment: C in C / sqrt(rows of the group), which is added to a group's loss, since the generalisation gap of
@@ -23,8 +26,10 @@ class GroupDROHead(CrossEntropyHead):
     weights: torch.Tensor
     adjustments: torch.Tensor
 
-    def __init__(self, width: int, classes: int, groups: torch.Tensor, rate: float, adjustment: float) -> None:
-        super().__init__(width, classes)
+    def __init__(
+        self, width: int, classes: int, groups: torch.Tensor, rate: float, adjustment: float, length: float = 0.0
+    ) -> None:
+        super().__init__(width, classes, length)
         rows = torch.bincount(groups)
         self.rate = rate
         self.register_buffer("groups", groups, persistent=False)
@@ -49,20 +54,29 @@ class EnvironmentHead(CrossEntropyHead):
     """Mean cross-entropy over environments plus a penalty on their differences; in this base class the penalty is zero.
 
     Args:
-        width, classes: see `CrossEntropyHead`.
+        width, classes, length: see `CrossEntropyHead`.
         environments: int64 (training rows,).
         weight: of the penalty, from ``start_step`` on.
         start_step: before this step the penalty has the weight `EARLY_WEIGHT`, as in DomainBed.
+        begins: replaces ``start_step`` by this share of all steps, but by the last epoch at the latest, so that every
+            configuration trains under the full penalty.
     """
 
     EARLY_WEIGHT = 1.0
     environments: torch.Tensor
 
     def __init__(
-        self, width: int, classes: int, environments: torch.Tensor, weight: float = 0.0, start_step: int = 0
+        self,
+        width: int,
+        classes: int,
+        environments: torch.Tensor,
+        weight: float = 0.0,
+        start_step: int = 0,
+        length: float = 0.0,
+        begins: float | None = None,
     ) -> None:
-        super().__init__(width, classes)
-        self.weight, self.start_step, self.steps = weight, start_step, 0
+        super().__init__(width, classes, length)
+        self.weight, self.start_step, self.begins, self.steps = weight, start_step, begins, 0
         self.register_buffer("environments", environments, persistent=False)
 
     def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
@@ -82,6 +96,11 @@ class EnvironmentHead(CrossEntropyHead):
         penalty = self.penalty([vectors[m] for m in masks], [scores[m] for m in masks],
                                [labels[m] for m in masks], risks)  # fmt: skip
         return torch.stack(risks).mean() + weight * penalty
+
+    def begin(self, epoch_steps: int, epochs: int) -> None:
+        """See `Head.begin`."""
+        if self.begins is not None:
+            self.start_step = min(int(self.begins * epoch_steps * epochs), epoch_steps * (epochs - 1))
 
     def objective_changed(self) -> bool:
         """See `Head.objective_changed`; true at the first step with the full penalty."""
@@ -158,7 +177,7 @@ class GuessContrastHead(CrossEntropyHead):
     """Cross-entropy and contrast across a first model's predictions; see `losses.guess_contrast`.
 
     Args:
-        width, classes: see `CrossEntropyHead`.
+        width, classes, length: see `CrossEntropyHead`.
         guesses: int64 (training rows,), the first model's predictions.
         share: of the contrast in the loss; cross-entropy has the rest.
         temperature: of the contrast.
@@ -166,8 +185,10 @@ class GuessContrastHead(CrossEntropyHead):
 
     guesses: torch.Tensor
 
-    def __init__(self, width: int, classes: int, guesses: torch.Tensor, share: float, temperature: float) -> None:
-        super().__init__(width, classes)
+    def __init__(
+        self, width: int, classes: int, guesses: torch.Tensor, share: float, temperature: float, length: float = 0.0
+    ) -> None:
+        super().__init__(width, classes, length)
         self.share, self.temperature = share, temperature
         self.register_buffer("guesses", guesses, persistent=False)
 
@@ -176,3 +197,44 @@ class GuessContrastHead(CrossEntropyHead):
         unit = functional.normalize(vectors, dim=1)
         contrast = losses.guess_contrast(unit, labels, self.guesses[rows], self.temperature)
         return self.share * contrast + (1 - self.share) * super().loss(vectors, labels, rows)
+
+
+class ProductHead(CrossEntropyHead):
+    """Product of experts: cross-entropy of the scores plus the log-probabilities of a fixed expert (arXiv 1909.03683).
+
+    What the expert already explains has no gradient; prediction uses the scores alone.
+
+    Args:
+        width, classes, length: see `CrossEntropyHead`.
+        expert: float32 (training rows, classes), log-probabilities.
+    """
+
+    expert: torch.Tensor
+
+    def __init__(self, width: int, classes: int, expert: torch.Tensor, length: float = 0.0) -> None:
+        super().__init__(width, classes, length)
+        self.register_buffer("expert", expert, persistent=False)
+
+    def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """See `Head.loss`."""
+        return functional.cross_entropy(self.scorer(vectors) + self.expert[rows], labels)
+
+
+class BoundedHead(CrossEntropyHead):
+    """Cross-entropy with weights in a box: after each step they are clipped to at most ``bound`` (Demontis et al. 2017).
+
+    A decision then rests on many features, since none can have a large weight.
+
+    Args:
+        width, classes, length: see `CrossEntropyHead`.
+        bound: largest absolute weight.
+    """
+
+    def __init__(self, width: int, classes: int, bound: float, length: float = 0.0) -> None:
+        super().__init__(width, classes, length)
+        self.bound = bound
+
+    def finish_step(self) -> None:
+        """See `Head.finish_step`."""
+        with torch.no_grad():
+            cast(Linear, self.scorer).linear.weight.clamp_(-self.bound, self.bound)

@@ -1,4 +1,4 @@
-"""Batch samplers and row weights that balance groups or environments."""
+"""Batch samplers by row weights and by environments."""
 
 import itertools
 from collections.abc import Iterator
@@ -12,33 +12,6 @@ from ..training import BatchSampler, batches
 Weights = npt.NDArray[np.float64]
 POOL = 16  # batches whose rows are sorted by length together
 MIN_ENVIRONMENT_ROWS = 2  # rows of an environment in a batch: one per half of `losses.irm_penalty`
-
-
-def balancing_weights(groups: Rows) -> Weights:
-    """Returns row weights under which all groups have the same total weight, float64 (n,), with mean 1."""
-    _, group, rows = np.unique(groups, return_inverse=True, return_counts=True)
-    return np.asarray(len(groups) / (len(rows) * rows[group]), dtype=np.float64)
-
-
-def subsample(groups: Rows, rng: np.random.Generator) -> Rows:
-    """Returns a random subset of rows with as many of every group as the smallest group has, ascending, int64."""
-    _, group, rows = np.unique(groups, return_inverse=True, return_counts=True)
-    order = rng.permutation(len(groups))
-    order = order[np.argsort(group[order], kind="stable")]
-    rank = np.arange(len(order)) - np.repeat(np.cumsum(rows) - rows, rows)
-    return np.asarray(np.sort(order[rank < rows.min()]), dtype=np.int64)
-
-
-def held_out_mask(groups: Rows, share: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Returns a random mask that is true for a share of the rows of every group, bool (n,).
-
-    The number per group is rounded up, but at least one row of every group stays out.
-    """
-    out = np.zeros(len(groups), dtype=np.bool_)
-    for group in np.unique(groups):
-        rows = rng.permutation(np.flatnonzero(groups == group))
-        out[rows[: min(-int(-share * len(rows) // 1), len(rows) - 1)]] = True
-    return out
 
 
 def weighted_sampler(weights: Weights) -> BatchSampler:
@@ -60,11 +33,6 @@ def weighted_sampler(weights: Weights) -> BatchSampler:
         return (rows[part] for part in batches(lengths[rows], size, rng))
 
     return sample
-
-
-def balanced_sampler(groups: Rows) -> BatchSampler:
-    """Returns a sampler in which all groups have the same number of rows per epoch."""
-    return weighted_sampler(balancing_weights(groups))
 
 
 def environment_sampler(environments: Rows) -> BatchSampler:

@@ -1,0 +1,1 @@
+"""Base learners, one per file; `harness.pairs` combines each with the strategies that work with it."""
