@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from harness.methods.neural.robust import carriers, last_layer, losses, sampling
+from harness.methods.base import carriers, groups
+from harness.methods.base.copies import PASSES
+from harness.methods.neural.robust import last_layer, losses, sampling
 from harness.methods.neural.robust.heads import CoralHead, GroupDROHead, GuessContrastHead, IRMHead, VRExHead
 from harness.methods.neural.scorers import Linear
 from harness.methods.neural.towers import ByteCNN
@@ -15,38 +17,54 @@ from harness.methods.neural.training import Classifier, LoopOptions, Settings, T
 from torch import nn
 from torch.nn import functional
 
-from harness import Message, Payloads, TrainingData, registry, space
+from harness import (
+    PLAIN_TRAINING,
+    Context,
+    Learner,
+    Message,
+    Params,
+    Payloads,
+    Predictor,
+    Training,
+    TrainingData,
+    registry,
+    space,
+)
 from tests.tools import golden
 
-ROBUST = ("rwg", "group-dro", "v-rex", "irm", "coral", "jtt", "dfr", "cnc", "carrier-mix", "control-no-penalty")
+ROBUST = (
+    *(f"{name}:byte-cnn" for name in ("rwg", "group-dro", "v-rex", "irm", "coral", "jtt", "dfr", "cnc", "carrier-mix")),
+    "control-no-penalty:byte-cnn",
+    *(f"{name}:ngrams" for name in ("rwg", "group-dro", "header-mix", "product-of-experts", "even-weights")),
+)
 
 
 def test_counterweights_give_every_group_the_same_sum_and_one_on_the_mean() -> None:
-    groups = np.array([0, 0, 0, 0, 3, 3, 7])
-    weights = sampling.balancing_weights(groups)
-    assert [weights[groups == g].sum() for g in (0, 3, 7)] == pytest.approx([7 / 3] * 3)
+    group = np.array([0, 0, 0, 0, 3, 3, 7])
+    weights = groups.balancing_weights(group)
+    assert [weights[group == g].sum() for g in (0, 3, 7)] == pytest.approx([7 / 3] * 3)
     assert weights.mean() == pytest.approx(1)
 
 
 def test_a_subsample_has_as_many_rows_of_each_group_as_the_smallest() -> None:
-    groups = np.random.default_rng(0).choice([0, 2, 5], size=200, p=[0.7, 0.2, 0.1])
-    rows = sampling.subsample(groups, np.random.default_rng(1))
-    assert set(Counter(groups[rows].tolist()).values()) == {int((groups == 5).sum())}
+    group = np.random.default_rng(0).choice([0, 2, 5], size=200, p=[0.7, 0.2, 0.1])
+    rows = groups.subsample(group, np.random.default_rng(1))
+    assert set(Counter(group[rows].tolist()).values()) == {int((group == 5).sum())}
     assert len(set(rows.tolist())) == len(rows)
-    assert not np.array_equal(rows, sampling.subsample(groups, np.random.default_rng(2)))
+    assert not np.array_equal(rows, groups.subsample(group, np.random.default_rng(2)))
 
 
 def test_held_out_rows_are_a_share_of_every_group_and_never_a_whole_one() -> None:
-    groups = np.repeat([0, 1, 2], [10, 3, 1])
-    out = sampling.held_out_mask(groups, 0.2, np.random.default_rng(0))
-    assert [int(out[groups == g].sum()) for g in range(3)] == [2, 1, 0]
+    group = np.repeat([0, 1, 2], [10, 3, 1])
+    out = groups.held_out_mask(group, 0.2, np.random.default_rng(0))
+    assert [int(out[group == g].sum()) for g in range(3)] == [2, 1, 0]
 
 
 def test_a_balanced_draw_holds_groups_equally_and_as_many_rows_as_there_are() -> None:
-    groups = np.repeat([0, 1], [950, 50])
-    batches = list(sampling.balanced_sampler(groups)(np.full(1000, 9), 16, np.random.default_rng(0)))
+    group = np.repeat([0, 1], [950, 50])
+    batches = list(sampling.weighted_sampler(groups.balancing_weights(group))(np.full(1000, 9), 16, np.random.default_rng(0)))
     assert len(batches) == 63
-    assert (groups[np.concatenate(batches)] == 1).mean() == pytest.approx(0.5, abs=0.06)
+    assert (group[np.concatenate(batches)] == 1).mean() == pytest.approx(0.5, abs=0.06)
 
 
 def test_a_row_comes_as_often_as_its_weight_says() -> None:
@@ -171,9 +189,10 @@ def test_a_method_gives_its_penalty_the_weight_of_the_configuration(name: str) -
     vectors, labels, rows = head_inputs()
     environments = torch.tensor([0, 0, 0, 1, 1, 1])
     registry.discover()
-    info = registry.method(name)
-    params = {**space.defaults(info.space), "penalty": 7.0}
-    head = info.factory().head(4, 3, environments, params, 1)  # the full weight begins at the second step
+    strategy = registry.strategies[name].factory()
+    params = {**space.defaults(strategy.space), "penalty": 7.0, "begins": 0.5}
+    head = strategy.head(4, 3, 0.0, environments, params)
+    head.begin(1, 2)  # the full weight begins at the second of two steps
     scores = head.scorer(vectors)
     parts = (slice(0, 3), slice(3, 6))
     each = [functional.cross_entropy(scores[p], labels[p]) for p in parts]
@@ -285,7 +304,7 @@ def test_a_new_last_layer_is_the_weighted_regression_on_the_towers_vectors(tmp_p
     context = golden.context(("open-redirect", "sql-injection", "path-traversal"), tmp_path)
     tower = ByteCNN(4, 5, 4, 1)
     predictor = TorchPredictor(tower, Linear(5, 3), context)
-    weights = sampling.balancing_weights(rng.integers(2, size=60))
+    weights = groups.balancing_weights(rng.integers(2, size=60))
     last_layer.refit(predictor, TrainingData(payloads, labels), weights, 1.0, context)
     vectors = predictor.embed(payloads).astype(float)
     strength = last_layer.REFERENCE_ROWS / len(labels)
@@ -388,7 +407,7 @@ def test_penalties_that_need_two_environments_say_when_there_is_one(tmp_path: Pa
     training, validation, _, classes = golden.tiny(frozenset({"groups"}))
     one = replace(training, environments=np.zeros_like(training.environments))
     context = replace(golden.context(classes, tmp_path), should_stop=lambda: True)
-    for name in ("coral", "v-rex"):
+    for name in ("coral:byte-cnn", "v-rex:byte-cnn"):
         info = registry.method(name)
         fit = info.factory().fit
         assert not fit(training, validation, space.defaults(info.space), context).notes
@@ -411,11 +430,47 @@ def test_where_there_is_one_environment_coral_is_its_control_and_else_it_is_not(
         return predictor.predict_proba(test.payloads)
 
     one = replace(training, environments=np.zeros_like(training.environments))
-    assert np.array_equal(table("coral", one), table("control-no-penalty", one))
-    assert not np.array_equal(table("coral", training), table("control-no-penalty", training))
+    assert np.array_equal(table("coral:byte-cnn", one), table("control-no-penalty:byte-cnn", one))
+    assert not np.array_equal(table("coral:byte-cnn", training), table("control-no-penalty:byte-cnn", training))
 
 
-def test_the_control_of_carrier_mix_makes_as_many_steps() -> None:
+@pytest.mark.parametrize("learner", ["byte-cnn", "ngrams"])
+def test_copies_and_their_control_make_as_many_passes(learner: str, cache: Path, tmp_path: Path) -> None:
     registry.discover()
-    mixing, control = (registry.method(name).factory() for name in ("carrier-mix", "control-more-passes"))
-    assert control.settings(space.defaults(control.space)).epochs == mixing.PASSES
+    training, validation, _, classes = golden.tiny(frozenset({"span"}))
+    calls = {}
+    for name in ("carrier-mix", "header-mix", "field-dropout", "control-more-passes"):
+        spy = Spy()
+        strategy = registry.strategies[name].factory()
+        params = {**space.defaults(strategy.space), "copies": 3}
+        strategy.fit(spy, training, validation, params, golden.context(classes, tmp_path))
+        ((rows, passes),) = spy.calls
+        calls[name] = rows, passes
+        assert passes == PASSES / 4
+    assert calls["header-mix"] == calls["field-dropout"] == calls["control-more-passes"] == (4 * len(training), PASSES / 4)
+    assert calls["carrier-mix"][0] <= 4 * len(training)
+
+
+class Spy(Learner):
+    """Notes the rows and passes that it is trained with."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, float]] = []
+
+    def fit(
+        self,
+        train: TrainingData,
+        validation: TrainingData | None,
+        params: Params,
+        context: Context,
+        training: Training = PLAIN_TRAINING,
+    ) -> Predictor:
+        self.calls.append((len(train), training.passes))
+        return Nothing()
+
+
+class Nothing(Predictor):
+    notes = ()
+
+    def predict_proba(self, payloads: Payloads) -> np.ndarray:
+        raise NotImplementedError

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from harness.methods.learners.byte_cnn import ByteCNNLearner
 from harness.methods.neural.towers import ByteCNN, Tower
 from scipy import stats
 from torch import nn
 
 from harness import Context, Method, Params, Payloads, TrainingData, registry, space
 from harness.evaluation.metrics import worst_group_accuracy
+from harness.strategy import PairedMethod, Plain
 from tests.tools import golden
 
 SEEDS = 12
@@ -103,11 +105,12 @@ REQUESTS = Carriers((0.95,), 0.8)
 
 
 def on_small_tower(name: str, problem: Problem) -> Method:
-    class OnSmallTower(type(registry.method(name).factory())):
+    class OnSmallTower(ByteCNNLearner):
         def tower(self, params: Params) -> Tower:
             return ByteCNN(8, 16, 4, 1) if isinstance(problem, Carriers) else Small()
 
-    return OnSmallTower()
+    strategy = Plain() if name == "byte-cnn" else registry.strategies[name].factory()
+    return PairedMethod(strategy, OnSmallTower())
 
 
 def scores(name: str, problem: Problem, params: Params, root: Path) -> np.ndarray:
@@ -118,7 +121,7 @@ def scores(name: str, problem: Problem, params: Params, root: Path) -> np.ndarra
         train, validation = (problem.draw(rng, rows, False) for rows in (problem.rows, problem.rows * 2 // 5))
         test = problem.draw(rng, 2000, True)
         context = replace(golden.context(("open-redirect", "sql-injection"), root), seed=seed)
-        predictor = method.fit(train, validation, {**space.defaults(method.info.space), **params}, context)
+        predictor = method.fit(train, validation, {**space.defaults(method.space), **params}, context)
         hit = predictor.predict_proba(test.payloads).argmax(axis=1) == test.labels
         out.append(worst_group_accuracy(hit, test.groups))
     return np.array(out)
