@@ -397,10 +397,10 @@ def assemble(
 
     Args:
         payloads: n payloads.
-        fields: their parts, see `locate`.
+        fields: their parts, in order; bytes outside of them are dropped.
         segments: int64 (m,), indices of segments in the order of the output.
         rows: int64 (m,), ascending, the payload of the output that each belongs to.
-        spans: per payload flat byte offsets.
+        spans: per payload flat byte offsets; the last payloads may lack them.
         carried: bool (m,), which segments carry the spans of their payload along; all by default. A segment may carry
             spans once.
 
@@ -420,14 +420,14 @@ def assemble(
     carriers = slice(None) if carried is None else carried
     at[segments[carriers]] = begin[carriers]
     edges, counts = flat_spans(spans)
-    edges += np.repeat(payloads.offsets[:-1], counts)
+    edges += np.repeat(payloads.offsets[:-1][: len(spans)], counts)
     # Spans are cut at the edges of segments, each piece moves with its segment, and pieces that meet are joined again.
     first, last = edges[::2], edges[1::2]
-    low = np.searchsorted(start, first, side="right") - 1
+    low = np.maximum(np.searchsorted(start, first, side="right") - 1, 0)
     high = np.searchsorted(start, last)
     segment, span = expand(low, np.where(last > first, high - low, 0))
     piece_start = np.maximum(first[span], start[segment])
-    piece_stop = np.minimum(last[span], np.append(start, len(payloads.data))[segment + 1])
+    piece_stop = np.minimum(last[span], start[segment] + (fields.stop - fields.start)[segment])
     stays = (at[segment] >= 0) & (piece_stop > piece_start)
     segment, piece_start, piece_stop = segment[stays], piece_start[stays], piece_stop[stays]
     shift = at[segment] - start[segment]

@@ -4,13 +4,13 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from harness.benchmarks.synthetic import cards
 from harness.benchmarks.synthetic.corpus import render_sample
 from harness.benchmarks.synthetic.cues import CUES
 from harness.benchmarks.synthetic.rendering import CueValues, Rendering
+from hypothesis import given
+from hypothesis import strategies as st
+
 from harness.data.http_request import Request
 from harness.data.payloads import Payloads
 from harness.data.request_fields import KINDS, LINE_KINDS, Fields, form_bodies, keep, locate, replace

@@ -1,0 +1,127 @@
+"""Masks for what names one host, session or moment: long tokens, numbers, the Host header. For all payloads at once."""
+
+from collections.abc import Collection
+
+import numpy as np
+
+from harness.data.byte_runs import Indices, Mask, expand, following, lower, runs, windows
+from harness.data.decoding import Buffer
+
+RULES = ("case", "host", "tokens", "digits", "space")
+SHORTEST_TOKEN = 8  # letters and digits, at least one of them a digit
+# First characters, in lower case, of serialised objects as text, which tell the language: base64 of Java's AC ED 00 05,
+# of .NET's BinaryFormatter and of pickle protocols 2 to 5, and Java's in hexadecimal (CRS 944200 and 944210; OWASP,
+# Deserialization Cheat Sheet). A masked token keeps them.
+_MAGIC = tuple(np.frombuffer(text, np.uint8) for text in (b"ro0ab", b"aaeaa", b"gasv", b"gaj", b"gan", b"aced0"))
+_HOST = np.zeros(256, dtype=np.bool_)  # characters of a host and port (RFC 9110, 7.2), and white space around them
+_HOST[list(b" \t\r\n.-:[]_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] = True
+
+
+def mask(buffer: Buffer, hosts: tuple[Indices, Indices], rules: Collection[str]) -> None:
+    """Folds case, masks the values of Host headers, long tokens and numbers, and makes white space single spaces.
+
+    Args:
+        buffer: changed in place.
+        hosts: starts and ends of the Host header lines in it.
+        rules: names of `RULES`.
+    """
+    if "case" in rules:
+        buffer.data = lower(buffer.data)
+    data = buffer.data
+    gone = np.zeros(len(data), dtype=np.bool_)
+    if "host" in rules:
+        _mask_hosts(buffer, hosts, gone)
+    kept = np.zeros(len(data), dtype=np.bool_)  # bytes that the masks leave as they are
+    digit = data - np.uint8(48) < 10
+    if "tokens" in rules:
+        _mask_tokens(buffer, digit, gone, kept)
+    if "digits" in rules:
+        _mask_numbers(buffer, digit, gone, kept)
+    if "space" in rules:
+        start, end = runs((data - np.uint8(9) < 5) | (data == 32))
+        data[start] = 32
+        gone[_rest(start, end, 1)] = True
+    buffer.remove(np.flatnonzero(gone))
+
+
+def _rest(start: Indices, end: Indices, kept: int) -> Indices:
+    """Returns the positions of runs after their first ``kept`` bytes."""
+    longer = np.flatnonzero(end - start > kept)
+    return expand(start[longer] + kept, (end - start)[longer] - kept)[0]
+
+
+def _mask_hosts(buffer: Buffer, hosts: tuple[Indices, Indices], gone: Mask) -> None:
+    """Removes the values of Host headers, unless one is no host name or address: then it may be an attack."""
+    start, end = hosts
+    value = following(np.flatnonzero(buffer.data == 58), start, len(buffer.data)) + 1
+    index, line = expand(value, np.maximum(end - value, 0))
+    byte = buffer.data[index]
+    plain = np.ones(len(start), dtype=np.bool_)
+    plain[line[~_HOST[byte]]] = False
+    gone[index[plain[line] & (byte != 13) & (byte != 10)]] = True
+
+
+def _mask_tokens(buffer: Buffer, digit: Mask, gone: Mask, kept: Mask) -> None:
+    """Makes runs of at least `SHORTEST_TOKEN` letters and digits with a digit ``a0``, and keeps hexadecimal literals."""
+    data = buffer.data
+    start, end = runs(digit | ((data | 32) - np.uint8(97) < 26))
+    long = end - start >= SHORTEST_TOKEN
+    start, end = start[long], end[long]
+    digits = np.flatnonzero(digit)
+    has_digit = np.searchsorted(digits, start) < np.searchsorted(digits, end)
+    start, end = start[has_digit], end[has_digit]
+    head = lower(windows(data, start, 5))
+    literal = (head[:, 0] == 48) & (head[:, 1] == 120)
+    kept[expand(start[literal], (end - start)[literal])[0]] = True
+    first = np.zeros(len(start), dtype=np.int64)
+    for magic in _MAGIC:
+        begins = (head[:, : len(magic)] == magic).all(axis=1)
+        first[begins] = len(magic)
+    start, end, first = start[~literal], end[~literal], first[~literal]
+    kept[expand(start, first)[0]] = True
+    plain = start[first == 0]
+    data[plain], data[plain + 1] = 97, 48
+    kept[expand(start + 2, end - start - 2)[0]] = True
+    gone[expand(start + np.maximum(first, 2), end - start - np.maximum(first, 2))[0]] = True
+
+
+def _mask_numbers(buffer: Buffer, digit: Mask, gone: Mask, kept: Mask) -> None:
+    """Makes runs of digits ``0``, and keeps special-purpose addresses (RFC 6890)."""
+    data = buffer.data
+    start, end = runs(digit)
+    masked = ~kept[start] & ~_special_addresses(buffer, start, end)
+    start, end = start[masked], end[masked]
+    data[start] = 48
+    gone[_rest(start, end, 1)] = True
+
+
+def _special_addresses(buffer: Buffer, start: Indices, end: Indices) -> Mask:
+    """Returns which runs of digits belong to an IPv4 address of a special purpose (RFC 6890, 2.2.2), bool (runs,)."""
+    data = buffer.data
+    out = np.zeros(len(start), dtype=np.bool_)
+    joined = (start[1:] == end[:-1] + 1) & (data[end[:-1]] == 46)  # one dot between a run and the next
+    if len(start) < 4:
+        return out
+    quad = joined[:-2] & joined[1:-1] & joined[2:]
+    quad[1:] &= ~joined[:-3]
+    quad[:-1] &= ~joined[3:]
+    first = np.flatnonzero(quad)
+    part = [_small_number(buffer, start[first + i], end[first + i]) for i in range(4)]
+    a, b, c = part[0], part[1], part[2]
+    legal = np.stack(part).max(axis=0) < 256
+    special = (a == 0) | (a == 10) | (a == 127) | (a == 169) & (b == 254) | (a == 172) & (b >= 16) & (b < 32)
+    special |= (a == 192) & ((b == 168) | (b == 0) & ((c == 0) | (c == 2)))
+    special |= (a == 198) & ((b == 18) | (b == 19) | (b == 51) & (c == 100)) | (a == 203) & (b == 0) & (c == 113)
+    special |= (a == 100) & (b >= 64) & (b < 128)
+    for i in range(4):
+        out[first[legal & special] + i] = True
+    return out
+
+
+def _small_number(buffer: Buffer, start: Indices, end: Indices) -> Indices:
+    """Returns the values of runs of digits, 1000 for those of more than three."""
+    out = np.zeros(len(start), dtype=np.int64)
+    for place in range(3):
+        at = start + place
+        out = np.where(at < end, out * 10 + buffer.data[np.minimum(at, len(buffer.data) - 1)] - 48, out)
+    return np.where(end - start > 3, 1000, out)
