@@ -393,7 +393,7 @@ def test_a_saved_robust_predictor_predicts_the_same(name: str, tmp_path: Path, c
     )
     method = info.factory()
     predictor = method.fit(training, validation, space.defaults(info.space), context)
-    assert 4 <= len(counted) <= 8
+    assert 1 <= len(counted) <= 12, "one count by L-BFGS, one a step by gradient training, which ends"
     folder = tmp_path / "saved"
     folder.mkdir()
     predictor.save(folder)
