@@ -128,7 +128,9 @@ def _pair(strategy: StrategyInfo, learner: LearnerInfo) -> None:
         return
     if strategy.plugin and learner.plugin and strategy.plugin != learner.plugin:
         return
-    outside = learner.factory if strategy.name == PLAIN or not strategy.plugin and learner.plugin else strategy.factory
+    outside = (
+        learner.factory if strategy.name == PLAIN or (not strategy.plugin and learner.plugin) else strategy.factory
+    )
     registry.add_pair(_create(strategy, learner, registry.code_fields(outside)).info)
 
 

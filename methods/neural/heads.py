@@ -14,7 +14,6 @@ from . import losses
 from .scorers import Linear, Prototypes, Scorer
 from .text_side import TextSide
 
-
 Objective = Literal["infonce", "sigmoid", "squared"]
 # Adam moves every parameter by about the learning rate per step. A scalar temperature or bias needs larger steps than
 # weights, so both are stored divided by this factor.

@@ -30,9 +30,7 @@ class IRM(EnvironmentStrategy):
         "penalty": Float(1e-1, 1e5, default=1e2, log=True),  # DomainBed: 100, 10^U(-1, 5)
     }
 
-    def head(
-        self, width: int, classes: int, length: float, environments: "torch.Tensor", params: Params
-    ) -> "IRMHead":
+    def head(self, width: int, classes: int, length: float, environments: "torch.Tensor", params: Params) -> "IRMHead":
         """See `EnvironmentStrategy.head`."""
         from ..neural.robust.heads import IRMHead
 

@@ -1,6 +1,16 @@
 """rwg: balances groups in training, by reweighting or by subsampling to the size of the smallest group."""
 
-from harness import Categorical, Context, Learner, Params, Predictor, Strategy, Training, TrainingData, register_strategy
+from harness import (
+    Categorical,
+    Context,
+    Learner,
+    Params,
+    Predictor,
+    Strategy,
+    Training,
+    TrainingData,
+    register_strategy,
+)
 
 
 @register_strategy(

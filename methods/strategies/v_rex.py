@@ -28,9 +28,7 @@ class VREx(EnvironmentStrategy):
         "penalty": Float(1e-1, 1e5, default=1e1, log=True),  # DomainBed: 10, 10^U(-1, 5)
     }
 
-    def head(
-        self, width: int, classes: int, length: float, environments: "torch.Tensor", params: Params
-    ) -> "VRExHead":
+    def head(self, width: int, classes: int, length: float, environments: "torch.Tensor", params: Params) -> "VRExHead":
         """See `EnvironmentStrategy.head`."""
         from ..neural.robust.heads import VRExHead
 

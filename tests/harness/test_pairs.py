@@ -89,7 +89,9 @@ def test_losses_of_their_own_have_the_space_of_that_training() -> None:
         ("rwg", "rwg is a strategy, which is trained on a learner; use rwg:"),
     ],
 )
-def test_a_pair_that_cannot_be_is_refused_in_one_sentence(name: str, complaint: str, shell: Shell, tmp_path: Path) -> None:
+def test_a_pair_that_cannot_be_is_refused_in_one_sentence(
+    name: str, complaint: str, shell: Shell, tmp_path: Path
+) -> None:
     done = shell("run", "--method", name, "--results", str(tmp_path / "r"))
     assert done.returncode == 2
     assert complaint in " ".join(done.stderr.split())
@@ -119,7 +121,7 @@ def test_a_malformed_strategy_is_refused(register, complaint: str) -> None:  # t
     assert "odd" not in registry.strategies
 
 
-PLUGIN = '''
+PLUGIN = """
 import numpy as np
 
 from harness import Strategy, Training, register_strategy
@@ -132,7 +134,7 @@ class ShortFirst(Strategy):
     def fit(self, learner, train, validation, params, context):
         weights = 1 / np.maximum(train.payloads.lengths, 1)
         return learner.fit(train, validation, params, context, Training(weights / weights.mean()))
-'''
+"""
 
 
 def test_a_strategy_of_a_plug_in_runs_on_a_built_in_learner_and_its_code_is_in_the_key(

@@ -62,7 +62,9 @@ def test_held_out_rows_are_a_share_of_every_group_and_never_a_whole_one() -> Non
 
 def test_a_balanced_draw_holds_groups_equally_and_as_many_rows_as_there_are() -> None:
     group = np.repeat([0, 1], [950, 50])
-    batches = list(sampling.weighted_sampler(groups.balancing_weights(group))(np.full(1000, 9), 16, np.random.default_rng(0)))
+    batches = list(
+        sampling.weighted_sampler(groups.balancing_weights(group))(np.full(1000, 9), 16, np.random.default_rng(0))
+    )
     assert len(batches) == 63
     assert (group[np.concatenate(batches)] == 1).mean() == pytest.approx(0.5, abs=0.06)
 
@@ -447,7 +449,9 @@ def test_copies_and_their_control_make_as_many_passes(learner: str, cache: Path,
         ((rows, passes),) = spy.calls
         calls[name] = rows, passes
         assert passes == PASSES / 4
-    assert calls["header-mix"] == calls["field-dropout"] == calls["control-more-passes"] == (4 * len(training), PASSES / 4)
+    assert (
+        calls["header-mix"] == calls["field-dropout"] == calls["control-more-passes"] == (4 * len(training), PASSES / 4)
+    )
     assert calls["carrier-mix"][0] <= 4 * len(training)
 
 
