@@ -66,15 +66,14 @@ def decode(buffer: Buffer, rules: Collection[str]) -> None:
     """Applies rules (names of `RULES`) to the buffer in turn, until nothing changes or `MAX_ROUNDS` are over."""
     chosen = [rule for name, rule in RULES.items() if name in rules]
     for _ in range(MAX_ROUNDS):
-        if not any([rule(buffer) for rule in chosen]):  # a list, since every rule runs in every round
+        changed = [rule(buffer) for rule in chosen]
+        if not any(changed):
             return
 
 
 _HEX = np.full(256, 255, dtype=np.uint8)
-for _value, _digits in enumerate(
-    ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "aA", "bB", "cC", "dD", "eE", "fF")
-):
-    _HEX[list(_digits.encode())] = _value
+_HEX[list(b"0123456789ABCDEF")] = np.arange(16)
+_HEX[list(b"abcdef")] = np.arange(10, 16)
 
 
 def _percent(buffer: Buffer) -> bool:
@@ -263,7 +262,7 @@ def _base64(buffer: Buffer) -> bool:
 
 
 def _groups(sextets: Bytes) -> tuple[Bytes, Mask]:
-    """Returns the bytes that groups of four 6-bit numbers encode, uint8 (m, 3/4 columns), and which of them are text."""
+    """Returns the bytes that groups of four 6-bit numbers encode, uint8 (m, 3/4 of the columns), and which are text."""
     a, b, c, d = (sextets[:, column::4] for column in range(4))
     octets = np.stack([a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d], axis=2).reshape(len(sextets), 3 * a.shape[1])
     return octets, _IS_TEXT[octets]

@@ -162,7 +162,7 @@ def _moved(buffer: Buffer, segments: int, offsets: Indices) -> MappedSpans:
 
 
 def _as_fields(payloads: Payloads, fields: Fields, spans: MappedSpans | None) -> Formed:
-    """Returns one line per field, in the order of `_ORDER`, without empty ones and without white space at their ends."""
+    """Returns one line per field that is not empty, in the order of `_ORDER`, without white space at its ends."""
     data, n = payloads.data, len(payloads)
     shift = payloads.offsets[fields.owner]
     start, stop = fields.start + shift, fields.stop + shift

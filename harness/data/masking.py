@@ -62,7 +62,7 @@ def _mask_hosts(buffer: Buffer, hosts: tuple[Indices, Indices], gone: Mask) -> N
 
 
 def _mask_tokens(buffer: Buffer, digit: Mask, gone: Mask, kept: Mask) -> None:
-    """Makes runs of at least `SHORTEST_TOKEN` letters and digits with a digit ``a0``, and keeps hexadecimal literals."""
+    """Makes runs of at least `SHORTEST_TOKEN` letters and digits with a digit ``a0``; keeps hexadecimal literals."""
     data = buffer.data
     start, end = runs(digit | ((data | 32) - np.uint8(97) < 26))
     long = end - start >= SHORTEST_TOKEN

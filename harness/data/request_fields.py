@@ -4,6 +4,7 @@ The parts are those of `http_request.Request`, which reads one payload at a time
 body. Every step here works on the joined bytes of all payloads, so that a payload costs a few microseconds.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -206,9 +207,8 @@ def _mark_request_lines(data: Bytes, lines: _Lines, first: Indices, is_request: 
     valid[bare] = _is_bare_target(data, target[bare], target_end[bare])
     is_request[rows[~valid]] = False
 
-    start, content, end, method_end, stripped, versioned, target, target_end = (
-        values[valid] for values in (start, content, end, method_end, stripped, versioned, target, target_end)
-    )
+    start, end, method_end, stripped = start[valid], end[valid], method_end[valid], stripped[valid]
+    versioned, target, target_end = versioned[valid], target[valid], target_end[valid]
     path = _path_starts(data, target, target_end)
     mark = np.minimum(following(np.flatnonzero(data == 63), target, len(data)), target_end)
     has_query = mark < target_end
@@ -240,7 +240,7 @@ def _stripped(data: Bytes, start: Indices, end: Indices) -> Indices:
 
 def _is_version(tail: Bytes) -> Mask:
     """Whether windows of 7 or 9 bytes are a space and ``HTTP/1`` or ``HTTP/1.1``, with any digits."""
-    out = (tail[:, :6] == np.frombuffer(b" HTTP/", np.uint8)).all(axis=1) & (tail[:, 6] - np.uint8(48) < 10)
+    out: Mask = (tail[:, :6] == np.frombuffer(b" HTTP/", np.uint8)).all(axis=1) & (tail[:, 6] - np.uint8(48) < 10)
     if tail.shape[1] == 9:
         out &= (tail[:, 7] == 46) & (tail[:, 8] - np.uint8(48) < 10)
     return out
@@ -250,7 +250,7 @@ def _is_bare_target(data: Bytes, start: Indices, end: Indices) -> Mask:
     """Whether targets without a version after them look like one: a path, ``*`` or an HTTP URL without `` HTTP/``."""
     head = lower(windows(data, start, 8))
     length = end - start
-    out = (length > 0) & (head[:, 0] == 47) | (length == 1) & (head[:, 0] == 42)
+    out: Mask = (length > 0) & (head[:, 0] == 47) | (length == 1) & (head[:, 0] == 42)
     for scheme in (b"http://", b"https://"):
         size = len(scheme)
         out |= (length >= size) & (head[:, :size] == np.frombuffer(scheme, np.uint8)).all(axis=1)
@@ -457,4 +457,4 @@ def rows_of_spans(start: Indices, stop: Indices, offsets: Indices) -> MappedSpan
     start, stop, row = start[~joined], stop[last], row[~joined]
     edges = np.stack([start - offsets[row], stop - offsets[row]], axis=1).ravel().tolist()
     ends = np.concatenate([[0], np.cumsum(2 * np.bincount(row, minlength=len(offsets) - 1))]).tolist()
-    return tuple([tuple(edges[low:high]) for low, high in zip(ends[:-1], ends[1:], strict=True)])
+    return tuple([tuple(edges[low:high]) for low, high in itertools.pairwise(ends)])
