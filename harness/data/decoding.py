@@ -36,6 +36,11 @@ class Buffer:
         self.data[is_byte] = payloads.data
         self.marks = marks + 1
 
+    @staticmethod
+    def position(payloads: Payloads, offsets: Indices) -> Indices:
+        """Returns where bytes of the joined payloads are in a new buffer of them, int64 (m,)."""
+        return offsets + np.searchsorted(payloads.offsets, offsets, side="right")
+
     def remove(self, gone: Indices) -> None:
         """Removes the bytes at ascending positions."""
         if not len(gone):
@@ -69,6 +74,26 @@ def decode(buffer: Buffer, rules: Collection[str]) -> None:
         changed = [rule(buffer) for rule in chosen]
         if not any(changed):
             return
+
+
+_JSON_ESCAPE = np.zeros(256, dtype=np.uint8)
+_JSON_ESCAPE[list(b'"\\/bfnrt')] = list(b'"\\/\b\f\n\r\t')
+
+
+def unescape_json(buffer: Buffer, at: Indices) -> None:
+    r"""Decodes ``\"``, ``\n`` and the other escapes of one character (RFC 8259, 7).
+
+    Args:
+        buffer: changed in place.
+        at: positions of all backslashes in JSON, ascending.
+    """
+    begins = np.append(True, np.diff(at) != 1)[: len(at)]
+    run = np.maximum.accumulate(np.where(begins, np.arange(len(at)), 0))
+    at = at[(np.arange(len(at)) - run) % 2 == 0]  # of a run of backslashes, each second one is escaped
+    escaped = _JSON_ESCAPE[buffer.data[at + 1]]
+    at, escaped = at[escaped > 0], escaped[escaped > 0]
+    buffer.data[at] = escaped
+    buffer.remove(at + 1)
 
 
 _HEX = np.full(256, 255, dtype=np.uint8)
@@ -221,20 +246,22 @@ _SEXTET[list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _SEXTET[list(b"-_")] = (62, 63)  # the alphabet for URLs and file names (RFC 4648, 5)
 _IN_BASE64 = _SEXTET < 64
 _IS_TEXT = np.zeros(256, dtype=np.bool_)
-_IS_TEXT[[9, 10, 13, *range(32, 127)]] = True
+_IS_TEXT[[0, 9, 10, 13, *range(32, 127)]] = True  # NUL, since PHP writes it into the names of private properties
 
 
 def _base64(buffer: Buffer) -> bool:
     """``PHNjcmlwdD5hbGVydCgpPC8`` is ``<script>alert()</`` (RFC 4648, 4 and 5; ModSecurity t:base64DecodeExt).
 
-    A run of at least `SHORTEST_BASE64` characters of the alphabet is decoded if all that it encodes is printable ASCII.
+    A run of at least `SHORTEST_BASE64` characters of the alphabet is decoded if all that it encodes is printable ASCII
+    or NUL, and its first byte is not NUL.
     """
     start, end = runs(_IN_BASE64[buffer.data])
     length = end - start
     long = (length >= SHORTEST_BASE64) & (length % 4 != 1)
     start, length = start[long], length[long]
-    _, text = _groups(_SEXTET[windows(buffer.data, start, SHORTEST_BASE64)])  # most runs are ruled out by their start
-    start, length = start[text.all(axis=1)], length[text.all(axis=1)]
+    octets, text = _groups(_SEXTET[windows(buffer.data, start, SHORTEST_BASE64)])
+    readable = text.all(axis=1) & (octets[:, 0] != 0)  # rules most runs out
+    start, length = start[readable], length[readable]
     if not len(start):
         return False
 

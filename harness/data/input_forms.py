@@ -20,14 +20,14 @@ from harness.data.request_fields import (
     Spans,
     assemble,
     flat_spans,
-    form_bodies,
     locate,
     rows_of_spans,
+    typed_bodies,
 )
 from harness.errors import UserError, nearest
 
 FORMS = ("raw", "decoded", "normal", "fields")
-RULES = ("plus", *decoding.RULES, *masking.RULES)
+RULES = ("plus", "json", *decoding.RULES, *masking.RULES)
 _BLOCK = 1 << 20  # bytes processed at a time: what the rules need for these fits into the cache of a processor
 
 # The order of the fields: what can carry an attack comes first, for readers with a limit. Header lines name themselves.
@@ -94,9 +94,9 @@ def _joined(blocks: list[Payloads]) -> Payloads:
 
 def _formed(form: str, payloads: Payloads, spans: Spans | None, rules: frozenset[str]) -> Formed:
     fields = locate(payloads)
-    is_form = form_bodies(payloads, fields)
-    parameters = fields.of("query") | fields.of("body") & is_form[fields.owner]
-    plus = _inside(payloads, fields, parameters, 43) if "plus" in rules else None
+    is_form, is_json = (are[fields.owner] & fields.of("body") for are in typed_bodies(payloads, fields))
+    parameters = fields.of("query") | is_form
+    plus, backslashes = _inside(payloads, fields, parameters, 43), _inside(payloads, fields, is_json, 92)
     if form == "fields":
         separators = _inside(payloads, fields, parameters, 38)
         if "entities" in rules:
@@ -108,8 +108,11 @@ def _formed(form: str, payloads: Payloads, spans: Spans | None, rules: frozenset
         rows = np.repeat(np.arange(len(payloads)), counts)
         marks.append(payloads.offsets[rows] + edges + rows)
     buffer = Buffer(payloads, np.concatenate(marks))
-    if plus is not None:
-        buffer.data[plus + 1 + np.searchsorted(payloads.offsets, plus, side="right") - 1] = 32
+    # These two say what a byte means at one place, so they read the bytes as stored, once.
+    if "plus" in rules:
+        buffer.data[buffer.position(payloads, plus)] = 32
+    if "json" in rules:
+        decoding.unescape_json(buffer, buffer.position(payloads, backslashes))
     decoding.decode(buffer, rules)
     segments = len(fields.owner)
     if form != "decoded":

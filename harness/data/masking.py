@@ -8,7 +8,7 @@ from harness.data.byte_runs import Indices, Mask, expand, following, lower, runs
 from harness.data.decoding import Buffer
 
 RULES = ("case", "host", "tokens", "digits", "space")
-SHORTEST_TOKEN = 8  # letters and digits, at least one of them a digit
+SHORTEST_TOKEN = 8  # letters and digits
 # First characters, in lower case, of serialised objects as text, which tell the language: base64 of Java's AC ED 00 05,
 # of .NET's BinaryFormatter and of pickle protocols 2 to 5, and Java's in hexadecimal (CRS 944200 and 944210; OWASP,
 # Deserialization Cheat Sheet). A masked token keeps them.
@@ -18,7 +18,8 @@ _HOST[list(b" \t\r\n.-:[]_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR
 
 
 def mask(buffer: Buffer, hosts: tuple[Indices, Indices], rules: Collection[str]) -> None:
-    """Folds case, masks the values of Host headers, long tokens and numbers, and makes white space single spaces.
+    """Folds case, masks the values of Host headers, long tokens and numbers, and shortens white space.
+
 
     Args:
         buffer: changed in place.
@@ -38,10 +39,23 @@ def mask(buffer: Buffer, hosts: tuple[Indices, Indices], rules: Collection[str])
     if "digits" in rules:
         _mask_numbers(buffer, digit, gone, kept)
     if "space" in rules:
-        start, end = runs((data - np.uint8(9) < 5) | (data == 32))
-        data[start] = 32
-        gone[_rest(start, end, 1)] = True
+        _shorten_space(buffer, gone)
     buffer.remove(np.flatnonzero(gone))
+
+
+def _shorten_space(buffer: Buffer, gone: Mask) -> None:
+    """Makes a run of white space one line feed if it has a line end, otherwise one tab if it has a tab, or one space.
+
+    Line ends separate commands, and browsers drop them and tabs from URLs (WHATWG URL), so these are part of attacks.
+    """
+    data = buffer.data
+    start, end = runs((data - np.uint8(9) < 5) | (data == 32))
+    has_tab, has_break = (
+        np.searchsorted(at, start) < np.searchsorted(at, end)
+        for at in (np.flatnonzero(data == 9), np.flatnonzero((data == 10) | (data == 13)))
+    )
+    data[start] = np.where(has_break, 10, np.where(has_tab, 9, 32))
+    gone[_rest(start, end, 1)] = True
 
 
 def _rest(start: Indices, end: Indices, kept: int) -> Indices:
@@ -62,14 +76,18 @@ def _mask_hosts(buffer: Buffer, hosts: tuple[Indices, Indices], gone: Mask) -> N
 
 
 def _mask_tokens(buffer: Buffer, digit: Mask, gone: Mask, kept: Mask) -> None:
-    """Makes runs of at least `SHORTEST_TOKEN` letters and digits with a digit ``a0``; keeps hexadecimal literals."""
+    """Makes long tokens ``a0``: runs of at least `SHORTEST_TOKEN` letters and digits that change between the two twice.
+
+    So ``system32`` and ``50000union`` are not tokens. Hexadecimal literals stay as they are, since they spell text.
+    """
     data = buffer.data
-    start, end = runs(digit | ((data | 32) - np.uint8(97) < 26))
+    letter = (data | 32) - np.uint8(97) < 26
+    start, end = runs(digit | letter)
     long = end - start >= SHORTEST_TOKEN
     start, end = start[long], end[long]
-    digits = np.flatnonzero(digit)
-    has_digit = np.searchsorted(digits, start) < np.searchsorted(digits, end)
-    start, end = start[has_digit], end[has_digit]
+    changes = np.flatnonzero(digit[1:] & letter[:-1] | letter[1:] & digit[:-1])
+    mixed = np.searchsorted(changes, end - 1) - np.searchsorted(changes, start) >= 2
+    start, end = start[mixed], end[mixed]
     head = lower(windows(data, start, 5))
     literal = (head[:, 0] == 48) & (head[:, 1] == 120)
     kept[expand(start[literal], (end - start)[literal])[0]] = True

@@ -281,32 +281,37 @@ def _path_starts(data: Bytes, start: Indices, end: Indices) -> Indices:
     return out
 
 
-_FORM_TYPE = np.frombuffer(b"application/x-www-form-urlencoded", np.uint8)
 _CONTENT_TYPE = np.frombuffer(b"content-type", np.uint8)
+_FORM_TYPE = np.frombuffer(b"application/x-www-form-urlencoded", np.uint8)
+_JSON = np.frombuffer(b"json", np.uint8)
 
 
-def form_bodies(payloads: Payloads, fields: Fields) -> Mask:
-    """Returns which payloads have a body of parameters, by the first Content-Type header, bool (n,)."""
-    out = np.zeros(len(payloads), dtype=np.bool_)
-    segment = np.flatnonzero(fields.kind == CODES["content"])
-    start = payloads.offsets[fields.owner[segment]] + fields.start[segment]
-    stop = payloads.offsets[fields.owner[segment]] + fields.stop[segment]
-    names = lower(windows(payloads.data, start, 13))
+def typed_bodies(payloads: Payloads, fields: Fields) -> tuple[Mask, Mask]:
+    """Returns which payloads have a body of parameters, and which one in JSON, by the first Content-Type header.
+
+    Returns:
+        Whether the media type is that of a form (WHATWG URL, urlencoded), and whether it ends in ``json``, bool (n,) each.
+    """
+    is_form, is_json = np.zeros((2, len(payloads)), dtype=np.bool_)
+    data, segment = payloads.data, np.flatnonzero(fields.kind == CODES["content"])
+    owner = fields.owner[segment]
+    start = payloads.offsets[owner] + fields.start[segment]
+    names = lower(windows(data, start, 13))
     is_type = (names[:, :12] == _CONTENT_TYPE).all(axis=1) & np.isin(names[:, 12], (58, 32, 9))
-    segment, start, stop = segment[is_type], start[is_type], stop[is_type]
-    first = np.ones(len(segment), dtype=np.bool_)
-    first[1:] = fields.owner[segment][1:] != fields.owner[segment][:-1]
-    segment, start, stop = segment[first], start[first], stop[first]
+    segment, owner, start = segment[is_type], owner[is_type], start[is_type]
+    first = np.append(True, owner[1:] != owner[:-1])[: len(owner)]
+    segment, owner, start = segment[first], owner[first], start[first]
     if not len(segment):
-        return out
-    data = payloads.data
-    colon = following(np.flatnonzero(data == 58), start, len(data))
-    ink = following(np.flatnonzero((data != 32) & (data != 9)), colon + 1, len(data))
-    value = lower(windows(data, ink, len(_FORM_TYPE) + 1))
-    after = ink + len(_FORM_TYPE)
-    ends = (after >= stop) | np.isin(value[:, -1], list(b"; \t\r\n"))
-    out[fields.owner[segment[(value[:, :-1] == _FORM_TYPE).all(axis=1) & (after <= stop) & ends]]] = True
-    return out
+        return is_form, is_json
+    start = following(np.flatnonzero(data == 58), start, len(data)) + 1
+    stop = payloads.offsets[owner] + fields.stop[segment]
+    stop = np.minimum(stop, following(np.flatnonzero((data == 59) | (data == 13) | (data == 10)), start, len(data)))
+    start = np.minimum(following(np.flatnonzero((data != 32) & (data != 9)), start, len(data)), stop)
+    stop = _stripped(data, start, stop)
+    text = lower(windows(data, start, len(_FORM_TYPE)))
+    is_form[owner] = (stop - start == len(_FORM_TYPE)) & (text == _FORM_TYPE).all(axis=1)
+    is_json[owner] = (stop - start >= 4) & (lower(windows(data, stop - 4, 4)) == _JSON).all(axis=1)
+    return is_form, is_json
 
 
 def keep(
