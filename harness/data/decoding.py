@@ -70,10 +70,12 @@ class Rule(Protocol):
 def decode(buffer: Buffer, rules: Collection[str]) -> None:
     """Applies rules (names of `RULES`) to the buffer in turn, until nothing changes or `MAX_ROUNDS` are over."""
     chosen = [rule for name, rule in RULES.items() if name in rules]
+    changes, seen = 0, [-1] * len(chosen)  # a rule need not run again if nothing has changed since it did
     for _ in range(MAX_ROUNDS):
-        changed = [rule(buffer) for rule in chosen]
-        if not any(changed):
-            return
+        for number, rule in enumerate(chosen):
+            if seen[number] < changes:
+                seen[number] = changes
+                changes += rule(buffer)
 
 
 _JSON_ESCAPE = np.zeros(256, dtype=np.uint8)
@@ -244,7 +246,6 @@ def _overlong(buffer: Buffer) -> bool:
 _SEXTET = np.full(256, 255, dtype=np.uint8)
 _SEXTET[list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")] = np.arange(64)
 _SEXTET[list(b"-_")] = (62, 63)  # the alphabet for URLs and file names (RFC 4648, 5)
-_IN_BASE64 = _SEXTET < 64
 _IS_TEXT = np.zeros(256, dtype=np.bool_)
 _IS_TEXT[[0, 9, 10, 13, *range(32, 127)]] = True  # NUL, since PHP writes it into the names of private properties
 
@@ -255,7 +256,9 @@ def _base64(buffer: Buffer) -> bool:
     A run of at least `SHORTEST_BASE64` characters of the alphabet is decoded if all that it encodes is printable ASCII
     or NUL, and its first byte is not NUL.
     """
-    start, end = runs(_IN_BASE64[buffer.data])
+    data = buffer.data
+    alphanumeric = (data - np.uint8(48) < 10) | ((data | 32) - np.uint8(97) < 26)
+    start, end = runs(alphanumeric | (data == 43) | (data == 47) | (data == 45) | (data == 95))
     length = end - start
     long = (length >= SHORTEST_BASE64) & (length % 4 != 1)
     start, length = start[long], length[long]

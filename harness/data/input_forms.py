@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.data import decoding, masking
-from harness.data.byte_runs import Indices, Mask
+from harness.data.byte_runs import Indices, Mask, windows
 from harness.data.decoding import Buffer
 from harness.data.payloads import Payloads
 from harness.data.request_fields import (
@@ -66,8 +66,8 @@ def apply(form: str, payloads: Payloads, spans: Spans | None = None, rules: Coll
     if form == "raw":
         return Formed(payloads, None if spans is None else tuple(tuple(row) for row in spans))
     blocks = [
-        _formed(form, payloads[low:high], None if spans is None else spans[low:high], chosen)
-        for low, high in _blocks(payloads.offsets)
+        _formed(form, block, None if spans is None else spans[low : low + len(block)], chosen)
+        for low, block in _blocks(payloads)
     ]
     return Formed(
         _joined([block.payloads for block in blocks]),
@@ -75,13 +75,14 @@ def apply(form: str, payloads: Payloads, spans: Spans | None = None, rules: Coll
     )
 
 
-def _blocks(offsets: Indices) -> Iterator[tuple[int, int]]:
-    """Yields ranges of rows of about `_BLOCK` bytes, at least one row each."""
-    low, n = 0, len(offsets) - 1
-    while low < n:
+def _blocks(payloads: Payloads) -> Iterator[tuple[int, Payloads]]:
+    """Yields views of about `_BLOCK` bytes of the payloads, at least one payload each, with their first index."""
+    low, offsets = 0, payloads.offsets
+    while low < len(payloads):
         high = max(low + 1, int(np.searchsorted(offsets, offsets[low] + _BLOCK)))
-        yield low, min(high, n)
-        low = high
+        within = offsets[low : high + 1]
+        yield low, Payloads(payloads.data[within[0] : within[-1]], within - within[0])
+        low += len(within) - 1
 
 
 def _joined(blocks: list[Payloads]) -> Payloads:
@@ -169,8 +170,10 @@ def _as_fields(payloads: Payloads, fields: Fields, spans: MappedSpans | None) ->
     data, n = payloads.data, len(payloads)
     shift = payloads.offsets[fields.owner]
     start, stop = fields.start + shift, fields.stop + shift
-    start = start + ((stop > start) & (np.append(data, 0)[np.minimum(start, len(data))] == 32))
-    stop = stop - ((stop > start) & (np.append(data, 0)[stop - 1] == 32))
+    blank = np.zeros(256, dtype=np.bool_)
+    blank[[9, 10, 32]] = True
+    start += (stop > start) & blank[windows(data, start, 1)[:, 0]]
+    stop -= (stop > start) & blank[windows(data, stop - 1, 1)[:, 0]]
 
     # The names, the line end and an empty text are the segments of one more payload, from which all others take them.
     literals = [f"{name} ".encode() for name in _NAMED] + [b"\n", b""]

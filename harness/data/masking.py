@@ -49,13 +49,15 @@ def _shorten_space(buffer: Buffer, gone: Mask) -> None:
     Line ends separate commands, and browsers drop them and tabs from URLs (WHATWG URL), so these are part of attacks.
     """
     data = buffer.data
-    start, end = runs((data - np.uint8(9) < 5) | (data == 32))
-    has_tab, has_break = (
-        np.searchsorted(at, start) < np.searchsorted(at, end)
-        for at in (np.flatnonzero(data == 9), np.flatnonzero((data == 10) | (data == 13)))
-    )
-    data[start] = np.where(has_break, 10, np.where(has_tab, 9, 32))
-    gone[_rest(start, end, 1)] = True
+    at = np.flatnonzero((data - np.uint8(9) < 5) | (data == 32))
+    byte = data[at]
+    begins = np.append(True, np.diff(at) != 1)[: len(at)]
+    run = np.cumsum(begins) - 1
+    shown = np.full(int(begins.sum()), 32, dtype=np.uint8)
+    shown[run[byte == 9]] = 9
+    shown[run[(byte == 10) | (byte == 13)]] = 10
+    data[at[begins]] = shown
+    gone[at[~begins]] = True
 
 
 def _rest(start: Indices, end: Indices, kept: int) -> Indices:

@@ -290,7 +290,7 @@ def typed_bodies(payloads: Payloads, fields: Fields) -> tuple[Mask, Mask]:
     """Returns which payloads have a body of parameters, and which one in JSON, by the first Content-Type header.
 
     Returns:
-        Whether the media type is that of a form (WHATWG URL, urlencoded), and whether it ends in ``json``, bool (n,) each.
+        Whether the media type is that of a form (WHATWG URL, 5), and whether it ends in ``json``, bool (n,) each.
     """
     is_form, is_json = np.zeros((2, len(payloads)), dtype=np.bool_)
     data, segment = payloads.data, np.flatnonzero(fields.kind == CODES["content"])
@@ -306,7 +306,10 @@ def typed_bodies(payloads: Payloads, fields: Fields) -> tuple[Mask, Mask]:
     start = following(np.flatnonzero(data == 58), start, len(data)) + 1
     stop = payloads.offsets[owner] + fields.stop[segment]
     stop = np.minimum(stop, following(np.flatnonzero((data == 59) | (data == 13) | (data == 10)), start, len(data)))
-    start = np.minimum(following(np.flatnonzero((data != 32) & (data != 9)), start, len(data)), stop)
+    at, line = expand(start, stop - start)
+    ink = np.flatnonzero((data[at] != 32) & (data[at] != 9))[::-1]  # in reverse, so that the first of a line stays
+    start = stop.copy()
+    start[line[ink]] = at[ink]
     stop = _stripped(data, start, stop)
     text = lower(windows(data, start, len(_FORM_TYPE)))
     is_form[owner] = (stop - start == len(_FORM_TYPE)) & (text == _FORM_TYPE).all(axis=1)
