@@ -13,6 +13,7 @@ SHORTEST_TOKEN = 8  # letters and digits
 # of .NET's BinaryFormatter and of pickle protocols 2 to 5, and Java's in hexadecimal (CRS 944200 and 944210; OWASP,
 # Deserialization Cheat Sheet). A masked token keeps them.
 _MAGIC = tuple(np.frombuffer(text, np.uint8) for text in (b"ro0ab", b"aaeaa", b"gasv", b"gaj", b"gan", b"aced0"))
+_LONGEST_MAGIC = max(map(len, _MAGIC))
 _HOST = np.zeros(256, dtype=np.bool_)  # characters of a host and port (RFC 9110, 7.2), and white space around them
 _HOST[list(b" \t\r\n.-:[]_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] = True
 
@@ -32,10 +33,14 @@ def mask(buffer: Buffer, hosts: tuple[Indices, Indices], rules: Collection[str])
     gone = np.zeros(len(data), dtype=np.bool_)
     if "host" in rules:
         _mask_hosts(buffer, hosts, gone)
-    kept = np.zeros(len(data), dtype=np.bool_)  # bytes that the masks leave as they are
     digit = data - np.uint8(48) < 10
+    letter = (data | 32) - np.uint8(97) < 26
+    start, end = runs(digit | letter)
+    literal = (data[start] == 48) & ((data[start + 1] | 32) == 120) & (end - start > 2)
+    kept = np.zeros(len(data), dtype=np.bool_)  # bytes that the masks leave as they are, hexadecimal literals at first
+    kept[expand(start[literal], (end - start)[literal])[0]] = True
     if "tokens" in rules:
-        _mask_tokens(buffer, digit, gone, kept)
+        _mask_tokens(buffer, digit, letter, (start[~literal], end[~literal]), gone, kept)
     if "digits" in rules:
         _mask_numbers(buffer, digit, gone, kept)
     if "space" in rules:
@@ -77,32 +82,29 @@ def _mask_hosts(buffer: Buffer, hosts: tuple[Indices, Indices], gone: Mask) -> N
     gone[index[plain[line] & (byte != 13) & (byte != 10)]] = True
 
 
-def _mask_tokens(buffer: Buffer, digit: Mask, gone: Mask, kept: Mask) -> None:
+def _mask_tokens(
+    buffer: Buffer, digit: Mask, letter: Mask, words: tuple[Indices, Indices], gone: Mask, kept: Mask
+) -> None:
     """Makes long tokens ``a0``: runs of at least `SHORTEST_TOKEN` letters and digits that change between the two twice.
 
-    So ``system32`` and ``50000union`` are not tokens. Hexadecimal literals stay as they are, since they spell text.
+    So ``system32`` and ``50000union`` are not tokens. Tokens that begin a serialised object keep its first characters.
     """
     data = buffer.data
-    letter = (data | 32) - np.uint8(97) < 26
-    start, end = runs(digit | letter)
+    start, end = words
     long = end - start >= SHORTEST_TOKEN
     start, end = start[long], end[long]
     changes = np.flatnonzero(digit[1:] & letter[:-1] | letter[1:] & digit[:-1])
     mixed = np.searchsorted(changes, end - 1) - np.searchsorted(changes, start) >= 2
     start, end = start[mixed], end[mixed]
-    head = lower(windows(data, start, 5))
-    literal = (head[:, 0] == 48) & (head[:, 1] == 120)
-    kept[expand(start[literal], (end - start)[literal])[0]] = True
-    first = np.zeros(len(start), dtype=np.int64)
-    for magic in _MAGIC:
-        begins = (head[:, : len(magic)] == magic).all(axis=1)
-        first[begins] = len(magic)
-    start, end, first = start[~literal], end[~literal], first[~literal]
-    kept[expand(start, first)[0]] = True
-    plain = start[first == 0]
+    head = lower(windows(data, start, _LONGEST_MAGIC))
+    magic = np.zeros(len(start), dtype=np.int64)
+    for text in _MAGIC:
+        magic[(head[:, : len(text)] == text).all(axis=1)] = len(text)
+    plain = start[magic == 0]
     data[plain], data[plain + 1] = 97, 48
-    kept[expand(start + 2, end - start - 2)[0]] = True
-    gone[expand(start + np.maximum(first, 2), end - start - np.maximum(first, 2))[0]] = True
+    shown = np.where(magic > 0, magic, 2)
+    kept[expand(start, end - start)[0]] = True
+    gone[expand(start + shown, end - start - shown)[0]] = True
 
 
 def _mask_numbers(buffer: Buffer, digit: Mask, gone: Mask, kept: Mask) -> None:
