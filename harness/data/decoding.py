@@ -36,6 +36,11 @@ class Buffer:
         self.data[is_byte] = payloads.data
         self.marks = marks + 1
 
+    @staticmethod
+    def position(payloads: Payloads, offsets: Indices) -> Indices:
+        """Returns where bytes of the joined payloads are in a new buffer of them, int64 (m,)."""
+        return offsets + np.searchsorted(payloads.offsets, offsets, side="right")
+
     def remove(self, gone: Indices) -> None:
         """Removes the bytes at ascending positions."""
         if not len(gone):
@@ -65,16 +70,37 @@ class Rule(Protocol):
 def decode(buffer: Buffer, rules: Collection[str]) -> None:
     """Applies rules (names of `RULES`) to the buffer in turn, until nothing changes or `MAX_ROUNDS` are over."""
     chosen = [rule for name, rule in RULES.items() if name in rules]
+    changes, seen = 0, [-1] * len(chosen)  # a rule need not run again if nothing has changed since it did
     for _ in range(MAX_ROUNDS):
-        if not any([rule(buffer) for rule in chosen]):  # a list, since every rule runs in every round
-            return
+        for number, rule in enumerate(chosen):
+            if seen[number] < changes:
+                seen[number] = changes
+                changes += rule(buffer)
+
+
+_JSON_ESCAPE = np.zeros(256, dtype=np.uint8)
+_JSON_ESCAPE[list(b'"\\/bfnrt')] = list(b'"\\/\b\f\n\r\t')
+
+
+def unescape_json(buffer: Buffer, at: Indices) -> None:
+    r"""Decodes ``\"``, ``\n`` and the other escapes of one character (RFC 8259, 7).
+
+    Args:
+        buffer: changed in place.
+        at: positions of all backslashes in JSON, ascending.
+    """
+    begins = np.append(True, np.diff(at) != 1)[: len(at)]
+    run = np.maximum.accumulate(np.where(begins, np.arange(len(at)), 0))
+    at = at[(np.arange(len(at)) - run) % 2 == 0]  # of a run of backslashes, each second one is escaped
+    escaped = _JSON_ESCAPE[buffer.data[at + 1]]
+    at, escaped = at[escaped > 0], escaped[escaped > 0]
+    buffer.data[at] = escaped
+    buffer.remove(at + 1)
 
 
 _HEX = np.full(256, 255, dtype=np.uint8)
-for _value, _digits in enumerate(
-    ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "aA", "bB", "cC", "dD", "eE", "fF")
-):
-    _HEX[list(_digits.encode())] = _value
+_HEX[list(b"0123456789ABCDEF")] = np.arange(16)
+_HEX[list(b"abcdef")] = np.arange(10, 16)
 
 
 def _percent(buffer: Buffer) -> bool:
@@ -220,22 +246,25 @@ def _overlong(buffer: Buffer) -> bool:
 _SEXTET = np.full(256, 255, dtype=np.uint8)
 _SEXTET[list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")] = np.arange(64)
 _SEXTET[list(b"-_")] = (62, 63)  # the alphabet for URLs and file names (RFC 4648, 5)
-_IN_BASE64 = _SEXTET < 64
 _IS_TEXT = np.zeros(256, dtype=np.bool_)
-_IS_TEXT[[9, 10, 13, *range(32, 127)]] = True
+_IS_TEXT[[0, 9, 10, 13, *range(32, 127)]] = True  # NUL, since PHP writes it into the names of private properties
 
 
 def _base64(buffer: Buffer) -> bool:
     """``PHNjcmlwdD5hbGVydCgpPC8`` is ``<script>alert()</`` (RFC 4648, 4 and 5; ModSecurity t:base64DecodeExt).
 
-    A run of at least `SHORTEST_BASE64` characters of the alphabet is decoded if all that it encodes is printable ASCII.
+    A run of at least `SHORTEST_BASE64` characters of the alphabet is decoded if all that it encodes is printable ASCII
+    or NUL, and its first byte is not NUL.
     """
-    start, end = runs(_IN_BASE64[buffer.data])
+    data = buffer.data
+    alphanumeric = (data - np.uint8(48) < 10) | ((data | 32) - np.uint8(97) < 26)
+    start, end = runs(alphanumeric | (data == 43) | (data == 47) | (data == 45) | (data == 95))
     length = end - start
     long = (length >= SHORTEST_BASE64) & (length % 4 != 1)
     start, length = start[long], length[long]
-    _, text = _groups(_SEXTET[windows(buffer.data, start, SHORTEST_BASE64)])  # most runs are ruled out by their start
-    start, length = start[text.all(axis=1)], length[text.all(axis=1)]
+    octets, text = _groups(_SEXTET[windows(buffer.data, start, SHORTEST_BASE64)])
+    readable = text.all(axis=1) & (octets[:, 0] != 0)  # rules most runs out
+    start, length = start[readable], length[readable]
     if not len(start):
         return False
 
@@ -263,7 +292,7 @@ def _base64(buffer: Buffer) -> bool:
 
 
 def _groups(sextets: Bytes) -> tuple[Bytes, Mask]:
-    """Returns the bytes that groups of four 6-bit numbers encode, uint8 (m, 3/4 columns), and which of them are text."""
+    """Returns the bytes that groups of four 6-bit numbers encode, uint8 (m, 3/4 of the columns), and which are text."""
     a, b, c, d = (sextets[:, column::4] for column in range(4))
     octets = np.stack([a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d], axis=2).reshape(len(sextets), 3 * a.shape[1])
     return octets, _IS_TEXT[octets]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.data import decoding, masking
-from harness.data.byte_runs import Indices, Mask
+from harness.data.byte_runs import Indices, Mask, windows
 from harness.data.decoding import Buffer
 from harness.data.payloads import Payloads
 from harness.data.request_fields import (
@@ -20,14 +20,14 @@ from harness.data.request_fields import (
     Spans,
     assemble,
     flat_spans,
-    form_bodies,
     locate,
     rows_of_spans,
+    typed_bodies,
 )
 from harness.errors import UserError, nearest
 
 FORMS = ("raw", "decoded", "normal", "fields")
-RULES = ("plus", *decoding.RULES, *masking.RULES)
+RULES = ("plus", "json", *decoding.RULES, *masking.RULES)
 _BLOCK = 1 << 20  # bytes processed at a time: what the rules need for these fits into the cache of a processor
 
 # The order of the fields: what can carry an attack comes first, for readers with a limit. Header lines name themselves.
@@ -66,8 +66,8 @@ def apply(form: str, payloads: Payloads, spans: Spans | None = None, rules: Coll
     if form == "raw":
         return Formed(payloads, None if spans is None else tuple(tuple(row) for row in spans))
     blocks = [
-        _formed(form, payloads[low:high], None if spans is None else spans[low:high], chosen)
-        for low, high in _blocks(payloads.offsets)
+        _formed(form, block, None if spans is None else spans[low : low + len(block)], chosen)
+        for low, block in _blocks(payloads)
     ]
     return Formed(
         _joined([block.payloads for block in blocks]),
@@ -75,13 +75,14 @@ def apply(form: str, payloads: Payloads, spans: Spans | None = None, rules: Coll
     )
 
 
-def _blocks(offsets: Indices) -> Iterator[tuple[int, int]]:
-    """Yields ranges of rows of about `_BLOCK` bytes, at least one row each."""
-    low, n = 0, len(offsets) - 1
-    while low < n:
+def _blocks(payloads: Payloads) -> Iterator[tuple[int, Payloads]]:
+    """Yields views of about `_BLOCK` bytes of the payloads, at least one payload each, with their first index."""
+    low, offsets = 0, payloads.offsets
+    while low < len(payloads):
         high = max(low + 1, int(np.searchsorted(offsets, offsets[low] + _BLOCK)))
-        yield low, min(high, n)
-        low = high
+        within = offsets[low : high + 1]
+        yield low, Payloads(payloads.data[within[0] : within[-1]], within - within[0])
+        low += len(within) - 1
 
 
 def _joined(blocks: list[Payloads]) -> Payloads:
@@ -94,9 +95,9 @@ def _joined(blocks: list[Payloads]) -> Payloads:
 
 def _formed(form: str, payloads: Payloads, spans: Spans | None, rules: frozenset[str]) -> Formed:
     fields = locate(payloads)
-    is_form = form_bodies(payloads, fields)
-    parameters = fields.of("query") | fields.of("body") & is_form[fields.owner]
-    plus = _inside(payloads, fields, parameters, 43) if "plus" in rules else None
+    is_form, is_json = (are[fields.owner] & fields.of("body") for are in typed_bodies(payloads, fields))
+    parameters = fields.of("query") | is_form
+    plus, backslashes = _inside(payloads, fields, parameters, 43), _inside(payloads, fields, is_json, 92)
     if form == "fields":
         separators = _inside(payloads, fields, parameters, 38)
         if "entities" in rules:
@@ -108,8 +109,11 @@ def _formed(form: str, payloads: Payloads, spans: Spans | None, rules: frozenset
         rows = np.repeat(np.arange(len(payloads)), counts)
         marks.append(payloads.offsets[rows] + edges + rows)
     buffer = Buffer(payloads, np.concatenate(marks))
-    if plus is not None:
-        buffer.data[plus + 1 + np.searchsorted(payloads.offsets, plus, side="right") - 1] = 32
+    # These two say what a byte means at one place, so they read the bytes as stored, once.
+    if "plus" in rules:
+        buffer.data[buffer.position(payloads, plus)] = 32
+    if "json" in rules:
+        decoding.unescape_json(buffer, buffer.position(payloads, backslashes))
     decoding.decode(buffer, rules)
     segments = len(fields.owner)
     if form != "decoded":
@@ -162,12 +166,14 @@ def _moved(buffer: Buffer, segments: int, offsets: Indices) -> MappedSpans:
 
 
 def _as_fields(payloads: Payloads, fields: Fields, spans: MappedSpans | None) -> Formed:
-    """Returns one line per field, in the order of `_ORDER`, without empty ones and without white space at their ends."""
+    """Returns one line per field that is not empty, in the order of `_ORDER`, without white space at its ends."""
     data, n = payloads.data, len(payloads)
     shift = payloads.offsets[fields.owner]
     start, stop = fields.start + shift, fields.stop + shift
-    start = start + ((stop > start) & (np.append(data, 0)[np.minimum(start, len(data))] == 32))
-    stop = stop - ((stop > start) & (np.append(data, 0)[stop - 1] == 32))
+    blank = np.zeros(256, dtype=np.bool_)
+    blank[[9, 10, 32]] = True
+    start += (stop > start) & blank[windows(data, start, 1)[:, 0]]
+    stop -= (stop > start) & blank[windows(data, stop - 1, 1)[:, 0]]
 
     # The names, the line end and an empty text are the segments of one more payload, from which all others take them.
     literals = [f"{name} ".encode() for name in _NAMED] + [b"\n", b""]

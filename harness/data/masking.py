@@ -8,17 +8,19 @@ from harness.data.byte_runs import Indices, Mask, expand, following, lower, runs
 from harness.data.decoding import Buffer
 
 RULES = ("case", "host", "tokens", "digits", "space")
-SHORTEST_TOKEN = 8  # letters and digits, at least one of them a digit
+SHORTEST_TOKEN = 8  # letters and digits
 # First characters, in lower case, of serialised objects as text, which tell the language: base64 of Java's AC ED 00 05,
 # of .NET's BinaryFormatter and of pickle protocols 2 to 5, and Java's in hexadecimal (CRS 944200 and 944210; OWASP,
 # Deserialization Cheat Sheet). A masked token keeps them.
 _MAGIC = tuple(np.frombuffer(text, np.uint8) for text in (b"ro0ab", b"aaeaa", b"gasv", b"gaj", b"gan", b"aced0"))
+_LONGEST_MAGIC = max(map(len, _MAGIC))
 _HOST = np.zeros(256, dtype=np.bool_)  # characters of a host and port (RFC 9110, 7.2), and white space around them
 _HOST[list(b" \t\r\n.-:[]_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] = True
 
 
 def mask(buffer: Buffer, hosts: tuple[Indices, Indices], rules: Collection[str]) -> None:
-    """Folds case, masks the values of Host headers, long tokens and numbers, and makes white space single spaces.
+    """Folds case, masks the values of Host headers, long tokens and numbers, and shortens white space.
+
 
     Args:
         buffer: changed in place.
@@ -31,17 +33,36 @@ def mask(buffer: Buffer, hosts: tuple[Indices, Indices], rules: Collection[str])
     gone = np.zeros(len(data), dtype=np.bool_)
     if "host" in rules:
         _mask_hosts(buffer, hosts, gone)
-    kept = np.zeros(len(data), dtype=np.bool_)  # bytes that the masks leave as they are
     digit = data - np.uint8(48) < 10
+    letter = (data | 32) - np.uint8(97) < 26
+    start, end = runs(digit | letter)
+    literal = (data[start] == 48) & ((data[start + 1] | 32) == 120) & (end - start > 2)
+    kept = np.zeros(len(data), dtype=np.bool_)  # bytes that the masks leave as they are, hexadecimal literals at first
+    kept[expand(start[literal], (end - start)[literal])[0]] = True
     if "tokens" in rules:
-        _mask_tokens(buffer, digit, gone, kept)
+        _mask_tokens(buffer, digit, letter, (start[~literal], end[~literal]), gone, kept)
     if "digits" in rules:
         _mask_numbers(buffer, digit, gone, kept)
     if "space" in rules:
-        start, end = runs((data - np.uint8(9) < 5) | (data == 32))
-        data[start] = 32
-        gone[_rest(start, end, 1)] = True
+        _shorten_space(buffer, gone)
     buffer.remove(np.flatnonzero(gone))
+
+
+def _shorten_space(buffer: Buffer, gone: Mask) -> None:
+    """Makes a run of white space one line feed if it has a line end, otherwise one tab if it has a tab, or one space.
+
+    Line ends separate commands, and browsers drop them and tabs from URLs (WHATWG URL), so these are part of attacks.
+    """
+    data = buffer.data
+    at = np.flatnonzero((data - np.uint8(9) < 5) | (data == 32))
+    byte = data[at]
+    begins = np.append(True, np.diff(at) != 1)[: len(at)]
+    run = np.cumsum(begins) - 1
+    shown = np.full(int(begins.sum()), 32, dtype=np.uint8)
+    shown[run[byte == 9]] = 9
+    shown[run[(byte == 10) | (byte == 13)]] = 10
+    data[at[begins]] = shown
+    gone[at[~begins]] = True
 
 
 def _rest(start: Indices, end: Indices, kept: int) -> Indices:
@@ -61,28 +82,29 @@ def _mask_hosts(buffer: Buffer, hosts: tuple[Indices, Indices], gone: Mask) -> N
     gone[index[plain[line] & (byte != 13) & (byte != 10)]] = True
 
 
-def _mask_tokens(buffer: Buffer, digit: Mask, gone: Mask, kept: Mask) -> None:
-    """Makes runs of at least `SHORTEST_TOKEN` letters and digits with a digit ``a0``, and keeps hexadecimal literals."""
+def _mask_tokens(
+    buffer: Buffer, digit: Mask, letter: Mask, words: tuple[Indices, Indices], gone: Mask, kept: Mask
+) -> None:
+    """Makes long tokens ``a0``: runs of at least `SHORTEST_TOKEN` letters and digits that change between the two twice.
+
+    So ``system32`` and ``50000union`` are not tokens. Tokens that begin a serialised object keep its first characters.
+    """
     data = buffer.data
-    start, end = runs(digit | ((data | 32) - np.uint8(97) < 26))
+    start, end = words
     long = end - start >= SHORTEST_TOKEN
     start, end = start[long], end[long]
-    digits = np.flatnonzero(digit)
-    has_digit = np.searchsorted(digits, start) < np.searchsorted(digits, end)
-    start, end = start[has_digit], end[has_digit]
-    head = lower(windows(data, start, 5))
-    literal = (head[:, 0] == 48) & (head[:, 1] == 120)
-    kept[expand(start[literal], (end - start)[literal])[0]] = True
-    first = np.zeros(len(start), dtype=np.int64)
-    for magic in _MAGIC:
-        begins = (head[:, : len(magic)] == magic).all(axis=1)
-        first[begins] = len(magic)
-    start, end, first = start[~literal], end[~literal], first[~literal]
-    kept[expand(start, first)[0]] = True
-    plain = start[first == 0]
+    changes = np.flatnonzero(digit[1:] & letter[:-1] | letter[1:] & digit[:-1])
+    mixed = np.searchsorted(changes, end - 1) - np.searchsorted(changes, start) >= 2
+    start, end = start[mixed], end[mixed]
+    head = lower(windows(data, start, _LONGEST_MAGIC))
+    magic = np.zeros(len(start), dtype=np.int64)
+    for text in _MAGIC:
+        magic[(head[:, : len(text)] == text).all(axis=1)] = len(text)
+    plain = start[magic == 0]
     data[plain], data[plain + 1] = 97, 48
-    kept[expand(start + 2, end - start - 2)[0]] = True
-    gone[expand(start + np.maximum(first, 2), end - start - np.maximum(first, 2))[0]] = True
+    shown = np.where(magic > 0, magic, 2)
+    kept[expand(start, end - start)[0]] = True
+    gone[expand(start + shown, end - start - shown)[0]] = True
 
 
 def _mask_numbers(buffer: Buffer, digit: Mask, gone: Mask, kept: Mask) -> None:

@@ -4,6 +4,7 @@ The parts are those of `http_request.Request`, which reads one payload at a time
 body. Every step here works on the joined bytes of all payloads, so that a payload costs a few microseconds.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -206,9 +207,8 @@ def _mark_request_lines(data: Bytes, lines: _Lines, first: Indices, is_request: 
     valid[bare] = _is_bare_target(data, target[bare], target_end[bare])
     is_request[rows[~valid]] = False
 
-    start, content, end, method_end, stripped, versioned, target, target_end = (
-        values[valid] for values in (start, content, end, method_end, stripped, versioned, target, target_end)
-    )
+    start, end, method_end, stripped = start[valid], end[valid], method_end[valid], stripped[valid]
+    versioned, target, target_end = versioned[valid], target[valid], target_end[valid]
     path = _path_starts(data, target, target_end)
     mark = np.minimum(following(np.flatnonzero(data == 63), target, len(data)), target_end)
     has_query = mark < target_end
@@ -240,7 +240,7 @@ def _stripped(data: Bytes, start: Indices, end: Indices) -> Indices:
 
 def _is_version(tail: Bytes) -> Mask:
     """Whether windows of 7 or 9 bytes are a space and ``HTTP/1`` or ``HTTP/1.1``, with any digits."""
-    out = (tail[:, :6] == np.frombuffer(b" HTTP/", np.uint8)).all(axis=1) & (tail[:, 6] - np.uint8(48) < 10)
+    out: Mask = (tail[:, :6] == np.frombuffer(b" HTTP/", np.uint8)).all(axis=1) & (tail[:, 6] - np.uint8(48) < 10)
     if tail.shape[1] == 9:
         out &= (tail[:, 7] == 46) & (tail[:, 8] - np.uint8(48) < 10)
     return out
@@ -250,7 +250,7 @@ def _is_bare_target(data: Bytes, start: Indices, end: Indices) -> Mask:
     """Whether targets without a version after them look like one: a path, ``*`` or an HTTP URL without `` HTTP/``."""
     head = lower(windows(data, start, 8))
     length = end - start
-    out = (length > 0) & (head[:, 0] == 47) | (length == 1) & (head[:, 0] == 42)
+    out: Mask = (length > 0) & (head[:, 0] == 47) | (length == 1) & (head[:, 0] == 42)
     for scheme in (b"http://", b"https://"):
         size = len(scheme)
         out |= (length >= size) & (head[:, :size] == np.frombuffer(scheme, np.uint8)).all(axis=1)
@@ -281,32 +281,40 @@ def _path_starts(data: Bytes, start: Indices, end: Indices) -> Indices:
     return out
 
 
-_FORM_TYPE = np.frombuffer(b"application/x-www-form-urlencoded", np.uint8)
 _CONTENT_TYPE = np.frombuffer(b"content-type", np.uint8)
+_FORM_TYPE = np.frombuffer(b"application/x-www-form-urlencoded", np.uint8)
+_JSON = np.frombuffer(b"json", np.uint8)
 
 
-def form_bodies(payloads: Payloads, fields: Fields) -> Mask:
-    """Returns which payloads have a body of parameters, by the first Content-Type header, bool (n,)."""
-    out = np.zeros(len(payloads), dtype=np.bool_)
-    segment = np.flatnonzero(fields.kind == CODES["content"])
-    start = payloads.offsets[fields.owner[segment]] + fields.start[segment]
-    stop = payloads.offsets[fields.owner[segment]] + fields.stop[segment]
-    names = lower(windows(payloads.data, start, 13))
+def typed_bodies(payloads: Payloads, fields: Fields) -> tuple[Mask, Mask]:
+    """Returns which payloads have a body of parameters, and which one in JSON, by the first Content-Type header.
+
+    Returns:
+        Whether the media type is that of a form (WHATWG URL, 5), and whether it ends in ``json``, bool (n,) each.
+    """
+    is_form, is_json = np.zeros((2, len(payloads)), dtype=np.bool_)
+    data, segment = payloads.data, np.flatnonzero(fields.kind == CODES["content"])
+    owner = fields.owner[segment]
+    start = payloads.offsets[owner] + fields.start[segment]
+    names = lower(windows(data, start, 13))
     is_type = (names[:, :12] == _CONTENT_TYPE).all(axis=1) & np.isin(names[:, 12], (58, 32, 9))
-    segment, start, stop = segment[is_type], start[is_type], stop[is_type]
-    first = np.ones(len(segment), dtype=np.bool_)
-    first[1:] = fields.owner[segment][1:] != fields.owner[segment][:-1]
-    segment, start, stop = segment[first], start[first], stop[first]
+    segment, owner, start = segment[is_type], owner[is_type], start[is_type]
+    first = np.append(True, owner[1:] != owner[:-1])[: len(owner)]
+    segment, owner, start = segment[first], owner[first], start[first]
     if not len(segment):
-        return out
-    data = payloads.data
-    colon = following(np.flatnonzero(data == 58), start, len(data))
-    ink = following(np.flatnonzero((data != 32) & (data != 9)), colon + 1, len(data))
-    value = lower(windows(data, ink, len(_FORM_TYPE) + 1))
-    after = ink + len(_FORM_TYPE)
-    ends = (after >= stop) | np.isin(value[:, -1], list(b"; \t\r\n"))
-    out[fields.owner[segment[(value[:, :-1] == _FORM_TYPE).all(axis=1) & (after <= stop) & ends]]] = True
-    return out
+        return is_form, is_json
+    start = following(np.flatnonzero(data == 58), start, len(data)) + 1
+    stop = payloads.offsets[owner] + fields.stop[segment]
+    stop = np.minimum(stop, following(np.flatnonzero((data == 59) | (data == 13) | (data == 10)), start, len(data)))
+    at, line = expand(start, stop - start)
+    ink = np.flatnonzero((data[at] != 32) & (data[at] != 9))[::-1]  # in reverse, so that the first of a line stays
+    start = stop.copy()
+    start[line[ink]] = at[ink]
+    stop = _stripped(data, start, stop)
+    text = lower(windows(data, start, len(_FORM_TYPE)))
+    is_form[owner] = (stop - start == len(_FORM_TYPE)) & (text == _FORM_TYPE).all(axis=1)
+    is_json[owner] = (stop - start >= 4) & (lower(windows(data, stop - 4, 4)) == _JSON).all(axis=1)
+    return is_form, is_json
 
 
 def keep(
@@ -457,4 +465,4 @@ def rows_of_spans(start: Indices, stop: Indices, offsets: Indices) -> MappedSpan
     start, stop, row = start[~joined], stop[last], row[~joined]
     edges = np.stack([start - offsets[row], stop - offsets[row]], axis=1).ravel().tolist()
     ends = np.concatenate([[0], np.cumsum(2 * np.bincount(row, minlength=len(offsets) - 1))]).tolist()
-    return tuple([tuple(edges[low:high]) for low, high in zip(ends[:-1], ends[1:], strict=True)])
+    return tuple([tuple(edges[low:high]) for low, high in itertools.pairwise(ends)])

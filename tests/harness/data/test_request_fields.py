@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.data.http_request import Request
 from harness.data.payloads import Payloads
-from harness.data.request_fields import KINDS, LINE_KINDS, Fields, form_bodies, keep, locate, replace
+from harness.data.request_fields import KINDS, LINE_KINDS, Fields, keep, locate, replace, typed_bodies
 
 REQUEST = (
     b"POST http://a.example/b/c?x=1&y=2 HTTP/1.1\r\nHost: a.example\r\nUser-Agent: u\r\nX-Id: 5\r\nCookie: k=v\r\n"
@@ -197,22 +197,29 @@ def test_agrees_with_the_parser_on_the_requests_of_the_benchmark() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "expected"),
+    ("lines", "kind"),
     [
-        (b"Content-Type: application/x-www-form-urlencoded\r\n", True),
-        (b"content-type:APPLICATION/X-WWW-FORM-URLENCODED ; charset=utf-8\r\n", True),
-        (b"Content-Type: application/x-www-form-urlencoded2\r\n", False),
-        (b"Content-Types: application/x-www-form-urlencoded\r\n", False),
-        (b"Content-Type: text/plain\r\nContent-Type: application/x-www-form-urlencoded\r\n", False),
-        (b"Content-Type:\r\nX: application/x-www-form-urlencoded\r\n", False),
-        (b"", False),
+        (b"Content-Type: application/x-www-form-urlencoded\r\n", "form"),
+        (b"content-type:APPLICATION/X-WWW-FORM-URLENCODED ; charset=utf-8\r\n", "form"),
+        (b"Content-Type: application/x-www-form-urlencoded2\r\n", ""),
+        (b"Content-Types: application/x-www-form-urlencoded\r\n", ""),
+        (b"Content-Type: text/plain\r\nContent-Type: application/x-www-form-urlencoded\r\n", ""),
+        (b"Content-Type:\r\nX: application/x-www-form-urlencoded\r\n", ""),
+        (b"Content-Type : application/json\n", "json"),
+        (b"Content-Type:application/problem+JSON;charset=utf-8\r\n", "json"),
+        (b"Content-Type: json \t\r\n", "json"),
+        (b"Content-Type: son\r\n", ""),
+        (b"Content-Type: application/json2\r\n", ""),
+        (b"Content-Type: text/plain; x=json\r\n", ""),
+        (b"", ""),
     ],
 )
-def test_bodies_of_parameters(lines: bytes, expected: bool) -> None:
+def test_bodies_of_parameters_and_of_json(lines: bytes, kind: str) -> None:
     payloads = Payloads.from_list([b"", b"POST / HTTP/1.1\r\nA: 1\r\n" + lines + b"\r\na=b+c"])
-    assert form_bodies(payloads, locate(payloads)).tolist() == [False, expected]
-    request = Request(payloads[1])
-    assert (request.content_type == b"application/x-www-form-urlencoded") == expected
+    is_form, is_json = typed_bodies(payloads, locate(payloads))
+    assert (is_form.tolist(), is_json.tolist()) == ([False, kind == "form"], [False, kind == "json"])
+    media = Request(payloads[1]).content_type
+    assert (media == b"application/x-www-form-urlencoded", media.endswith(b"json")) == (kind == "form", kind == "json")
 
 
 def attacks(payloads: Payloads, spans: tuple[tuple[int, ...], ...] | None) -> list[list[bytes]]:
