@@ -128,14 +128,13 @@ def _pair(strategy: StrategyInfo, learner: LearnerInfo) -> None:
         return
     if strategy.plugin and learner.plugin and strategy.plugin != learner.plugin:
         return
-    outside = (
-        learner.factory if strategy.name == PLAIN or (not strategy.plugin and learner.plugin) else strategy.factory
-    )
+    from_learner = strategy.name == PLAIN or (learner.plugin and not strategy.plugin)
+    outside = learner.factory if from_learner else strategy.factory
     registry.add_pair(_create(strategy, learner, registry.code_fields(outside)).info)
 
 
 def _create(strategy: StrategyInfo, learner: LearnerInfo, code: Mapping[str, Any]) -> PairedMethod:
-    """Returns the method of a strategy on a learner, with its registration record; ``code`` as `MethodInfo`'s fields."""
+    """Returns the method of a strategy on a learner with its registration record; ``code`` are fields of that."""
     is_plain = strategy.name == PLAIN
     method = PairedMethod(strategy.factory(), learner.factory())
     is_heavy = learner.main is not None and not is_plain and strategy.name not in learner.main

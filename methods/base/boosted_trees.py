@@ -105,12 +105,12 @@ def _tree(arrays: dict[str, npt.NDArray[Any]], number: int, width: int) -> dict[
         **{f"categories{part}": [] for part in ("", "_nodes", "_segments", "_sizes")},
         "split_type": [0] * nodes,  # no column is categorical
         "id": number,
-        "parents": _parents(arrays["left_children"], arrays["right_children"], number),
+        "parents": parents(arrays["left_children"], arrays["right_children"], number),
         "tree_param": {"num_deleted": "0", "num_feature": str(width), "num_nodes": str(nodes), "size_leaf_vector": "1"},
     }
 
 
-def _parents(left: npt.NDArray[Any], right: npt.NDArray[Any], number: int) -> list[int]:
+def parents(left: npt.NDArray[Any], right: npt.NDArray[Any], number: int) -> list[int]:
     """Returns the parent of each node after checking that the nodes form one tree with node 0 as its root.
 
     A child has a larger number than its parent, as XGBoost numbers them, so that no path can return to a node; and

@@ -221,7 +221,7 @@ class ProductHead(CrossEntropyHead):
 
 
 class BoundedHead(CrossEntropyHead):
-    """Cross-entropy with weights in a box: after each step they are clipped to at most ``bound`` (Demontis et al. 2017).
+    """Cross-entropy with bounded weights: after each step they are clipped to ``bound`` (Demontis et al. 2017).
 
     A decision then rests on many features, since none can have a large weight.
 
