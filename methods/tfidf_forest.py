@@ -18,6 +18,7 @@ from harness import (
 )
 
 from .base.forest import Forest
+from .base.inputs import INPUT_SPACE
 from .base.tfidf import TfIdf
 
 _BLOCK_TREES = 20  # grown between two looks at the clock
@@ -38,6 +39,7 @@ class TfIdfForest(Method):
     """
 
     space = {
+        **INPUT_SPACE,
         "trees": Int(100, 500, default=300),
         "columns": Int(1000, 16000, default=4000, log=True),
         "min_leaf": Int(1, 5, default=1),
@@ -50,7 +52,7 @@ class TfIdfForest(Method):
         from sklearn.ensemble import RandomForestClassifier
         from sklearn.feature_selection import chi2
 
-        features, rows = TfIdf.fit(train.payloads, 1, params["longest"])
+        features, rows = TfIdf.fit(train.payloads, 1, params["longest"], params["input"])
         statistic = np.nan_to_num(chi2(rows, train.labels)[0], nan=0.0)
         columns = np.sort(np.argsort(-statistic, kind="stable")[: params["columns"]])
         selected = rows[:, columns]

@@ -18,6 +18,7 @@ from harness import (
     splits,
 )
 
+from . import embedding_clusters
 from .cues import CUES, REMOVED, Assignment, Codes, CueModel
 
 _SHIFTED = EnvironmentSpec(shifted=True)
@@ -44,11 +45,13 @@ _APART = {
     "product-disjoint": ("product", "cve"),
     "technique-disjoint": ("group.technique", "cve"),
     "cluster-disjoint": ("cve",),
+    "embedding-disjoint": ("cve",),
 }
 _UNIT_COLUMNS = {
     "product-disjoint": "product",
     "technique-disjoint": "group.technique",
     "cluster-disjoint": "attack cluster",
+    "embedding-disjoint": "embedding cluster",
 }
 IMBALANCE = 100.0  # largest ratio of the rows of the most frequent class to those of the rarest one in `rare-class`
 
@@ -64,6 +67,7 @@ SPECS: tuple[ScenarioSpec, ...] = (
     _disjoint("product-disjoint", "product (and no CVE)"),
     _disjoint("technique-disjoint", "technique (and no CVE)"),
     _disjoint("cluster-disjoint", "cluster of similar attacks (and no CVE)"),
+    _disjoint("embedding-disjoint", "cluster of attacks with similar embeddings (and no CVE)"),
     ScenarioSpec(
         "time-disjoint",
         "attribute-generalization",
@@ -165,6 +169,8 @@ def _folds(corpus: Corpus, name: str, seed: int) -> splits.Folds:
     """Returns the folds of the units that a scenario tests."""
     if name == "cluster-disjoint":
         return splits.cluster_folds(corpus, seed)
+    if name == "embedding-disjoint":
+        return splits.folds_of_units(corpus, embedding_clusters.of_rows(corpus), seed)
     return splits.make_folds(
         corpus, ["group.technique"] if name == "technique-disjoint" else _APART.get(name, ("cve",)), seed
     )
@@ -180,7 +186,7 @@ def _split(corpus: Corpus, spec: ScenarioSpec, folds: splits.Folds, sizes: Sizes
         parts, unseen = splits.zero_shot(folds, sizes)
         names = ", ".join(corpus.classes[c] for c in unseen)
         return _Split(parts, (f"zero-shot: fold {folds.number} trains on no row of {names}",), unseen=unseen)
-    if spec.name in ("technique-disjoint", "cluster-disjoint"):
+    if spec.name in ("technique-disjoint", "cluster-disjoint", "embedding-disjoint"):
         by_cve = splits.make_folds(corpus, ["cve"], folds.seed)
         return _Split(splits.crossed(folds, by_cve, sizes, splits.new_cves(corpus)))
     if spec.name in _APART:

@@ -49,7 +49,7 @@ def attack_clusters(corpus: Corpus, share: float) -> Rows:
     core = link(corpus, ())[1]
     # The same core may occur in two classes; each of them has a cluster of its own.
     _, first, attack = np.unique(core * len(corpus.classes) + corpus.labels, return_index=True, return_inverse=True)
-    texts = _attacks(corpus, first)
+    texts = decoded_attacks(corpus, first)
     out = np.zeros(len(first), dtype=np.int64)
     labels, rows, clusters = corpus.labels[first], np.bincount(attack), 0
     for label, name in enumerate(corpus.classes):
@@ -79,8 +79,8 @@ def decoded(attack: bytes) -> bytes:
     return normal_form(attack)
 
 
-def _attacks(corpus: Corpus, rows: Rows) -> list[bytes]:
-    """Returns the decoded attack of each row."""
+def decoded_attacks(corpus: Corpus, rows: Rows) -> list[bytes]:
+    """Returns the decoded attack of each row: its span, or the values of all parameters, or the whole payload."""
     spans = corpus.table.column("span").take(rows).to_pylist() if corpus.has("span") else [None] * len(rows)
     out = []
     for payload, span in zip(corpus.payloads(rows), spans, strict=True):

@@ -87,6 +87,7 @@ def test_disjoint_scenarios_keep_their_attribute_apart(synthetic, corpus) -> Non
         ("product-disjoint", ["cve", "product"]),
         ("technique-disjoint", ["group.technique", "cve"]),
         ("cluster-disjoint", ["cve"]),
+        ("embedding-disjoint", ["cve"]),
     ):
         for seed in range(6):
             scenario = draw(synthetic, corpus, name, seed)

@@ -9,7 +9,8 @@ from harness.scenarios import splits
 from tests.tools import figures
 
 STANDARD = Sizes(330, 110, 220)
-NEW_CVES = ("cve-disjoint", "product-disjoint", "technique-disjoint", "cluster-disjoint", "time-disjoint")
+CROSSED = ("technique-disjoint", "cluster-disjoint", "embedding-disjoint")
+NEW_CVES = ("cve-disjoint", "product-disjoint", *CROSSED, "time-disjoint")
 SEEDS = (0, 1, 2, 3, 4, 5, 6, 13)
 
 
@@ -57,7 +58,7 @@ def test_id_rows_are_unseen_attacks_on_trained_units(opened: tuple[Benchmark, Co
 
 def test_training_has_every_class_where_techniques_or_clusters_are_new(opened: tuple[Benchmark, Corpus]) -> None:
     labels = opened[1].labels
-    for name in ("technique-disjoint", "cluster-disjoint"):
+    for name in CROSSED:
         for seed in SEEDS:
             rows = parts(draw(opened, name, seed))
             assert np.bincount(labels[rows["train"]], minlength=11).min() >= 10
@@ -114,4 +115,5 @@ def test_units_are_what_a_scenario_holds_out(opened: tuple[Benchmark, Corpus]) -
         "product-disjoint": "product",
         "technique-disjoint": "group.technique",
         "cluster-disjoint": "attack cluster",
+        "embedding-disjoint": "embedding cluster",
     }
