@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTHON ?= python3
 
-.PHONY: run official test test-slow mutants lint install
+.PHONY: run official pilot test test-slow mutants lint install
 
 run: $(STAMP)
 	$(BIN)/harness run --method all --bench synthetic
@@ -29,6 +29,12 @@ official: $(STAMP)
 	done
 	$(BIN)/harness leaderboard
 	$(BIN)/harness report --results results/official --output docs/report.html
+
+# Hours: trains the default and 16 random configurations of every ranked method and rewrites docs/defaults.md. It can be
+# stopped and started again. For some methods: make pilot METHODS=byte-cnn,irm
+METHODS :=
+pilot: $(STAMP)
+	$(BIN)/python -m tests.tools.pilot $(if $(METHODS),--methods $(METHODS))
 
 # Two files of tests at a time; what is timed runs alone.
 test: $(STAMP)

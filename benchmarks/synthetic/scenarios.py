@@ -20,6 +20,7 @@ from harness import (
 
 from . import embedding_clusters
 from .cues import CUES, REMOVED, Assignment, Codes, CueModel
+from .pilot_cves import pilot_rows
 
 _SHIFTED = EnvironmentSpec(shifted=True)
 _PLAIN = EnvironmentSpec()
@@ -36,7 +37,7 @@ PLANTED: dict[str, EnvironmentSpec] = {
     "one-collector": _PLAIN,
 }
 _DISJOINT = {"id": _PLAIN, "test": _SHIFTED}
-_VERSION = 2  # of every scenario
+_VERSION = 3  # of every scenario
 # The planted scenarios and their rho. In all others cues carry no information (rho 0); `iid` is the control.
 RHO = {"planted-80": 0.80, "planted-95": 0.95, "planted-100": 1.0}
 # The columns of which training and tests share no value.
@@ -143,8 +144,28 @@ class _Split:
 
 
 def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
-    """Draws one seed of a scenario."""
-    folds = _folds(corpus, spec.name, seed)
+    """Draws one seed of a scenario; no environment has a row of a pilot CVE."""
+    return _build(corpus, spec, _folds(corpus, spec.name, seed), seed, sizes)
+
+
+def build_pilot(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
+    """Draws training and validation of a scenario for tests on the pilot CVEs alone, under neutral cues.
+
+    The pilot CVEs are held out as a fold is: of training without their rows in `cve-disjoint`, of training with other
+    attacks on them in `iid`, `planted-*` and `rare-class`. The seed selects the draw of training and validation; the
+    tested rows differ only if ``sizes`` limits them.
+
+    Args:
+        corpus: the corpus of this benchmark.
+        spec: a scenario whose units are CVEs.
+        seed: seed of the draw, 0 or greater.
+        sizes: maximum number of rows of each part.
+    """
+    folds = splits.reserved_fold(_folds(corpus, spec.name, seed))
+    return _build(corpus, replace(spec, environments={"neutral": _PLAIN}), folds, seed, sizes)
+
+
+def _build(corpus: Corpus, spec: ScenarioSpec, folds: splits.Folds, seed: int, sizes: Sizes) -> Scenario:
     split = _split(corpus, spec, folds, sizes)
     model = CueModel(len(corpus.classes), seeds.generator(seed, "cues"))
     flipped = {name: env.subject for name, env in spec.environments.items() if env.kind == "flip"}
@@ -167,13 +188,13 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
 
 def _folds(corpus: Corpus, name: str, seed: int) -> splits.Folds:
     """Returns the folds of the units that a scenario tests."""
+    pilot = pilot_rows(corpus)
     if name == "cluster-disjoint":
-        return splits.cluster_folds(corpus, seed)
+        return splits.cluster_folds(corpus, seed, pilot)
     if name == "embedding-disjoint":
-        return splits.folds_of_units(corpus, embedding_clusters.of_rows(corpus), seed)
-    return splits.make_folds(
-        corpus, ["group.technique"] if name == "technique-disjoint" else _APART.get(name, ("cve",)), seed
-    )
+        return splits.folds_of_units(corpus, embedding_clusters.of_rows(corpus), seed, pilot)
+    links = ["group.technique"] if name == "technique-disjoint" else _APART.get(name, ("cve",))
+    return splits.make_folds(corpus, links, seed, reserved=pilot)
 
 
 def _split(corpus: Corpus, spec: ScenarioSpec, folds: splits.Folds, sizes: Sizes) -> _Split:
@@ -187,7 +208,7 @@ def _split(corpus: Corpus, spec: ScenarioSpec, folds: splits.Folds, sizes: Sizes
         names = ", ".join(corpus.classes[c] for c in unseen)
         return _Split(parts, (f"zero-shot: fold {folds.number} trains on no row of {names}",), unseen=unseen)
     if spec.name in ("technique-disjoint", "cluster-disjoint", "embedding-disjoint"):
-        by_cve = splits.make_folds(corpus, ["cve"], folds.seed)
+        by_cve = splits.make_folds(corpus, ["cve"], folds.seed, reserved=folds.reserved)
         return _Split(splits.crossed(folds, by_cve, sizes, splits.new_cves(corpus)))
     if spec.name in _APART:
         return _Split(splits.disjoint(folds, sizes, splits.new_cves(corpus)))

@@ -1,7 +1,12 @@
 """The splits of the synthetic benchmark at the official sizes: what is new in the tests, and what is not."""
 
+import hashlib
+
 import numpy as np
 import pytest
+from harness.benchmarks.synthetic import cards
+from harness.benchmarks.synthetic.pilot_cves import pilot_cves, pilot_rows
+from harness.benchmarks.synthetic.scenarios import build_pilot
 
 from harness import Benchmark, Corpus, Scenario, Sizes
 from harness.protocol import FEWEST_RARE, FOLDS
@@ -49,7 +54,7 @@ def test_id_rows_are_unseen_attacks_on_trained_units(opened: tuple[Benchmark, Co
     for seed in (0, 5, 8):
         scenario = draw(opened, name, seed, sizes)
         rows = parts(scenario)
-        assert len(rows["id"]) >= min(sizes.test or 500, 500)
+        assert len(rows["id"]) >= min(sizes.test or 400, 400)
         assert set(scenario.unit[rows["id"]]) <= set(scenario.unit[rows["train"]])
         if name != "product-disjoint":  # whose units are products with several CVEs
             assert set(cve[rows["id"]]) <= set(cve[rows["train"]])
@@ -117,3 +122,45 @@ def test_units_are_what_a_scenario_holds_out(opened: tuple[Benchmark, Corpus]) -
         "cluster-disjoint": "attack cluster",
         "embedding-disjoint": "embedding cluster",
     }
+
+
+def test_a_seventh_of_the_cves_of_each_class_is_for_the_pilot() -> None:
+    by_class: dict[str, list[str]] = {}
+    for card in cards.load():
+        by_class.setdefault(card.threat_class, []).append(card.cve)
+    for cves in by_class.values():
+        pilot = pilot_cves() & set(cves)
+        assert len(pilot) == round(len(cves) / 7) >= 3
+        others = {hashlib.sha256(cve.encode()).hexdigest() for cve in set(cves) - pilot}
+        assert max(hashlib.sha256(cve.encode()).hexdigest() for cve in pilot) < min(others)
+
+
+@pytest.mark.parametrize("sizes", [STANDARD, Sizes()], ids=["standard", "full"])
+def test_no_environment_has_a_row_of_a_pilot_cve(opened: tuple[Benchmark, Corpus], sizes: Sizes) -> None:
+    pilot = pilot_rows(opened[1])
+    trained = np.zeros(len(pilot), dtype=bool)
+    for spec in opened[0].scenarios():
+        for seed in range(12):
+            rows = parts(draw(opened, spec.name, seed, sizes))
+            for name in set(rows) - {"train", "validation"}:
+                assert not pilot[rows[name]].any(), (spec.name, seed, name)
+            trained[rows["train"]] = True
+    assert trained[pilot].any()
+
+
+@pytest.mark.parametrize("name", ["cve-disjoint", "planted-80"])
+def test_the_pilot_tests_the_pilot_cves_alone(opened: tuple[Benchmark, Corpus], name: str) -> None:
+    corpus = opened[1]
+    spec = next(spec for spec in opened[0].scenarios() if spec.name == name)
+    pilot, tests = pilot_rows(corpus), []
+    for seed in range(12):
+        scenario = build_pilot(corpus, spec, seed, Sizes(330, 110, None))
+        (environment,) = scenario.environments.values()
+        rows, seen = environment.rows, np.concatenate([scenario.train.rows, scenario.validation.rows])
+        assert pilot[rows].all()
+        assert set(corpus.codes("cve")[0][rows]) == set(corpus.codes("cve")[0][pilot])
+        assert (len(scenario.train.rows), len(scenario.validation.rows)) == (330, 110)
+        assert not set(corpus.codes("core")[0][rows]) & set(corpus.codes("core")[0][seen])
+        assert pilot[seen].any() == (name == "planted-80")
+        tests.append(rows)
+    assert all(np.array_equal(rows, tests[0]) for rows in tests)

@@ -10,7 +10,7 @@ from harness.data.linking import components, link
 from harness.protocol import FOLDS, TEMPORAL_SHARE, UNSEEN_FOLDS, VALIDATION_SHARE, WINDOWS
 from harness.scenarios.splits.clusters import cluster_folds
 from harness.scenarios.splits.correlation import ResampledRows, correlated
-from harness.scenarios.splits.folds import Folds, Mask, Parts, folds_of_units, make_folds
+from harness.scenarios.splits.folds import Folds, Mask, Parts, folds_of_units, make_folds, reserved_fold
 from harness.scenarios.splits.new_cves import NewCves, new_cves
 from harness.scenarios.splits.sources import cross_source, leave_one_source_out, testable_sources
 from harness.scenarios.splits.tail import long_tail, tail_ratio
@@ -45,6 +45,7 @@ __all__ = [
     "make_folds",
     "new_cves",
     "random",
+    "reserved_fold",
     "tail_ratio",
     "temporal",
     "testable_sources",

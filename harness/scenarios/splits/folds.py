@@ -45,11 +45,14 @@ class Folds:
     Attributes:
         unit: int64 (n,), unit (component of linked rows) of each row.
         core: int64 (n,), core (distinct attack) of each row.
-        fold: int64 (n,), fold of each row, 0 to count - 1; the same for all rows of a unit.
+        fold: int64 (n,), fold of each row, 0 to count - 1; the same for all rows of a unit. -1 where all rows of a unit
+            are reserved: such a unit is never held out.
         tested: bool (n,), whether the row's core belongs to the half of its unit's cores that is tested.
         labels: int64 (n,), class of each row.
         seed: seed of the cell.
         count: number of folds: FOLDS, or the number of units if there are fewer.
+        reserved: bool (n,), rows that no fold tests, neither in the tests nor in ``id``; training and validation may
+            have them.
     """
 
     unit: Rows
@@ -59,6 +62,7 @@ class Folds:
     labels: Rows
     seed: int
     count: int
+    reserved: Mask
 
     @property
     def number(self) -> int:
@@ -72,12 +76,19 @@ class Folds:
         return mask
 
     @property
+    def testable(self) -> Mask:
+        """Rows of the tested fold that are not reserved, bool (n,)."""
+        return self.held & ~self.reserved
+
+    @property
     def linked(self) -> bool:
         """Whether some unit has several cores; otherwise a core of a unit that training has is in training itself."""
         return len(np.unique(self.unit * (self.core.max() + 1) + self.core)) > int(self.unit.max()) + 1
 
 
-def make_folds(corpus: Corpus, groups: Sequence[str], seed: int, strata: Sequence[Rows] = ()) -> Folds:
+def make_folds(
+    corpus: Corpus, groups: Sequence[str], seed: int, strata: Sequence[Rows] = (), reserved: Mask | None = None
+) -> Folds:
     """Partitions the units of a corpus into folds, balanced by class, and marks half of each unit's cores as tested.
 
     The result is cached in the process by corpus, links and strata: a cell builds its scenario twice, and a survey
@@ -88,31 +99,50 @@ def make_folds(corpus: Corpus, groups: Sequence[str], seed: int, strata: Sequenc
         groups: see `link`.
         seed: seed of the cell.
         strata: arrays of codes from 0, int64 (n,) each, to balance the folds by instead of the class.
+        reserved: bool (n,), rows that no fold tests; by default there are none.
     """
     links = (corpus.meta.hash, tuple(groups))
     unit, core = cached_arrays(("link", *links), lambda: link(corpus, groups))
     key = ("folds", *links, *(hashing.of_array(codes) for codes in strata))
-    return _partition(corpus, unit, core, seed, strata, key)
+    return _partition(corpus, unit, core, seed, strata, reserved, key)
 
 
-def folds_of_units(corpus: Corpus, unit: Rows, seed: int) -> Folds:
+def folds_of_units(corpus: Corpus, unit: Rows, seed: int, reserved: Mask | None = None) -> Folds:
     """Partitions given units, int64 (n,), into folds; see `make_folds`."""
     core = cached_arrays(("link", corpus.meta.hash, ()), lambda: link(corpus, ()))[1]
-    return _partition(corpus, unit, core, seed, (), ("folds", corpus.meta.hash, hashing.of_array(unit)))
+    return _partition(corpus, unit, core, seed, (), reserved, ("folds", corpus.meta.hash, hashing.of_array(unit)))
+
+
+def reserved_fold(folds: Folds) -> Folds:
+    """Returns folds in which the reserved rows are tested, and the units of no other row are held out.
+
+    All splits then draw training, validation and tests as they do for a fold of the partition. The seed selects the
+    draw of training and validation.
+    """
+    held = np.isin(folds.unit, folds.unit[folds.reserved])
+    return replace(folds, fold=np.where(held, folds.number, -1), reserved=held & ~folds.reserved)
 
 
 def _partition(
-    corpus: Corpus, unit: Rows, core: Rows, seed: int, strata: Sequence[Rows], key: tuple[object, ...]
+    corpus: Corpus,
+    unit: Rows,
+    core: Rows,
+    seed: int,
+    strata: Sequence[Rows],
+    reserved: Mask | None,
+    key: tuple[object, ...],
 ) -> Folds:
-    count = min(FOLDS, int(unit.max()) + 1)
+    if reserved is None:
+        reserved = np.zeros(len(unit), dtype=bool)
+    count = min(FOLDS, len(np.unique(unit[~reserved])))
 
     def partition() -> tuple[Rows, Mask]:
         rng = seeds.generator(0, "split")  # one partition for all seeds
-        fold = _balanced(unit, strata or (corpus.labels,), count, rng)[unit]
+        fold = _balanced(unit, strata or (corpus.labels,), ~reserved, count, rng)[unit]
         return fold, _half_of_cores(unit, core, rng)
 
-    fold, tested = cached_arrays(key, partition)
-    return Folds(unit, core, fold, tested, corpus.labels, seed, count)
+    fold, tested = cached_arrays((*key, hashing.of_array(reserved)), partition)
+    return Folds(unit, core, fold, tested, corpus.labels, seed, count, reserved)
 
 
 _MOST_CACHED = 24
@@ -132,13 +162,13 @@ def cached_arrays(key: tuple[object, ...], compute: Callable[[], tuple[Any, Any]
     return result
 
 
-def _balanced(unit: Rows, strata: Sequence[Rows], folds: int, rng: np.random.Generator) -> Rows:
+def _balanced(unit: Rows, strata: Sequence[Rows], counted: Mask, folds: int, rng: np.random.Generator) -> Rows:
     """Assigns units to folds greedily, the largest first, each to the fold with the fewest rows of its strata.
 
     Returns:
-        int64 (units,), fold of each unit.
+        int64 (units,), fold of each unit; -1 for a unit without a counted row.
     """
-    counts = np.concatenate([_rows_by_unit(unit, codes) for codes in strata], axis=1)
+    counts = np.concatenate([_rows_by_unit(unit, codes, counted) for codes in strata], axis=1)
     shuffled = rng.permutation(len(counts))
     order = shuffled[np.argsort(-counts.sum(1)[shuffled], kind="stable")]  # units of equal size in random order
     load = np.zeros((folds, counts.shape[1]))
@@ -147,13 +177,14 @@ def _balanced(unit: Rows, strata: Sequence[Rows], folds: int, rng: np.random.Gen
         cost = load @ counts[index] + 1e-6 * load.sum(1)  # the second term breaks ties by the size of the fold
         out[index] = best = int(np.argmin(cost))
         load[best] += counts[index]
+    out[counts.sum(1) == 0] = -1
     return out
 
 
-def _rows_by_unit(unit: Rows, codes: Rows) -> Rows:
-    """Counts the rows of each unit and code; int64 (units, codes)."""
+def _rows_by_unit(unit: Rows, codes: Rows, counted: Mask) -> Rows:
+    """Counts the counted rows of each unit and code; int64 (units, codes)."""
     counts = np.zeros((unit.max() + 1, codes.max() + 1), dtype=np.int64)
-    np.add.at(counts, (unit, codes), 1)
+    np.add.at(counts, (unit[counted], codes[counted]), 1)
     return counts
 
 
@@ -199,7 +230,7 @@ def finish(
     id_rng = seeds.generator(folds.seed, "split", (7,))
     if shifted:
         target = min(int(test.sum()), round(VALIDATION_SHARE * int(pool.sum())))  # whatever the sizes
-        spare = np.flatnonzero(pool & ~folds.tested if folds.linked else pool)
+        spare = np.flatnonzero(pool & ~folds.reserved & ~(folds.linked & folds.tested))
         withheld = np.isin(folds.core, folds.core[spare[_some_cores(folds.core[spare], target, id_rng)]])
     total = np.flatnonzero(pool & ~withheld)
     is_validation = _some_cores(folds.core[total], round(len(total) * VALIDATION_SHARE), rng)
@@ -219,7 +250,7 @@ def _with_id(
 ) -> Parts:
     """Returns the parts with unseen cores of trained units as ``id``, and a note if there are few."""
     used = np.isin(folds.core, folds.core[np.concatenate([parts.train, parts.validation])])
-    candidates = pool & ~used
+    candidates = pool & ~used & ~folds.reserved
     for codes in (folds.unit, *known) if folds.linked else ():
         candidates &= np.isin(codes, codes[parts.train])
     rows = sample(np.flatnonzero(candidates), most, folds.labels, rng)

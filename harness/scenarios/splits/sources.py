@@ -45,8 +45,9 @@ def cross_source(folds: Folds, target: Mask, sizes: Sizes) -> Parts:
         target: bool (n,), rows of the target source.
         sizes: most rows of training, validation and ``id``; the rows of the target are not limited.
     """
-    parts = finish(folds, sizes, pool=~target, test=target, shifted=True)
-    return replace(parts, test=np.flatnonzero(target))
+    test = target & ~folds.reserved
+    parts = finish(folds, sizes, pool=~target, test=test, shifted=True)
+    return replace(parts, test=np.flatnonzero(test))
 
 
 def leave_one_source_out(folds: Folds, source: Rows, sizes: Sizes) -> Parts:
@@ -67,6 +68,6 @@ def leave_one_source_out(folds: Folds, source: Rows, sizes: Sizes) -> Parts:
     visit, number = divmod(folds.number, len(order))
     visits = -(-folds.count // len(order))  # rounded up: how often a round of folds returns to a source
     left_out = order[number]
-    test = (source == left_out) & (folds.fold % visits == visit % visits)
+    test = (source == left_out) & ~folds.reserved & (folds.fold % visits == visit % visits)
     others = (source >= 0) & (source != left_out)
     return finish(folds, sizes, pool=others, test=test, shifted=True)

@@ -24,7 +24,7 @@ def long_tail(folds: Folds, imbalance: float, sizes: Sizes) -> Parts:
     """
     rng = seeds.generator(folds.seed, "split", (3,))
     classes = int(folds.labels.max()) + 1
-    test = folds.held & folds.tested
+    test = folds.testable & folds.tested
     parts = finish(folds, Sizes(None, None, sizes.test), pool=~test, test=test)
     ratio = tail_ratio(classes, sizes.train or len(parts.train), imbalance)
     share = ratio ** (-rng.permutation(classes) / max(classes - 1, 1))

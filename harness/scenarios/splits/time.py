@@ -27,7 +27,7 @@ def temporal(folds: Folds, date: Days, cutoff: float, sizes: Sizes, cves: NewCve
         sizes: most rows of each part.
         cves: if given, training has no endpoint of a tested CVE either.
     """
-    test = folds.held & (date >= cutoff)
+    test = folds.testable & (date >= cutoff)
     # Comparisons with NaN are false, so rows without a date fall into none of the parts.
     pool, notes = without_tested(cves, (date < cutoff) & ~np.isin(folds.unit, folds.unit[test]), test)
     return finish(folds, sizes, pool=pool, test=test, shifted=True).with_notes(notes)

@@ -9,7 +9,7 @@ from harness.scenarios.splits.new_cves import NewCves, without_tested
 
 def random(folds: Folds, sizes: Sizes) -> Parts:
     """Splits without a shift: training may contain other attacks on the tested units, but no tested core."""
-    test = folds.held & folds.tested
+    test = folds.testable & folds.tested
     return finish(folds, sizes, pool=~test, test=test)
 
 
@@ -21,7 +21,7 @@ def disjoint(folds: Folds, sizes: Sizes, cves: NewCves | None = None) -> Parts:
         sizes: most rows of each part.
         cves: if given, training has no tested CVE and no endpoint of one either.
     """
-    test = folds.held & folds.tested
+    test = folds.testable & folds.tested
     pool, notes = without_tested(cves, ~folds.held, test)
     return finish(folds, sizes, pool=pool, test=test, shifted=True).with_notes(notes)
 
@@ -38,6 +38,6 @@ def crossed(folds: Folds, others: Folds, sizes: Sizes, cves: NewCves | None = No
         sizes: most rows of each part.
         cves: see `disjoint`.
     """
-    test = folds.held & ((others.fold - folds.number) % others.count < (others.count + 1) // 2)
+    test = folds.testable & ((others.fold - folds.number) % others.count < (others.count + 1) // 2)
     pool, notes = without_tested(cves, ~folds.held & ~np.isin(others.unit, others.unit[test]), test)
     return finish(folds, sizes, pool=pool, test=test, shifted=True, known=(others.unit,)).with_notes(notes)

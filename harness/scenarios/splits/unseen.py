@@ -24,7 +24,7 @@ def zero_shot(folds: Folds, sizes: Sizes) -> tuple[Parts, tuple[int, ...]]:
     """
     unseen = unseen_classes(int(folds.labels.max()) + 1, folds.number)
     is_unseen: Mask = np.isin(folds.labels, unseen)
-    tested = folds.held & folds.tested
+    tested = folds.testable & folds.tested
     seen = np.flatnonzero(tested & ~is_unseen)
     pool = ~folds.held & ~is_unseen & ~np.isin(folds.core, folds.core[seen])
     parts = finish(folds, sizes, pool=pool, test=tested & is_unseen)

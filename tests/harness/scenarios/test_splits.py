@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -81,7 +82,7 @@ def test_one_large_core_does_not_empty_validation() -> None:
     folds = splits.make_folds(data, ["group.cve"], 0)
     core = np.where(~folds.held & (np.arange(len(data)) % 2 == 0), folds.core.max() + 1, folds.core)
     for seed in range(0, 60, splits.FOLDS):
-        large = splits.Folds(folds.unit, core, folds.fold, folds.tested, folds.labels, seed, folds.count)
+        large = replace(folds, core=core, seed=seed)
         assert len(splits.random(large, Sizes()).validation)
 
 
@@ -222,6 +223,61 @@ def test_seeds_of_one_partition_test_every_unit_once() -> None:
     units = [set(unit[rows]) for rows in tested]
     assert set().union(*units) == set(unit)
     assert sum(map(len, units)) == len(set(unit))
+
+
+def test_reserved_rows_are_trained_on_and_never_tested() -> None:
+    data = corpus()
+    reserved = data.codes("group.cve")[0] < 9
+    trained = np.zeros(len(data), dtype=bool)
+    for seed in range(splits.FOLDS):
+        folds = splits.make_folds(data, ["group.cve"], seed, reserved=reserved)
+        by_core = splits.folds_of_units(data, data.codes("core")[0] % 24, seed, reserved)
+        sources = data.codes("source")[0]
+        for parts in (
+            splits.random(folds, Sizes()),
+            splits.disjoint(folds, Sizes()),
+            splits.crossed(by_core, folds, Sizes()),
+            splits.long_tail(folds, 10.0, Sizes()),
+            splits.temporal(folds, folds.unit * 10.0, 200.0, Sizes()),
+            splits.zero_shot(folds, Sizes())[0],
+            splits.leave_one_source_out(folds, sources, Sizes()),
+            splits.cross_source(folds, sources == 0, Sizes()),
+        ):
+            assert len(parts.test)
+            assert not reserved[np.concatenate([parts.id, parts.test])].any()
+        trained[splits.disjoint(folds, Sizes()).train] = True
+        assert set(folds.fold[reserved]) == {-1}
+    assert trained[reserved].mean() > 0.9
+
+
+def test_folds_stay_balanced_beside_reserved_rows() -> None:
+    data = corpus(2400, cves=240)
+    reserved = data.codes("group.cve")[0] % 4 == 0  # many rows of some classes
+    folds = splits.make_folds(data, ["group.cve"], 0, reserved=reserved)
+    by_class = np.zeros((splits.FOLDS, 4), dtype=int)
+    np.add.at(by_class, (folds.fold[~reserved], data.labels[~reserved]), 1)
+    assert (by_class.max(0) - by_class.min(0) <= 0.2 * by_class.mean(0)).all()
+
+
+def test_the_reserved_fold_tests_reserved_rows_alone() -> None:
+    data = corpus()
+    reserved = data.codes("group.cve")[0] < 9
+    tests = []
+    for seed in (0, 1, 7):
+        plain = splits.make_folds(data, ["group.cve"], seed, reserved=reserved)
+        folds = splits.reserved_fold(plain)
+        parts = splits.disjoint(folds, Sizes(100, 30, None))
+        assert reserved[parts.test].all()
+        assert not reserved[np.concatenate([parts.train, parts.validation, parts.id])].any()
+        assert set(folds.unit[parts.test]) == set(folds.unit[reserved])
+        assert set(plain.fold[parts.train]) == set(range(splits.FOLDS))  # no other fold is held out
+        tests.append(parts.test)
+    assert np.array_equal(tests[0], tests[1])
+    assert np.array_equal(tests[0], tests[2])
+    product = splits.make_folds(data, ["group.product"], 0, reserved=reserved)
+    parts = splits.disjoint(splits.reserved_fold(product), Sizes())
+    assert reserved[parts.test].all()
+    assert not set(product.unit[parts.test]) & set(product.unit[np.concatenate([parts.train, parts.id])])
 
 
 def test_scenarios_of_one_seed_share_their_test_rows() -> None:
