@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import stand_ins
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 
@@ -108,3 +110,14 @@ def results_of(folder: Path) -> dict[str, dict[str, object]]:
         record = json.loads(path.read_text(encoding="utf-8"))
         out[path.name] = {name: record[name] for name in ("key", "status", "cell", "result")}
     return out
+
+
+@pytest.fixture(scope="session", params=["real", "stand-in"])
+def nuclei_dev(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Requests of CVE templates in one file: the real ones, which a bare clone lacks, and a stand-in for them."""
+    if request.param == "stand-in":
+        return stand_ins.nuclei_dev(tmp_path_factory.mktemp("stand-in") / "nuclei_dev.jsonl.gz")
+    path = SHARED / "nuclei_dev.jsonl.gz"
+    if not path.exists():
+        pytest.skip(f"{path} is absent")
+    return path

@@ -7,7 +7,7 @@ import pytest
 
 from harness import BenchmarkRef, Corpus, registry
 from tests.conftest import SHARED
-from tests.harness.sources.archives import folder
+from tests.harness.sources.archives import folder, tar
 
 TEST = """  - test_id: {id}
     stages:
@@ -236,3 +236,34 @@ def test_the_public_tests_load(cache: Path) -> None:
     assert meta.classes["benign"] == 34
     assert meta.origin["licence"] == "Apache-2.0"
     assert [(reason, count) for reason, count, _ in meta.left_out] == [("request: its rule inspects responses", 1)]
+
+
+def test_an_archive_in_the_layout_of_the_public_tests_loads(tmp_path: Path, cache: Path) -> None:
+    """As with the public tests, which a bare clone lacks: a release with its licence, other files and many rules."""
+    top = "coreruleset-1/tests/regression/tests"
+    files = {
+        "coreruleset-1/LICENSE": b"Apache License\nVersion 2.0, January 2004",
+        "coreruleset-1/README.md": b"# Rules",
+        "coreruleset-1/rules/REQUEST-942.conf": b"SecRule ARGS ...",
+    }
+    for family, place in ((942, "SQLI"), (932, "RCE"), (930, "LFI")):
+        for number in (100, 110):
+            rule_id = 1000 * family + number
+            cases = [
+                case(i, f"log: {{{'no_expect_ids' if i % 3 == 0 else 'expect_ids'}: [{rule_id}]}}", f"q={rule_id}-{i}")
+                for i in range(1, 10)
+            ]
+            files[f"{top}/REQUEST-{family}-APPLICATION-ATTACK-{place}/{rule_id}.yaml"] = rule(rule_id, *cases)
+    response = case(1, "log: {expect_ids: [951110]}", "q=response")
+    files[f"{top}/RESPONSE-951-DATA-LEAKAGES-SQL/951110.yaml"] = rule(951110, response)
+    corpus = build(tar(tmp_path / "crs.tar.gz", files, "c0ffee"))
+    assert corpus.meta.rows == 6 * 9
+    assert dict(corpus.meta.classes) == {
+        "benign": 6 * 3,
+        "command-injection": 2 * 6,
+        "path-traversal": 2 * 6,
+        "sql-injection": 2 * 6,
+    }
+    assert corpus.meta.origin == {"licence": "Apache-2.0", "commit": "c0ffee"}
+    assert left_out(corpus) == {"request: its rule inspects responses": 1}
+    assert len(set(corpus.table.column("payload").to_pylist())) == corpus.meta.rows

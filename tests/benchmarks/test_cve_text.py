@@ -10,7 +10,7 @@ import pytest
 
 from harness import BenchmarkRef, Corpus, registry
 from tests.conftest import SHARED, Shell
-from tests.harness.sources.archives import folder
+from tests.harness.sources.archives import folder, tar
 
 
 def json5(cve: str, cwe: str, text: str = "A text.", **changes: Any) -> bytes:
@@ -264,6 +264,25 @@ def test_the_public_records_load(cache: Path) -> None:
     assert (meta.rows, meta.descriptions, len(meta.classes)) == (0, 50, 9)
     assert [(reason, count) for reason, count, _ in meta.left_out] == [("record: no threat class of the taxonomy", 100)]
     assert meta.origin["licence"] == "CC0-1.0"
+
+
+def test_an_archive_in_the_layout_of_the_public_records_loads(tmp_path: Path, cache: Path) -> None:
+    """As with the public records, which a bare clone lacks: two years of folders by thousands, and a licence."""
+    weaknesses = ("CWE-79", "CWE-89", "CWE-22", "CWE-287", "CWE-120", "CWE-416")  # the second half has no class
+    files = {"cves-1/LICENSE": b"CC0 1.0 Universal\n\nCREATIVE COMMONS CORPORATION IS NOT A LAW FIRM"}
+    for year in (2023, 2024):
+        for i in range(30):
+            name = f"CVE-{year}-{1000 + 500 * i}"
+            text = f"The page {i} of the shop {year} checks no parameter {i * year}."
+            record = json5(name, weaknesses[i % 6], text, datePublished=f"{year}-02-{1 + i % 28:02}T10:00:00Z")
+            files[f"cves-1/{year}/{(1000 + 500 * i) // 1000}xxx/{name}.json"] = record
+    corpus = build(tar(tmp_path / "cve5.tar.gz", files, "c0ffee"))
+    meta = corpus.meta
+    assert (meta.rows, meta.descriptions) == (0, 30)
+    assert sorted(meta.classes) == ["cross-site-scripting", "path-traversal", "sql-injection"]
+    assert [(reason, count) for reason, count, _ in meta.left_out] == [("record: no threat class of the taxonomy", 30)]
+    assert meta.origin == {"licence": "CC0-1.0", "commit": "c0ffee"}
+    assert {day.year for day in corpus.descriptions.column("date").to_pylist()} == {2023, 2024}
 
 
 def test_a_cve_and_a_date_mean_the_same_as_in_other_files(tmp_path: Path, cache: Path) -> None:

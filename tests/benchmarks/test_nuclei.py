@@ -2,10 +2,12 @@
 
 import datetime
 import gzip
+import hashlib
 import json
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -252,12 +254,8 @@ def test_alternative_attacks_all_count_and_a_tag_stands_in_for_a_cwe() -> None:
     assert roles(steps(parsed, SourceTally().skip)) == ["attack", "attack", "plain GET"]
 
 
-def test_the_same_templates_read_elsewhere_agree() -> None:
-    archive, reference = SHARED / "raw" / "nuclei.tar.gz", SHARED / "nuclei_dev.jsonl.gz"
-    if not archive.exists():
-        pytest.skip(f"{archive} is not there")
-    with gzip.open(reference, "rt", encoding="utf-8") as stream:
-        rows = [json.loads(line) for line in stream]
+def agreement_with(rows: list[dict[str, Any]], archive: Path) -> Counter[str]:
+    """Counts the requests of the templates whose method and path, and whose class, are those of the rows."""
     other = {(row["source_path"].rpartition("/")[2], row["step"]): row for row in rows}
     agreement = Counter[str]()
     tally = SourceTally()
@@ -272,22 +270,88 @@ def test_the_same_templates_read_elsewhere_agree() -> None:
             agreement["all"] += 1
             agreement["method and path"] += ours.split(b" ")[:2] == theirs.split(b" ")[:2]
             agreement["class"] += parsed.label in taxonomy.classes_of(row["family"])
+    return agreement
+
+
+def test_the_same_templates_read_elsewhere_agree() -> None:
+    archive, reference = SHARED / "raw" / "nuclei.tar.gz", SHARED / "nuclei_dev.jsonl.gz"
+    if not archive.exists():
+        pytest.skip(f"{archive} is not there")
+    with gzip.open(reference, "rt", encoding="utf-8") as stream:
+        rows = [json.loads(line) for line in stream]
+    agreement = agreement_with(rows, archive)
     assert agreement["all"] == 514
     assert agreement["method and path"] >= 0.93 * agreement["all"]  # the others contain random values
     assert agreement["class"] >= 0.97 * agreement["all"]
+
+
+def test_templates_of_our_own_agree_with_the_requests_written_beside_them(tmp_path: Path) -> None:
+    """As with the templates above, which a bare clone lacks: each template with its requests by hand."""
+    files = {
+        "top/http/cves/2021/a.yaml": template(RAW, more="variables: {num: '999'}\n"),
+        "top/http/cves/2020/b.yaml": template(PATH, "CVE-2020-0002", "CWE-918"),
+        "top/http/cves/2019/c.yaml": template(
+            "  - path: ['{{BaseURL}}/a?b=%3Cb%3E', '{{BaseURL}}/c']\n", "c", "CWE-79"
+        ),
+        "top/http/cves/2019/d.yaml": template(PATH, "CVE-2019-0003", "CWE-287"),  # no class
+        "top/dns/e.yaml": b"id: x\ninfo: {name: x}\ndns: [{name: x}]\n",
+        "top/http/f.yaml": b"a: [",
+    }
+
+    def row(file: str, step: int, family: str, line: str) -> dict[str, Any]:
+        return {"source_path": f"http/{file}", "step": step, "family": family, "payload": f"{line} HTTP/1.1\nHost: a"}
+
+    rows = [
+        row("a.yaml", 0, "sqli", "POST /login.php"),
+        row("a.yaml", 1, "sqli", "GET /item?id=1'+union+select+md5(999)--&n={nonce}"),  # filled in otherwise
+        row("b.yaml", 0, "ssrf_xxe", "POST /fetch"),
+        row("c.yaml", 0, "xss", "GET /a?b=%3Cb%3E"),
+        row("c.yaml", 1, "xss", "GET /c"),
+    ]
+    archive = tar(tmp_path / "templates.tar.gz", files)
+    assert agreement_with(rows, archive) == {"all": 5, "method and path": 4, "class": 5}
+    rows[2] |= {"family": "xss", "payload": "GET /fetch HTTP/1.1\nHost: a"}
+    assert agreement_with(rows, archive) == {"all": 5, "method and path": 3, "class": 4}
+
+
+OFFERED = {
+    *("random group-disjoint cve-disjoint vendor-disjoint product-disjoint source-disjoint temporal".split()),
+    *("long-tail", "leave-one-source-out"),
+}
+
+
+def offered(archive: Path) -> tuple[set[str], Corpus]:
+    registry.discover()
+    benchmark = registry.open_benchmark(BenchmarkRef("nuclei", str(archive)))
+    return {spec.name for spec in benchmark.scenarios()}, benchmark.corpus()
 
 
 def test_every_split_is_offered_where_the_templates_are_many(cache: Path) -> None:
     archive = SHARED / "raw" / "nuclei.tar.gz"
     if not archive.exists():
         pytest.skip(f"{archive} is not there")
-    registry.discover()
-    benchmark = registry.open_benchmark(BenchmarkRef("nuclei", str(archive)))
-    scenarios = {spec.name for spec in benchmark.scenarios()}
-    expected = "random group-disjoint cve-disjoint vendor-disjoint product-disjoint source-disjoint temporal long-tail"
-    assert {*expected.split(), "leave-one-source-out"} <= scenarios
-    corpus = benchmark.corpus()
+    scenarios, corpus = offered(archive)
+    assert scenarios >= OFFERED
     assert len(corpus) == 372
+    assert np.all(corpus.payloads(np.arange(len(corpus))).lengths > 20)
+
+
+def test_every_split_is_offered_where_templates_of_our_own_are_many(tmp_path: Path, cache: Path) -> None:
+    """120 templates of four classes by three authors, of 40 vendors with two products each, over ten years."""
+    files = {}
+    for i in range(120):
+        # Paths that are alike, and those that differ in digits alone, would be near-duplicates.
+        name = hashlib.sha256(b"%d" % i).hexdigest().translate(str.maketrans("0123456789", "ghijklmnop"))
+        cwe, cve = ("CWE-918", "CWE-89", "CWE-79", "CWE-22")[i % 4], f"CVE-{2012 + i % 10}-{1000 + i}"
+        facts = template(
+            PATH.replace("/fetch", f"/{name}").replace("http://", f"http://{name[::-1]}."), cve, cwe
+        ).decode()
+        facts = facts.replace("ann,bob", ("ann", "bob", "eve")[i % 7 % 3])
+        facts = facts.replace("vendor: acme, product: shop", f"vendor: v{i // 3}, product: p{i // 3}{i % 2}")
+        files[f"top/http/cves/{cve}.yaml"] = facts.encode()
+    scenarios, corpus = offered(tar(tmp_path / "nuclei.tar.gz", files))
+    assert scenarios >= OFFERED
+    assert len(corpus) == 120
     assert np.all(corpus.payloads(np.arange(len(corpus))).lengths > 20)
 
 

@@ -34,6 +34,7 @@ FAMILY = {
     "open-redirect": "open_redirect",
 }
 FAMILIES = tuple(sorted(set(FAMILY.values())))
+REAL = SHARED / "nuclei_dev.jsonl.gz"
 
 
 def half(product: str) -> str:
@@ -41,17 +42,17 @@ def half(product: str) -> str:
     return "AB"[hashlib.sha256(product.lower().encode()).digest()[0] & 1]
 
 
-def nuclei_rows() -> list[dict[str, Any]]:
+def nuclei_rows(path: Path = REAL) -> list[dict[str, Any]]:
     """Attack requests of the shared families that name a product."""
-    with gzip.open(SHARED / "nuclei_dev.jsonl.gz", "rt", encoding="utf-8") as stream:
+    with gzip.open(path, "rt", encoding="utf-8") as stream:
         rows = [json.loads(line) for line in stream]
     roles = ("single", "attack_step")
     return [r for r in rows if r["role"] in roles and r["family"] in FAMILIES and r["product"]]
 
 
-def nuclei_half(name: str, without: set[str]) -> TrainingData:
+def nuclei_half(name: str, without: set[str], path: Path = REAL) -> TrainingData:
     """The requests of one half, without those of the given CVEs."""
-    rows = [r for r in nuclei_rows() if half(r["product"]) == name and r["cve"] not in without]
+    rows = [r for r in nuclei_rows(path) if half(r["product"]) == name and r["cve"] not in without]
     payloads = Payloads.from_list(r["payload"].encode("utf-8", "surrogatepass") for r in rows)
     return TrainingData(payloads, np.array([FAMILIES.index(r["family"]) for r in rows]))
 

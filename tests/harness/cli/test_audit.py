@@ -10,11 +10,10 @@ import pytest
 from harness import BenchmarkRef, registry
 from harness.auditing.examine import audit
 from harness.auditing.verdicts import NAMES, probe_means
-from tests.conftest import SHARED, Shell
+from tests.conftest import Shell
 from tests.harness.auditing.corpora import request
 from tests.harness.cli.test_light_start import loaded
 
-NUCLEI = SHARED / "nuclei_dev.jsonl.gz"
 FAMILIES = "xss|path_traversal|sqli|command_injection|code_injection|ssrf_xxe|file_upload|open_redirect"
 
 
@@ -180,17 +179,16 @@ def test_help_is_light(shell: Shell) -> None:
     assert loaded(shell, "audit", "--help") == []
 
 
-def nuclei() -> BenchmarkRef:
+def reference(nuclei_dev: Path) -> BenchmarkRef:
     columns = "payload label=family group=cve date=published_year description"
     mapping = dict(part.split("=") if "=" in part else (part, part) for part in columns.split())
     where = {"role": ("single", "attack_step"), "family": tuple(FAMILIES.split("|"))}
-    return BenchmarkRef("files", str(NUCLEI), mapping, where)
+    return BenchmarkRef("files", str(nuclei_dev), mapping, where)
 
 
-@pytest.mark.skipif(not NUCLEI.exists(), reason=f"{NUCLEI} is absent")
-def test_the_known_cues_of_real_requests_are_named(cache: Path) -> None:
+def test_the_known_cues_of_requests_of_templates_are_named(cache: Path, nuclei_dev: Path) -> None:
     registry.discover()
-    found = audit(registry.open_benchmark(nuclei()), [], [0], "tfidf-logreg", 8).cues[0].classes
+    found = audit(registry.open_benchmark(reference(nuclei_dev)), [], [0], "tfidf-logreg", 8).cues[0].classes
 
     def named(threat_class: str) -> str:
         every = [a for cue in found[threat_class] for a in (cue, *cue.forms)]
@@ -205,10 +203,9 @@ def test_the_known_cues_of_real_requests_are_named(cache: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not NUCLEI.exists(), reason=f"{NUCLEI} is absent")
-def test_scores_on_real_requests_fall_as_the_shift_grows(cache: Path) -> None:
+def test_scores_on_requests_of_templates_fall_as_the_shift_grows(cache: Path, nuclei_dev: Path) -> None:
     registry.discover()
-    benchmark = registry.open_benchmark(nuclei())
+    benchmark = registry.open_benchmark(reference(nuclei_dev))
     specs = [spec for spec in benchmark.scenarios() if spec.quick]
     found = audit(benchmark, specs, range(3), "tfidf-logreg", 8)
     full = {place: scores["full"] for place, scores in probe_means(found).items()}

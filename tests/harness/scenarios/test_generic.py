@@ -15,7 +15,7 @@ from harness import BenchmarkRef, Corpus, Scenario, Sizes, UserError, registry
 from harness.data.attack_clusters import attack_clusters
 from harness.scenarios import generic, splits
 from harness.scenarios.generic import attributes, catalogue
-from tests.conftest import ROOT, SHARED, Shell
+from tests.conftest import ROOT, Shell
 
 CLASSES = ("open-redirect", "path-traversal", "sql-injection", "template-injection")
 ALL = (
@@ -446,18 +446,14 @@ def test_a_part_that_stays_empty_is_the_reason_of_the_failed_cell(shell: Shell) 
     assert "Traceback" not in done.stdout + done.stderr
 
 
-REAL = SHARED / "nuclei_dev.jsonl.gz"
 FAMILIES = "xss|path_traversal|sqli|command_injection|code_injection|ssrf_xxe|file_upload|open_redirect"
 
 
-@pytest.mark.skipif(
-    not (SHARED / "nuclei_dev.jsonl.gz").exists(), reason="../shared/data/nuclei_dev.jsonl.gz is absent"
-)
-def test_real_requests_carry_what_their_columns_promise(cache: Path) -> None:
+def test_requests_of_templates_carry_what_their_columns_promise(cache: Path, nuclei_dev: Path) -> None:
     registry.discover()
     mapping = {"payload": "payload", "label": "family", "group": "cve", "vendor": "vendor", "product": "product"}
     where = {"role": ("single", "attack_step"), "family": tuple(FAMILIES.split("|"))}
-    ref = BenchmarkRef("files", str(REAL), {**mapping, "date": "published_year"}, where)
+    ref = BenchmarkRef("files", str(nuclei_dev), {**mapping, "date": "published_year"}, where)
     benchmark = registry.open_benchmark(ref)
     offered = [spec.name for spec in benchmark.scenarios()]
     assert offered == [

@@ -299,6 +299,33 @@ def test_temporal_trains_before_and_tests_after() -> None:
     assert all(map(len, (parts.test, parts.id, parts.train)))
 
 
+def test_a_unit_that_is_tested_later_is_not_trained_on_before() -> None:
+    """Requests on one CVE in both periods: its earlier ones are known, and would make the later ones no new CVE."""
+    data = corpus()
+    date = np.random.default_rng(3).integers(1000, size=len(data)).astype(float)  # whatever the CVE
+    for seed in range(splits.FOLDS):
+        folds = splits.make_folds(data, ["group.cve"], seed)
+        parts = splits.temporal(folds, date, 600.0, Sizes())
+        for rows in (parts.train, parts.validation, parts.id):
+            assert len(rows)
+            assert not set(folds.unit[rows]) & set(folds.unit[parts.test])
+
+
+def test_the_first_day_of_the_tests_is_tested_and_in_the_first_window() -> None:
+    """Ten rows on each of ten days: the last four are two fifths."""
+    date = np.repeat(np.arange(10.0), 10)
+    assert splits.cutoff(date) == 6
+    window = splits.windows(date, 6.0)
+    assert {day: set(window[date == day]) for day in (5, 6, 7, 8, 9)} == {5: {-1}, 6: {0}, 7: {1}, 8: {2}, 9: {3}}
+    uneven = np.repeat([0.0, 1, 2, 3], [59, 1, 30, 10])  # from day 1 on 41 of 100, from day 2 on 40
+    assert splits.cutoff(uneven) == 2
+    assert splits.cutoff(np.array([5.0, 5, 5])) == 5  # no day leaves so few
+    folds = splits.make_folds(corpus(), ["group.cve"], 0)
+    days = folds.unit.astype(float)
+    first = float(days[folds.held].min())
+    assert first in days[splits.temporal(folds, days, first, Sizes()).test]
+
+
 def test_sizes_cap_every_part() -> None:
     folds = splits.make_folds(corpus(), ["group.cve"], 2)
     parts = splits.disjoint(folds, Sizes(100, 20, 30))
@@ -446,6 +473,61 @@ def test_a_class_without_a_side_among_the_tested_is_dropped_and_named() -> None:
     assert split.dropped == (1,)
     assert all(1 not in folds.labels[rows] for rows in split.environments.values())
     assert 1 in folds.labels[split.train]
+
+
+def test_repeats_of_a_fold_resample_the_same_tests() -> None:
+    folds, agrees = agreement()
+    first, second = (
+        splits.correlated(replace(folds, seed=seed), agrees, 90, SHARES, Sizes(800, 200, 150))
+        for seed in (0, splits.FOLDS)
+    )
+    assert {n: rows.tolist() for n, rows in first.environments.items()} == {
+        n: rows.tolist() for n, rows in second.environments.items()
+    }
+    assert not np.array_equal(first.train, second.train)
+    assert not np.array_equal(first.validation, second.validation)
+
+
+def test_zero_shot_trains_on_no_unseen_class_and_tests_both_kinds_on_other_units() -> None:
+    data = corpus()
+    for seed in range(splits.FOLDS):
+        folds = splits.make_folds(data, ["group.cve"], seed)
+        parts, unseen = splits.zero_shot(folds, Sizes())
+        assert unseen == tuple(c for c in range(4) if c % splits.UNSEEN_FOLDS == seed % splits.UNSEEN_FOLDS)
+        for rows in (parts.train, parts.validation, parts.id):
+            assert set(folds.labels[rows]) == set(range(4)) - set(unseen)
+        assert set(folds.labels[parts.test]) == set(unseen)
+        trained = np.concatenate([parts.train, parts.validation])
+        for rows in (parts.id, parts.test):
+            assert not set(folds.unit[rows]) & set(folds.unit[trained])
+            assert not set(folds.core[rows]) & set(folds.core[trained])
+
+
+def test_a_class_with_few_rows_lowers_all_counts_but_not_below_the_fewest_of_the_rarest() -> None:
+    """One class keeps 16 rows for training. Where it is a frequent one, the rarest would have less than a row."""
+    data = corpus(6000, cves=600)
+    rarest = []
+    for seed in range(8):
+        folds = splits.make_folds(data, ["group.cve"], seed)
+        kept = np.cumsum((folds.labels == 0) & ~(folds.held & folds.tested)) <= 20
+        scarce = np.flatnonzero((folds.labels != 0) | (folds.held & folds.tested) | kept)
+        few = replace(
+            folds, **{name: getattr(folds, name)[scarce] for name in ("unit", "core", "fold", "tested", "labels")}
+        )
+        counts = np.bincount(few.labels[splits.long_tail(few, 100.0, Sizes()).train], minlength=4)
+        rarest.append(int(counts.min()))
+    assert min(rarest) == FEWEST_RARE
+
+
+def test_every_row_of_the_target_is_tested_whatever_the_sizes_and_the_seed() -> None:
+    folds = splits.make_folds(corpus(), ["group.cve"], 3)
+    target = np.arange(600) % 5 == 0
+    for seed in (0, 3, 9):
+        parts = splits.cross_source(replace(folds, seed=seed), target, Sizes(100, 20, 30))
+        assert np.array_equal(parts.test, np.flatnonzero(target))
+        assert len(parts.id) <= 30
+        assert not target[np.concatenate([parts.train, parts.validation, parts.id])].any()
+        assert not set(folds.core[parts.train]) & set(folds.core[parts.test])
 
 
 def test_the_long_tail_falls_to_a_hundredth_and_is_redrawn_by_seed() -> None:

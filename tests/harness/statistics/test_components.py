@@ -89,3 +89,17 @@ def test_the_sampling_variance_is_that_of_a_share_of_independent_units() -> None
 
 def test_means_of_folds_are_in_the_order_of_the_folds() -> None:
     assert fold_means([3.0, 1.0, 5.0], [1, 0, 1]) == [1.0, 4.0]
+
+
+def test_the_influence_is_the_derivative_of_the_mean_over_the_classes_of_the_truth() -> None:
+    """Three units; the third class occurs in predictions alone. The weight of each unit grows by a millionth."""
+    true = np.array([[2.0, 0, 0], [1, 2, 0], [0, 1, 0]])
+    hit = np.array([[1.0, 0, 0], [1, 1, 0], [0, 1, 0]])
+    predicted = np.array([[1.0, 0, 1], [1, 1, 1], [0, 1, 0]])
+
+    def macro_f1(weight: np.ndarray) -> float:
+        t, h, p = (weight @ part for part in (true, hit, predicted))
+        return float((2 * h[0] / (t[0] + p[0]) + 2 * h[1] / (t[1] + p[1])) / 2)
+
+    grown = [(macro_f1(np.ones(3) + step) - macro_f1(np.ones(3))) / 1e-6 for step in 1e-6 * np.eye(3)]
+    assert unit_influence(true, hit, predicted) == pytest.approx(grown, abs=1e-5)

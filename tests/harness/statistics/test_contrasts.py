@@ -85,6 +85,30 @@ def test_a_contrast_without_figures_leaves_the_rest_untested() -> None:
     assert claims([Sample([0.1], [0], 6)])[0].verdict == "not tested"
 
 
+def test_no_contrast_is_tested_after_one_that_could_not_be() -> None:
+    for first in (None, Sample([0.1], [0], 6)):
+        (claim,) = claims([first, differences(0.05)])
+        assert [step.passed for step in claim.contrasts] == [None, None]
+    (claim,) = claims([differences(0.0, 5), differences(0.05), differences(0.05)])
+    assert [step.passed for step in claim.contrasts] == [False, None, None]
+
+
+def test_harm_is_decided_at_the_level_of_the_claim() -> None:
+    """A p-value of 0.03 is enough for one claim, and not for one of two that are both undecided."""
+    assert claims([with_p(0.03, sign=-1)])[0].verdict == "inferior"
+    worse, _ = claims([with_p(0.03, sign=-1)], [with_p(0.5)])
+    assert (worse.verdict, worse.level) == ("inconclusive", pytest.approx(0.025))
+
+
+def test_the_detectable_difference_is_found_with_80_percent_at_the_level_of_the_claim() -> None:
+    error = 5 * np.std(NOISE, ddof=1) * math.sqrt(1 / 6 + OF_DIFFERENCES / 5)
+    for claim in claims([differences(0.005, 5)], [differences(0.004, 5)]):
+        assert claim.level == pytest.approx(0.025)
+        found = claim.contrasts[0].detectable
+        assert found is not None
+        assert stats.nct.sf(stats.t.ppf(1 - 0.025 / 2, 5), 5, found / error) == pytest.approx(0.8)
+
+
 def test_holms_correction_is_over_the_claims_of_a_board() -> None:
     """At 5 % each, all three would be superior; the smallest p-value is above 0.05 / 3."""
     assert [p_value(with_p(p)) for p in (0.02, 0.03)] == pytest.approx([0.02, 0.03])
@@ -139,3 +163,14 @@ def test_letters_are_corrected_for_the_number_of_pairs() -> None:
     assert [p_value(other.minus(zero)) for other in (up, also_up)] == pytest.approx([0.03, 0.03])
     assert different_pairs({"zero": zero, "up": up}) == {frozenset(("zero", "up"))}
     assert different_pairs({"zero": zero, "up": up, "also up": also_up}) == set()
+
+
+def test_each_further_pair_is_compared_with_a_larger_level() -> None:
+    """Of three pairs one has p = 0.006 and two have 0.02: above 0.05 / 3, and below 0.05 / 2 and 0.05."""
+    zero, low = differences(0, 0), with_p(0.02)
+    steps = [low.values[i] for i in (1, 0, 3, 2, 5, 4)]  # the same mean and spread in another order
+    high = low._replace(values=[value + step for value, step in zip(low.values, steps, strict=True)])
+    p_values = sorted(p_value(a.minus(b)) for a, b in combinations((zero, low, high), 2))
+    assert p_values[0] < 0.05 / 3
+    assert p_values[1:] == pytest.approx([0.02, 0.02])
+    assert len(different_pairs({"zero": zero, "low": low, "high": high})) == 3
