@@ -165,6 +165,9 @@ class Context:
 class Predictor(ABC):
     """A fitted model, returned by `Method.fit`. It predicts from the payload bytes alone.
 
+    Attributes:
+        notes: remarks for readers of the results, one sentence each; read after all predictions are made. Not saved.
+
     A subclass defines `predict_proba`, and `save` if its models can be saved::
 
         class Constant(Predictor):
@@ -176,10 +179,7 @@ class Predictor(ABC):
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
         """Returns class probabilities, float32 (n, len(context.classes)); each row sums to 1."""
 
-    @property
-    def notes(self) -> Sequence[str]:
-        """Remarks for readers of the results, one sentence each; read after all predictions are made."""
-        return ()
+    notes: Sequence[str] = ()
 
     def save(self, folder: Path) -> None:
         """Writes everything that `Method.load` needs into an empty folder.

@@ -358,7 +358,7 @@ def load_plugin(path: str) -> None:
 
 
 def _registered() -> int:
-    return sum(map(len, (_methods, _families, _benchmarks, learners, strategies)))
+    return len(_methods) + len(_families) + len(_benchmarks) + len(learners) + len(strategies)
 
 
 def _forget(file: Path, module: str) -> None:

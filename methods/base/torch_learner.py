@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from ..neural.towers import Tower
     from ..neural.training import Settings
 
+TORCH = ("torch", "safetensors.torch", "transformers.optimization")  # what training a tower imports
+
 
 class TorchLearner(Learner):
     """Trains a tower and a linear classifier on its vectors.

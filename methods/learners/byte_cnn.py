@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from harness import Float, Int, Params, register_learner
 
 from ..base.inputs import INPUT_SPACE
-from ..base.torch_learner import TorchLearner
+from ..base.torch_learner import TORCH, TorchLearner
 
 if TYPE_CHECKING:
     from ..neural.towers import Tower
@@ -19,7 +19,7 @@ MAX_BYTES = 1024  # later bytes are cut; 99 % of real requests are shorter than 
     version=3,
     summary="gated convolution over bytes, global maximum, cross-entropy",
     reference="Raff et al. 2018, arXiv 1710.09435",
-    requires=("torch", "safetensors.torch", "transformers.optimization"),
+    requires=TORCH,
 )
 class ByteCNNLearner(TorchLearner):
     """MalConv for short payloads: short windows at stride 1, since attacks are a few bytes long, unlike executables."""

@@ -1,7 +1,6 @@
 """ngrams: a linear classifier on TF-IDF over byte n-grams; its plain form is the method ``tfidf-logreg``."""
 
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -153,8 +152,6 @@ def linear(
 
 
 class _Linear(Predictor):
-    notes: Sequence[str] = ()
-
     def __init__(
         self,
         features: TfIdf,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from harness import Context, Float, Learner, Params, Predictor, Strategy, Training, TrainingData, register_strategy
 
 from ..base.two_stage import FIRST_STAGE_SPACE, first_predictions
+from ..base.torch_learner import TORCH
 
 if TYPE_CHECKING:
     from ..neural.robust.heads import GuessContrastHead
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     version=1,
     summary="with contrast across the predictions of a first model",
     reference="Zhang et al. 2022, arXiv 2203.01517",
+    requires=TORCH,
 )
 class CorrectNContrast(Strategy):
     """Needs no groups. Batches are balanced by class and by whether the first model was right, so that anchors have

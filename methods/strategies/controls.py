@@ -8,6 +8,7 @@ from harness import Context, Learner, Params, Predictor, Strategy, Training, Tra
 
 from ..base.copies import COPIES_SPACE, PASSES
 from ..base.environments import EnvironmentStrategy
+from ..base.torch_learner import TORCH
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     tags=("groups",),
     summary="trained and selected as coral, irm and v-rex are, without a penalty",
     reference="Gulrajani and Lopez-Paz 2021, arXiv 2007.01434",
+    requires=TORCH,
 )
 class NoPenalty(EnvironmentStrategy):
     """Has the batches (balanced by environment, twice as large), the epochs and the selection of those strategies."""
@@ -62,6 +64,7 @@ class MorePasses(Strategy):
     version=1,
     kind="control",
     summary="by cross-entropy and the gradient training of the strategies with a loss of their own",
+    requires=TORCH,
 )
 class GradientTraining(Strategy):
     """Differs from the plain learner only where that is trained otherwise: ``ngrams`` by L-BFGS in place of AdamW."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from harness import Float, Params, register_strategy
 
 from ..base.environments import EnvironmentStrategy
+from ..base.torch_learner import TORCH
 
 if TYPE_CHECKING:
     import torch
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     tags=("groups",),
     summary="with features aligned across environments by mean and covariance",
     reference="Sun and Saenko 2016, arXiv 1607.01719; Gulrajani and Lopez-Paz 2021, arXiv 2007.01434",
+    requires=TORCH,
     contrasts=("control-no-penalty", "plain"),
 )
 class Coral(EnvironmentStrategy):

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, cast
 
 from harness import Context, Float, Learner, Params, Predictor, Strategy, TrainingData, register_strategy
 
+from ..base.torch_learner import TORCH
+
 if TYPE_CHECKING:
     from ..neural.training import TorchPredictor
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     tags=("groups",),
     summary="with its last layer refitted on balanced groups",
     reference="Kirichenko et al. 2023, arXiv 2204.02937",
-    requires=("sklearn.linear_model",),
+    requires=(*TORCH, "sklearn.linear_model"),
 )
 class DFR(Strategy):
     """Fits the last layer on training rows that were held out from training the tower.

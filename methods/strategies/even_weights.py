@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from harness import Context, Float, Learner, Params, Predictor, Strategy, Training, TrainingData, register_strategy
 
+from ..base.torch_learner import TORCH
+
 if TYPE_CHECKING:
     from ..neural.robust.heads import BoundedHead
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     version=1,
     summary="with weights bounded in size, so that decisions rest on many n-grams",
     reference="Demontis et al. 2017, arXiv 1704.08996",
+    requires=TORCH,
     contrasts=("control-gradient", "plain"),
 )
 class EvenWeights(Strategy):

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from harness import Context, Float, Int, Learner, Params, Predictor, Strategy, Training, TrainingData, register_strategy
 
+from ..base.torch_learner import TORCH
+
 if TYPE_CHECKING:
     from ..neural.robust.heads import GroupDROHead
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     tags=("groups",),
     summary="with groups weighted by exponentiated-gradient ascent on their losses",
     reference="Sagawa et al. 2020, arXiv 1911.08731",
+    requires=TORCH,
     contrasts=("control-gradient", "plain"),
 )
 class GroupDRO(Strategy):

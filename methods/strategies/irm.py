@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from harness import Float, Params, register_strategy
 
 from ..base.environments import EnvironmentStrategy
+from ..base.torch_learner import TORCH
 
 if TYPE_CHECKING:
     import torch
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     tags=("groups",),
     summary="with the invariance penalty IRMv1",
     reference="Arjovsky et al. 2019, arXiv 1907.02893",
+    requires=TORCH,
     contrasts=("control-no-penalty", "plain"),
 )
 class IRM(EnvironmentStrategy):

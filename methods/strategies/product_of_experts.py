@@ -19,6 +19,8 @@ from harness import (
     request_fields,
 )
 
+from ..base.torch_learner import TORCH
+
 if TYPE_CHECKING:
     from ..neural.robust.heads import ProductHead
 
@@ -34,7 +36,7 @@ LONGEST = 4  # bytes of the expert's longest n-gram
     version=1,
     summary="trained beside a classifier of carriers alone, which takes what the carrier explains",
     reference="Clark et al. 2019, arXiv 1909.03683; arXiv 2604.19069",
-    requires=("sklearn.linear_model", "scipy.sparse"),
+    requires=(*TORCH, "sklearn.linear_model", "scipy.sparse"),
     contrasts=("control-gradient", "plain"),
 )
 class ProductOfExperts(Strategy):
@@ -65,7 +67,8 @@ def expert_log_probabilities(train: TrainingData, context: Context) -> npt.NDArr
     Each row is predicted by a classifier that was trained on other rows. One that had seen the row would know its class
     by heart, and leave the learner nothing to explain.
     """
-    from ..learners.ngrams import MAX_ITERATIONS, TfIdf, linear
+    from ..base.tfidf import TfIdf
+    from ..learners.ngrams import MAX_ITERATIONS, linear
 
     fields = request_fields.locate(train.payloads)
     kinds = [number for number, name in enumerate(request_fields.KINDS) if name in CARRIER]

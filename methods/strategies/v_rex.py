@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from harness import Float, Params, register_strategy
 
 from ..base.environments import PENALTY_START_SPACE, EnvironmentStrategy
+from ..base.torch_learner import TORCH
 
 if TYPE_CHECKING:
     import torch
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     tags=("groups",),
     summary="with a penalty on the variance of the environments' losses",
     reference="Krueger et al. 2021, arXiv 2003.00688",
+    requires=TORCH,
     contrasts=("control-no-penalty", "plain"),
 )
 class VREx(EnvironmentStrategy):

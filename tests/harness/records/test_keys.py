@@ -1,10 +1,10 @@
 """Keys of committed records: a change of them orphans every record there is."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from harness import registry
 from harness.records.store import read
 from tests.conftest import ROOT
 
@@ -20,5 +20,6 @@ def test_the_keys_of_committed_records_are_what_they_were(place: str) -> None:
     (path,) = (ROOT / "results" / "official").glob(f"{place}-*.json")
     record = read(path)
     assert json.loads(path.read_text(encoding="utf-8"))["key"] == record.key == PINNED[place]
-    registry.discover()
-    assert record.cell.key(registry.method(record.cell.method).described_space) == record.key
+    # The search spaces of today are others, and one of the methods has another name.
+    spaces = json.loads((Path(__file__).parent / "spaces_of_protocol_2.json").read_text(encoding="utf-8"))
+    assert record.cell.key(spaces[record.cell.method]) == record.key
