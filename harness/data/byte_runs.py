@@ -38,10 +38,17 @@ def following(positions: Indices, at: Indices, end: int) -> Indices:
 
 def windows(data: Bytes, starts: Indices, width: int) -> Bytes:
     """Returns the ``width`` bytes from each start, uint8 (starts, width), zero outside of the data."""
-    index = starts[:, None] + np.arange(width)
-    out = np.zeros(index.shape, dtype=np.uint8)
-    inside = (index >= 0) & (index < len(data))
-    out[inside] = data[index[inside]]
+    if len(data) < width:
+        data = np.append(data, np.zeros(width, dtype=np.uint8))
+    last = len(data) - width
+    at = np.clip(starts, 0, last)
+    # Overlapping rows of the data itself, of which indexing copies whole rows.
+    out: Bytes = np.lib.stride_tricks.as_strided(data, (last + 1, width), (1, 1), writeable=False)[at]
+    outside = np.flatnonzero(at != starts)
+    if len(outside):
+        index = starts[outside, None] + np.arange(width)
+        inside = (index >= 0) & (index < len(data))
+        out[outside] = np.where(inside, data[np.where(inside, index, 0)], np.uint8(0))
     return out
 
 

@@ -28,7 +28,7 @@ from harness.errors import UserError, nearest
 
 FORMS = ("raw", "decoded", "normal", "fields")
 RULES = ("plus", "json", *decoding.RULES, *masking.RULES)
-_BLOCK = 1 << 20  # bytes processed at a time: what the rules need for these fits into the cache of a processor
+_BLOCK = 1 << 18  # bytes processed at a time: what the rules need for these fits into the cache of a processor
 
 # The order of the fields: what can carry an attack comes first, for readers with a limit. Header lines name themselves.
 _ORDER = (

@@ -33,7 +33,7 @@ SIGNATURES = {
     "archive": re.compile(r"^pk\x03\x04", re.I),  # a local file header of ZIP (PKWARE APPNOTE, 4.3.7)
 }
 # The version and encoding in an XML declaration have digits that parsers insist on, and tell no class.
-DECLARATION = re.compile(r"<\?xml[^?]*\?>\s*")
+DECLARATION = re.compile(r"<\?xml\s[^?]*\?>\s*")
 
 Example = tuple[str, str, str]  # technique, decoded attack, masked attack
 
