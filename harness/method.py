@@ -165,9 +165,6 @@ class Context:
 class Predictor(ABC):
     """A fitted model, returned by `Method.fit`. It predicts from the payload bytes alone.
 
-    Attributes:
-        notes: remarks for readers of the results, one sentence each; read after all predictions are made. Not saved.
-
     A subclass defines `predict_proba`, and `save` if its models can be saved::
 
         class Constant(Predictor):
@@ -179,7 +176,16 @@ class Predictor(ABC):
     def predict_proba(self, payloads: Payloads) -> npt.NDArray[np.float32]:
         """Returns class probabilities, float32 (n, len(context.classes)); each row sums to 1."""
 
-    notes: Sequence[str] = ()
+    _notes: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Remarks for readers of the results, one sentence each; read after all predictions are made. Not saved."""
+        return self._notes
+
+    def note(self, *sentences: str) -> None:
+        """Adds to `notes`."""
+        self._notes += sentences
 
     def save(self, folder: Path) -> None:
         """Writes everything that `Method.load` needs into an empty folder.

@@ -59,5 +59,5 @@ class EnvironmentStrategy(Strategy):
         )
         predictor = learner.fit(train, validation, params, context, training)
         if self.needs_two and len(torch.unique(environments)) < 2:
-            predictor.notes = ("training has one environment, so the penalty is zero and this is cross-entropy",)
+            predictor.note("training has one environment, so the penalty is zero and this is cross-entropy")
         return predictor

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -234,13 +234,7 @@ def fit_classifier(
 
 
 class TorchPredictor(Predictor):
-    """A trained tower and scorer.
-
-    Attributes:
-        notes: what a reader of its results has to know; not saved with it.
-    """
-
-    notes: Sequence[str] = ()
+    """A trained tower and scorer."""
 
     def __init__(self, tower: Tower, scorer: Scorer, context: Context) -> None:
         self.tower, self.scorer, self._context = tower.eval(), scorer.eval(), context

@@ -34,5 +34,5 @@ class CarrierMix(Strategy):
         mixed_validation = carriers.mix(validation, 1, rng)
         training = Training(passes=PASSES / (1 + params["copies"]))
         predictor = learner.fit(mixed.data, mixed_validation.data, params, context, training)
-        predictor.notes = (mixed.note,)
+        predictor.note(mixed.note)
         return predictor

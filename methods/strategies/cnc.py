@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from harness import Context, Float, Learner, Params, Predictor, Strategy, Training, TrainingData, register_strategy
 
-from ..base.two_stage import FIRST_STAGE_SPACE, first_predictions
 from ..base.torch_learner import TORCH
+from ..base.two_stage import FIRST_STAGE_SPACE, first_predictions
 
 if TYPE_CHECKING:
     from ..neural.robust.heads import GuessContrastHead
@@ -52,5 +52,5 @@ class CorrectNContrast(Strategy):
 
         training = Training(balancing_weights(groups), balancing_weights(validation_groups), head=head)
         predictor = learner.fit(train, validation, params, context, training)
-        predictor.notes = (f"the first stage erred on {int((groups % 2).sum())} of {len(train)} training rows",)
+        predictor.note(f"the first stage erred on {int((groups % 2).sum())} of {len(train)} training rows")
         return predictor

@@ -53,5 +53,5 @@ class DFR(Strategy):
             notes.append(f"classes without a held-out row, which it never predicts: {missing}")
         if not converged:
             notes.append(f"the solver of its last layer had not converged after {last_layer.MAX_PASSES} passes")
-        predictor.notes = tuple(notes)
+        predictor.note(*notes)
         return predictor

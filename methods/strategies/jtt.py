@@ -31,5 +31,5 @@ class JTT(Strategy):
         raw = [np.where(wrong, params["upweight"], 1.0) for wrong in errors]
         weights, validation_weights = (row_weights / row_weights.mean() for row_weights in raw)
         predictor = learner.fit(train, validation, params, context, Training(weights, validation_weights))
-        predictor.notes = (f"the first stage erred on {int(errors[0].sum())} of {len(train)} training rows",)
+        predictor.note(f"the first stage erred on {int(errors[0].sum())} of {len(train)} training rows")
         return predictor

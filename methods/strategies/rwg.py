@@ -43,5 +43,5 @@ class RWG(Strategy):
         rows = groups.subsample(train.groups, np.random.default_rng(context.seed))
         training = Training(validation_weights=validation_weights, passes=len(train) // len(rows))
         predictor = learner.fit(train.take(rows), validation, params, context, training)
-        predictor.notes = (f"subsampled to equal groups, {len(rows)} of {len(train)} training rows are left",)
+        predictor.note(f"subsampled to equal groups, {len(rows)} of {len(train)} training rows are left")
         return predictor
