@@ -19,12 +19,14 @@ class TorchLearner(Learner):
     Attributes:
         epochs: maximum number of epochs of plain training.
         batch: rows of a training batch.
+        momentum: see ``harness.methods.neural.training.Settings``.
         vector_length: length that vectors are scaled to before the classifier; 0 leaves them unchanged.
     """
 
     abilities = frozenset(("weights", "loss", "features"))
     epochs: int
     batch: int = 16
+    momentum: float = 0.0
     vector_length: float = 0.0
 
     @abstractmethod
@@ -47,6 +49,7 @@ class TorchLearner(Learner):
             batch=training.larger_batches * self.batch,
             weight_decay=params.get("weight_decay", plain.weight_decay),
             patience=round(max(1.0, factor) * plain.patience),
+            momentum=self.momentum,
         )
 
     def fit(

@@ -31,13 +31,21 @@ SLOW_LR_DIVISOR = 10  # `Head.slow_parameters`: pretrained weights that the usua
 
 @dataclass(frozen=True)
 class Settings:
-    """Hyperparameters of the training loop; ``patience`` counts epochs without a lower validation loss."""
+    """Hyperparameters of the training loop.
+
+    Attributes:
+        learning_rate, batch, weight_decay: of the optimizer.
+        epochs: maximum number of epochs.
+        patience: number of epochs without a lower validation loss after which training ends.
+        momentum: above 0, stochastic gradient descent with Nesterov momentum takes the place of AdamW.
+    """
 
     learning_rate: float
     epochs: int
     batch: int = 32
     weight_decay: float = 0.01
     patience: int = 3
+    momentum: float = 0.0
 
 
 BatchSampler = Callable[[Rows, int, np.random.Generator], Iterator[Rows]]
@@ -81,10 +89,10 @@ def train(
     context: Context,
     options: LoopOptions = DEFAULT_OPTIONS,
 ) -> None:
-    """Trains a model in place with AdamW, a cosine schedule with warm-up, gradient clipping and early stopping.
+    """Trains a model in place with a cosine schedule with warm-up, gradient clipping and early stopping.
 
     With validation data, the model gets the weights of the epoch with the lowest validation cross-entropy; without,
-    those of the last epoch. When the head changes its objective (`Head.objective_changed`), AdamW's moments are reset
+    those of the last epoch. When the head changes its objective (`Head.objective_changed`), the optimizer's moments are reset
     and the epochs before are no longer candidates. Ends early when ``context.should_stop``.
     """
     model.to(context.device)
@@ -139,13 +147,17 @@ def train(
     model.eval()
 
 
-def _optimizer(model: Classifier, settings: Settings) -> torch.optim.AdamW:
-    """Returns AdamW on the trainable parameters, with a lower learning rate for `Head.slow_parameters`."""
+def _optimizer(model: Classifier, settings: Settings) -> torch.optim.Optimizer:
+    """Returns the optimizer of the trainable parameters, with a lower learning rate for `Head.slow_parameters`."""
     slow = list(model.head.slow_parameters())
     slow_ids = {id(p) for p in slow}
     regular = [p for p in model.parameters() if p.requires_grad and id(p) not in slow_ids]
     slow_rate = settings.learning_rate / SLOW_LR_DIVISOR
     groups: list[dict[str, Any]] = [{"params": regular}, {"params": slow, "lr": slow_rate}]
+    if settings.momentum:
+        return torch.optim.SGD(
+            groups, settings.learning_rate, settings.momentum, weight_decay=settings.weight_decay, nesterov=True
+        )
     return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
 
 
