@@ -131,7 +131,7 @@ def test_cells_of_this_processor_model_are_rerun_before_cheaper_ones(
         ("method_version", 0, "method_version 0 → 1"),
         ("corpus", "0" * 64, "corpus 000"),
         ("protocol", 0, "protocol 0 → 3"),
-        ("scenario_version", 9, "scenario_version 9 → 3"),
+        ("scenario_version", 9, "scenario_version 9 → 2"),
         ("trials", 7, "the search space, the schema of the record or the record itself was changed"),
     ],
 )
