@@ -450,6 +450,22 @@ def test_the_default_configurations_and_the_best_trials_have_scores_of_their_own
     assert "Default configurations" not in markdown([board_of(old)])
 
 
+def test_the_validation_curve_is_that_of_the_random_trials() -> None:
+    """Trials 1 to 3 have 0.6, 0.7 and 0.8 on validation; trial 0, with 0.5, is the default and no random draw."""
+    found = records({"one": 0.5, FALLBACK: 0.05}, seeds=1)
+    for row in board_of(found).rows:
+        assert row.curve == pytest.approx((0.7, (0.7 + 0.8 + 0.8) / 3, 0.8))
+
+
+def test_the_worst_environment_is_a_scored_one() -> None:
+    """`iid` is lower than all tests under shift, and not scored."""
+    skills = {"planted-95": 0.8, "cve-disjoint": 0.6, "iid": 0.2}
+    found = [record(m, name, 0, skill) for m in ("one", FALLBACK) for name, skill in skills.items()]
+    for row in board_of(found).rows:
+        assert row.worst is not None
+        assert row.worst == (row.metric(("cve-disjoint", "test")), "cve-disjoint/test")
+
+
 def without_tests(record: Record) -> Record:
     assert record.result is not None
     trials = [trial.model_copy(update={"test_macro_f1": {}}) for trial in record.result.trials]
