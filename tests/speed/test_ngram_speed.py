@@ -1,10 +1,7 @@
 """Speed of the n-gram methods against the usual recipe, in the same run: ratios, never seconds."""
 
-import gzip
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -12,20 +9,19 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from harness import Context, Payloads, TrainingData, registry, space
 from harness.data import taxonomy
 from harness.storage.shared_steps import SharedSteps
-from tests import stand_ins
-from tests.conftest import SHARED
+from tests.tools import realism
 
 
-def requests(path: Path) -> TrainingData:
-    """Up to 1,300 requests of eight families."""
-    families = "xss path_traversal sqli command_injection code_injection ssrf_xxe file_upload open_redirect".split()
-    with gzip.open(path, "rt", encoding="utf-8") as stream:
-        rows = [
-            r for r in map(json.loads, stream) if r["family"] in families and r["role"] in ("single", "attack_step")
-        ]
+def requests() -> TrainingData:
+    """1,300 requests of eight families: real ones, or those of `synthetic` where these are absent."""
+    if not realism.REAL.exists():
+        every, _ = realism.synthetic_rows()
+        chosen = np.random.default_rng(0).permutation(len(every))[:1300]
+        return TrainingData(Payloads.from_list(every.payloads[i] for i in chosen.tolist()), every.labels[chosen])
+    rows = realism.nuclei_rows()
     rows = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))[:1300]]
     payloads = Payloads.from_list(r["payload"].encode("utf-8", "surrogatepass") for r in rows)
-    return TrainingData(payloads, np.array([families.index(r["family"]) for r in rows]))
+    return TrainingData(payloads, np.array([realism.FAMILIES.index(r["family"]) for r in rows]))
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -34,13 +30,12 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def test_tfidf_xgboost_fits_15_times_faster_than_the_usual_recipe(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+def test_tfidf_xgboost_fits_15_times_faster_than_the_usual_recipe(benchmark: BenchmarkFixture) -> None:
     import xgboost
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     registry.discover()
-    real = SHARED / "nuclei_dev.jsonl.gz"
-    data = requests(real if real.exists() else stand_ins.nuclei_dev(tmp_path / real.name))
+    data = requests()
     most = len(data) * 4 // 5
     train = TrainingData(data.payloads[:most], data.labels[:most])
     validation = TrainingData(data.payloads[most:], data.labels[most:])

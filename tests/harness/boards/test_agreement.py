@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.boards.agreement import agreement
+from harness.boards.model import Board
 from harness.protocol import FALLBACK
 from harness.records.store import Store
 from tests.conftest import Shell
@@ -20,9 +21,14 @@ def reversed_skills() -> dict[str, float]:
     return {name: 1 - skill for name, skill in APART.items() if name != FALLBACK} | {FALLBACK: 0.05}
 
 
-def test_the_same_order_gives_1_and_the_opposite_minus_1() -> None:
-    first, second = board_of(records(APART)), board_of(records(reversed_skills(), seeds=3, corpus="d" * 64))
-    same, opposite = agreement(first, first), agreement(first, second)
+@pytest.fixture(scope="module")
+def apart() -> Board:
+    return board_of(records(APART))
+
+
+def test_the_same_order_gives_1_and_the_opposite_minus_1(apart: Board) -> None:
+    second = board_of(records(reversed_skills(), seeds=3, corpus="d" * 64))
+    same, opposite = agreement(apart, apart), agreement(apart, second)
     assert (same.tau, same.between, *same.within) == pytest.approx((1, 1, 1, 1))
     assert (opposite.tau, opposite.between, *opposite.within) == pytest.approx((-1, -1, 1, 1))
     assert same.p == opposite.p == pytest.approx(2 / 120)  # two of the 5! orders
@@ -30,9 +36,9 @@ def test_the_same_order_gives_1_and_the_opposite_minus_1() -> None:
     assert same.exclusions == (f"{FALLBACK}: the fallback for failed cells",)
 
 
-def test_of_two_neighbours_changed_tau_loses_two_pairs_in_ten() -> None:
+def test_of_two_neighbours_changed_tau_loses_two_pairs_in_ten(apart: Board) -> None:
     changed = APART | {"a": APART["b"], "b": APART["a"]}
-    found = agreement(board_of(records(APART)), board_of(records(changed, corpus="d" * 64)))
+    found = agreement(apart, board_of(records(changed, seeds=3, corpus="d" * 64)))
     assert found.tau == pytest.approx(1 - 2 / 10)
 
 
@@ -62,20 +68,20 @@ def test_what_cannot_be_compared_is_named_and_one_seed_has_no_order_to_agree_wit
     assert found.within == (None, pytest.approx(1))
 
 
-def test_scores_that_all_tie_have_no_order() -> None:
-    board = board_of(records(APART))
-    tied = replace(board, rows=tuple(replace(r, by_seed=dict.fromkeys(r.by_seed, 0.5)) for r in board.rows))
+def test_scores_that_all_tie_have_no_order(apart: Board) -> None:
+    tied = replace(apart, rows=tuple(replace(r, by_seed=dict.fromkeys(r.by_seed, 0.5)) for r in apart.rows))
     with pytest.raises(ValueError, match="all methods have the same score"):
-        agreement(board, tied)
+        agreement(apart, tied)
 
 
-@pytest.fixture
-def folders(tmp_path: Path) -> tuple[Path, Path]:
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    root = tmp_path_factory.mktemp("folders")
     for name, skills in (("one", APART), ("two", reversed_skills())):
-        store = Store(tmp_path / name)
+        store = Store(root / name)
         for made in records(skills, seeds=2):
             store.put(made)
-    return tmp_path / "one", tmp_path / "two"
+    return root / "one", root / "two"
 
 
 def test_the_command_prints_both_places_of_every_method_and_tau(shell: Shell, folders: tuple[Path, Path]) -> None:
@@ -92,14 +98,14 @@ def test_the_command_prints_both_places_of_every_method_and_tau(shell: Shell, fo
 
 
 def test_a_folder_of_two_boards_of_none_or_of_two_methods_is_refused(shell: Shell, folders: tuple[Path, Path]) -> None:
-    one, two = folders
-    few = Store(shell.folder / "few")
+    one, _ = folders
+    few, two = Store(shell.folder / "few"), Store(shell.folder / "two")
     for made in records({"a": 0.6, "b": 0.5}, seeds=1):
         few.put(made)
-    for made in records(APART, seeds=1, preset="quick"):
-        Store(two).put(made)
+    for made in (*records({"a": 0.6}, seeds=2), *records({"a": 0.6}, seeds=1, preset="quick")):
+        two.put(made)
     for second, sentence in (
-        (two, "the records form 2 boards (synthetic cccccccc, standard, 300 s; "),
+        (two.root, "the records form 2 boards (synthetic cccccccc, standard, 300 s; "),
         (shell.folder / "nowhere", "nowhere: there is no such folder"),
         (
             few.root,

@@ -43,10 +43,14 @@ def plain_records() -> list[Record]:
     return records(SKILLS)
 
 
-def test_ranks_have_intervals_and_methods_that_do_not_differ_share_a_letter(plain_records: list[Record]) -> None:
-    board = board_of(plain_records)
-    rows = {row.method: row for row in board.rows}
-    assert [row.rank for row in board.rows] == [1, 2, 3, 4, 5]
+@pytest.fixture(scope="module")
+def plain_board(plain_records: list[Record]) -> Board:
+    return board_of(plain_records)
+
+
+def test_ranks_have_intervals_and_methods_that_do_not_differ_share_a_letter(plain_board: Board) -> None:
+    rows = {row.method: row for row in plain_board.rows}
+    assert [row.rank for row in plain_board.rows] == [1, 2, 3, 4, 5]
     assert rows["best"].ranks == rows["second"].ranks == (1, 2)
     assert rows["third"].ranks == (3, 3)
     assert set(rows["best"].letters) & set(rows["second"].letters)
@@ -72,11 +76,13 @@ def test_tracks_are_ranked_apart(plain_records: list[Record]) -> None:
     assert text.index("### Track free") < text.index("### Track groups")
 
 
-def test_a_failed_cell_counts_with_the_fallback_and_a_missing_one_unranks(plain_records: list[Record]) -> None:
+def test_a_failed_cell_counts_with_the_fallback_and_a_missing_one_unranks(
+    plain_records: list[Record], plain_board: Board
+) -> None:
     broken = record("third", "cve-disjoint", 2, 0, failure="RuntimeError: no")
     kept = [r for r in plain_records if (r.cell.method, r.cell.scenario, r.cell.seed) != ("third", "cve-disjoint", 2)]
     rows = {row.method: row for row in board_of([*kept, broken]).rows}
-    whole = {row.method: row for row in board_of(plain_records).rows}
+    whole = {row.method: row for row in plain_board.rows}
     assert rows["third"].by_seed[2] < whole["third"].by_seed[2] - 0.1
     assert rows["third"].rank is not None
     lacking = {row.method: row for row in board_of(kept).rows}["third"]
@@ -160,18 +166,18 @@ def test_the_score_is_the_mean_over_scenarios_and_before_protocol_3_over_shift_t
     assert sum(shares(by_scenario).values()) == pytest.approx(1)
 
 
-def test_calibration_is_weighed_as_the_score_is(plain_records: list[Record]) -> None:
+def test_calibration_is_weighed_as_the_score_is(plain_board: Board) -> None:
     """`planted-95` has nine scored environments and `cve-disjoint` one: each scenario is half of the figure."""
-    row = board_of(plain_records).rows[0]
+    row = plain_board.rows[0]
     of = {column: metrics["calibration_error"] for column, metrics in row.metrics.items()}
     planted = fmean(v for (scenario, env), v in of.items() if scenario == "planted-95" and env[:4] in ("flip", "nove"))
     assert row.calibration[1] == pytest.approx((planted + of["cve-disjoint", "test"]) / 2)
     assert row.calibration[0] == pytest.approx((of["planted-95", "id"] + of["cve-disjoint", "id"]) / 2)
 
 
-def test_seeds_beyond_the_folds_are_repeats(plain_records: list[Record]) -> None:
+def test_seeds_beyond_the_folds_are_repeats(plain_board: Board) -> None:
     """Twelve seeds are six folds and two repeats, so the board can tell the draws from the folds."""
-    once = {row.method: row for row in board_of(plain_records).rows}["best"]
+    once = {row.method: row for row in plain_board.rows}["best"]
     twice = {row.method: row for row in board_of(records({"best": 0.8, FALLBACK: 0.05}, seeds=12)).rows}["best"]
     assert once.components is not None
     assert twice.components is not None
@@ -224,7 +230,9 @@ def test_records_of_an_older_draw_are_left_out_and_named(plain_records: list[Rec
     assert "30 stale records, made by version 1 of iid or of its environments" in board.notes
 
 
-def test_a_second_record_of_a_cell_adds_its_derived_tests_and_nothing_else(plain_records: list[Record]) -> None:
+def test_a_second_record_of_a_cell_adds_its_derived_tests_and_nothing_else(
+    plain_records: list[Record], plain_board: Board
+) -> None:
     (plain,) = (r for r in plain_records if (r.cell.method, r.cell.scenario, r.cell.seed) == ("best", "iid", 0))
     assert plain.result is not None
     perturbed = EnvironmentInfo(kind="perturbed", subject="encoding")
@@ -239,14 +247,16 @@ def test_a_second_record_of_a_cell_adds_its_derived_tests_and_nothing_else(plain
     figures = {"id": {"macro_f1": 0.0, "rows": 1.0}, "perturbed.encoding": {"macro_f1": 0.5, "rows": 1.0}}
     result = plain.result.model_copy(update={"metrics": {**figures, "id": plain.result.metrics["id"]}})
     more = plain.model_copy(update={"cell": cell, "result": result, "key": "f" * 64})
-    one, two = board_of(plain_records).rows[0], board_of([*plain_records, more]).rows[0]
+    one, two = plain_board.rows[0], board_of([*plain_records, more]).rows[0]
     assert two.metric(("iid", "perturbed.encoding")) == 0.5
     assert (two.id, two.score, two.cost.trials, two.worst) == (one.id, one.score, one.cost.trials, one.worst)
 
 
-def test_a_cell_that_few_methods_have_unranks_none_and_counts_in_no_score(plain_records: list[Record]) -> None:
+def test_a_cell_that_few_methods_have_unranks_none_and_counts_in_no_score(
+    plain_records: list[Record], plain_board: Board
+) -> None:
     extra = record("best", "iid", 9, 0.9), record("best", "cve-disjoint", 9, 0.1)
-    one, two = board_of(plain_records), board_of([*plain_records, *extra])
+    one, two = plain_board, board_of([*plain_records, *extra])
     assert [(row.method, row.rank, row.score) for row in one.rows] == [(r.method, r.rank, r.score) for r in two.rows]
     assert any(
         "best: cells that at least half of the methods lack" in note and "cve-disjoint, seed 9" in note
@@ -364,7 +374,9 @@ def test_a_full_board_fits_in_300_lines(plain_records: list[Record]) -> None:
     assert len(markdown([board]).splitlines()) <= 300
 
 
-def test_where_the_records_were_made_and_what_they_cost_is_added_up(plain_records: list[Record]) -> None:
+def test_where_the_records_were_made_and_what_they_cost_is_added_up(
+    plain_records: list[Record], plain_board: Board
+) -> None:
     count = len(plain_records)
     moved = plain_records[0].provenance.model_copy(update={"machine": {"processor": "other"}, "shared_seconds": 1800.0})
     board = board_of([plain_records[0].model_copy(update={"provenance": moved}), *plain_records[1:]])
@@ -374,7 +386,7 @@ def test_where_the_records_were_made_and_what_they_cost_is_added_up(plain_record
         "0.00 of scoring trials that were not selected, "
         "0.50 of shared steps, charged to each cell"
     )
-    assert board_of(plain_records).provenance["processor"] == "any"
+    assert plain_board.provenance["processor"] == "any"
 
 
 def test_the_order_of_records_changes_nothing(plain_records: list[Record]) -> None:
@@ -423,18 +435,35 @@ def test_a_long_text_is_cut_and_says_so() -> None:
     assert in_markdown("tfidf-logreg") == "tfidf-logreg"
 
 
-def test_the_default_configurations_and_the_best_trials_have_scores_of_their_own(plain_records: list[Record]) -> None:
-    board = board_of(plain_records)
-    for row in board.rows:
+def test_the_default_configurations_and_the_best_trials_have_scores_of_their_own(
+    plain_records: list[Record], plain_board: Board
+) -> None:
+    for row in plain_board.rows:
         assert row.score is not None
         assert row.default is not None
         assert row.default.mean == pytest.approx(row.score.mean * OF_TRIALS[0])
         assert row.selection_gap == pytest.approx(row.score.mean * (max(OF_TRIALS) - 1))
         assert row.not_default == 1
-    assert "Default configurations (trial 0)" in markdown([board])
+    assert "Default configurations (trial 0)" in markdown([plain_board])
     old = [without_tests(r) for r in plain_records]
     assert {(row.default, row.selection_gap) for row in board_of(old).rows} == {(None, None)}
     assert "Default configurations" not in markdown([board_of(old)])
+
+
+def test_the_validation_curve_is_that_of_the_random_trials() -> None:
+    """Trials 1 to 3 have 0.6, 0.7 and 0.8 on validation; trial 0, with 0.5, is the default and no random draw."""
+    found = records({"one": 0.5, FALLBACK: 0.05}, seeds=1)
+    for row in board_of(found).rows:
+        assert row.curve == pytest.approx((0.7, (0.7 + 0.8 + 0.8) / 3, 0.8))
+
+
+def test_the_worst_environment_is_a_scored_one() -> None:
+    """`iid` is lower than all tests under shift, and not scored."""
+    skills = {"planted-95": 0.8, "cve-disjoint": 0.6, "iid": 0.2}
+    found = [record(m, name, 0, skill) for m in ("one", FALLBACK) for name, skill in skills.items()]
+    for row in board_of(found).rows:
+        assert row.worst is not None
+        assert row.worst == (row.metric(("cve-disjoint", "test")), "cve-disjoint/test")
 
 
 def without_tests(record: Record) -> Record:
@@ -481,11 +510,10 @@ def of_protocol_2(record: Record) -> Record:
     return record.model_copy(update={"cell": cell, "key": record.key[::-1]})
 
 
-def test_planted_cues_starve_and_mislead(plain_records: list[Record]) -> None:
-    board = board_of(plain_records)
-    header, lines = next((h, table) for caption, h, table in scenarios(board) if caption.startswith("planted-95"))
+def test_planted_cues_starve_and_mislead(plain_board: Board) -> None:
+    header, lines = next((h, table) for caption, h, table in scenarios(plain_board) if caption.startswith("planted-95"))
     assert header[-3:] == ["starvation", "reliance", "reliance / neutral"]
-    row = next(row for row in board.rows if row.method == "best")
+    row = next(row for row in plain_board.rows if row.method == "best")
     neutral = row.metrics["planted-95", "neutral"]["macro_f1"]
     flips = [row.metrics["planted-95", f"flip.{cue}"]["macro_f1"] for cue in CUES if cue != "all"]
     loss = neutral - sum(flips) / len(flips)

@@ -5,12 +5,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.boards.build import Rules, boards
 from harness.boards.model import Board
 from harness.protocol import FALLBACK, PROTOCOL_VERSION
 from harness.records.schema import Record
+from harness.statistics.components import estimates
 from tests.conftest import ROOT
 from tests.harness.boards import second_computation
 from tests.harness.boards.boards import record
@@ -68,7 +70,10 @@ def test_scores_and_intervals_agree(found: tuple[Board, Second]) -> None:
     for row in board.rows:
         same = second.score(row.method)
         assert row.score is not None
+        assert row.sample is not None
         assert row.score == (pytest.approx(same.mean), pytest.approx(same.half_width()))
+        # The interval shows the widest of these alone.
+        assert np.array(estimates(*row.sample)) == pytest.approx(np.array(same.errors()))
         assert list(row.by_seed.values()) == pytest.approx(same.values)
         assert list(row.by_shift) == ["attribute-generalization", "class-imbalance", "spurious-correlation"]
         for shift, value in row.by_shift.items():

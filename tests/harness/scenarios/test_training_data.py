@@ -9,7 +9,20 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from harness import BenchmarkRef, Corpus, Method, Payloads, Predictor, Scenario, Sizes, TrainingData, registry
+from harness import (
+    BenchmarkRef,
+    Corpus,
+    Environment,
+    Method,
+    Payloads,
+    Predictor,
+    Rendered,
+    Scenario,
+    Sizes,
+    StoredRows,
+    TrainingData,
+    registry,
+)
 from harness.execution.budget import Budget, Ledger
 from harness.execution.tuning import tune
 from harness.method import TAGS
@@ -108,6 +121,28 @@ def test_real_groups_are_the_class_and_a_mapped_cue_or_the_attribute_of_natural_
     scenario, train, _ = generic(requests(source=None), "random")
     assert scenario.grouped_by == ""
     assert np.array_equal(train.groups, train.labels)
+
+
+def test_a_source_and_a_cue_value_have_one_number_in_training_and_validation() -> None:
+    """Validation lacks the first source and the first value, so that numbers of its own would be others."""
+    scenario, _, _ = generic(requests(), "random")
+    payloads = Payloads.from_list([b"x"] * 3)
+    labels = np.array([0, 1, 1])
+    sources = np.array([-1, 4, 7]), np.array([7, 4, 7])
+    values = ["a", "b", None], ["c", "b", "b"]
+    rows = np.arange(3)
+    scenario = replace(
+        scenario,
+        train=Environment(StoredRows(rows), sources=sources[0]),
+        validation=Environment(StoredRows(rows), sources=sources[1]),
+    )
+    rendered = [Rendered(payloads, [None] * 3, {"zone": own}) for own in values]
+    parts = TrainingData(payloads, labels), TrainingData(payloads, labels)
+    train, validation = training_data.with_groups(scenario, parts, rendered)
+    assert train.environments.tolist() == [0, 1, 2]
+    assert validation.environments.tolist() == [2, 1, 2]
+    assert train.cues["zone"].tolist() == [0, 1, -1]
+    assert validation.cues["zone"].tolist() == [2, 1, 1]
 
 
 class Fixed(Predictor):

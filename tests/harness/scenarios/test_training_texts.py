@@ -1,11 +1,23 @@
 """What texts training is handed: none of what a scenario keeps apart."""
 
 import datetime
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from harness import BenchmarkRef, Corpus, Scenario, Sizes, registry
+from harness import (
+    BenchmarkRef,
+    Corpus,
+    Environment,
+    EnvironmentSpec,
+    Scenario,
+    ScenarioSpec,
+    Sizes,
+    StoredRows,
+    registry,
+)
 from harness.scenarios import training_texts
 
 SIZES = Sizes(330, 110, 165)
@@ -91,3 +103,39 @@ def test_unseen_classes_have_neither_row_nor_text(corpus: Corpus) -> None:
         for part in (scenario.train, scenario.validation, scenario.environments["seen"]):
             assert not np.isin(corpus.labels[part.rows], scenario.unseen_classes).any()
         assert np.isin(corpus.labels[scenario.environments["unseen"].rows], scenario.unseen_classes).all()
+
+
+def by_hand(**changes: object) -> tuple[Corpus, Scenario]:
+    """Rows of four CVEs, one in each part, and texts of them and of a fifth that no row refers to."""
+    numbers = "12345"
+    table = {"sample": list("1234"), "payload": [b"GET /%d" % n for n in range(4)], "label": ["a", "b"] * 2}
+    texts = {"description_id": list(numbers), "text": [f"text {n}" for n in numbers], "label": ["a", "b"] * 2 + ["a"]}
+    cves = [f"CVE-2020-000{n}" for n in numbers]
+    texts |= {"cve": cves, "date": [datetime.date(2020, 1, n) for n in range(1, 5)] + [None]}
+    data = Corpus.create("toy", pa.table(table | {"cve": cves[:4]}), pa.table(texts))
+    train, validation, in_distribution, test = (Environment(StoredRows(np.array([row]))) for row in range(4))
+    spec = ScenarioSpec("toy", "none", "a toy", {"id": EnvironmentSpec(), "test": EnvironmentSpec(shifted=True)})
+    environments = {"id": in_distribution, "test": test}
+    return data, replace(Scenario(spec, train, validation, environments, np.arange(4)), **changes)
+
+
+def test_texts_of_validation_and_of_every_test_are_withheld() -> None:
+    data, scenario = by_hand()
+    descriptions = training_texts.training_descriptions(data, scenario)
+    assert descriptions.texts == ("text 1", "text 5")
+    assert descriptions.labels.tolist() == [0, 0]
+    assert training_texts.withheld_note(data, scenario) == (
+        "2 of 5 texts without a payload are used in training; withheld: 3 with a validated or tested CVE"
+    )
+
+
+def test_from_the_first_day_of_the_tests_on_texts_are_withheld_and_so_are_undated_ones() -> None:
+    first = (datetime.date(2020, 1, 1) - datetime.date(1970, 1, 1)).days
+    for start, texts in ((first, ()), (first + 1, ("text 1",))):
+        data, scenario = by_hand(test_start=start)
+        assert training_texts.training_descriptions(data, scenario).texts == texts
+
+
+def test_texts_of_unseen_classes_are_withheld() -> None:
+    data, scenario = by_hand(unseen_classes=(0,))
+    assert training_texts.training_descriptions(data, scenario).texts == ()

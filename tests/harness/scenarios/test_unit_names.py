@@ -2,6 +2,7 @@
 
 from harness.scenarios.unit_names import trained_cves, unit_names
 from tests.harness.scenarios.test_generic import draw, requests
+from tests.harness.scenarios.test_training_texts import by_hand
 
 
 def test_units_are_cves_where_cves_are_held_out_or_nothing_is() -> None:
@@ -39,3 +40,8 @@ def test_trained_cves_are_those_of_training_rows() -> None:
     assert trained_cves(data, scenario, names) == {names[row] for row in scenario.train.rows}
     product = draw(data, "product-disjoint")
     assert trained_cves(data, product, unit_names(data, product)) == set()
+
+
+def test_a_cve_of_validation_alone_is_not_trained() -> None:
+    data, scenario = by_hand()  # a CVE in each part
+    assert trained_cves(data, scenario, unit_names(data, scenario)) == {"CVE-2020-0001"}
