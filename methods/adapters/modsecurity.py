@@ -78,10 +78,6 @@ class RuleMethod(AdaptedMethod):
         """The rules; read when they are needed first."""
         return secrules.read(self._folder)
 
-    def content(self) -> Mapping[str, Any]:
-        """Returns the labels and a hash of all files of rules and of the lists that they read."""
-        return {"digest": self.rules.digest, "labels": dict(self.ref.labels)}
-
     def check(self) -> None:
         """Checks that libmodsecurity can read the rules."""
         Engine(self.rules)
@@ -96,6 +92,10 @@ class RuleMethod(AdaptedMethod):
 )
 class ModSecurity(RuleMethod):
     """Predicts the threat class whose families of rules have the highest anomaly score."""
+
+    def content(self) -> Mapping[str, Any]:
+        """Returns the labels and a hash of all files of rules and of the lists that they read."""
+        return {"digest": self.rules.digest, "labels": dict(self.ref.labels)}
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """Trains nothing; returns a predictor that evaluates the rules."""

@@ -1,6 +1,7 @@
 """Rules as a method: libmodsecurity itself, on small rules that are written here."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from harness.methods.base import secrules
 from harness.methods.base.answers import AdapterError
 from harness.methods.base.rule_engine import Engine, Match
 
-from harness import Context, Payloads, TrainingData, UserError, registry
+from harness import Context, Payloads, TrainingData, UserError, registry, space
 from harness.data.taxonomy import threat_class
 from harness.execution.budget import Budget, Ledger
 from harness.method import MethodRef, Predictor
@@ -281,3 +282,55 @@ def test_the_command_line_runs_rules_and_names_a_bad_one(folder: Path, shell: Sh
     assert done.returncode == 2
     assert "rules/Z.conf, line 2: Expecting an action" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def features(folder: Path, train: TrainingData, **changed: object) -> Predictor:
+    context = Context(0, tuple(map(threat_class, ATTACKS)), "cpu", "float32", Ledger(Budget(1, 60)).shared)
+    info = registry.open_method(MethodRef("modsecurity-features", str(folder)))
+    assert info.kind == "ranked"
+    return info.factory().fit(train, train, {**space.defaults(info.space), **changed}, context)
+
+
+def with_markup(query: bytes) -> bytes:
+    return b"GET /" + query + b" HTTP/1.1\r\nHost: a.example\r\n\r\n"
+
+
+@pytest.fixture
+def two_signs(cache: Path) -> TrainingData:
+    """Path traversal wherever markup and a climb match together, SQL injection and cross-site scripting for one each.
+
+    The letters around them are noise.
+    """
+    texts = {SQL: b"../x?q=%d", XSS: b"x?q=%d<svg", PATH: b"../x?q=%d<svg"}
+    rows = [(ATTACKS.index(name), with_markup(text % n)) for n in range(12) for name, text in texts.items()]
+    return TrainingData(Payloads.from_list([payload for _, payload in rows]), np.array([label for label, _ in rows]))
+
+
+def test_which_rules_match_is_learned_from(folder: Path, two_signs: TrainingData) -> None:
+    unseen = Payloads.from_list([with_markup(b"other/../?z=%3Csvg"), with_markup(b"../?a"), with_markup(b"?a=<script")])
+    for changed in ({}, {"ngrams": True}):
+        table = features(folder, two_signs, **changed).predict_proba(unseen)
+        assert table.sum(axis=1) == pytest.approx(1, abs=1e-6)
+        assert not table[:, 3:].any()  # classes without a training row
+        assert [ATTACKS[column] for column in table[:, :3].argmax(axis=1)] == [PATH, SQL, XSS], changed
+
+
+def test_n_grams_are_a_choice(folder: Path, two_signs: TrainingData) -> None:
+    unknown = Payloads.from_list([with_markup(b"nothing"), with_markup(b"x?q=7&x=svg")])
+    rules, both = (features(folder, two_signs, ngrams=choice).predict_proba(unknown) for choice in (False, True))
+    assert (rules[0] == rules[1]).all()
+    assert (both[0] != both[1]).any()
+
+
+def test_what_cannot_be_learned_is_one_sentence(folder: Path, two_signs: TrainingData) -> None:
+    plain = TrainingData(Payloads.from_list([PLAIN] * 4), np.array([0, 1, 0, 1]))
+    with pytest.raises(UserError, match="no rule matches a training payload"):
+        features(folder, plain)
+    with pytest.raises(UserError, match="at least two classes in training"):
+        features(folder, TrainingData(two_signs.payloads, two_signs.labels * 0))
+    info = registry.open_method(MethodRef("modsecurity-features", str(folder)))
+    context = Context(0, tuple(map(threat_class, ATTACKS)), "cpu", "float32", Ledger(Budget(1, 60)).shared)
+    spent = replace(context, should_stop=lambda: True)
+    other = TrainingData(two_signs.payloads[1:], two_signs.labels[1:])
+    with pytest.raises(UserError, match="evaluated on 0 of 35 payloads"):
+        info.factory().fit(other, other, space.defaults(info.space), spent)
