@@ -26,7 +26,7 @@ _KEPT = frozenset(
     "secrequestbodylimit secrequestbodynofileslimit secrequestbodylimitaction secrequestbodyjsondepthlimit "
     "secpcrematchlimit secpcrematchlimitrecursion secwebappid secsensorid".split()
 )
-_HAVE_ACTIONS = frozenset("secrule secaction secdefaultaction secruleupdateactionbyid".split())
+_HAVE_ACTIONS = frozenset("secaction secdefaultaction secruleupdateactionbyid".split())
 # These say what happens around the rules: whether they are on, logs, temporary files, responses.
 _LEFT_OUT = (
     "secruleengine",
@@ -161,16 +161,23 @@ class _Reader:
             return ""
         if lower not in _KEPT:
             raise self._error(line, f"the directive {name[:40]} is not one of those that only match requests")
-        spans = [match.span(1) for match in _ARGUMENT.finditer(text, len(name))]
-        if lower in _HAVE_ACTIONS and (refused := _REFUSED_ACTION.search(text, *spans[-1] if spans else (0, 0))):
-            raise self._error(line, f"the action {refused[1]} acts outside of the rules; remove it or the rule")
-        return self._with_operator(text, spans, line) if lower == "secrule" else text
+        if lower == "secrule":
+            return self._kept_rule(text, line)
+        if lower in _HAVE_ACTIONS:
+            self._check_actions(text, line)
+        return text
 
-    def _with_operator(self, text: str, spans: Sequence[tuple[int, int]], line: int) -> str:
+    def _check_actions(self, actions: str, line: int) -> None:
+        if refused := _REFUSED_ACTION.search(actions):
+            raise self._error(line, f"the action {refused[1]} acts outside of the rules; remove it or the rule")
+
+    def _kept_rule(self, text: str, line: int) -> str:
         """Returns a SecRule with the absolute path of the file that it reads, and without operators on the network."""
+        spans = [match.span(1) for match in _ARGUMENT.finditer(text, len("SecRule"))]
         if len(spans) not in (2, 3) or any(text[start] != '"' or text[end - 1] != '"' for start, end in spans[1:]):
             raise self._error(line, 'a rule must have the form SecRule VARIABLES "OPERATOR" "ACTIONS"')
         start, end = spans[1]
+        self._check_actions(text[end:], line)
         operator = _OPERATOR.fullmatch(text, start + 1, end - 1)
         if operator is None or (name := operator[1].lower()) in _MATCHING:
             return text

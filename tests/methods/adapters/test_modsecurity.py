@@ -200,7 +200,7 @@ def test_files_are_loaded_in_the_order_of_a_checkout(tmp_path: Path) -> None:
     assert order() == ["a.conf", "crs-setup.conf"]
 
 
-GOOD = 'SecRule ARGS "@rx a" "id:1,phase:2,pass"\n'
+GOOD = 'SecRule ARGS "@rx ,exec:a" "id:1,phase:2,pass"\n'  # what a rule matches is not what it does
 
 
 @pytest.mark.parametrize(
@@ -216,6 +216,8 @@ GOOD = 'SecRule ARGS "@rx a" "id:1,phase:2,pass"\n'
         ('SecRuleScript "x.lua" "id:2"\n', 1, "the directive SecRuleScript is not"),
         ('SecRule ARGS "@rx a" "id:2,\\\n  phase:2,exec:/bin/true"\n', 1, "the action exec acts outside of the rules"),
         ("SecAction \"id:2,pass,msg:'it's,setenv:A=b'\"\n", 1, "the action setenv acts outside of the rules"),
+        ('SecRule ARGS "@rx ,exec:a" "id:2,phase:2,exec:/bin/true"\n', 1, "the action exec acts outside"),
+        ('SecDefaultAction "exec:/bin/true" "phase:2,pass"\n', 1, "the action exec acts outside"),
         ('SecRule ARGS "!@inspectFile /bin/true" "id:2"\n', 1, "the operator @inspectFile reads or runs something"),
         ('SecRule ARGS @inspectFile "id:2"\n', 1, "a rule must have the form SecRule VARIABLES"),
         ('SecRule ARGS "@rx a\\" "id:2"\n', 1, "a rule must have the form SecRule VARIABLES"),
