@@ -15,6 +15,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "oracles": ("bashlex", "selectolax", "sqlglot"),
     "ray": ("ray",),
     "hf": ("huggingface_hub",),
+    "rules": ("libmodsecurity",),
 }
 _EXTRA_OF = {package: extra for extra, packages in EXTRAS.items() for package in packages}
 

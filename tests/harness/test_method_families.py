@@ -63,7 +63,14 @@ def test_a_plug_in_s_family_stands_on_the_board(shell: Shell, mapped: tuple[str,
 
 def test_the_list_shows_families(shell: Shell) -> None:
     shown = shell("list", "methods").stdout
-    for name in ("sklearn:MODULE:FACTORY", "exec:PROGRAM", "http:URL", "replay:URL"):
+    for name in (
+        "sklearn:MODULE:FACTORY",
+        "exec:PROGRAM",
+        "http:URL",
+        "replay:URL",
+        "modsecurity:CRS_FOLDER",
+        "modsecurity-features:CRS_FOLDER",
+    ):
         assert f" {name} " in shown
 
 

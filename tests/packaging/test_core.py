@@ -58,6 +58,10 @@ def test_lists_say_what_is_not_installed(core: CoreShell) -> None:
         (("run", "--method", "byte-cnn"), f"byte-cnn needs torch and transformers; install them with: {NEURAL}."),
         (("run", "--method", "all,transformer"), "transformer needs torch, tokenizers and transformers; install them"),
         (("run", "--method", "heavy"), "--method heavy: byte-image needs torch, timm and transformers; install them"),
+        (
+            ("run", "--method", "modsecurity:."),
+            "needs libmodsecurity; install it with: pip install 'shortcut-harness[rules]'",
+        ),
         (("run", "--perturb", "syntax"), "needs bashlex, selectolax and sqlglot; install them with: pip install"),
         (("run", "--executor", "ray"), "--executor ray needs ray; install it with: pip install"),
         (("check", "method", "byte-cnn"), f"byte-cnn needs torch and transformers; install them with: {NEURAL}."),
@@ -66,6 +70,7 @@ def test_lists_say_what_is_not_installed(core: CoreShell) -> None:
 def test_what_is_named_and_missing_is_one_sentence(
     core: CoreShell, mapped: tuple[str, ...], arguments: tuple[str, ...], sentence: str
 ) -> None:
+    (core.folder / "a.conf").write_text("SecMarker END\n", encoding="utf-8")  # rules for modsecurity
     done = core(*arguments, *(() if arguments[0] == "check" else (*mapped, *SMALL)))
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.startswith("harness: ")
