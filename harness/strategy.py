@@ -142,29 +142,34 @@ class Plain(Strategy):
 
 
 class PairedMethod(Method):
-    """A strategy on a learner."""
+    """A strategy on a learner.
+
+    Attributes:
+        strategy, learner: the two.
+        by_loss: whether the learner is trained by a loss of the strategy's own.
+    """
 
     def __init__(self, strategy: Strategy, learner: Learner) -> None:
-        self._strategy, self._learner = strategy, learner
-        self._by_loss = "loss" in strategy.needs
-        own = learner.loss_space if self._by_loss and learner.loss_space is not None else learner.space
+        self.strategy, self.learner = strategy, learner
+        self.by_loss = "loss" in strategy.needs
+        own = learner.loss_space if self.by_loss and learner.loss_space is not None else learner.space
         self.space = {**own, **strategy.space}
 
     def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
         """See `Strategy.fit`."""
-        return self._strategy.fit(self._learner, train, validation, params, context)
+        return self.strategy.fit(self.learner, train, validation, params, context)
 
     def check(self) -> None:
         """See `Method.check`."""
-        self._learner.check()
+        self.learner.check()
 
     def prepare(self, payloads: Payloads, context: Context) -> None:
         """See `Method.prepare`."""
-        self._learner.prepare(payloads, context)
+        self.learner.prepare(payloads, context)
 
     def load(self, folder: Path, context: Context) -> Predictor:
         """See `Method.load`."""
-        return self._learner.load(folder, self.space, self._by_loss, context)
+        return self.learner.load(folder, self.space, self.by_loss, context)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class EvenWeights(Strategy):
     """Needs neither groups nor attack spans."""
 
     needs = frozenset(("loss", "linear"))
-    space = {"bound": Float(1e-2, 0.5, default=0.05, log=True)}  # largest absolute weight
+    space = {"bound": Float(1e-2, 1.0, default=0.1, log=True)}  # largest absolute weight
 
     def fit(
         self, learner: Learner, train: TrainingData, validation: TrainingData, params: Params, context: Context

@@ -18,7 +18,8 @@ def test_all_skips_what_cannot_run_and_everything_else_works(core: CoreShell, ma
     assert "torch" in note
     assert note.endswith(f"install them with: {NEURAL}")
     records = [json.loads(path.read_text()) for path in core.folder.glob("results/local/*/*/*.json")]
-    names = {"majority", "nearest-neighbor", "tfidf-logreg", "tfidf-forest", "tfidf-xgboost"}
+    strategies = {f"{name}:ngrams" for name in ("carrier-mix", "field-dropout", "header-mix", "jtt", "rwg")}
+    names = {"majority", "nearest-neighbor", "tfidf-logreg", "tfidf-forest", "tfidf-xgboost", *strategies}
     assert {record["cell"]["method"] for record in records} == names
     assert all(record["status"] == "done" for record in records)
     assert all(record["provenance"]["packages"]["numpy"] != "absent" for record in records)
