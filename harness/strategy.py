@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.data.payloads import Payloads
+from harness.errors import UserError
 from harness.method import Context, Kind, Method, Predictor, Tag, TrainingData
 from harness.space import Params, Space
 
@@ -92,8 +93,11 @@ class Learner(ABC):
             space: search space of the method, within which a saved hyperparameter must lie.
             by_loss: whether it was trained by a loss of the strategy's own.
             context: see `Method.fit`.
+
+        Raises:
+            UserError: this learner cannot load predictors (the default), or a file is missing or not as it was saved.
         """
-        raise NotImplementedError
+        raise UserError(f"{type(self).__name__} cannot load a saved predictor; define Learner.load.")
 
     def check(self) -> None:  # noqa: B027 - optional
         """See `Method.check`."""

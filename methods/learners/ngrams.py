@@ -43,7 +43,7 @@ ITERATIONS_PER_PASS = 5
     requires=("sklearn.linear_model", "scipy.sparse"),
 )
 class Ngrams(TorchLearner):
-    """Fits a logistic regression with L-BFGS; with a loss of the strategy's own, a linear layer by gradient descent.
+    """Fits a logistic regression with L-BFGS; for a loss of the strategy's own, a linear layer by gradient descent.
 
     The plain form searches the inverse regularisation strength, the longest n-gram and class balancing.
     """

@@ -92,8 +92,8 @@ def train(
     """Trains a model in place with a cosine schedule with warm-up, gradient clipping and early stopping.
 
     With validation data, the model gets the weights of the epoch with the lowest validation cross-entropy; without,
-    those of the last epoch. When the head changes its objective (`Head.objective_changed`), the optimizer's moments are reset
-    and the epochs before are no longer candidates. Ends early when ``context.should_stop``.
+    those of the last epoch. When the head changes its objective (`Head.objective_changed`), the optimizer's moments are
+    reset and the epochs before are no longer candidates. Ends early when ``context.should_stop``.
     """
     model.to(context.device)
     rng = np.random.default_rng(context.seed)

@@ -37,7 +37,8 @@ def methods() -> list[str]:
         method = info.factory()
         by_loss = isinstance(method, PairedMethod) and method.by_loss
         kind = type(method.learner if isinstance(method, PairedMethod) else method)
-        if info.kind != "heavy" and "transformer" not in info.name:  # those take longer than all others together
+        # Encoders take longer than all others together.
+        if info.kind != "heavy" and "transformer" not in info.name and ":encoder" not in info.name:
             # On a tower, a loss of the strategy's own changes nothing of what is loaded.
             chosen.setdefault(
                 (kind.load, getattr(kind, "tower", None), by_loss and kind.__name__ == "Ngrams"), info.name

@@ -1,7 +1,8 @@
 """Every built-in method passes every conformance check.
 
 The checks share fits, and the methods the activations of a frozen trunk. Those on torch take seconds per fit: of them
-the fast tests look at one fit, and of the controls and the heavy strategies among them at none; the full rounds look at all.
+the fast tests look at one fit, and of the controls and the heavy strategies among them at none; the full rounds look at
+all.
 """
 
 from collections.abc import Callable, Iterator
