@@ -50,8 +50,8 @@ class Ngrams(TorchLearner):
 
     abilities = frozenset(("weights", "loss", "linear"))
     epochs = 15
-    # AdamW moves the weights of rare n-grams as fast as those of frequent ones, which overfits: on the pilot CVEs it has
-    # a macro-F1 of 0.65, gradient descent with momentum 0.71, and L-BFGS 0.70.
+    # AdamW moves the weights of rare n-grams as fast as those of frequent ones, which overfits: on the pilot CVEs its
+    # macro-F1 is 0.65, that of gradient descent with momentum 0.71, and that of L-BFGS 0.70.
     momentum = 0.9
     vector_length = 16.0  # rows of unit length would need weights that take many more steps
     space = {
