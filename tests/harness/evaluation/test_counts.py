@@ -78,6 +78,31 @@ def test_metrics_of_one_environment_by_hand() -> None:
     assert figures["calibration_error"] == pytest.approx(0.5)  # always sure, right half of the time
 
 
+def test_the_calibration_error_weighs_bins_by_their_rows() -> None:
+    """Four rows at 0.95, three of them right, and two at 0.55, none right: 0.8 and 1.1 hits too few, of 6 rows."""
+    sure, unsure = one_hot(0, 0, 1, 0, confidence=0.95), one_hot(0, 0, confidence=0.55)
+    environment = Environment(StoredRows(np.arange(6)))
+    figures = evaluate({"id": environment}, {"id": np.concatenate([sure, unsure])})["id"]
+    assert figures["calibration_error"] == pytest.approx((0.8 + 1.1) / 6, abs=1e-5)
+
+
+def test_recalls_are_of_the_classes_that_the_test_has() -> None:
+    figures = evaluate({"id": Environment(StoredRows(np.arange(4)))}, {"id": one_hot(0, 1, 1, 1)})["id"]
+    assert figures["worst_class_recall"] == 0.5
+    assert figures["balanced_accuracy"] == 0.75
+
+
+def test_changed_payloads_are_compared_with_the_same_rows_of_their_base_in_any_order() -> None:
+    environments = {
+        "test": Environment(StoredRows(np.array([5, 0, 3, 1]))),
+        "perturbed.encoding": Environment(StoredRows(np.array([3, 5])), base="test"),
+    }
+    tables = {"test": one_hot(2, 0, 1, 0), "perturbed.encoding": one_hot(1, 0)}
+    figures = evaluate(environments, tables)["perturbed.encoding"]
+    assert figures["flip_rate"] == 0.5  # row 5 changes from the third class to the first
+    assert figures["base_macro_f1"] == 1
+
+
 def test_flips_are_measured_against_neutral_cues() -> None:
     rows = np.arange(4)
     environments = {

@@ -64,3 +64,18 @@ def test_the_clock_stands_still_while_the_harness_works() -> None:
     assert ledger.total_seconds < before + 0.1
     ledger.charge(2.0)
     assert ledger.total_seconds == pytest.approx(before + 2.0, abs=0.1)
+
+
+def test_the_other_trials_are_scored_at_a_cost_of_their_own(computed: Path) -> None:
+    """Tuning 0.1 seconds; scoring 0.1; then the other trials, which use a shared step of 0.3."""
+    ledger = Ledger(Budget(2, 10.0), SharedSteps(computed))
+    spin(0.1)
+    ledger.end_tuning()
+    spin(0.1)
+    ledger.end_scoring()
+    spin(0.1)
+    use_step(ledger.shared)
+    usage = ledger.usage()
+    assert usage.predict_seconds == pytest.approx(0.1, abs=0.05)
+    assert usage.shared_seconds == 0
+    assert usage.trial_scoring_seconds == pytest.approx(0.4, abs=0.1)

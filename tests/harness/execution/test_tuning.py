@@ -1,5 +1,6 @@
 """The search of a cell: whose draws are whose, and what is kept of the trials that were not selected."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from harness.execution.budget import Budget, Ledger
 from harness.execution.tuning import Tuned, tune
 from harness.method import Method, Predictor, TrainingData
 from harness.records.schema import Result
-from harness.space import Float
+from harness.space import Categorical, Float
 from tests.tools import golden
 
 CLASSES = ("open-redirect", "sql-injection")
@@ -76,6 +77,96 @@ def test_the_predictors_of_the_other_complete_trials_are_kept(method: Method, tm
     for number, predictor in tuned.others.items():
         assert isinstance(predictor, Always)
         assert predictor.share == tuned.trials[number].params["share"]
+
+
+def test_another_seed_draws_other_configurations(method: Method, tmp_path: Path) -> None:
+    data = TrainingData(Payloads.from_list([b"x"] * len(LABELS)), LABELS)
+    found = []
+    for seed in (0, 1, 0):
+        context = replace(golden.context(CLASSES, tmp_path), seed=seed)
+        tuned = tune(method, data, data, LABELS, context, Ledger(Budget(4, 60)), lambda number: None, "m on iid")
+        found.append(shares(tuned))
+    assert found[0] == found[2]
+    assert set(found[0][1:]).isdisjoint(found[1][1:])
+
+
+def test_of_equal_trials_the_first_is_selected(method: Method, tmp_path: Path) -> None:
+    """Every share gives one class to all rows, half of which have it."""
+    tuned = search(method, "m on iid", tmp_path)
+    scores = [trial.macro_f1 for trial in tuned.trials if trial.state == "complete"]
+    assert scores == [pytest.approx(1 / 3)] * len(scores)
+    assert len(scores) > 2
+    assert tuned.best.number == 0
+
+
+class Guess(Predictor):
+    def __init__(self, classes: np.ndarray) -> None:
+        self.classes = classes
+
+    def predict_proba(self, payloads: Payloads) -> np.ndarray:
+        return np.eye(2, dtype=np.float32)[self.classes]
+
+
+def test_macro_f1_breaks_ties_of_the_worst_group(tmp_path: Path) -> None:
+    """The first group has one row, which all trials get wrong; all but the first get the others right."""
+    registry.discover()
+    groups = np.array([0, *([1] * 19)])
+    wrong = np.where(np.arange(20) < 6, 1 - LABELS, LABELS)
+    nearly = np.where(np.arange(20) < 1, 1 - LABELS, LABELS)
+
+    class Grouped(Method):
+        space = {"x": Float(0.0, 1.0, default=0.5)}
+        info = replace(registry.method("majority"), tags=frozenset({"groups"}))
+
+        def fit(self, train, validation, params, context) -> Predictor:  # type: ignore[no-untyped-def]
+            return Guess(wrong if params["x"] == 0.5 else nearly)
+
+    data = TrainingData(Payloads.from_list([b"x"] * 20), LABELS, groups=groups)
+    context = golden.context(CLASSES, tmp_path)
+    tuned = tune(Grouped(), data, data, groups, context, Ledger(Budget(3, 60)), lambda number: None, "m on iid")
+    assert {trial.worst_group for trial in tuned.trials} == {0.0}
+    assert tuned.best.number == 1
+
+
+def test_a_pruned_trial_is_recorded_and_never_selected(tmp_path: Path) -> None:
+    """Trials after the first report lower scores and are pruned, although their predictors would be right."""
+    registry.discover()
+
+    class Late(Method):
+        space = {"x": Float(0.0, 1.0, default=0.5)}
+        info = registry.method("majority")
+
+        def fit(self, train, validation, params, context) -> Predictor:  # type: ignore[no-untyped-def]
+            first = params["x"] == 0.5
+            for step in range(4):
+                context.report(step, 0.9 if first else 0.1)
+            return Guess(1 - LABELS if first else LABELS)
+
+    data = TrainingData(Payloads.from_list([b"x"] * 20), LABELS)
+    ledger = Ledger(Budget(4, 60, pruner="median"))
+    context = golden.context(CLASSES, tmp_path)
+    tuned = tune(Late(), data, data, LABELS, context, ledger, lambda number: None, "m on iid")
+    assert [trial.state for trial in tuned.trials] == ["complete", "pruned", "pruned", "pruned"]
+    assert (tuned.trials[0].macro_f1, tuned.trials[1].macro_f1) == (0.0, 1.0)
+    assert tuned.best.number == 0
+    assert tuned.others == {}
+
+
+def test_a_space_of_fewer_points_than_trials_ends_the_search(tmp_path: Path) -> None:
+    registry.discover()
+
+    class Two(Method):
+        space = {"answer": Categorical(("a", "b"), default="a")}
+        info = registry.method("majority")
+
+        def fit(self, train, validation, params, context) -> Predictor:  # type: ignore[no-untyped-def]
+            return Guess(LABELS)
+
+    data = TrainingData(Payloads.from_list([b"x"] * 20), LABELS)
+    for trials, expected, limit in ((1, 1, "trials"), (2, 2, "trials"), (5, 2, "space")):
+        ledger, context = Ledger(Budget(trials, 60)), golden.context(CLASSES, tmp_path)
+        tuned = tune(Two(), data, data, LABELS, context, ledger, lambda number: None, "m on iid")
+        assert (len(tuned.trials), tuned.limited_by) == (expected, limit)
 
 
 def test_records_have_the_tests_of_every_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from harness import BenchmarkRef, Corpus, Scenario, Sizes, UserError, registry
 from harness.data.attack_clusters import attack_clusters
+from harness.protocol import FEWEST_ATTRIBUTE_UNITS
 from harness.scenarios import generic, splits
 from harness.scenarios.generic import attributes, catalogue
 from tests.conftest import ROOT, Shell
@@ -369,6 +370,19 @@ def test_the_attribute_with_most_rows_on_both_sides_is_chosen_and_rare_sides_are
     assert len(choice.leaning) == 2
     assert set(choice.agrees(data.labels)[data.labels == 0]) == {-1}
     assert "too few rows with or without it: open-redirect" in draw(data, "natural-90").notes[0]
+
+
+def test_many_rows_of_few_units_do_not_make_an_attribute_usable() -> None:
+    """In the first class only the rows of three CVEs name a .php file: some thirty rows of three units."""
+    data = requests()
+    cve = np.array([int(name.rpartition("-")[2]) for name in data.table.column("cve").to_pylist()])
+    has = np.where(cve % 4 == 0, cve < 12, np.random.default_rng(5).random(len(data)) < 0.5)
+    assert (has & (data.labels == 0)).sum() > FEWEST_ATTRIBUTE_UNITS
+    payloads = [b"GET /%s%s HTTP/1.1\n" % (word(i).encode(), b".php" * one) for i, one in enumerate(has.tolist())]
+    data = requests(payload=pa.array(payloads, pa.large_binary()))
+    choice = attributes.choose(data, splits.link(data, ["cve"])[0])
+    assert choice.name == "the path names a .php file"
+    assert choice.unchanged == (0,)
 
 
 def test_fewer_units_than_folds_are_told() -> None:

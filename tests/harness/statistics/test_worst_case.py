@@ -27,6 +27,14 @@ def test_the_worst_tenth_of_up_to_ten_groups_is_the_worst_one() -> None:
     assert worst_tenth(np.array([1] * 10), np.array([2] * 9 + [4]))[0] == 0.25
 
 
+def test_a_group_without_rows_is_not_counted_in_the_tenth() -> None:
+    """Ten groups with rows, whose tenth is one group, and five without."""
+    hits, rows = np.array([3, *([5] * 9), *([0] * 5)]), np.array([*([10] * 10), *([0] * 5)])
+    value, groups = worst_tenth(hits, rows)
+    assert value == pytest.approx(0.3)
+    assert groups.tolist() == [0]
+
+
 def test_a_group_is_chosen_on_the_other_folds() -> None:
     """Group 0 is the worst in folds 0 and 2 together, group 2 in folds 1 and 3: each half chooses for the other."""
     rows = np.full((4, 3), 10)
@@ -38,6 +46,22 @@ def test_a_group_without_rows_in_one_half_is_not_chosen() -> None:
     rows = np.array([[0, 10, 10], [10, 10, 0]])
     assert cross_fitted_choice(np.array([[0, 5, 5], [1, 5, 0]]), rows) == [1, 1]
     assert cross_fitted_choice(np.array([[5]]), np.array([[10]])) == [None]
+
+
+def test_one_row_in_either_half_makes_a_group_a_candidate() -> None:
+    rows = np.array([[1, 10], [1, 10]])
+    assert cross_fitted_choice(np.array([[0, 5], [0, 5]]), rows) == [0, 0]
+
+
+def test_the_interval_is_that_of_fewer_rows_which_need_not_be_a_whole_number() -> None:
+    """Three units with 3, 1 and 0 hits of 4 rows: the residuals are 5/3, -1/3 and -4/3, the share is 1/3."""
+    effect = (25 + 1 + 16) / 9 * 3 / 2 / 12**2 * 12 / (1 / 3 * 2 / 3)
+    found = worst_group(["a"], [3, 1, 0], [4, 4, 4])
+    assert found is not None
+    assert found.design_effect == pytest.approx(effect)
+    hits, misses = 4 / effect, 8 / effect
+    assert found.low == pytest.approx(stats.beta.ppf(0.025, hits, misses + 1))
+    assert found.high == pytest.approx(stats.beta.ppf(0.975, hits + 1, misses))
 
 
 def test_the_interval_is_scipys_for_independent_rows() -> None:
