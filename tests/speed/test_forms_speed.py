@@ -40,7 +40,7 @@ def test_forms_are_as_fast_as_the_normal_form_of_each_payload(benchmark: Benchma
         lambda: [near_duplicates.normal_form(request) for request in requests],
         lambda: one_by_one(requests),
         lambda: request_fields.locate(payloads),
-        *[lambda name=name: input_forms.apply(name, payloads) for name in forms],  # type: ignore[misc]
+        *[lambda name=name: input_forms.apply(name, payloads) for name in forms],
     )
     for name, seconds in zip(forms, formed, strict=True):
         benchmark.extra_info[f"{name}, payloads per second"] = round(COUNT / seconds)
