@@ -15,7 +15,7 @@ def search(board: Board) -> Iterator[TextTable]:
     if not rows:
         return
     header = ["method", "default only", "rank by default", "tuned", "tuned − default", "selection gap"]
-    header += ["chosen trial is not the default"]
+    header += ["chosen trial is not the default", "input of the chosen trial"]
     ordered = sorted(rows, key=lambda row: -row.default.mean if row.default else 0.0)
     lines = [
         [
@@ -26,6 +26,7 @@ def search(board: Board) -> Iterator[TextTable]:
             _signed(row.score.mean - row.default.mean if row.score and row.default else None),
             format_number(row.selection_gap),
             NO_VALUE if row.not_default is None else f"{row.not_default:.0%}",
+            _inputs(row),
         ]
         for row in ordered
     ]
@@ -38,6 +39,12 @@ def _default_rank(board: Board, row: Row) -> str:
         return NO_VALUE
     others = [other for other in board.of_track(row.track) if other.rank is not None and other.default is not None]
     return str(1 + sum(other.default.mean > row.default.mean for other in others if other.default))
+
+
+def _inputs(row: Row) -> str:
+    """Returns the input forms of the selected configurations, the most frequent first, with their numbers of cells."""
+    ordered = sorted(row.inputs.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {count}" for name, count in ordered) or NO_VALUE
 
 
 def _signed(value: float | None) -> str:

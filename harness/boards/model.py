@@ -59,6 +59,7 @@ class Row:
         selection_gap: score that the best trial of each cell by its tests would give (an oracle) minus the score; None
             if records lack the tests of their trials.
         not_default: share of its finished cells whose selected trial is not the default configuration; None without.
+        inputs: number of finished cells by the input form of the selected configuration; empty if it searches none.
         bootstrap: percentile interval of the score by the crossed bootstrap, on boards that rank.
         id: macro-F1 in the ``id`` environments, with the weights that their scenarios have in the score.
         worst: lowest mean macro-F1 over scored environments, and its ``scenario/environment``.
@@ -108,6 +109,7 @@ class Row:
     default: Interval | None = None
     selection_gap: float | None = None
     not_default: float | None = None
+    inputs: Mapping[str, int] = field(default_factory=dict)
     sample: Sample | None = field(default=None, compare=False)
 
     @property

@@ -1,6 +1,6 @@
 """Builds one method's row of a board from its records."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
@@ -78,6 +78,7 @@ def make_row(
         by_shift=_by_shift(scored_cells, counts),
         default=t_interval(default) if default else None,
         selection_gap=gap.mean if gap else None,
+        inputs=Counter(str(r.result.params["input"]) for r in done if r.result and "input" in r.result.params),
         not_default=fmean(r.result.best_trial != 0 for r in done if r.result) if done else None,
         bootstrap=None,
         id=_mean(in_distribution(own) for own in cells.values()),

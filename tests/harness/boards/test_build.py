@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from statistics import fmean
 
@@ -448,6 +449,22 @@ def test_the_default_configurations_and_the_best_trials_have_scores_of_their_own
     old = [without_tests(r) for r in plain_records]
     assert {(row.default, row.selection_gap) for row in board_of(old).rows} == {(None, None)}
     assert "Default configurations" not in markdown([board_of(old)])
+
+
+def test_the_inputs_of_the_selected_configurations_are_counted(plain_records: list[Record]) -> None:
+    read = []
+    for record in plain_records:
+        assert record.result is not None
+        params = {"input": "raw" if record.cell.seed == 0 else "fields"}
+        params = params if record.cell.method != FALLBACK else {}
+        read.append(record.model_copy(update={"result": record.result.model_copy(update={"params": params})}))
+    board = board_of(read)
+    by_method = {row.method: row for row in board.rows}
+    assert by_method[FALLBACK].inputs == {}
+    seeds = Counter(record.cell.seed for record in read if record.cell.method == "best")
+    expected = {"raw": seeds[0], "fields": seeds.total() - seeds[0]}
+    assert by_method["best"].inputs == expected
+    assert f"| fields {expected['fields']}, raw {expected['raw']} |" in markdown([board])
 
 
 def test_the_validation_curve_is_that_of_the_random_trials() -> None:
