@@ -453,15 +453,14 @@ def test_the_default_configurations_and_the_best_trials_have_scores_of_their_own
 
 def test_the_inputs_of_the_selected_configurations_are_counted(plain_records: list[Record]) -> None:
     read = []
-    for record in plain_records:
-        assert record.result is not None
-        params = {"input": "raw" if record.cell.seed == 0 else "fields"}
-        params = params if record.cell.method != FALLBACK else {}
-        read.append(record.model_copy(update={"result": record.result.model_copy(update={"params": params})}))
+    for one in plain_records:
+        assert one.result is not None
+        params = {"input": "raw" if one.cell.seed == 0 else "fields"} if one.cell.method != FALLBACK else {}
+        read.append(one.model_copy(update={"result": one.result.model_copy(update={"params": params})}))
     board = board_of(read)
     by_method = {row.method: row for row in board.rows}
     assert by_method[FALLBACK].inputs == {}
-    seeds = Counter(record.cell.seed for record in read if record.cell.method == "best")
+    seeds = Counter(one.cell.seed for one in read if one.cell.method == "best")
     expected = {"raw": seeds[0], "fields": seeds.total() - seeds[0]}
     assert by_method["best"].inputs == expected
     assert f"| fields {expected['fields']}, raw {expected['raw']} |" in markdown([board])
