@@ -68,11 +68,11 @@ def _harm(board: Board, row: Row, scenario: str) -> list[str]:
     """Returns the two ways in which planted cues do harm: starvation, and reliance, also as a share.
 
     Starvation is what is not learned because the cues suffice: macro-F1 after training with uninformative cues minus
-    that after training with informative ones, both on rows with uninformative cues. Reliance is the decrease when one
+    that after training with informative ones, both on the same rows with neutral cues. Reliance is the decrease when one
     cue contradicts the class.
     """
     flips = [name for name, env in board.environments.items() if env.kind == "flip" and env.subject != "all"]
-    control, neutral = row.metric((CONTROL, "id")), row.metric((scenario, NEUTRAL))
+    control, neutral = row.metric((CONTROL, NEUTRAL)), row.metric((scenario, NEUTRAL))
     flipped = [value for env in sorted(flips) if (value := row.metric((scenario, env))) is not None]
     starvation = None if control is None or neutral is None else control - neutral
     reliance = None if neutral is None or not flipped else neutral - fmean(flipped)

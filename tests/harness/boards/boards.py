@@ -27,7 +27,7 @@ ENVIRONMENTS = {
     "cve-disjoint": ["id", "test"],
     "product-disjoint": ["id", "test"],
     "rare-class": ["id", "test"],
-    "iid": ["id"],
+    "iid": ["id", "neutral"],
     "zero-shot": ["seen", "unseen"],
 }
 RUN = ("planted-95", "cve-disjoint", "iid")  # what `records` makes

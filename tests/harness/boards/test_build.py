@@ -533,6 +533,6 @@ def test_planted_cues_starve_and_mislead(plain_board: Board) -> None:
     neutral = row.metrics["planted-95", "neutral"]["macro_f1"]
     flips = [row.metrics["planted-95", f"flip.{cue}"]["macro_f1"] for cue in CUES if cue != "all"]
     loss = neutral - sum(flips) / len(flips)
-    starved = row.metrics["iid", "id"]["macro_f1"] - neutral
+    starved = row.metrics["iid", "neutral"]["macro_f1"] - neutral
     line = next(line for line in lines if line[0] == "best")
     assert line[-3:] == [f"{starved:.3f}", f"{loss:.3f}", f"{loss / neutral:.0%}"]
