@@ -42,6 +42,13 @@ def test_a_large_component_is_divided_between_its_least_similar_attacks() -> Non
     assert np.bincount(cluster).max() <= 4
 
 
+def test_where_not_all_fit_the_most_similar_are_together() -> None:
+    """The second attack is like the first in 16 of 18 n-grams, and like the third in 7 of 21; two fit."""
+    data = corpus(["klmnopqrsuwxyz", "abcdefghijklmnopqrsu", "abcdefghijklmnopqrst", "zz"], ["a"] * 3 + ["b"])
+    third, second, first, _ = attack_clusters.attack_clusters(data, 2 / 3)
+    assert second == first != third
+
+
 def test_clusters_do_not_depend_on_the_process() -> None:
     data = corpus([*UNION, *OTHERS], ["a"] * 5 + ["b"])
     assert np.array_equal(attack_clusters.attack_clusters(data, 0.5), attack_clusters.attack_clusters(data, 0.5))

@@ -37,6 +37,7 @@ def test_worst_group_ignores_absent_groups() -> None:
 def test_area_under_time_is_the_trapezoidal_mean_over_windows() -> None:
     assert metrics.area_under_time([0.8, 0.8, 0.8, 0.8]) == pytest.approx(0.8)
     assert metrics.area_under_time([1.0, 0.5, 0.0]) == pytest.approx(0.5)
+    assert metrics.area_under_time([1.0, 0.0, 0.0]) == pytest.approx(0.25)  # the first and last windows weigh half
     assert metrics.area_under_time([0.9, 0.3, 0.6, 0.0]) == pytest.approx((0.6 + 0.45 + 0.3) / 3)
     with pytest.raises(ValueError, match="at least two windows"):
         metrics.area_under_time([0.5])

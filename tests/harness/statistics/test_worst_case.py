@@ -81,6 +81,7 @@ def test_rows_of_a_unit_that_are_all_alike_count_as_one() -> None:
     hits = [4] * 4 + [0] * 6
     assert design_effect(hits, [4] * 10) == pytest.approx(4 * 10 / 9)
     spread_out = [2, 1, 2, 1, 2, 2, 1, 2, 1, 2]
+    assert design_effect([2, 1], [4, 4]) == 1
     assert design_effect(spread_out, [4] * 10) == 1  # more even than independent rows would be
 
 
