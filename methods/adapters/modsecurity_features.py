@@ -39,7 +39,7 @@ _BLOCK = 64  # payloads between two looks at the clock
     version=1,
     argument="CRS_FOLDER",
     kinds="ranked",
-    summary="logistic regression on which rules of your Core Rule Set match, and on n-grams if that is better",
+    summary="logistic regression on which rules of your Core Rule Set match, with or without byte n-grams",
     requires=(*REQUIRES, "sklearn.linear_model", "scipy.sparse"),
 )
 class RuleFeatures(RuleMethod):
@@ -49,7 +49,7 @@ class RuleFeatures(RuleMethod):
     space = {
         "c": Float(1e-1, 1e3, default=10.0, log=True),
         "balanced": Categorical((False, True), default=True),
-        "ngrams": Categorical((False, True), default=False),
+        "ngrams": Categorical((False, True), default=True),
     }
 
     def content(self) -> Mapping[str, Any]:
