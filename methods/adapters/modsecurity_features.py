@@ -23,6 +23,7 @@ from harness import (
     register_method_family,
 )
 
+from ..base.inputs import INPUT_SPACE
 from ..base.rule_engine import REQUIRES, Engine
 from ..base.tfidf import TfIdf
 from .modsecurity import RuleMethod
@@ -43,10 +44,14 @@ _BLOCK = 64  # payloads between two looks at the clock
     requires=(*REQUIRES, "sklearn.linear_model", "scipy.sparse"),
 )
 class RuleFeatures(RuleMethod):
-    """Searches the inverse regularisation strength, class balancing, and whether n-grams are added."""
+    """Searches the inverse regularisation strength, class balancing, and whether n-grams are added, of which input.
+
+    The rules read the payloads as stored: they decode for themselves.
+    """
 
     kind = "ranked"
     space = {
+        **INPUT_SPACE,
         "c": Float(1e-1, 1e3, default=10.0, log=True),
         "balanced": Categorical((False, True), default=True),
         "ngrams": Categorical((False, True), default=True),
@@ -65,7 +70,7 @@ class RuleFeatures(RuleMethod):
         engine, payloads = Engine(self.rules), train.payloads
         content = [self.rules.digest, hashing.of_array(payloads.data), hashing.of_array(payloads.offsets)]
         arrays = context.shared(_STEP, hashing.of_json(content), lambda: _activations(engine, payloads, context))
-        ngrams = TfIdf.fit(payloads, 1, 4)[0] if params["ngrams"] else None
+        ngrams = TfIdf.fit(payloads, 1, 4, params["input"])[0] if params["ngrams"] else None
         features = _Features(engine, np.unique(arrays["rules"]), ngrams)
         if not (len(features.rules) or ngrams):
             raise UserError("no rule matches a training payload, so there is nothing to learn from.")
