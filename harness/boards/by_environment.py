@@ -68,8 +68,8 @@ def _harm(board: Board, row: Row, scenario: str) -> list[str]:
     """Returns the two ways in which planted cues do harm: starvation, and reliance, also as a share.
 
     Starvation is what is not learned because the cues suffice: macro-F1 after training with uninformative cues minus
-    that after training with informative ones, both on the same rows with neutral cues. Reliance is the decrease when one
-    cue contradicts the class.
+    that after training with informative ones, both on the same rows with neutral cues. Reliance is the decrease when
+    one cue contradicts the class.
     """
     flips = [name for name, env in board.environments.items() if env.kind == "flip" and env.subject != "all"]
     control, neutral = row.metric((CONTROL, NEUTRAL)), row.metric((scenario, NEUTRAL))
