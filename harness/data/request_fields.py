@@ -341,15 +341,10 @@ def replace(
     """Returns the payloads with their header lines of some kinds replaced by those of other payloads.
 
     The donor's lines of a kind stand where the payload's first line of the kind stood, after the request line if there
-<<<<<<< HEAD
-    was none. A payload stays as it is if it or its donor is not a request with a complete head. An attack in such a
-    line is exchanged with it; of the attacks of `synthetic`, 0.8 % are in lines of kind ``client``, none in ``host``.
-=======
     was none. A payload stays as it is if it or its donor is not a request with a complete head.
 
     An attack goes with the line that it is in: of the attacks of `synthetic`, 0.8 % are in lines of kind ``client``,
     and none in ``host``.
->>>>>>> forms
 
     Args:
         payloads: n payloads.
