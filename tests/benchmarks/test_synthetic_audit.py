@@ -18,7 +18,7 @@ from tests.conftest import SHARED, Shell
 from tests.tools import figures
 from tests.tools.figures import LARGE, draw
 
-ROUNDS = 6 if os.environ.get("HARNESS_FULL_ROUNDS") else 3
+ROUNDS = 6 if os.environ.get("HARNESS_FULL_ROUNDS") else 2
 
 
 @pytest.fixture(scope="module")

@@ -326,6 +326,13 @@ def test_the_first_day_of_the_tests_is_tested_and_in_the_first_window() -> None:
     assert first in days[splits.temporal(folds, days, first, Sizes()).test]
 
 
+def test_a_day_goes_to_the_window_of_its_middle_row() -> None:
+    """Of eight rows the second day has rows 3 to 5, whose middle is in the first half."""
+    date = np.repeat([0.0, 1, 2], [2, 3, 3])
+    assert splits.windows(date, 0.0, 2).tolist() == [0] * 5 + [1] * 3
+    assert [splits.iso(day) for day in (0, 18262)] == ["1970-01-01", "2020-01-01"]
+
+
 def test_sizes_cap_every_part() -> None:
     folds = splits.make_folds(corpus(), ["group.cve"], 2)
     parts = splits.disjoint(folds, Sizes(100, 20, 30))
