@@ -2,5 +2,5 @@
 
 from harness import Categorical, Space, input_forms
 
-DEFAULT_INPUT = "normal"
+DEFAULT_INPUT = "fields"  # chosen on the pilot CVEs, see docs/inputs.md
 INPUT_SPACE: Space = {"input": Categorical(input_forms.FORMS, default=DEFAULT_INPUT)}
