@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from harness import registry
+from harness import hashing, registry
 from harness.errors import UserError, nearest
-from harness.method import Kind, MethodInfo, Tag
+from harness.method import CODE, Kind, MethodInfo, Tag
 from harness.strategy import ABILITIES, Learner, LearnerInfo, PairedMethod, Plain, Strategy, StrategyInfo
 
 L = TypeVar("L", bound=type[Learner])
 S = TypeVar("S", bound=type[Strategy])
 PLAIN = "plain"  # in the contrasts of a strategy: the learner without a strategy
-_PLAIN_INFO = StrategyInfo(PLAIN, 1, "ranked", frozenset(), "", "", (), (), Plain.__module__, "", Plain)
+_PLAIN_INFO = StrategyInfo(PLAIN, 1, "ranked", frozenset(), "", "", (), (), Plain.__module__, {}, Plain)
 
 
 def register_learner(
@@ -51,7 +51,7 @@ def register_learner(
         registry.check_complete(owner, cls, {**cls.space, **(cls.loss_space or {})})
         info = LearnerInfo(
             name, plain, version, summary, reference, tuple(requires), shared,
-            None if main is None else frozenset(main), cls.__module__, registry.loading_plugin(), cls,
+            None if main is None else frozenset(main), cls.__module__, registry.code_fields(cls), cls,
         )  # fmt: skip
         registry.register_in(registry.learners, info, "learner")
         for strategy in (_PLAIN_INFO, *registry.strategies.values()):
@@ -99,7 +99,7 @@ def register_strategy(
         claims = () if kind == "control" else tuple(contrasts)
         info = StrategyInfo(
             name, version, kind, frozenset(tags), summary, reference, tuple(requires), claims, cls.__module__,
-            registry.loading_plugin(), cls,
+            registry.code_fields(cls), cls,
         )  # fmt: skip
         registry.register_in(registry.strategies, info, "strategy")
         for learner in registry.learners.values():
@@ -120,17 +120,26 @@ def pair_name(strategy: str, learner: LearnerInfo) -> str:
 
 
 def _pair(strategy: StrategyInfo, learner: LearnerInfo) -> None:
-    """Registers the method of a strategy on a learner, unless the learner lacks an ability that the strategy needs.
+    """Registers the method of a strategy on a learner, unless the learner lacks an ability that the strategy needs."""
+    if strategy.factory.needs <= learner.factory.abilities:
+        code = _code(strategy.code, learner.code)
+        if code is not None:
+            registry.add_pair(_create(strategy, learner, code).info)
 
-    Two plug-ins are not paired, since the key of a method has the code of one plug-in.
+
+def _code(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Returns the fields of `MethodInfo` that say where the code of a pair is.
+
+    None for two plug-ins, or a plug-in and a class in memory: the key of a method has the code of one of them, so that
+    a change of the other would not be noticed. Such pairs are not registered.
     """
-    if not strategy.factory.needs <= learner.factory.abilities:
-        return
-    if strategy.plugin and learner.plugin and strategy.plugin != learner.plugin:
-        return
-    from_learner = strategy.name == PLAIN or (learner.plugin and not strategy.plugin)
-    outside = learner.factory if from_learner else strategy.factory
-    registry.add_pair(_create(strategy, learner, registry.code_fields(outside)).info)
+    if not one or not other:
+        return one or other
+    if one.get("plugin") == other.get("plugin") and "plugin" in one:
+        return one
+    if one.get("in_memory") and other.get("in_memory"):
+        return {"in_memory": True, "content": lambda: {CODE: hashing.of_json([one["content"](), other["content"]()])}}
+    return None
 
 
 def _create(strategy: StrategyInfo, learner: LearnerInfo, code: Mapping[str, Any]) -> PairedMethod:
@@ -148,7 +157,7 @@ def _create(strategy: StrategyInfo, learner: LearnerInfo, code: Mapping[str, Any
         requires=tuple(dict.fromkeys((*learner.requires, *strategy.requires))),
         shared=learner.shared,
         contrasts=tuple(pair_name(other, learner) for other in strategy.contrasts),
-        origin=learner.origin if is_plain or learner.plugin else strategy.origin,
+        origin=learner.origin if is_plain or (learner.code and not strategy.code) else strategy.origin,
         factory=partial(_create, strategy, learner, code),
         space=method.space,
         **code,

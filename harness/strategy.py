@@ -6,7 +6,7 @@ strategies does not depend on the learner they were written for.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -178,7 +178,12 @@ class PairedMethod(Method):
 
 @dataclass(frozen=True)
 class LearnerInfo:
-    """Registration record of a learner; see `harness.registry.register_learner`."""
+    """Registration record of a learner; see `harness.register_learner`.
+
+    Attributes:
+        origin: module that registered it.
+        code: fields of `MethodInfo` that say where its code is; empty for a built-in learner.
+    """
 
     name: str
     plain: str
@@ -189,13 +194,17 @@ class LearnerInfo:
     shared: str
     main: frozenset[str] | None
     origin: str
-    plugin: str
+    code: Mapping[str, Any]
     factory: type[Learner]
 
 
 @dataclass(frozen=True)
 class StrategyInfo:
-    """Registration record of a strategy; see `harness.registry.register_strategy`."""
+    """Registration record of a strategy; see `harness.register_strategy`.
+
+    Attributes:
+        origin, code: see `LearnerInfo`.
+    """
 
     name: str
     version: int
@@ -206,5 +215,5 @@ class StrategyInfo:
     requires: tuple[str, ...]
     contrasts: tuple[str, ...]
     origin: str
-    plugin: str
+    code: Mapping[str, Any]
     factory: type[Strategy]

@@ -156,3 +156,22 @@ def test_a_strategy_of_a_plug_in_runs_on_a_built_in_learner_and_its_code_is_in_t
     registry.load_plugin(str(plugin))
     assert registry.method("short-first:ngrams").adapter != first.adapter
     assert registry.method("tfidf-logreg").adapter is None
+
+
+def test_an_edited_half_of_a_notebook_makes_another_method() -> None:
+    """The key of a pair has the code of both halves that a notebook defines."""
+
+    def content(answer: int, scale: int) -> object:
+        namespace = {"Learner": Learner, "Strategy": Strategy, "__name__": "__main__"}
+        source = f"class One(Strategy):\n    def fit(self, *arguments):\n        return {answer}\n"
+        source += f"class Two(Learner):\n    def fit(self, *arguments):\n        return {scale}\n"
+        exec(source, namespace)
+        register_strategy("one", version=1, summary="")(namespace["One"])
+        register_learner("two", plain="plain-two", version=1, summary="")(namespace["Two"])
+        assert registry.method("one:two").in_memory
+        return registry.method("one:two").adapter
+
+    first = content(1, 1)
+    assert content(1, 1) == first
+    assert content(2, 1) != first
+    assert content(1, 2) != first
