@@ -16,12 +16,12 @@ FOREIGN = "MINE = True\n"
 PLUGIN = """
 import benchmarks, methods
 from harness import register_method
-from harness.methods.tfidf_logreg import TfIdfLogisticRegression
+from harness.methods.majority import Majority
 
 assert methods.MINE and benchmarks.MINE
 
 @register_method("mine", version=1, summary="a method of the user's folder")
-class Mine(TfIdfLogisticRegression):
+class Mine(Majority):
     pass
 """
 

@@ -187,6 +187,8 @@ def cell_of(method: str, adapter: dict[str, Any]) -> CellInfo:
     [
         ("exec:touch x", "the program touch x"),
         ("http:http://192.0.2.1/", "the service http://192.0.2.1/"),
+        ("modsecurity:{}", "the rules in {}"),
+        ("modsecurity-features:{}", "the rules in {}"),
         ("replay:http://192.0.2.1", "the service http://192.0.2.1"),
         ("sklearn:a:b", "the module a"),
         ("transformer:encoder={}:trained=1", "the encoder folder {}"),
@@ -202,7 +204,16 @@ def test_every_family_says_what_it_names(method: str, names: str, tmp_path: Path
 
 def test_every_family_is_among_those() -> None:
     registry.discover()
-    families = {"exec", "http", "replay", "sklearn", "transformer", "text-guided"}
+    families = {
+        "exec",
+        "http",
+        "modsecurity",
+        "modsecurity-features",
+        "replay",
+        "sklearn",
+        "transformer",
+        "text-guided",
+    }
     assert {name for name, info in registry.families().items() if info.origin.startswith("harness.")} == families
 
 

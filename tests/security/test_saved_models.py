@@ -221,7 +221,7 @@ def test_owners_of_prototypes_are_classes(tmp_path: Path) -> None:
 
     subject = Subject(registry.method("byte-cnn"))
     method, context = subject.info.factory(), subject.context()
-    tower = method.tower({"channels": 64, "window": 4, "dropout": 0.1})  # type: ignore[attr-defined]
+    tower = method.learner.tower({"input": "raw", "channels": 64, "window": 4, "dropout": 0.1})  # type: ignore[attr-defined]
     scorer = Prototypes(64, 8, 3, 4, projected=True)
     scorer.set(torch.eye(3, 8), torch.tensor([0, 3, 2]))
     before = TorchPredictor(tower, scorer, context).predict_proba(subject.toy.test.payloads)

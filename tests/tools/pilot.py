@@ -9,6 +9,7 @@ import functools
 import json
 import multiprocessing
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from harness.execution.local_executor import SINGLE_THREADED
 from harness.method import MethodInfo, Tag
 from harness.protocol import preset
 from harness.scenarios.training_data import training_and_validation
+from tests.conftest import ROOT
 from tests.tools import pilot_table
 from tests.tools.pilot_table import Line
 
@@ -133,6 +135,7 @@ def run(trainings: Sequence[Training], jobs: int, file: Path) -> None:
     done = keys(file)
     missing = [training for training in trainings if training.key not in done]
     print(f"{len(trainings) - len(missing)} of {len(trainings)} trainings are in {file}.", flush=True)
+    sys.path.append(str(ROOT))  # new processes import this module by its name, and pytest has no path to it
     # New processes, so that the libraries start with one thread, as in a cell.
     os.environ.update(SINGLE_THREADED)
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -191,7 +191,7 @@ def test_the_same_class_replaces_itself_and_another_one_may_not() -> None:
 
 def test_a_built_in_method_that_is_imported_first_is_the_same_method() -> None:
     code = """
-        import harness.methods.tfidf_logreg
+        import harness.methods.learners.ngrams
         from harness import registry
         registry.discover()
         info = registry.method("tfidf-logreg")

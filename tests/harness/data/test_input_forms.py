@@ -277,10 +277,11 @@ def test_rows_are_independent(payloads: list[bytes], name: str, data: st.DataObj
 
 @given(PAYLOADS, st.sampled_from(["decoded", "normal"]))
 def test_a_second_application_changes_nothing(payloads: list[bytes], name: str) -> None:
-    """But for a plus or an escape of JSON that the first one decoded, and case, in which base64 is read."""
+    """But for a plus or an escape of JSON that the first one decoded, case, in which base64 is read, and a masked token
+    after a per cent sign, which looks like an escape."""
     rules = set(input_forms.RULES) - {"plus", "json", "host"}
     if name == "normal":
-        rules -= {"base64"}
+        rules -= {"base64", "tokens"}
     once = input_forms.apply(name, Payloads.from_list(payloads), rules=rules).payloads
     assert input_forms.apply(name, once, rules=rules).payloads == once
 

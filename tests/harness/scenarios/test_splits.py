@@ -519,7 +519,8 @@ def test_a_class_with_few_rows_lowers_all_counts_but_not_below_the_fewest_of_the
         kept = np.cumsum((folds.labels == 0) & ~(folds.held & folds.tested)) <= 20
         scarce = np.flatnonzero((folds.labels != 0) | (folds.held & folds.tested) | kept)
         few = replace(
-            folds, **{name: getattr(folds, name)[scarce] for name in ("unit", "core", "fold", "tested", "labels")}
+            folds,
+            **{n: getattr(folds, n)[scarce] for n in ("unit", "core", "fold", "tested", "labels", "reserved")},
         )
         counts = np.bincount(few.labels[splits.long_tail(few, 100.0, Sizes()).train], minlength=4)
         rarest.append(int(counts.min()))

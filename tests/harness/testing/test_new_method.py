@@ -64,7 +64,7 @@ def test_it_runs_on_a_benchmark(shell: Shell, mapped: tuple[str, ...]) -> None:
         (("my_method",), "the name must consist of a-z, 0-9 and inner hyphens"),
         (("-",), "the name must consist of a-z, 0-9 and inner hyphens"),
         (("",), "the name must consist of a-z, 0-9 and inner hyphens"),
-        (("tfidf-logreg",), "harness.methods.tfidf_logreg has this name already"),
+        (("tfidf-logreg",), "harness.methods.learners.ngrams has this name already"),
         (("numpy",), "numpy.py would hide Python's numpy"),
         (("class",), "class.py would hide Python's class"),
         (("mine", "--out", "mine.txt"), "end in .py"),
