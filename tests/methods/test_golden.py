@@ -6,6 +6,7 @@ import pytest
 
 from harness import registry, space
 from tests.tools import golden
+from tests.tools.rounds import is_slow
 
 registry.discover()
 STORED = json.loads(golden.FILE.read_text(encoding="utf-8"))
@@ -18,10 +19,9 @@ def shared_root(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
 
 
 def cases() -> Iterator[object]:
-    """Yields all methods; controls, heavy methods and the second one of its kind on the encoder are slow tests."""
+    """Yields all methods; those that `is_slow` names are slow tests."""
     for name in NAMES:
-        aside = registry.method(name).kind in ("control", "heavy") or name == "text-guided-paper"
-        yield pytest.param(name, marks=[pytest.mark.slow] if aside else [])
+        yield pytest.param(name, marks=[pytest.mark.slow] if is_slow(registry.method(name)) else [])
 
 
 @pytest.mark.parametrize("name", list(cases()))

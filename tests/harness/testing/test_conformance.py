@@ -1,8 +1,7 @@
 """Every built-in method passes every conformance check.
 
 The checks share fits, and the methods the activations of a frozen trunk. Those on torch take seconds per fit: of them
-the fast tests look at one fit, and of the controls and the heavy strategies among them at none; the full rounds look at
-all.
+the fast tests look at one fit, and at none of those that `is_slow` names; the full rounds look at all.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ import pytest
 
 from harness import registry, testing
 from harness.storage.shared_steps import SharedSteps
+from tests.tools.rounds import is_slow
 
 registry.discover()
 BUILT_IN = [info for info in registry.methods().values() if info.origin.startswith("harness.methods.")]
@@ -22,8 +22,7 @@ FITS_AGAIN = ("repeats-itself", "stops-at-once", "stops-later", "trains-on-oddit
 def cases() -> Iterator[object]:
     for info in BUILT_IN:
         for check in testing.CHECKS:
-            aside = info.kind == "control" or (info.kind == "heavy" and ":" in info.name)
-            several = check.name in FITS_AGAIN or (aside and check.name not in FITS_NEVER)
+            several = check.name in FITS_AGAIN or (is_slow(info) and check.name not in FITS_NEVER)
             slow = "torch" in info.requires and several
             marks = [pytest.mark.slow] if slow else []
             yield pytest.param(info.name, check, marks=marks, id=f"{info.name}-{check.name}")
