@@ -46,6 +46,10 @@ def register_learner(
 
     def decorate(cls: L) -> L:
         registry.check_name(name)
+        registry.check_name(plain)
+        holder = registry.methods().get(plain)
+        if holder is not None and holder.origin != cls.__module__:
+            raise UserError(f"learner {name}: the method name {plain} is already used by {holder.origin}; rename one.")
         owner = f"learner {name}"
         _check_abilities(owner, cls.abilities)
         registry.check_complete(owner, cls, {**cls.space, **(cls.loss_space or {})})
@@ -92,6 +96,9 @@ def register_strategy(
 
     def decorate(cls: S) -> S:
         registry.check_name(name)
+        if name == PLAIN or name in registry.families():
+            used = "the learner without a strategy" if name == PLAIN else "a method family"
+            raise UserError(f"the strategy name {name} is used for {used}; choose another.")
         registry.check_declaration(name, kind, tags)
         owner = f"strategy {name}"
         _check_abilities(owner, cls.needs)

@@ -229,6 +229,8 @@ def register_method_family(
 
     def decorate(cls: F) -> F:
         check_name(name)
+        if name in strategies:
+            raise UserError(f"the method family name {name} is used by a strategy; choose another.")
         origin, plugin = cls.__module__, loading_plugin()
         info = FamilyInfo(name, version, argument, kinds, summary, tuple(requires), origin, cls, plugin)
         register_in(_families, info, "method family")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness import (
+    AdaptedMethod,
     Context,
     Float,
     Learner,
@@ -15,6 +16,7 @@ from harness import (
     TrainingData,
     UserError,
     register_learner,
+    register_method_family,
     register_strategy,
     registry,
 )
@@ -102,6 +104,16 @@ def test_a_pair_that_cannot_be_is_refused_in_one_sentence(
     ("register", "complaint"),
     [
         (lambda cls: register_strategy("Bad Name", version=1, summary="")(cls), "a-z"),
+        (lambda cls: register_strategy("plain", version=1, summary="")(cls), "used for the learner without a strategy"),
+        (lambda cls: register_strategy("exec", version=1, summary="")(cls), "exec is used for a method family"),
+        (
+            lambda cls: register_method_family("rwg", version=1, argument="X", summary="")(AdaptedMethod),
+            "method family name rwg is used by a strategy",
+        ),
+        (
+            lambda cls: register_learner("own", plain="majority", version=1, summary="")(type("Own", (Learner,), {})),
+            r"learner own: the method name majority is already used by harness\.methods\.majority",
+        ),
         (lambda cls: register_strategy("odd", version=1, summary="", tags=("spans",))(cls), "tag 'spans' is unknown"),  # type: ignore[arg-type]
         (lambda cls: register_strategy("odd", version=1, summary="", kind="good")(cls), "kind='good' is unknown"),  # type: ignore[arg-type]
         (lambda cls: register_strategy("rwg", version=1, summary="")(cls), "strategy name rwg is registered twice"),
@@ -118,7 +130,8 @@ def test_a_pair_that_cannot_be_is_refused_in_one_sentence(
 def test_a_malformed_strategy_is_refused(register, complaint: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(UserError, match=complaint):
         register(Half)
-    assert "odd" not in registry.strategies
+    assert not {"odd", "plain", "exec"} & set(registry.strategies)
+    assert "own" not in registry.learners
 
 
 PLUGIN = """
