@@ -7,7 +7,6 @@ from harness import (
     Float,
     Learner,
     Params,
-    Payloads,
     Predictor,
     Strategy,
     Training,
@@ -16,7 +15,7 @@ from harness import (
     request_fields,
 )
 
-from ..base.copies import COPIES_SPACE, PASSES
+from ..base.copies import COPIES_SPACE, PASSES, with_copies
 
 # The request line and the body carry most attacks; a copy without them would have a label and no evidence for it.
 DROPPED = ("host", "client", "cookie", "referer", "content", "authorization", "header")
@@ -49,11 +48,6 @@ class FieldDropout(Strategy):
 def thin(data: TrainingData, copies: int, rate: float, rng: np.random.Generator) -> TrainingData:
     """Returns payloads and labels of n rows, followed by ``copies`` times n copies without some header fields."""
     fields = request_fields.locate(data.payloads)
-    kinds = [number for number, name in enumerate(request_fields.KINDS) if name in DROPPED]
-    droppable = np.isin(fields.kind, kinds)
-    changed = [
-        request_fields.keep(data.payloads, fields, ~(droppable & (rng.random(len(droppable)) < rate)))[0]
-        for _ in range(copies)
-    ]
-    payloads = Payloads.from_list(payload for part in (data.payloads, *changed) for payload in part)
-    return TrainingData(payloads, np.tile(data.labels, 1 + copies))
+    droppable = fields.of(*DROPPED)
+    kept = [~droppable | (rng.random(len(droppable)) >= rate) for _ in range(copies)]
+    return with_copies(data, [request_fields.keep(data.payloads, fields, mask)[0] for mask in kept])

@@ -7,7 +7,6 @@ from harness import (
     Context,
     Learner,
     Params,
-    Payloads,
     Predictor,
     Strategy,
     Training,
@@ -16,7 +15,7 @@ from harness import (
     request_fields,
 )
 
-from ..base.copies import COPIES_SPACE, PASSES
+from ..base.copies import COPIES_SPACE, PASSES, with_copies
 
 EXCHANGED = ("host", "client")  # header fields that a client sets, whatever it sends
 
@@ -46,11 +45,8 @@ class HeaderMix(Strategy):
 def mix(data: TrainingData, copies: int, rng: np.random.Generator) -> TrainingData:
     """Returns payloads and labels of n rows, followed by ``copies`` times n copies with headers of other classes."""
     fields = request_fields.locate(data.payloads)
-    changed = [
-        request_fields.replace(data.payloads, fields, _donors(data.labels, rng), EXCHANGED)[0] for _ in range(copies)
-    ]
-    payloads = Payloads.from_list(payload for part in (data.payloads, *changed) for payload in part)
-    return TrainingData(payloads, np.tile(data.labels, 1 + copies))
+    donors = [_donors(data.labels, rng) for _ in range(copies)]
+    return with_copies(data, [request_fields.replace(data.payloads, fields, rows, EXCHANGED)[0] for rows in donors])
 
 
 def _donors(labels: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -10,7 +10,6 @@ from harness import (
     Float,
     Learner,
     Params,
-    Payloads,
     Predictor,
     Strategy,
     Training,
@@ -71,8 +70,7 @@ def expert_log_probabilities(train: TrainingData, context: Context) -> npt.NDArr
     from ..learners.ngrams import MAX_ITERATIONS, linear
 
     fields = request_fields.locate(train.payloads)
-    kinds = [number for number, name in enumerate(request_fields.KINDS) if name in CARRIER]
-    carriers: Payloads = request_fields.keep(train.payloads, fields, np.isin(fields.kind, kinds))[0]
+    carriers = request_fields.keep(train.payloads, fields, fields.of(*CARRIER))[0]
     part = np.random.default_rng(context.seed).permutation(len(train)) % PARTS
     out = np.full((len(train), len(context.classes)), 1 / len(context.classes), dtype=np.float32)
     for number in range(PARTS):
