@@ -19,9 +19,10 @@ def shared_root(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
 
 
 def cases() -> Iterator[object]:
-    """Yields all methods; those that `is_slow` names are slow tests."""
+    """Yields all methods; those that `is_slow` names are slow tests, and text-guided, which takes a minute."""
     for name in NAMES:
-        yield pytest.param(name, marks=[pytest.mark.slow] if is_slow(registry.method(name)) else [])
+        slow = is_slow(registry.method(name)) or name == "text-guided"
+        yield pytest.param(name, marks=[pytest.mark.slow] if slow else [])
 
 
 @pytest.mark.parametrize("name", list(cases()))

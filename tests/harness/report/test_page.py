@@ -88,8 +88,11 @@ def test_colours_follow_the_system_and_charts_follow_the_colours(browser: Any, m
 
 
 def test_one_board_is_shown_at_a_time(page: Page) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
     shown = "return Array.from(document.querySelectorAll('.board')).filter(b => !b.hidden).map(b => b.id)"
-    assert page.run(shown) == ["board-0"]
+    # The page's script hides the others; on a busy machine it may run after the page has loaded.
+    WebDriverWait(page.browser, 30).until(lambda _: page.run(shown) == ["board-0"])
     page.run(
         "const c = document.getElementById('choose-board'); c.value = 'board-1';c.dispatchEvent(new Event('change'))"
     )
