@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import optuna
 
-from harness import Context, Payloads, Predictor, TrainingData, registry
+from harness import Context, Payloads, Predictor, TrainingData, input_forms, registry
 from harness.data import taxonomy
 from harness.evaluation.metrics import confusion, macro_f1
 from harness.storage.shared_steps import SharedSteps
@@ -45,6 +45,7 @@ def main(path: str, seeds: int, trials: int) -> None:
         for _ in range(trials):
             trial = study.ask()
             params = {
+                "input": trial.suggest_categorical("input", list(input_forms.FORMS)),
                 "c": trial.suggest_float("c", 1e-1, 1e3, log=True),
                 "longest": trial.suggest_int("longest", 3, 6),
                 "balanced": trial.suggest_categorical("balanced", [False, True]),
