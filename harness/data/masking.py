@@ -72,7 +72,7 @@ def _rest(start: Indices, end: Indices, kept: int) -> Indices:
 
 
 def _mask_hosts(buffer: Buffer, hosts: tuple[Indices, Indices], gone: Mask) -> None:
-    """Removes the values of Host headers, unless one is no host name or address: then it may be an attack."""
+    """Removes the values of Host headers, except those that are not a host name or address, which may be attacks."""
     start, end = hosts
     value = following(np.flatnonzero(buffer.data == 58), start, len(buffer.data)) + 1
     index, line = expand(value, np.maximum(end - value, 0))
