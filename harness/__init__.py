@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from harness.scenarios import generic, splits
     from harness.scenarios.generic import GenericBenchmark
     from harness.space import Categorical, Dimension, Float, Int, Params, Space
-    from harness.strategy import PLAIN_TRAINING, Learner, Strategy, Training
+    from harness.strategy import PLAIN_TRAINING, Learner, PairedMethod, Plain, Strategy, Training
 
 __all__ = [
     "NO_OPINION",
@@ -93,8 +93,10 @@ __all__ = [
     "Message",
     "Method",
     "MethodRef",
+    "PairedMethod",
     "Params",
     "Payloads",
+    "Plain",
     "Predictor",
     "Rendered",
     "ResultTable",
@@ -172,6 +174,7 @@ _NAMES = {
         "Descriptions",
         "Method",
         "MethodRef",
+        "PairedMethod",
         "Predictor",
         "TrainingData",
         "Transform",
@@ -191,7 +194,7 @@ _NAMES = {
     ),
     "harness.scenarios.generic": ("GenericBenchmark",),
     "harness.space": ("Categorical", "Dimension", "Float", "Int", "Params", "Space"),
-    "harness.strategy": ("PLAIN_TRAINING", "Learner", "Strategy", "Training"),
+    "harness.strategy": ("PLAIN_TRAINING", "Learner", "PairedMethod", "Plain", "Strategy", "Training"),
 }
 _MODULES = {
     "harness": ("hashing", "oracles", "registry", "regular_file", "seeds", "sources", "space", "testing"),

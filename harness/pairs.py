@@ -96,9 +96,8 @@ def register_strategy(
 
     def decorate(cls: S) -> S:
         registry.check_name(name)
-        if name == PLAIN or name in registry.families():
-            used = "the learner without a strategy" if name == PLAIN else "a method family"
-            raise UserError(f"the strategy name {name} is used for {used}; choose another.")
+        if name == PLAIN:
+            raise UserError(f"the strategy name {name} is used for the learner without a strategy; choose another.")
         registry.check_declaration(name, kind, tags)
         owner = f"strategy {name}"
         _check_abilities(owner, cls.needs)

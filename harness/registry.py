@@ -51,7 +51,7 @@ _discovered: set[str] = set()
 _plugins: dict[Path, "_PluginCode"] = {}
 _loading: "_PluginCode | None" = None  # the plug-in that is being loaded
 # Folders of ``methods`` whose modules register methods, learners, strategies or families.
-_REGISTERING = ("adapters", "controls", "learners", "strategies")
+_REGISTERING = ("adapters", "learners", "strategies")
 _SHARED = frozenset(("base", "neural"))  # folders of ``methods`` that hold shared code and register nothing
 _NAME = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
@@ -229,8 +229,6 @@ def register_method_family(
 
     def decorate(cls: F) -> F:
         check_name(name)
-        if name in strategies:
-            raise UserError(f"the method family name {name} is used by a strategy; choose another.")
         origin, plugin = cls.__module__, loading_plugin()
         info = FamilyInfo(name, version, argument, kinds, summary, tuple(requires), origin, cls, plugin)
         register_in(_families, info, "method family")

@@ -125,6 +125,9 @@ class Strategy(ABC):
     needs: frozenset[Ability] = frozenset()
     space: Space = {}
 
+    def check(self) -> None:  # noqa: B027 - optional
+        """See `Method.check`."""
+
     @abstractmethod
     def fit(
         self, learner: Learner, train: TrainingData, validation: TrainingData, params: Params, context: Context
@@ -166,6 +169,7 @@ class PairedMethod(Method):
     def check(self) -> None:
         """See `Method.check`."""
         self.learner.check()
+        self.strategy.check()
 
     def prepare(self, payloads: Payloads, context: Context) -> None:
         """See `Method.prepare`."""

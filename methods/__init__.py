@@ -1,5 +1,5 @@
 """The methods that come with the harness: one registered method per file.
 
-``controls`` and ``adapters`` register methods too. ``base`` holds what several methods share and ``neural`` their torch
-code; neither registers anything. Heavy libraries are imported inside ``fit``.
+``learners``, ``strategies`` and ``adapters`` register methods too. ``base`` holds what several methods share and
+``neural`` their torch code; neither registers anything. Heavy libraries are imported inside ``fit``.
 """

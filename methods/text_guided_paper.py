@@ -2,19 +2,37 @@
 
 from typing import TYPE_CHECKING
 
-from harness import Context, Params, TrainingData, register_method
+from harness import Context, PairedMethod, Params, TrainingData, register_method
 
-from .base.encoder import REQUIRES, SHARED_STEP, TOWER_SPACE
-from .base.text import TextMethod
+from .base.encoder import REQUIRES, SHARED_STEP
+from .base.text import AlignmentStrategy
+from .learners.encoder import EncoderLearner
 
 if TYPE_CHECKING:
     from .neural.heads import Alignment
     from .neural.text_side import TextSide
 
 
+class PaperAlignment(AlignmentStrategy):
+    """Losses and inference are the paper's, so that there is nothing to search."""
+
+    space = {}
+    templates = ("{}",)
+
+    def side(self, train: TrainingData, params: Params, context: Context) -> "TextSide":
+        """See `TextStrategy.side`."""
+        return super().side(train, {**params, "stage_one": "triplet", "inference": "anchors"}, context)
+
+    def alignment(self, params: Params) -> "Alignment":
+        """See `AlignmentStrategy.alignment`."""
+        from .neural.heads import Alignment
+
+        return Alignment("squared")
+
+
 @register_method(
     "text-guided-paper",
-    version=5,
+    version=6,
     tags=("text",),
     summary="as in the paper: triplet loss on text, squared distance to the CVE's text, nearest generic anchor",
     reference="arXiv 2603.20181",
@@ -22,18 +40,10 @@ if TYPE_CHECKING:
     shared=SHARED_STEP,
     contrasts=("transformer",),
 )
-class TextGuidedPaper(TextMethod):
-    """Losses and inference are the paper's; only learning rate, weight decay and dropout are searched."""
+class TextGuidedPaper(PairedMethod):
+    """Searches what `transformer` searches. No strategy, since the paper's payload tower is an encoder."""
 
-    space = TOWER_SPACE
-    templates = ("{}",)
+    space = EncoderLearner.space
 
-    def side(self, train: TrainingData, params: Params, context: Context) -> "TextSide":
-        """See `TextMethod.side`."""
-        return super().side(train, {**params, "stage_one": "triplet", "inference": "anchors"}, context)
-
-    def alignment(self, params: Params) -> "Alignment":
-        """See `TextMethod.alignment`."""
-        from .neural.heads import Alignment
-
-        return Alignment("squared")
+    def __init__(self) -> None:
+        super().__init__(PaperAlignment(), EncoderLearner())

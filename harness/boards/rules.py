@@ -5,11 +5,18 @@ from harness.boards.build import Rules
 from harness.protocol import PRESETS, PROTOCOL_VERSION
 from harness.records.schema import Record
 
-# Claims of methods that records of protocol 2 have and that are not registered any more: strategies, all on byte-cnn.
+# Claims of methods that records of protocol 2 have and that are not registered any more: strategies, all on byte-cnn
+# but for text-guided, which was on the encoder.
 _FORMER_CONTRASTS = {
     **dict.fromkeys(("cnc", "dfr", "group-dro", "jtt", "rwg"), ("byte-cnn",)),
     **dict.fromkeys(("coral", "irm", "v-rex"), ("control-no-penalty", "byte-cnn")),
     "carrier-mix": ("control-more-passes", "byte-cnn"),
+    "text-guided": (
+        "transformer",
+        "control-random-vectors",
+        "control-permuted-descriptions",
+        "control-shared-head",
+    ),
 }
 
 

@@ -4,7 +4,7 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -88,9 +88,12 @@ def mix(data: TrainingData, copies: int, rng: np.random.Generator) -> MixedData:
         sources += [i] * len(new)
         without_copy[bool(message.spans)] += not new
         unknown += not message.spans
+    rows = np.concatenate([np.arange(len(data)), np.array(sources, dtype=np.int64)])
+    texts = data.descriptions
     mixed = TrainingData(
         Payloads.from_list(itertools.chain(data.payloads, payloads)),
-        np.concatenate([data.labels, data.labels[np.array(sources, dtype=np.int64)]]),
+        data.labels[rows],
+        None if texts is None else replace(texts, of_row=texts.of_row[rows]),
     )
     return MixedData(mixed, without_copy[True], unknown - without_copy[False], without_copy[False])
 

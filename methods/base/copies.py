@@ -1,6 +1,7 @@
 """What the strategies share that train on rows and changed copies of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,9 +12,16 @@ PASSES = 1.5  # over rows and copies together, as a multiple of the plain learne
 
 
 def with_copies(data: TrainingData, copies: Sequence[Payloads]) -> TrainingData:
-    """Returns the payloads and labels of n rows, followed by those of each set of n changed copies."""
+    """Returns n rows, followed by each set of n changed copies of them, without what may not hold for a copy.
+
+    That leaves payloads, labels and descriptions.
+    """
+    texts = data.descriptions
     parts = (data.payloads, *copies)
     lengths = np.concatenate([part.lengths for part in parts])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     payloads = Payloads(np.concatenate([part.data for part in parts]), offsets)
-    return TrainingData(payloads, np.tile(data.labels, len(parts)))
+    rows = np.tile(np.arange(len(data)), len(parts))
+    return TrainingData(
+        payloads, data.labels[rows], None if texts is None else replace(texts, of_row=texts.of_row[rows])
+    )

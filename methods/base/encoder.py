@@ -1,4 +1,4 @@
-"""Base classes of the torch methods, and of those whose payload tower is a pretrained encoder."""
+"""Base classes of the torch methods that are no pairs, and of learners whose tower is a pretrained encoder."""
 
 from abc import abstractmethod
 from pathlib import Path
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 REQUIRES = ("torch", "safetensors.torch", "tokenizers", "transformers.models.bert.modeling_bert",
             "transformers.optimization")  # fmt: skip
 SHARED_STEP = "minilm-trunk"
+DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 EPOCHS = 5
 BATCH = 16
 TRAINED_LAYERS = 2  # of MiniLM's six; the layers below are the frozen trunk
@@ -48,7 +49,7 @@ class EncoderTower:
         trained: number of upper layers that are trained; None trains the whole encoder.
     """
 
-    encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
+    encoder: str = DEFAULT_ENCODER
     trained: int | None = TRAINED_LAYERS
 
     def check(self) -> None:
@@ -72,7 +73,3 @@ class EncoderTower:
         if self.trained is None:
             return WholeEncoder(params["dropout"], self.encoder, params["input"])
         return EncoderTop(params["dropout"], self.encoder, self.trained, params["input"])
-
-
-class EncoderMethod(EncoderTower, TorchMethod):
-    """A method whose predictor is a fine-tuned encoder and a scorer."""

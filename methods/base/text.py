@@ -1,22 +1,34 @@
-"""Base class of the text-guided methods and their controls."""
+"""Base class of the strategies that align payloads with texts, and of their controls."""
 
-from typing import TYPE_CHECKING, Any
+from abc import abstractmethod
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
-from harness import Categorical, Context, Float, Params, Predictor, Space, TrainingData
+from harness import (
+    PLAIN_TRAINING,
+    Categorical,
+    Context,
+    Float,
+    Learner,
+    Params,
+    Predictor,
+    Space,
+    Strategy,
+    Training,
+    TrainingData,
+)
 
-from .encoder import BATCH, EPOCHS, TOWER_SPACE, EncoderMethod
+from .encoder import DEFAULT_ENCODER
 
 if TYPE_CHECKING:
-    from ..neural.heads import Alignment
+    from ..neural.heads import Alignment, Head
     from ..neural.text_side import TextSide
     from ..neural.training import TorchPredictor
 
 TEMPLATES = ("{}", "a {} over HTTP", "an HTTP request that carries a {}", "exploits a vulnerability by a {}")
 ALIGNMENT_SPACE: Space = {
-    **TOWER_SPACE,
     "temperature": Float(0.03, 0.3, default=0.07, log=True),
     "learned": Categorical((False, True), default=False),
-    "projected": Categorical((False, True), default=False),
     "stage_one": Categorical(("triplet", "contrast", "none"), default="triplet"),
     "objective": Categorical(("infonce", "sigmoid", "squared"), default="infonce"),
     "positives": Categorical(("class", "cve"), default="class"),
@@ -24,10 +36,11 @@ ALIGNMENT_SPACE: Space = {
 }
 
 
-class TextMethod(EncoderMethod):
+class TextStrategy(Strategy):
     """Trains in two stages: first the text encoder on descriptions, then the payload tower against its embeddings.
 
-    In stage two the text encoder is frozen, unless ``trains_text`` is set.
+    In stage two the text encoder is frozen, unless ``trains_text`` is set. Vectors of another width than the text
+    encoder's are projected to it.
 
     Attributes:
         text_encoder: a Hugging Face id or a folder; stage one trains its top layer.
@@ -35,46 +48,47 @@ class TextMethod(EncoderMethod):
         trains_text: whether stage two also trains the text tower, at a tenth of the learning rate.
     """
 
-    text_encoder: str = EncoderMethod.encoder
+    needs = frozenset(("loss",))
+    text_encoder: str = DEFAULT_ENCODER
     templates: tuple[str, ...] = TEMPLATES
     trains_text: bool = False
 
     def check(self) -> None:
-        """Checks that the files of both encoders are present."""
+        """Checks that the files of the text encoder are present."""
         from ..neural.encoders import folder
 
-        super().check()
         folder(self.text_encoder)
 
-    def fit(self, train: TrainingData, validation: TrainingData, params: Params, context: Context) -> Predictor:
-        """Trains for at most 5 epochs; twice if some classes have no training row, to calibrate their scores first."""
-        from ..neural import unseen
-
-        if len(unseen.training_classes(train, context)) == len(context.classes):
-            return self.align(train, validation, params, context)
-
-        def fit(train: TrainingData, validation: TrainingData) -> "TorchPredictor":
-            return self.align(train, validation, params, context)
-
-        return unseen.fit_calibrated(fit, train, validation, context)
+    def fit(
+        self,
+        learner: Learner,
+        train: TrainingData,
+        validation: TrainingData,
+        params: Params,
+        context: Context,
+        training: Training = PLAIN_TRAINING,
+    ) -> Predictor:
+        """See `Strategy.fit`; ``training`` is what another strategy changes in stage two."""
+        return self.align(learner, train, validation, params, context, training)
 
     def align(
-        self, train: TrainingData, validation: TrainingData, params: Params, context: Context
+        self,
+        learner: Learner,
+        train: TrainingData,
+        validation: TrainingData,
+        params: Params,
+        context: Context,
+        training: Training,
     ) -> "TorchPredictor":
-        """Trains both stages once."""
-        from ..neural.heads import AlignmentHead
-        from ..neural.scorers import Prototypes
-        from ..neural.training import Settings, fit_classifier, seed_everything
-
+        """Trains both stages once; arguments as `fit`."""
         side = self.side(train, params, context)
-        seed_everything(context)
-        tower = self.tower(params)
-        count = len(side.prototypes()[0])
-        projected = bool(params.get("projected")) or tower.width != side.width
-        scorer = Prototypes(tower.width, side.width, count, len(context.classes), projected)
-        head = AlignmentHead(scorer, side, self.alignment(params), self.negatives(train))
-        settings = Settings(params["learning_rate"], EPOCHS, BATCH, weight_decay=params["weight_decay"])
-        return fit_classifier(tower, head, train, validation, settings, context)
+        classes = len(context.classes)
+
+        def head(width: int, _: int, length: float) -> "Head":
+            return self.head(width, classes, length, side, train, params)
+
+        predictor = learner.fit(train, validation, params, context, replace(training, head=head))
+        return cast("TorchPredictor", predictor)
 
     def side(self, train: TrainingData, params: Params, context: Context) -> "TextSide":
         """Returns the targets of stage two: the embeddings of descriptions and class anchors after stage one."""
@@ -82,6 +96,58 @@ class TextMethod(EncoderMethod):
 
         stage, inference = params["stage_one"], params["inference"]
         return text_side(train, context, stage, self.text_encoder, self.templates, inference, self.trains_text)
+
+    @abstractmethod
+    def head(
+        self, width: int, classes: int, length: float, side: "TextSide", train: TrainingData, params: Params
+    ) -> "Head":
+        """Returns the head of stage two for vectors of a width.
+
+        Args:
+            width, classes, length: see `Training.head`.
+            side: the texts.
+            train: the training rows.
+            params: the configuration.
+        """
+
+
+class AlignmentStrategy(TextStrategy):
+    """Aligns payloads with texts, and predicts the class of the nearest one.
+
+    It can predict classes without training rows; their scores are then calibrated in a first training.
+    """
+
+    space = ALIGNMENT_SPACE
+
+    def fit(
+        self,
+        learner: Learner,
+        train: TrainingData,
+        validation: TrainingData,
+        params: Params,
+        context: Context,
+        training: Training = PLAIN_TRAINING,
+    ) -> Predictor:
+        """See `TextStrategy.fit`; if some classes have no training row, trains twice, to calibrate their scores."""
+        from ..neural import unseen
+
+        if len(unseen.training_classes(train, context)) == len(context.classes):
+            return self.align(learner, train, validation, params, context, training)
+
+        def fit(train: TrainingData, validation: TrainingData) -> "TorchPredictor":
+            return self.align(learner, train, validation, params, context, training)
+
+        return unseen.fit_calibrated(fit, train, validation, context)
+
+    def head(
+        self, width: int, classes: int, length: float, side: "TextSide", train: TrainingData, params: Params
+    ) -> "Head":
+        """See `TextStrategy.head`."""
+        from ..neural.heads import AlignmentHead
+        from ..neural.scorers import Prototypes
+
+        scorer = Prototypes(width, side.width, len(side.prototypes()[0]), classes, projected=width != side.width)
+        return AlignmentHead(scorer, side, self.alignment(params), self.negatives(train))
 
     def alignment(self, params: Params) -> "Alignment":
         """Returns the objective of stage two."""

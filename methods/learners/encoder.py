@@ -14,7 +14,17 @@ from ..base.torch_learner import TorchLearner
     reference="Wang et al. 2020, arXiv 2002.10957; Reimers and Gurevych 2019, arXiv 1908.10084",
     requires=REQUIRES,
     shared=SHARED_STEP,
-    main=("carrier-mix", "header-mix", "control-more-passes"),
+    main=(
+        "carrier-mix",
+        "header-mix",
+        "text-guided",
+        "control-class-names",
+        "control-more-passes",
+        "control-payload-contrast",
+        "control-permuted-descriptions",
+        "control-random-vectors",
+        "control-shared-head",
+    ),
 )
 class EncoderLearner(EncoderTower, TorchLearner):
     """The payload tower of the text-guided methods, without text."""

@@ -9,9 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..base.encoder import VECTOR_LENGTH
 from . import losses
-from .scorers import Linear, Prototypes, Scorer
+from .scorers import Linear, ProjectedLinear, Prototypes, Scorer
 from .text_side import TextSide
 
 Objective = Literal["infonce", "sigmoid", "squared"]
@@ -74,16 +73,26 @@ class CrossEntropyHead(Head):
 
 
 class SharedHead(Head):
-    """A linear classifier trained by cross-entropy on payloads and on as many training texts per batch."""
+    """A linear classifier trained by cross-entropy on payloads and on as many training texts per batch.
+
+    Payload vectors of another width than the texts' are projected to it first. Vectors of both are scaled to
+    ``TEXT_LENGTH``, since embeddings of unit length would need weights that take many more steps.
+    """
+
+    TEXT_LENGTH = 16.0
 
     def __init__(self, width: int, side: TextSide, classes: int) -> None:
-        super().__init__(Linear(width, classes, VECTOR_LENGTH))
+        if width == side.width:
+            super().__init__(Linear(width, classes, self.TEXT_LENGTH))
+        else:
+            super().__init__(ProjectedLinear(width, classes, side.width, self.TEXT_LENGTH))
         self.side = side
 
     def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Returns the mean of both cross-entropies; texts are sampled with torch's global random generator."""
         sample = torch.randint(len(self.side.texts), (len(vectors),)).to(vectors.device)
-        text_loss = functional.cross_entropy(self.scorer(self.side.texts[sample]), self.side.labels[sample])
+        text_scores = cast(Linear, self.scorer).classify(self.side.texts[sample])
+        text_loss = functional.cross_entropy(text_scores, self.side.labels[sample])
         return (functional.cross_entropy(self.scorer(vectors), labels) + text_loss) / 2
 
 

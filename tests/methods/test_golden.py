@@ -19,10 +19,9 @@ def shared_root(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
 
 
 def cases() -> Iterator[object]:
-    """Yields all methods; those that `is_slow` names are slow tests, and text-guided, which takes a minute."""
+    """Yields all methods; those that `is_slow` names are slow tests."""
     for name in NAMES:
-        slow = is_slow(registry.method(name)) or name == "text-guided"
-        yield pytest.param(name, marks=[pytest.mark.slow] if slow else [])
+        yield pytest.param(name, marks=[pytest.mark.slow] if is_slow(registry.method(name)) else [])
 
 
 @pytest.mark.parametrize("name", list(cases()))

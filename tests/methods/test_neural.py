@@ -249,9 +249,9 @@ def test_the_permuted_control_hands_every_class_the_texts_of_another(tmp_path: P
     registry.discover()
     context = golden.context(names, tmp_path)
     sides = []
-    for name in ("text-guided", "control-permuted-descriptions"):
+    for name in ("text-guided:encoder", "control-permuted-descriptions:encoder"):
         method = registry.method(name).factory()
-        sides.append(method.side(data, space.defaults(method.space), context))
+        sides.append(method.strategy.side(data, space.defaults(method.space), context))
     own, permuted = sides
     assert torch.equal(own.labels[own.of_row], torch.from_numpy(data.labels)), "the method itself has each row's texts"
     for row, label in enumerate(data.labels.tolist()):

@@ -1,6 +1,7 @@
-"""Encoders, towers and negatives of the user's choice, on small encoders with random weights."""
+"""Encoders, learners, negatives and copies of the user's choice, on small encoders with random weights."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,11 @@ def opened(family: str, argument: str):
         ("transformer", "no/such-encoder", "neither a folder nor in the Hugging Face cache"),
         ("transformer", "trained=0", "it must be a number of layers"),
         ("transformer", "trained=1:trained=2", "given twice"),
-        ("text-guided", "towr=byte-cnn", "there is no option towr; did you mean tower"),
-        ("text-guided", "tower=lstm", "tower=lstm is not valid"),
+        ("text-guided", "copy=header-mix", "there is no option copy; did you mean copies"),
+        ("text-guided", "copies=both", "copies=both is not valid"),
+        ("text-guided", "lstm", "there is no learner lstm"),
+        ("text-guided", "ngrams:trained=1", "trained= is an option of the learner encoder, not of ngrams"),
+        ("text-guided", "ngrams:copies=header-mix:negatives=same-carrier", "cannot be combined"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(family: str, argument: str, words: str) -> None:
@@ -49,14 +53,17 @@ def test_other_weights_under_the_same_name_are_another_method(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "argument",
     ["encoder={0}:text-encoder={0}", "encoder={0}:text-encoder={0}:trained=whole:text-tower=trained",
-     "tower=byte-cnn:text-encoder={0}", "tower=ngrams:negatives=same-carrier:text-encoder={0}"],
+     "byte-cnn:text-encoder={0}", "ngrams:negatives=same-carrier:text-encoder={0}",
+     "byte-cnn:copies=header-mix:text-encoder={0}", "learner=ngrams:copies=carrier-mix:text-encoder={0}"],
 )  # fmt: skip
 def test_text_guided_takes_other_parts(argument: str, small: str, tmp_path: Path, cache: Path) -> None:
     info = opened("text-guided", argument.format(small))
     train, validation, test, classes = golden.tiny()
     if "span" in info.tags:
-        spans = tuple((4, min(20, len(payload))) for payload in train.payloads)
-        train = TrainingData(train.payloads, train.labels, train.descriptions, spans=spans)
+        train, validation = (
+            replace(part, spans=tuple((4, min(20, len(payload))) for payload in part.payloads))
+            for part in (train, validation)
+        )
     context = golden.context(classes, tmp_path)
     predictor = info.factory().fit(train, validation, space.defaults(info.space), context)
     table = predictor.predict_proba(test.payloads)

@@ -1,1 +1,0 @@
-"""Controls: methods that exist to falsify a claim about another method."""
