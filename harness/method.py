@@ -187,6 +187,18 @@ class Predictor(ABC):
         """Adds to `notes`."""
         self._notes += sentences
 
+    def unread(self, payloads: Payloads, spans: Sequence[Sequence[int]]) -> float | None:
+        """Returns the share of the attacks' bytes beyond the length up to which payloads are read.
+
+        Args:
+            payloads: n payloads.
+            spans: per payload the flat byte offsets of its attack (start, end, start, end ...).
+
+        Returns:
+            The share over all payloads, 0 to 1; None (the default) for a predictor without a limit on length.
+        """
+        return None
+
     def save(self, folder: Path) -> None:
         """Writes everything that `Method.load` needs into an empty folder.
 

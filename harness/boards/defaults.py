@@ -15,7 +15,7 @@ def search(board: Board) -> Iterator[TextTable]:
     if not rows:
         return
     header = ["method", "default only", "rank by default", "tuned", "tuned − default", "selection gap"]
-    header += ["chosen trial is not the default", "input of the chosen trial"]
+    header += ["chosen trial is not the default", "input of the chosen trial", "attack bytes not read"]
     ordered = sorted(rows, key=lambda row: -row.default.mean if row.default else 0.0)
     lines = [
         [
@@ -27,6 +27,7 @@ def search(board: Board) -> Iterator[TextTable]:
             format_number(row.selection_gap),
             NO_VALUE if row.not_default is None else f"{row.not_default:.0%}",
             _inputs(row),
+            NO_VALUE if row.unread is None else f"{row.unread:.2%}",
         ]
         for row in ordered
     ]

@@ -77,6 +77,7 @@ def _row(row: Row, board: Board) -> dict[str, Any]:
         "selection_gap": row.selection_gap,
         "not_default": row.not_default,
         "inputs": dict(sorted(row.inputs.items())),
+        "unread": row.unread,
         "score_bootstrap": None if row.bootstrap is None else list(row.bootstrap),
         "worst_environment": None if row.worst is None else {"name": row.worst[1], "macro_f1": row.worst[0]},
         "components": None if row.components is None else row.components._asdict(),

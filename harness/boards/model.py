@@ -59,6 +59,7 @@ class Row:
         selection_gap: score that the best trial of each cell by its tests would give (an oracle) minus the score; None
             if records lack the tests of their trials.
         not_default: share of its finished cells whose selected trial is not the default configuration; None without.
+        unread: mean share of the attacks' bytes beyond the length up to which the method reads; None without a limit.
         inputs: number of finished cells by the input form of the selected configuration; empty if it searches none.
         bootstrap: percentile interval of the score by the crossed bootstrap, on boards that rank.
         id: macro-F1 in the ``id`` environments, with the weights that their scenarios have in the score.
@@ -110,6 +111,7 @@ class Row:
     selection_gap: float | None = None
     not_default: float | None = None
     inputs: Mapping[str, int] = field(default_factory=dict)
+    unread: float | None = None
     sample: Sample | None = field(default=None, compare=False)
 
     @property

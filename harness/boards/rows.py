@@ -79,6 +79,7 @@ def make_row(
         default=t_interval(default) if default else None,
         selection_gap=gap.mean if gap else None,
         inputs=Counter(str(r.result.params["input"]) for r in done if r.result and "input" in r.result.params),
+        unread=_mean(r.result.unread for r in done if r.result),
         not_default=fmean(r.result.best_trial != 0 for r in done if r.result) if done else None,
         bootstrap=None,
         id=_mean(in_distribution(own) for own in cells.values()),

@@ -203,9 +203,17 @@ def _score(
             )
             for name, tally in perturbed.tallies.items()
         },
+        unread=_unread(tuned.predictor, corpus, scenario),
         notes=[*data.notes, *(f"{task.cell.method}: {note}" for note in tuned.predictor.notes)],
     )
     return result.model_dump(mode="json"), _Tested(corpus, environments, tables, units)
+
+
+def _unread(predictor: Predictor, corpus: Corpus, scenario: Scenario) -> float | None:
+    """Returns `Predictor.unread` for the payloads of the first environment whose attack spans are known."""
+    content = next(iter(scenario.environments.values())).rendered(corpus)
+    spans = [tuple(span or ()) for span in content.spans]
+    return predictor.unread(content.payloads, spans) if any(spans) else None
 
 
 def _with_tests(

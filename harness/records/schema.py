@@ -187,6 +187,13 @@ class Result(StrictModel):
         description="if units are CVEs, indices of those that training has rows of; older records lack it",
     )
     perturbations: dict[Name, PerturbationCounts] = Field(default_factory=dict, description="by perturbed environment")
+    unread: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="share of the attacks' bytes in the rows of the first environment that lie beyond the length up to "
+        "which the method reads; null without such a limit, or without attack spans",
+    )
     notes: list[Text] = Field(default_factory=list, description="sentences about the scenario's draw and the predictor")
 
     @model_validator(mode="after")

@@ -69,7 +69,7 @@ class _Variant(AdaptedMethod):
 
 @register_method_family(
     "transformer",
-    version=3,
+    version=4,
     argument="ENCODER[:trained=N|whole]",
     kinds="ranked",
     summary="transformer on any encoder, by Hugging Face id or folder; trains two layers, N, or all",

@@ -9,7 +9,7 @@ from ..base.torch_learner import TorchLearner
 @register_learner(
     "encoder",
     plain="transformer",
-    version=4,
+    version=5,
     summary="MiniLM on payload text, top layers fine-tuned by cross-entropy",
     reference="Wang et al. 2020, arXiv 2002.10957; Reimers and Gurevych 2019, arXiv 1908.10084",
     requires=REQUIRES,

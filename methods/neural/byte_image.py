@@ -2,13 +2,15 @@
 
 from typing import cast
 
+import numpy as np
+import numpy.typing as npt
 import timm
 import torch
 from torch import nn
 
 from harness import Context, Payloads
 
-from .inputs import ByteInputs
+from .inputs import ByteInputs, first_bytes
 from .towers import Tower
 
 
@@ -40,6 +42,10 @@ class ByteImage(Tower):
     def inputs(self, payloads: Payloads, context: Context) -> ByteInputs:
         """See `Tower.inputs`."""
         return ByteInputs(payloads, self.side**2, shortest=self.side**2)
+
+    def reads(self, payloads: Payloads) -> npt.NDArray[np.bool_]:
+        """See `Tower.reads`."""
+        return first_bytes(payloads, self.side**2)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Returns (n, width) from byte ids (n, side * side)."""

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from harness import Context, Payloads, UserError, hashing
 
+from . import text
 from .text import MAX_TOKENS, Ragged, payload_texts, tokenize
 
 if TYPE_CHECKING:
@@ -205,9 +206,14 @@ def trunk_of_texts(encoder: Encoder, texts: tuple[str, ...], context: Context) -
     return _trunk(encoder, "texts", hashing.of_json(list(texts)), lambda: list(texts), context)
 
 
-def tokens(encoder: Encoder, texts: list[str]) -> Ragged:
-    """Returns the token ids of texts."""
-    return tokenize(str(folder(encoder.name) / "tokenizer.json"), texts)
+def tokens(encoder: Encoder, texts: list[str], limit: int = MAX_TOKENS) -> Ragged:
+    """Returns the token ids of texts, at most ``limit`` each."""
+    return tokenize(str(folder(encoder.name) / "tokenizer.json"), texts, limit)
+
+
+def read_bytes(encoder: Encoder, payloads: Payloads) -> npt.NDArray[np.bool_]:
+    """Returns which bytes of payloads the encoder reads, bool (bytes,)."""
+    return text.read_bytes(str(folder(encoder.name) / "tokenizer.json"), payloads)
 
 
 def _trunk(encoder: Encoder, kind: str, content: str, texts: Callable[[], list[str]], context: Context) -> Ragged:

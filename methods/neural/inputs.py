@@ -1,5 +1,6 @@
 """Inputs of towers: rows that become batches of padded tensors, gathered without a Python loop over rows."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -50,6 +51,20 @@ class ByteInputs:
         matrix, lengths = self._payloads.padded(width, rows)
         valid = np.arange(width) < np.minimum(lengths, self.lengths[rows])[:, None]
         return torch.from_numpy(np.where(valid, matrix.astype(np.int64) + 1, 0)), torch.from_numpy(valid)
+
+
+def first_bytes(payloads: Payloads, longest: int) -> npt.NDArray[np.bool_]:
+    """Returns which bytes are among the first ``longest`` ones of their payload, bool (bytes,)."""
+    return np.arange(len(payloads.data)) - np.repeat(payloads.offsets[:-1], payloads.lengths) < longest
+
+
+def span_bytes(payloads: Payloads, spans: Sequence[Sequence[int]]) -> npt.NDArray[np.bool_]:
+    """Returns which bytes are in the spans, flat byte offsets per payload (start, end …), bool (bytes,)."""
+    mask = np.zeros(len(payloads.data), dtype=np.bool_)
+    for first, row in zip(payloads.offsets.tolist(), spans, strict=False):
+        for start, end in zip(row[::2], row[1::2], strict=True):
+            mask[first + start : first + end] = True
+    return mask
 
 
 class HiddenInputs:

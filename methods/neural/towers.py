@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional
@@ -11,7 +12,7 @@ from harness import Context, Payloads, byte_ngrams, input_forms
 
 from . import encoders
 from .encoders import MINILM, Encoder
-from .inputs import ByteInputs, HiddenInputs, Inputs, NgramInputs, TokenInputs
+from .inputs import ByteInputs, HiddenInputs, Inputs, NgramInputs, TokenInputs, first_bytes
 from .text import payload_texts
 
 
@@ -45,6 +46,10 @@ class Tower(nn.Module):
     def inputs(self, payloads: Payloads, context: Context) -> Inputs:
         """Returns payloads, which are in the tower's form, as inputs."""
         raise NotImplementedError
+
+    def reads(self, payloads: Payloads) -> npt.NDArray[np.bool_] | None:
+        """Returns which bytes of payloads, in the tower's form, are read, bool (bytes,); None if there is no limit."""
+        return None
 
 
 class ByteCNN(Tower):
@@ -86,6 +91,10 @@ class ByteCNN(Tower):
     def inputs(self, payloads: Payloads, context: Context) -> ByteInputs:
         """See `Tower.inputs`."""
         return ByteInputs(payloads, self.longest, shortest=self.window)
+
+    def reads(self, payloads: Payloads) -> npt.NDArray[np.bool_]:
+        """See `Tower.reads`."""
+        return first_bytes(payloads, self.longest)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Returns (n, channels) from byte ids (n, width) with width >= window.
@@ -168,6 +177,10 @@ class ByteTransformer(Tower):
         """See `Tower.inputs`."""
         return ByteInputs(payloads, self.longest)
 
+    def reads(self, payloads: Payloads) -> npt.NDArray[np.bool_]:
+        """See `Tower.reads`."""
+        return first_bytes(payloads, self.longest)
+
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Returns (n, size) from byte ids (n, width): the maximum over patches."""
         vectors = self.embed(functional.pad(ids, (0, self.patch)))  # padded so that the last patch is complete too
@@ -199,6 +212,10 @@ class EncoderTop(Tower):
         """See `Tower.inputs`; the trunk's activations are a shared step."""
         return HiddenInputs(encoders.trunk_of_payloads(self.encoder, payloads, context))
 
+    def reads(self, payloads: Payloads) -> npt.NDArray[np.bool_]:
+        """See `Tower.reads`."""
+        return encoders.read_bytes(self.encoder, payloads)
+
     def read_texts(self, texts: tuple[str, ...], context: Context) -> HiddenInputs:
         """Returns texts as inputs, whose batches are the arguments of `forward`."""
         return HiddenInputs(encoders.trunk_of_texts(self.encoder, texts, context))
@@ -222,6 +239,10 @@ class WholeEncoder(Tower):
     def inputs(self, payloads: Payloads, context: Context) -> TokenInputs:
         """See `Tower.inputs`."""
         return TokenInputs(encoders.tokens(self.encoder, payload_texts(payloads)))
+
+    def reads(self, payloads: Payloads) -> npt.NDArray[np.bool_]:
+        """See `Tower.reads`."""
+        return encoders.read_bytes(self.encoder, payloads)
 
     def read_texts(self, texts: tuple[str, ...], context: Context) -> TokenInputs:
         """Returns texts as inputs, whose batches are the arguments of `forward`."""

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,12 +13,12 @@ import torch
 from torch import nn
 from transformers import get_cosine_schedule_with_warmup
 
-from harness import Context, Params, Payloads, Predictor, Space, TrainingData
+from harness import Context, Params, Payloads, Predictor, Space, TrainingData, input_forms
 
 from . import saved
 from .encoders import autocast
 from .heads import Head
-from .inputs import Inputs, Rows
+from .inputs import Inputs, Rows, span_bytes
 from .scorers import Scorer
 from .towers import Tower
 
@@ -268,6 +268,15 @@ class TorchPredictor(Predictor):
         if not len(payloads):
             return after(torch.zeros(0, self.tower.width)).detach().numpy()
         return run(self.tower, after, self.tower.read(payloads, self._context), self._context)
+
+    def unread(self, payloads: Payloads, spans: Sequence[Sequence[int]]) -> float | None:
+        """See `Predictor.unread`."""
+        formed = input_forms.apply(self.tower.arguments["input"], payloads, spans)
+        mask = self.tower.reads(formed.payloads)
+        if mask is None or formed.spans is None:
+            return None
+        attack = span_bytes(formed.payloads, formed.spans)
+        return float(1 - mask[attack].mean()) if attack.any() else 0.0
 
     def save(self, folder: Path) -> None:
         """See `Predictor.save`."""

@@ -451,6 +451,20 @@ def test_the_default_configurations_and_the_best_trials_have_scores_of_their_own
     assert "Default configurations" not in markdown([board_of(old)])
 
 
+def test_the_share_of_the_attacks_that_is_not_read_is_shown(plain_records: list[Record]) -> None:
+    cut, shares = [], []
+    for number, one in enumerate(plain_records):
+        assert one.result is not None
+        share = number / 10_000 if one.cell.method == "best" else None
+        shares += [] if share is None else [share]
+        cut.append(one.model_copy(update={"result": one.result.model_copy(update={"unread": share})}))
+    board = board_of(cut)
+    by_method = {row.method: row.unread for row in board.rows}
+    assert by_method.pop("best") == pytest.approx(fmean(shares))
+    assert set(by_method.values()) == {None}
+    assert f"| {fmean(shares):.2%} |" in markdown([board])
+
+
 def test_the_inputs_of_the_selected_configurations_are_counted(plain_records: list[Record]) -> None:
     read = []
     for one in plain_records:
