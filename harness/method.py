@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,10 @@ from harness.space import Params, Space, describe
 from harness.storage.shared_steps import Arrays
 
 Kind = Literal["ranked", "control", "fixed", "heavy"]
-Tag = Literal["text", "groups", "span"]
+Tag = Literal["text", "groups", "span", "rules"]
 Precision = Literal["float32", "bfloat16"]
-KINDS: tuple[Kind, ...] = ("ranked", "control", "fixed", "heavy")
-TAGS: tuple[Tag, ...] = ("text", "groups", "span")
+KINDS: tuple[Kind, ...] = get_args(Kind)
+TAGS: tuple[Tag, ...] = get_args(Tag)
 NO_OPINION = "-"  # in place of a class in --labels: the answer names no threat class
 PLUGIN, CODE = "plugin", "code"  # in the content of a method: digest of its plug-in, or of its class in memory
 ANSWER_TIMEOUT = 60.0  # default of --timeout: seconds to wait for an answer of a program or a service

@@ -83,7 +83,7 @@ def register_strategy(
         version: raise it whenever the same data and seed may give another result; it counts for every learner.
         summary: continues the name of the learner, one line for ``harness list methods``: "with a penalty on …".
         kind: ``ranked``, ``control`` (it exists to falsify a claim) or ``heavy``.
-        tags: what it gets beside payloads and labels: ``text``, ``groups``, ``span``.
+        tags: what it uses beside payloads and labels; see `harness.register_method`.
         reference: the paper that the strategy implements.
         requires: modules that ``fit`` imports beside those of the learner.
         contrasts: strategies that it claims to outperform on the same learner, in the order in which this is tested;

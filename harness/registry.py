@@ -75,7 +75,8 @@ def register_method(
         version: raise it whenever the same data and seed may give another result.
         summary: one line for ``harness list methods``.
         kind: ``ranked``, ``control`` (it exists to falsify a claim), ``fixed`` (not trained here) or ``heavy``.
-        tags: what the method gets beside payloads and labels: ``text``, ``groups``, ``span``.
+        tags: what the method uses beside payloads and labels: ``text``, ``groups``, ``span``, which it is given, or
+            ``rules`` for attacks that people wrote, which it has.
         reference: the paper that the method implements.
         requires: modules that ``fit`` imports; they are checked before the run and imported once before cells fork.
         shared: name of the step that ``prepare`` computes once for all methods with the same name here.

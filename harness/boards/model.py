@@ -13,11 +13,12 @@ from harness.statistics.worst_case import WorstGroup
 
 Column = tuple[str, str]  # scenario and environment
 ScenarioSeed = tuple[str, int]  # a cell of a given method and benchmark
-Track = Literal["free", "groups", "span", "fixed"]
+Track = Literal["free", "groups", "span", "rules", "fixed"]
 TRACKS: Mapping[Track, str] = {
     "free": "learn from payloads and labels, and from descriptions if the corpus has them",
     "groups": "also get groups, sources or cue values of training rows",
     "span": "also get the byte range of the attack, an advantage on planted cues",
+    "rules": "also use rules for attacks that people wrote",
     "fixed": "are not trained by the benchmark",
 }
 
@@ -213,4 +214,5 @@ def track_of(kind: str, tags: tuple[str, ...]) -> Track:
     """Returns the track of a method, from its kind and the inputs that its tags ask for."""
     if kind == "fixed":
         return "fixed"
-    return "span" if "span" in tags else "groups" if "groups" in tags else "free"
+    tracks: tuple[Track, ...] = ("rules", "span", "groups")
+    return next((track for track in tracks if track in tags), "free")

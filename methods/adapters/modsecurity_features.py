@@ -37,7 +37,7 @@ _BLOCK = 64  # payloads between two looks at the clock
 
 @register_method_family(
     "modsecurity-features",
-    version=1,
+    version=2,
     argument="CRS_FOLDER",
     kinds="ranked",
     summary="logistic regression on which rules of your Core Rule Set match, with or without byte n-grams",
@@ -50,6 +50,7 @@ class RuleFeatures(RuleMethod):
     """
 
     kind = "ranked"
+    tags = frozenset(("rules",))
     space = {
         **INPUT_SPACE,
         "c": Float(1e-1, 1e3, default=10.0, log=True),

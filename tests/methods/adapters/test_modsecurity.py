@@ -12,6 +12,7 @@ from harness.methods.base.answers import AdapterError
 from harness.methods.base.rule_engine import Engine, Match
 
 from harness import Context, Payloads, TrainingData, UserError, registry, space
+from harness.boards.model import track_of
 from harness.data.taxonomy import threat_class
 from harness.execution.budget import Budget, Ledger
 from harness.method import MethodRef, Predictor
@@ -289,7 +290,7 @@ def test_the_command_line_runs_rules_and_names_a_bad_one(folder: Path, shell: Sh
 def features(folder: Path, train: TrainingData, **changed: object) -> Predictor:
     context = Context(0, tuple(map(threat_class, ATTACKS)), "cpu", "float32", Ledger(Budget(1, 60)).shared)
     info = registry.open_method(MethodRef("modsecurity-features", str(folder)))
-    assert info.kind == "ranked"
+    assert track_of(info.kind, tuple(info.tags)) == "rules", "the rules are an advantage over methods without any"
     return info.factory().fit(train, train, {**space.defaults(info.space), **changed}, context)
 
 
