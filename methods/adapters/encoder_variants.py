@@ -24,8 +24,8 @@ from harness import (
     register_method_family,
 )
 
-from ..base.encoder import REQUIRES, SHARED_STEP, TRAINED_LAYERS
-from ..learners.encoder import EncoderLearner
+from ..base.encoder import REQUIRES, SHARED_STEP
+from ..learners.encoder import EncoderLearner, FineTunedEncoder
 from ..strategies.carrier_mix import CarrierMix
 from ..strategies.header_mix import HeaderMix
 from ..strategies.text_guided import TextGuided
@@ -70,9 +70,9 @@ class _Variant(AdaptedMethod):
 @register_method_family(
     "transformer",
     version=4,
-    argument="ENCODER[:trained=N|whole]",
+    argument="ENCODER[:trained=side|N|whole]",
     kinds="ranked",
-    summary="transformer on any encoder, by Hugging Face id or folder; trains two layers, N, or all",
+    summary="transformer on any encoder, by Hugging Face id or folder; trains a network beside it, N layers, or all",
     requires=REQUIRES,
 )
 class TransformerVariant(_Variant):
@@ -95,7 +95,7 @@ class TransformerVariant(_Variant):
     argument="LEARNER[:OPTION=VALUE…]",
     kinds="ranked",
     summary="text-guided on a learner with text-encoder=, text-tower=trained, negatives=same-carrier, "
-    "copies=header-mix|carrier-mix, and on the learner encoder with encoder=, trained=N|whole",
+    "copies=header-mix|carrier-mix, and on the learner encoder with encoder=, trained=side|N|whole",
     requires=REQUIRES,
 )
 class TextGuidedVariant(_Variant):
@@ -208,9 +208,9 @@ def _learner(ref: MethodRef, options: Mapping[str, Any]) -> Learner:
 
 
 def _encoder(options: Mapping[str, Any]) -> EncoderLearner:
-    learner = EncoderLearner()
-    learner.encoder = options.get("encoder", learner.encoder)
-    learner.trained = options.get("trained", TRAINED_LAYERS)
+    trained = options.get("trained", 0)
+    learner = EncoderLearner() if trained == 0 else FineTunedEncoder()
+    learner.encoder, learner.trained = options.get("encoder", learner.encoder), trained
     return learner
 
 
@@ -231,10 +231,10 @@ def _options(ref: MethodRef, parsers: Mapping[str, Callable[[str], Any]], first:
 
 
 def _layers(text: str) -> int | None:
-    if text == "whole":
-        return None
+    if text in ("side", "whole"):
+        return 0 if text == "side" else None
     if not text.isdigit() or int(text) < 1:
-        raise ValueError("it must be a number of layers (at least 1) or whole")
+        raise ValueError("it must be a number of layers (at least 1), side or whole")
     return int(text)
 
 
@@ -258,5 +258,5 @@ def _shared_step(learner: Learner) -> str:
     """Returns the name of the step that a learner prepares; empty if it prepares none."""
     if not isinstance(learner, EncoderLearner) or learner.trained is None:
         return ""
-    is_default = (learner.encoder, learner.trained) == (EncoderLearner.encoder, TRAINED_LAYERS)
+    is_default = (learner.encoder, learner.trained) == (EncoderLearner.encoder, EncoderLearner.trained)
     return SHARED_STEP if is_default else f"trunk of {learner.encoder}, {learner.trained} trained"

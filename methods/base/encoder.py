@@ -15,16 +15,20 @@ REQUIRES = ("torch", "safetensors.torch", "tokenizers", "transformers.models.ber
             "transformers.optimization")  # fmt: skip
 SHARED_STEP = "minilm-trunk"
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
-EPOCHS = 5
 BATCH = 16
-TRAINED_LAYERS = 2  # of MiniLM's six; the layers below are the frozen trunk
 VECTOR_LENGTH = 16.0  # an encoder's vectors are scaled to this before a linear classifier, which learns faster so
-TOWER_SPACE: Space = {
-    **INPUT_SPACE,
-    "learning_rate": Float(1e-4, 2e-3, default=4e-4, log=True),
+_REGULARISATION: Space = {
     "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
     "dropout": Float(0.0, 0.3, default=0.1),
 }
+SIDE_SPACE: Space = {**INPUT_SPACE, "learning_rate": Float(5e-4, 1e-2, default=2e-3, log=True), **_REGULARISATION}
+SIDE_EPOCHS = 10
+FINE_TUNING_SPACE: Space = {
+    **INPUT_SPACE,
+    "learning_rate": Float(1e-4, 2e-3, default=4e-4, log=True),
+    **_REGULARISATION,
+}
+FINE_TUNING_EPOCHS = 5
 
 
 class TorchMethod(Method):
@@ -42,15 +46,16 @@ class TorchMethod(Method):
 
 
 class EncoderTower:
-    """A pretrained encoder that is fine-tuned on payloads: its upper layers over a frozen trunk, or all of it.
+    """A pretrained encoder with what is trained for payloads: a network beside it, its upper layers, or all of it.
 
     Attributes:
         encoder: a Hugging Face id or a folder.
-        trained: number of upper layers that are trained; None trains the whole encoder.
+        trained: number of upper layers that are trained, over a frozen trunk; 0 trains a network beside the frozen
+            layers instead, None the whole encoder.
     """
 
     encoder: str = DEFAULT_ENCODER
-    trained: int | None = TRAINED_LAYERS
+    trained: int | None = 0
 
     def check(self) -> None:
         """Checks that the encoder's files are present."""
@@ -68,8 +73,10 @@ class EncoderTower:
 
     def tower(self, params: Params) -> "Tower":
         """Returns the payload tower of a configuration, with fresh pretrained weights."""
-        from ..neural.towers import EncoderTop, WholeEncoder
+        from ..neural.towers import EncoderTop, SideNetwork, WholeEncoder
 
         if self.trained is None:
             return WholeEncoder(params["dropout"], self.encoder, params["input"])
+        if self.trained == 0:
+            return SideNetwork(params["dropout"], self.encoder, input=params["input"])
         return EncoderTop(params["dropout"], self.encoder, self.trained, params["input"])

@@ -1,8 +1,18 @@
-"""encoder: a pretrained text encoder fine-tuned on payload text; its plain form is the method ``transformer``."""
+"""encoder: a pretrained text encoder adapted to payload text; its plain form is the method ``transformer``."""
 
 from harness import register_learner
 
-from ..base.encoder import BATCH, EPOCHS, REQUIRES, SHARED_STEP, TOWER_SPACE, VECTOR_LENGTH, EncoderTower
+from ..base.encoder import (
+    BATCH,
+    FINE_TUNING_EPOCHS,
+    FINE_TUNING_SPACE,
+    REQUIRES,
+    SHARED_STEP,
+    SIDE_EPOCHS,
+    SIDE_SPACE,
+    VECTOR_LENGTH,
+    EncoderTower,
+)
 from ..base.torch_learner import TorchLearner
 
 
@@ -10,8 +20,8 @@ from ..base.torch_learner import TorchLearner
     "encoder",
     plain="transformer",
     version=5,
-    summary="MiniLM on payload text, top layers fine-tuned by cross-entropy",
-    reference="Wang et al. 2020, arXiv 2002.10957; Reimers and Gurevych 2019, arXiv 1908.10084",
+    summary="a narrow network beside frozen MiniLM on payload text, trained by cross-entropy",
+    reference="Sung et al. 2022, arXiv 2206.06522; Wang et al. 2020, arXiv 2002.10957",
     requires=REQUIRES,
     shared=SHARED_STEP,
     main=(
@@ -29,7 +39,14 @@ from ..base.torch_learner import TorchLearner
 class EncoderLearner(EncoderTower, TorchLearner):
     """The payload tower of the text-guided methods, without text."""
 
-    epochs = EPOCHS
+    epochs = SIDE_EPOCHS
     batch = BATCH
     vector_length = VECTOR_LENGTH
-    space = TOWER_SPACE
+    space = SIDE_SPACE
+
+
+class FineTunedEncoder(EncoderLearner):
+    """The same with trained upper layers, or a whole trained encoder, in place of the network beside it."""
+
+    epochs = FINE_TUNING_EPOCHS
+    space = FINE_TUNING_SPACE

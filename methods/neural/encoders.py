@@ -1,4 +1,4 @@
-"""Finds and verifies pretrained encoders, and splits them into a frozen trunk and trained upper layers.
+"""Finds and verifies pretrained encoders, and splits them into a frozen trunk and what is trained on its activations.
 
 The trunk's activations are a shared step: computed once per set of payloads for all methods. An encoder is given by its
 Hugging Face id, which must be in the local cache (nothing is downloaded), or by a folder.
@@ -31,7 +31,7 @@ FILES = {  # SHA-256 of MiniLM's files, on which the results are based; the weig
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
 }
 _MAX_BYTES = {"model.safetensors": 16 * 2**30, "tokenizer.json": 256 * 2**20, "config.json": 2**20}
-VERSION = 1  # of the trunk's computation; part of the key of its activations
+VERSION = 2  # of the trunk's computation; part of the key of its activations
 _BATCH_TOKENS = 4096  # padded tokens of a batch
 _LOCAL_WITHOUT_CODE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 _MAX_LAYERS = 512
@@ -45,7 +45,8 @@ class Encoder:
     Attributes:
         name: a Hugging Face id or a folder.
         trained: number of upper layers that are trained; the layers below are frozen and their activations cached.
-            None trains the whole encoder, including its embeddings.
+            0 trains none of them but a network beside the frozen layers, for which those in `taps` are cached. None
+            trains the whole encoder, including its embeddings.
     """
 
     name: str = MINILM
@@ -195,14 +196,23 @@ def layers_of(model: "torch.nn.Module", name: str) -> "torch.nn.ModuleList":
     raise UserError(f"the encoder {name} has no known stack of layers to split; train all of it with trained=whole.")
 
 
+def taps(depth: int, trained: int) -> tuple[int, ...]:
+    """Returns the layers whose outputs the trunk of an encoder with ``depth`` layers caches; 0 are the embeddings.
+
+    With trained upper layers it is the last layer below them. A side network gets the embeddings, which tell words
+    apart, and the output of the lower third, which knows their context; the layers above are not computed.
+    """
+    return (0, max(1, depth // 3)) if trained == 0 else (depth - trained,)
+
+
 def trunk_of_payloads(encoder: Encoder, payloads: Payloads, context: Context) -> Ragged:
-    """Returns the frozen layers' activations of every payload token, float16 (total tokens, width)."""
+    """Returns the frozen layers' activations of every payload token, float16 (total tokens, width of all taps)."""
     content = hashing.of_json([hashing.of_array(payloads.data), hashing.of_array(payloads.offsets)])
     return _trunk(encoder, "payloads", content, lambda: payload_texts(payloads), context)
 
 
 def trunk_of_texts(encoder: Encoder, texts: tuple[str, ...], context: Context) -> Ragged:
-    """Returns the frozen layers' activations of every text token, float16 (total tokens, width)."""
+    """Returns the frozen layers' activations of every text token, float16 (total tokens, width of all taps)."""
     return _trunk(encoder, "texts", hashing.of_json(list(texts)), lambda: list(texts), context)
 
 
@@ -228,23 +238,26 @@ def _trunk(encoder: Encoder, kind: str, content: str, texts: Callable[[], list[s
 
 
 def _activations(encoder: Encoder, ids: Ragged, context: Context) -> npt.NDArray[np.float16]:
-    """Returns the output of the frozen layers for every token, computed in batches of similar length."""
+    """Returns the outputs of the tapped layers for every token, side by side, computed in batches of similar length."""
     import torch
 
     model = load(encoder.name).to(context.device)
     stack = layers_of(model, encoder.name)
-    below = len(stack) - cast(int, encoder.trained)
-    if not 0 <= below <= len(stack):
+    if not 0 <= cast(int, encoder.trained) <= len(stack):
         raise UserError(f"the encoder {encoder.name} has {len(stack)} layers; {encoder.trained} cannot be trained.")
-    out = np.empty((len(ids.values), width(model)), dtype=np.float16)
+    levels = taps(len(stack), cast(int, encoder.trained))
+    out = np.empty((len(ids.values), len(levels) * width(model)), dtype=np.float16)
     order = np.argsort(ids.lengths, kind="stable")
     with torch.inference_mode(), autocast(context):
         for number, rows in enumerate(_by_tokens(order, ids.lengths)):
             batch, mask, source = _padded(ids, rows, context)
-            hidden = run_layers(stack[:below], model.embeddings(batch), mask)  # type: ignore[operator]
+            hidden, below, outputs = model.embeddings(batch), 0, []  # type: ignore[operator]
+            for level in levels:
+                hidden, below = run_layers(stack[below:level], hidden, mask), level
+                outputs.append(hidden.float())
             if number == 0 and encoder.name != MINILM:  # the split of MiniLM has a test
                 _check_split(encoder.name, model, batch, mask, run_layers(stack[below:], hidden, mask))
-            out[source] = hidden.float().cpu().numpy()[mask.cpu().numpy()]
+            out[source] = torch.cat(outputs, dim=-1).cpu().numpy()[mask.cpu().numpy()]
     return out
 
 

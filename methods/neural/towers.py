@@ -226,6 +226,55 @@ class EncoderTop(Tower):
         return cast(torch.Tensor, self.dropout(encoders.mean_pool(out, mask)))
 
 
+class SideNetwork(Tower):
+    """A narrow transformer beside a frozen encoder, on its embeddings and a lower layer's output, with a maximum.
+
+    After ladder side-tuning (Sung et al. 2022, arXiv 2206.06522): nothing is propagated back through the encoder, so
+    that training costs a small part of fine-tuning. The maximum over tokens, in place of the mean, lets a few tokens
+    of an attack decide.
+
+    Args:
+        dropout: in the layer and on the output.
+        name: the encoder.
+        size: width of the network.
+        depth: number of its layers.
+    """
+
+    HEADS = 4
+
+    def __init__(
+        self, dropout: float = 0.0, name: str = MINILM, size: int = 96, depth: int = 1, input: str = "raw"
+    ) -> None:
+        super().__init__(dropout=dropout, name=name, size=size, depth=depth, input=input)
+        self.encoder = Encoder(name, 0)
+        model = encoders.load(name)
+        self.width = encoders.width(model)
+        self.taps = len(encoders.taps(len(encoders.layers_of(model, name)), 0))
+        self.norms = nn.ModuleList(nn.LayerNorm(self.width) for _ in range(self.taps))
+        self.down = nn.ModuleList(nn.Linear(self.width, size) for _ in range(self.taps))
+        self.layers = nn.ModuleList(AttentionBlock(size, self.HEADS, dropout) for _ in range(depth))
+        self.final, self.up = nn.LayerNorm(size), nn.Linear(size, self.width)
+        self.dropout = nn.Dropout(dropout)
+
+    def inputs(self, payloads: Payloads, context: Context) -> HiddenInputs:
+        """See `Tower.inputs`; the activations are a shared step."""
+        return HiddenInputs(encoders.trunk_of_payloads(self.encoder, payloads, context))
+
+    def reads(self, payloads: Payloads) -> npt.NDArray[np.bool_]:
+        """See `Tower.reads`."""
+        return encoders.read_bytes(self.encoder, payloads)
+
+    def forward(self, activations: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Returns (n, width) from the activations of all taps, side by side, (n, tokens, taps * width)."""
+        parts = activations.chunk(self.taps, dim=-1)
+        hidden = sum(down(norm(part)) for part, norm, down in zip(parts, self.norms, self.down, strict=True))
+        for layer in self.layers:
+            hidden = layer(hidden, mask)
+        # Every text has a first and a last token, so that no maximum is over nothing.
+        top = self.final(hidden).masked_fill(~mask[:, :, None], -torch.inf).amax(dim=1)
+        return cast(torch.Tensor, self.dropout(self.up(top)))
+
+
 class WholeEncoder(Tower):
     """A whole encoder, trained including its embeddings, mean-pooled."""
 

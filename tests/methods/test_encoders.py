@@ -10,7 +10,8 @@ import pytest
 import torch
 from harness.methods.neural import encoders
 from harness.methods.neural.encoders import Encoder
-from harness.methods.neural.towers import EncoderTop, WholeEncoder
+from harness.methods.neural.text import payload_texts
+from harness.methods.neural.towers import EncoderTop, SideNetwork, WholeEncoder
 
 from harness import Payloads, UserError
 from tests.conftest import Shell
@@ -72,6 +73,31 @@ def test_the_upper_layers_over_the_cached_trunk_are_the_whole_encoder(kind: str,
     top, whole = EncoderTop(0.0, name, 2).eval(), WholeEncoder(0.0, name).eval()
     split = top(*top.read(PAYLOADS, context).batch(np.arange(4)))
     assert torch.allclose(split, whole(*whole.read(PAYLOADS, context).batch(np.arange(4))), atol=2e-3)
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert"])
+def test_a_side_network_reads_the_embeddings_and_the_lower_third(kind: str, tmp_path: Path) -> None:
+    name = str(small_encoder(tmp_path / kind, kind))
+    context = golden.context(("a", "b"), tmp_path / "shared")
+    activations = encoders.trunk_of_payloads(Encoder(name, 0), PAYLOADS, context)
+    ids = encoders.tokens(Encoder(name, 0), payload_texts(PAYLOADS))
+    model = encoders.load(name)
+    for row in range(len(PAYLOADS)):
+        part = slice(*ids.offsets[row : row + 2])
+        with torch.inference_mode():
+            states = model(torch.from_numpy(ids.values[part])[None], output_hidden_states=True).hidden_states
+        expected = torch.cat([states[0], states[1]], dim=-1)[0]
+        assert np.allclose(activations.values[part], expected, atol=2e-3)
+
+
+def test_padding_and_other_payloads_do_not_change_a_side_network_s_vectors(tmp_path: Path) -> None:
+    name = str(small_encoder(tmp_path / "bert", "bert"))
+    context = golden.context(("a", "b"), tmp_path / "shared")
+    tower = SideNetwork(0.0, name, size=16).eval()
+    inputs = tower.read(PAYLOADS, context)
+    together = tower(*inputs.batch(np.arange(4)))
+    for row in range(4):
+        assert torch.allclose(tower(*inputs.batch(np.array([row])))[0], together[row], atol=1e-5)
 
 
 def test_an_encoder_whose_layers_are_no_chain_is_refused(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def machine() -> str:
 
 
 def main() -> None:
-    """Rewrites golden.json for the named methods, all registered ones by default."""
+    """Rewrites golden.json for the named methods, all registered ones by default; others that are gone are dropped."""
     import tempfile
 
     registry.discover()
@@ -93,6 +93,7 @@ def main() -> None:
         for name in sys.argv[1:] or list(registry.methods()):
             stored["methods"][name] = golden_cell(registry.method(name), Path(root))
             print(name, stored["methods"][name])
+    stored["methods"] = {name: cell for name, cell in stored["methods"].items() if name in registry.methods()}
     FILE.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
