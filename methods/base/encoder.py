@@ -21,7 +21,7 @@ _REGULARISATION: Space = {
     "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
     "dropout": Float(0.0, 0.3, default=0.1),
 }
-SIDE_SPACE: Space = {**INPUT_SPACE, "learning_rate": Float(5e-4, 1e-2, default=2e-3, log=True), **_REGULARISATION}
+SIDE_SPACE: Space = {**INPUT_SPACE, "learning_rate": Float(3e-4, 5e-3, default=2e-3, log=True), **_REGULARISATION}
 SIDE_EPOCHS = 10
 FINE_TUNING_SPACE: Space = {
     **INPUT_SPACE,
