@@ -1,31 +1,13 @@
-"""The Python API, for notebooks and scripts; the command line is a thin layer on top of it.
-
-Invalid arguments raise `harness.UserError`, with the message that the command line prints.
-"""
+"""`harness.run`: a run from Python."""
 
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.api.audits import AuditResult, audit
 from harness.api.benchmarks import BenchmarkLike, DataOptions
-from harness.api.leaderboards import Leaderboard, leaderboard
 from harness.api.methods import Methods
-from harness.api.predictions import predict
 from harness.api.prepared_run import Rows, RunOptions, execute, prepare
-from harness.api.results import Results, ResultTable, load_results
-
-__all__ = [
-    "AuditResult",
-    "Leaderboard",
-    "ResultTable",
-    "Results",
-    "audit",
-    "leaderboard",
-    "load_results",
-    "predict",
-    "run",
-]
+from harness.api.results import Results
 
 
 def run(
