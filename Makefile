@@ -4,6 +4,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTHON ?= python3
 
+# The tests start hundreds of processes; without cached bytecode each would compile the harness anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run official pilot test test-slow mutants lint install
 
 run: $(STAMP)

@@ -11,17 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     __version__: str
     from harness import hashing, oracles, registry, regular_file, seeds, sources, space, testing
-    from harness.api import (
-        AuditResult,
-        Leaderboard,
-        Results,
-        ResultTable,
-        audit,
-        leaderboard,
-        load_results,
-        predict,
-        run,
-    )
+    from harness.api.audits import AuditResult, audit
+    from harness.api.leaderboards import Leaderboard, leaderboard
+    from harness.api.predictions import predict
+    from harness.api.results import Results, ResultTable, load_results
+    from harness.api.runs import run
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.data import (
         byte_ngrams,
@@ -150,17 +144,11 @@ __all__ = [
 
 # Where each name lives; imported on first use.
 _NAMES = {
-    "harness.api": (
-        "AuditResult",
-        "Leaderboard",
-        "ResultTable",
-        "Results",
-        "audit",
-        "leaderboard",
-        "load_results",
-        "predict",
-        "run",
-    ),
+    "harness.api.audits": ("AuditResult", "audit"),
+    "harness.api.leaderboards": ("Leaderboard", "leaderboard"),
+    "harness.api.predictions": ("predict",),
+    "harness.api.results": ("ResultTable", "Results", "load_results"),
+    "harness.api.runs": ("run",),
     "harness.benchmark": ("Benchmark", "BenchmarkRef"),
     "harness.data.corpus": ("Corpus", "CorpusMeta"),
     "harness.data.corpus_cache": ("cached", "cached_meta"),

@@ -12,7 +12,8 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, get_args
@@ -50,6 +51,7 @@ strategies: dict[str, StrategyInfo] = {}
 _discovered: set[str] = set()
 _plugins: dict[Path, "_PluginCode"] = {}
 _loading: "_PluginCode | None" = None  # the plug-in that is being loaded
+_PACKAGES = ("methods", "benchmarks")  # searched by `discover`; other distributions extend them by entry points
 # Folders of ``methods`` whose modules register methods, learners, strategies or families.
 _REGISTERING = ("adapters", "learners", "strategies")
 _SHARED = frozenset(("base", "neural"))  # folders of ``methods`` that hold shared code and register nothing
@@ -199,8 +201,8 @@ def _is_discovered(module: str) -> bool:
     """Whether worker processes register the classes of a module by themselves, whoever imports it first here."""
     if _discovering or module.partition(".")[0] == "harness":
         return True
-    entries = (entry for package in ("methods", "benchmarks") for entry in entry_points(group=f"harness.{package}"))
-    return any(module == entry.module or module.startswith(f"{entry.module}.") for entry in entries)
+    modules = (entry.module for entries in _entry_points().values() for entry in entries)
+    return any(module == other or module.startswith(f"{other}.") for other in modules)
 
 
 def _code_of(cls: type) -> dict[str, Any]:
@@ -294,14 +296,21 @@ def discover(plugins: Iterable[str] = ()) -> None:
         UserError: a plug-in file is missing or fails to load, or two of them use the same name.
     """
     with _discovery():
-        for package in ("methods", "benchmarks"):
+        for package in _PACKAGES:
             if package not in _discovered:
                 _discovered.add(package)
                 _import_package(f"harness.{package}")
-                for entry in entry_points(group=f"harness.{package}"):
+                for entry in _entry_points()[package]:
                     _guard(f"the entry point {entry.name} ({entry.value})", entry.load)
         for plugin in plugins:
             load_plugin(plugin)
+
+
+@cache
+def _entry_points() -> dict[str, EntryPoints]:
+    """Returns the entry points by package; once per process, since this opens a file of every installed package."""
+    installed = entry_points()
+    return {package: installed.select(group=f"harness.{package}") for package in _PACKAGES}
 
 
 @contextlib.contextmanager

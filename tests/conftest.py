@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import stand_ins
+# Set before a library reads them: small arrays gain nothing from threads, and threads that wait for each other while
+# another process has the core take ten times the processor time. Workers of the harness have one thread too.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+from tests import stand_ins  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -97,7 +102,7 @@ def requests_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def mapped(requests_file: Path) -> tuple[str, ...]:
     """The arguments that name `requests_file` and its columns."""
     return ("--bench", f"files:{requests_file}", "--map", "payload=raw,label=class,group=cve,date=published")

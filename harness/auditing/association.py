@@ -1,6 +1,7 @@
 """Association of attributes with classes: mutual information, Fisher tests, and confidence intervals of shares."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,8 @@ ClassMatrix = npt.NDArray[np.float64]  # (classes, attributes)
 class Association:
     """Contingency counts of attributes and classes, and the statistics computed from them.
 
-    Arrays have shape (classes, attributes) unless another shape is given.
+    Arrays have shape (classes, attributes) unless another shape is given. The statistics are computed once, since they
+    are read cue by cue.
 
     Attributes:
         counts: int64, observations of the class that have the attribute.
@@ -40,18 +42,18 @@ class Association:
         counts = np.stack([np.asarray(incidence.matrix.T @ (labels == c).astype(np.int64)) for c in range(classes)])
         return cls(counts, counts.sum(axis=0), np.bincount(labels, minlength=classes))
 
-    @property
+    @cached_property
     def share(self) -> ClassMatrix:
         """Share of the class's observations that have the attribute."""
         return np.asarray(self.counts / np.maximum(1, self.sizes)[:, None])
 
-    @property
+    @cached_property
     def elsewhere(self) -> ClassMatrix:
         """Share of the other classes' observations that have the attribute."""
         others = np.maximum(1, self.sizes.sum() - self.sizes)
         return np.asarray((self.totals - self.counts) / others[:, None])
 
-    @property
+    @cached_property
     def bits(self) -> ClassMatrix:
         """Mutual information, in bits, of having the attribute and belonging to the class."""
         n, class_size, total = self.sizes.sum(), self.sizes[:, None], self.totals[None, :]
@@ -69,7 +71,7 @@ class Association:
             out += joint / n * np.log2(ratio, where=joint > 0, out=np.zeros_like(out))
         return np.maximum(out, 0.0)
 
-    @property
+    @cached_property
     def strength(self) -> ClassMatrix:
         """Uncertainty coefficient (Theil's U): mutual information over the entropy of belonging to the class.
 

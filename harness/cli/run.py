@@ -246,7 +246,7 @@ def _report(console: "Console", outcome: "RunOutcome", results: Path, data: list
     """Prints the boards, and the command that writes the report; ``data`` are its options."""
     import shlex
 
-    from harness.api import Results
+    from harness.api.results import Results
 
     print_boards(console, Results(tuple(outcome.records), results).boards())
     printing.say(f"Records: {results}")

@@ -1,12 +1,14 @@
 """The core without extras: everything but the neural methods works, and what is missing is named with its command."""
 
 import json
+import os
 
 import pytest
 
 from tests.packaging.conftest import CoreShell
 
 NEURAL = "pip install 'shortcut-harness[neural]'"
+FULL = bool(os.environ.get("HARNESS_FULL_ROUNDS"))
 SMALL = ("--trials", "1", "--rows", "60,30,60", "--scenario", "random")
 
 
@@ -25,7 +27,8 @@ def test_all_skips_what_cannot_run_and_everything_else_works(core: CoreShell, ma
     assert all(record["provenance"]["packages"]["numpy"] != "absent" for record in records)
 
     corpus, *mapping = mapped[1:]
-    for record in records:
+    # Pairs with one learner are loaded by the same code: the fast tests look at one of them.
+    for record in records if FULL else [r for r in records if r["cell"]["method"] not in strategies - {"jtt:ngrams"}]:
         done = core("predict", corpus, *mapping, "--record", record["key"][:16], "--out", "lines.jsonl")
         assert done.returncode == 0, done.stderr
         assert len((core.folder / "lines.jsonl").read_text().splitlines()) == 480

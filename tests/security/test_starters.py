@@ -61,8 +61,7 @@ ALLOWED = {
     "harness/registry.py _execute .exec_module": PLUGIN,
     "harness/registry.py load_plugin importlib.util.spec_from_file_location": PLUGIN,
     "harness/registry.py _import_package importlib.import_module": INSTALLED,
-    "harness/registry.py _is_discovered importlib.metadata.entry_points": INSTALLED,
-    "harness/registry.py discover importlib.metadata.entry_points": INSTALLED,
+    "harness/registry.py _entry_points importlib.metadata.entry_points": INSTALLED,
     "harness/sources/checkout.py Checkout._git subprocess.Popen": "git of the PATH, outside of the checkout, in a "
     "repository that is made here and has no configuration of the checkout",
     "harness/sources/download.py _fetch urllib.request.urlopen": "a URL that the user gives, with its checksum",

@@ -24,7 +24,8 @@ def board(
     leaderboard` writes.
     """
     from harness import registry
-    from harness.api import leaderboard, load_results
+    from harness.api.leaderboards import leaderboard
+    from harness.api.results import load_results
     from harness.cli.run import print_boards
 
     if format_ not in FORMATS:

@@ -20,7 +20,7 @@ def compare(
     of the paired t-test: by scenario, and for the score.
     """
     from harness import registry
-    from harness.api import load_results
+    from harness.api.results import load_results
 
     registry.discover(plugin or [])
     stored = load_results(results)

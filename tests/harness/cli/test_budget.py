@@ -1,6 +1,7 @@
 """`harness results budget`: what methods were asked and spent, and whether it was the same for all."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,15 @@ def run(shell: Shell, mapped: tuple[str, ...]) -> Callable[..., None]:
         assert done.returncode == 0, done.stdout + done.stderr
 
     return run
+
+
+@pytest.fixture(scope="module")
+def run_of_majority(tmp_path_factory: pytest.TempPathFactory, cache: Path, mapped: tuple[str, ...]) -> Path:
+    """The results folder of a run of the cheapest method; tests copy it."""
+    shell = Shell(tmp_path_factory.mktemp("majority"), cache)
+    done = shell("run", "--method", "majority", "--seeds", 1, *mapped, *TWO)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return shell.folder / "r"
 
 
 def edit(folder: Path, pattern: str, change: Callable[[dict], None]) -> None:
@@ -60,19 +70,20 @@ def test_equal_budgets_are_said_with_figures_by_method_and_by_scenario(shell: Sh
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [
-        ("--trials", 3, "different trials on group-disjoint, seed 0 and 1 more: 2 for majority; 3 for tfidf-logreg."),
+        ("--trials", 3, "different trials on group-disjoint, seed 0 and 1 more: 2 for majority; "
+         "3 for nearest-neighbor."),
         ("--seconds", 60, "different compute seconds per cell on group-disjoint, seed 0 and 1 more: 120 for majority; "
-         "60 for tfidf-logreg."),
+         "60 for nearest-neighbor."),
         ("--sampler", "tpe", "different sampler on"),
         ("--pruner", "median", "different pruner on"),
         ("--preset", "standard", "different limits of training/validation/test rows on"),
     ],
 )  # fmt: skip
 def test_different_budgets_of_one_corpus_are_named(
-    shell: Shell, run: Callable[..., None], option: str, value: object, sentence: str
+    shell: Shell, run: Callable[..., None], run_of_majority: Path, option: str, value: object, sentence: str
 ) -> None:
-    run("--method", "majority", "--seeds", 1)
-    run("--method", "tfidf-logreg", "--seeds", 1, option, value)
+    shutil.copytree(run_of_majority, shell.folder / "r")
+    run("--method", "nearest-neighbor", "--seeds", 1, option, value)
     done = shell("results", "budget", "--results", "r")
     assert done.returncode == 1
     assert sentence in done.stdout
@@ -88,16 +99,16 @@ def test_methods_that_both_ran_under_two_budgets_were_treated_alike(shell: Shell
 
 
 def test_a_cell_beyond_one_and_a_half_times_its_seconds_is_named(shell: Shell, run: Callable[..., None]) -> None:
-    run("--method", "majority,tfidf-logreg")
+    run("--method", "majority,nearest-neighbor")
 
     def overspend(record: dict) -> None:
         record["provenance"].update(compute_seconds=170.0, shared_seconds=20.0)
 
-    edit(shell.folder / "r", "*/random/tfidf-logreg-*.json", overspend)
+    edit(shell.folder / "r", "*/random/nearest-neighbor-*.json", overspend)
     done = shell("results", "budget", "--results", "r")
     assert done.returncode == 1
     assert (
-        "tfidf-logreg used more than 1.5 times its compute seconds in 1 of its cells, at most 1.58 times (random, "
+        "nearest-neighbor used more than 1.5 times its compute seconds in 1 of its cells, at most 1.58 times (random, "
         "seed 0)." in done.stdout
     )
 
@@ -111,7 +122,7 @@ def test_failed_stale_and_probing_records_are_counted_not_hidden(shell: Shell, m
         "    def fit(self, train, validation, params, context): raise RuntimeError('on purpose')\n",
         encoding="utf-8",
     )
-    for methods, scenario in (("raises,majority", "random"), ("tfidf-logreg", "random@headers")):
+    for methods, scenario in (("raises,majority", "random"), ("nearest-neighbor", "random@headers")):
         shell("run", "--plugin", plugin, "--method", methods, *mapped, "--scenario", scenario, "--results", "r")
     done = shell("results", "budget", "--results", "r", "--plugin", plugin)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -137,7 +148,7 @@ def test_nothing_to_look_at_is_one_sentence(shell: Shell) -> None:
         assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_looking_at_budgets_and_runs_is_light(shell: Shell, run: Callable[..., None]) -> None:
-    run("--method", "majority")
+def test_looking_at_budgets_and_runs_is_light(shell: Shell, run_of_majority: Path) -> None:
+    shutil.copytree(run_of_majority, shell.folder / "r")
     assert loaded(shell, "results", "budget", "--results", "r") == []
     assert loaded(shell, "results", "status", "--results", "r") == []

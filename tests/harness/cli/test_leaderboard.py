@@ -18,20 +18,20 @@ def test_the_committed_leaderboard_is_up_to_date(shell: Shell) -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
-    """Records of one scenario under the preset quick."""
+    """A folder with official records of one scenario under the preset quick, and a board of them."""
     shell = Shell(tmp_path_factory.mktemp("made"), cache)
-    small = ("--scenario", "iid", "--seeds", 1, "--rows", "55,22,44")
+    small = ("--scenario", "iid", "--seeds", 1, "--rows", "55,22,44", "--results", "results/official")
     done = shell("run", "--method", "tfidf-logreg,majority,nearest-neighbor", *small)
     assert done.returncode == 0, done.stdout + done.stderr
-    return shell.folder / "results/local"
+    assert shell("leaderboard").returncode == 0
+    assert shell("leaderboard", "--check").stdout.splitlines()[-1] == "up to date"
+    return shell.folder
 
 
 @pytest.fixture
 def official(shell: Shell, made: Path) -> Path:
-    """A folder of its own with those records and a board of them; a record of it."""
-    shutil.copytree(made / "synthetic", shell.folder / "results/official/synthetic")
-    assert shell("leaderboard").returncode == 0
-    assert shell("leaderboard", "--check").stdout.splitlines()[-1] == "up to date"
+    """A record in a copy of that folder."""
+    shutil.copytree(made, shell.folder, dirs_exist_ok=True)
     return next(shell.folder.glob("results/official/synthetic/iid/tfidf-logreg-s0-*.json"))
 
 

@@ -25,16 +25,16 @@ def test_a_second_run_is_all_cached(shell: Shell, mapped: tuple[str, ...]) -> No
 
 def test_one_worker_and_two_give_identical_records(shell: Shell, mapped: tuple[str, ...]) -> None:
     for workers in (1, 2):
-        done = shell("run", *FAST, "--method", METHODS, *mapped, "--seeds", 2, "--scenario", "group-disjoint",
-                     "--workers", workers, "--results", f"r{workers}")  # fmt: skip
+        done = shell("run", *FAST, "--method", METHODS, *mapped, "--seeds", 1, "--scenario", "group-disjoint",
+                     "--rows", "100,50,100", "--workers", workers, "--results", f"r{workers}")  # fmt: skip
         assert done.returncode == 0, done.stdout
     one, two = (results_of(shell.folder / name) for name in ("r1", "r2"))
     assert one == two
-    assert len(one) >= 6
+    assert len(one) >= 4
 
 
 def test_kill_9_loses_no_finished_cell(shell: Shell, mapped: tuple[str, ...]) -> None:
-    arguments = ("run", *FAST, *mapped, "--seeds", 3, "--workers", 1)
+    arguments = ("run", *FAST, *mapped, "--seeds", 2, "--workers", 1)
     folder = shell.folder / "results/local"
     run = shell.start(*arguments)
     deadline = time.monotonic() + 60
@@ -43,7 +43,7 @@ def test_kill_9_loses_no_finished_cell(shell: Shell, mapped: tuple[str, ...]) ->
     run.kill()
     run.wait()
     finished = {path: path.stat().st_mtime_ns for path in folder.glob("*/*/*.json")}
-    assert 3 <= len(finished) < 18
+    assert 3 <= len(finished) < 12
     assert shell(*arguments).returncode == 0
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     assert shell(*arguments, "--results", "undisturbed").returncode == 0

@@ -14,8 +14,8 @@ import pytest
 
 from tests.conftest import Shell, results_of
 
-FAST = ("run", "--method", "majority,nearest-neighbor,tfidf-logreg", "--trials", 2, "--seeds", 3)
-CELLS = 27
+FAST = ("run", "--method", "majority,nearest-neighbor,tfidf-logreg", "--trials", 2, "--seeds", 2)
+CELLS = 18
 KILLS = 200 if os.environ.get("HARNESS_FULL_ROUNDS") else 5
 THREE = ("--scenario", "random,group-disjoint,long-tail")
 
@@ -24,11 +24,14 @@ def finished(output: str) -> int:
     return len(re.findall(r"^\[\d+/\d+\]", output, re.M))
 
 
-@pytest.fixture
-def undisturbed(shell: Shell, mapped: tuple[str, ...]) -> dict[str, dict[str, object]]:
-    done = shell(*FAST, *THREE, *mapped, "--results", "undisturbed")
+@pytest.fixture(scope="module")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, cache: Path, mapped: tuple[str, ...]
+) -> dict[str, dict[str, object]]:
+    shell = Shell(tmp_path_factory.mktemp("undisturbed"), cache)
+    done = shell(*FAST, *THREE, *mapped)
     assert done.returncode == 0, done.stdout + done.stderr
-    results = results_of(shell.folder / "undisturbed")
+    results = results_of(shell.folder / "results/local")
     assert len(results) == CELLS
     return results
 
@@ -72,7 +75,7 @@ def test_kill_9_at_any_moment_loses_and_leaves_nothing(
     folder = shell.folder / "results/local"
     for _ in range(KILLS):
         run = shell.start(*FAST, *THREE, *mapped)
-        time.sleep(rng.uniform(0.3, 4))
+        time.sleep(rng.uniform(0.3, 3))
         run.kill()
         run.communicate()
         if len(results_of(folder)) == CELLS:
