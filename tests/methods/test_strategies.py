@@ -1,17 +1,19 @@
 """Header mix, field dropout, product of experts and bounded weights, by hand-made requests and formulas."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from harness.methods.base import carriers
 from harness.methods.neural.robust.heads import BoundedHead, ProductHead
 from harness.methods.neural.towers import HashedNgrams
 from harness.methods.strategies import field_dropout, header_mix
 from harness.methods.strategies.product_of_experts import expert_log_probabilities
 from torch.nn import functional
 
-from harness import Payloads, TrainingData, byte_ngrams
+from harness import Descriptions, Payloads, TrainingData, byte_ngrams
 from tests.tools import golden
 
 CLASSES = ("open-redirect", "sql-injection", "path-traversal")
@@ -43,6 +45,25 @@ def test_copies_bear_the_headers_of_another_class() -> None:
         assert data().labels[host] != data().labels[own]
         donors.add(host)
     assert len(donors) > 3
+
+
+def test_copies_keep_the_description_of_their_row() -> None:
+    texts = Descriptions(("one", "two"), np.array([0, 1]), np.array([0, -1, 1, 1, -1, -1]))
+    with_texts = replace(data(), descriptions=texts)
+    mixed = header_mix.mix(with_texts, 2, np.random.default_rng(0))
+    assert mixed.descriptions is not None
+    assert mixed.descriptions.texts == texts.texts
+    assert mixed.descriptions.of_row.tolist() == [0, -1, 1, 1, -1, -1] * 3
+    spans = tuple(span for _ in range(2) for span in ((6, 7), (), (6, 7)))  # two rows have no copy by their span
+    carried = carriers.mix(replace(with_texts, spans=spans), 2, np.random.default_rng(0)).data
+    assert carried.descriptions is not None
+    assert carried.descriptions.of_row[:6].tolist() == texts.of_row.tolist()
+    for row in range(6, len(carried)):
+        body = carried.payloads[row].rpartition(b"body")[2].decode()
+        path = carried.payloads[row].split(b" ")[1].decode()
+        own = int(path[1:] if path[1:] in "0235" else body)
+        assert carried.labels[row] == with_texts.labels[own]
+        assert carried.descriptions.of_row[row] == texts.of_row[own]
 
 
 def test_with_one_class_the_donors_are_of_that_class() -> None:
