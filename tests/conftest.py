@@ -11,12 +11,7 @@ from pathlib import Path
 
 import pytest
 
-# Set before a library reads them: small arrays gain nothing from threads, and threads that wait for each other while
-# another process has the core take ten times the processor time. Workers of the harness have one thread too.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
-from tests import stand_ins  # noqa: E402
+from tests import stand_ins
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"

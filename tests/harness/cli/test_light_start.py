@@ -11,6 +11,7 @@ from harness import BenchmarkRef, registry
 from tests.conftest import Shell
 
 HEAVY = ("torch", "transformers", "sklearn", "xgboost", "pandas", "plotly", "jinja2")
+HEAVY += ("harness.api.audits", "harness.benchmarks.nuclei.requests")  # parts of the harness that few commands need
 PROGRAM = f"""
 import sys, json
 from harness.cli import main
