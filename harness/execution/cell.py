@@ -116,6 +116,7 @@ class Task:
         plugins: absolute paths of plug-in files.
         adapter: reference of a method of a family (``FAMILY:ARGUMENT``); None for other methods.
         code: the pickled method, if a worker cannot import it by discovery; else empty.
+        device: where torch computes, with the number of a GPU if it was given.
     """
 
     key: str
@@ -126,6 +127,7 @@ class Task:
     plugins: tuple[str, ...] = ()
     adapter: MethodRef | None = None
     code: bytes = b""
+    device: str = CPU
 
     @property
     def budget(self) -> Budget:

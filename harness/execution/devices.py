@@ -88,3 +88,48 @@ def _environment(variables: dict[str, str]) -> Any:
             os.environ.pop(name)
             if value is not None:
                 os.environ[name] = value
+
+
+def start_device(device: str) -> None:
+    """Makes a device usable in this process, which must not have used a GPU before; for the processor nothing.
+
+    A GPU that was chosen by its number becomes the only one that this process and its children see.
+    """
+    if device == CPU:
+        return
+    os.environ.update(DETERMINISTIC)
+    number = device.partition(":")[2]
+    if number:
+        visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[int(number)] if visible else number
+    import torch
+
+    torch.zeros(1, device=device_type(device))  # starts CUDA, which no method is charged for
+
+
+def reset_peak_memory(device: str) -> None:
+    """Resets the peak of the memory that torch has allocated on a GPU."""
+    if device_type(device) == "cuda":
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_megabytes(device: str) -> float | None:
+    """Returns the most memory of a GPU that torch had allocated since `reset_peak_memory`, in MB; None if unknown."""
+    if device_type(device) != "cuda":
+        return None
+    import torch
+
+    return torch.cuda.max_memory_allocated() / 2**20
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error reports that memory ran out, as those of torch, of CUDA and of XGBoost do."""
+    words = ("can't allocate memory", "bad_alloc", "out of memory")
+    return isinstance(error, MemoryError) or any(part in str(error).lower() for part in words)
+
+
+def is_device_memory(error: Exception) -> bool:
+    """Whether the memory that ran out is that of a GPU."""
+    return re.search(r"\b(CUDA|HIP|MPS)\b.*out of memory", str(error), re.DOTALL) is not None

@@ -255,6 +255,9 @@ class Provenance(StrictModel):
     predict_seconds: Amount = 0.0
     trial_scoring_seconds: Amount = Field(default=0.0, description="of scoring the trials that were not selected")
     peak_memory_mb: Amount = 0.0
+    peak_device_memory_mb: Amount | None = Field(
+        default=None, description="as torch allocated it; null on the processor"
+    )
     machine: dict[Text, Text] = Field(default_factory=dict)
     packages: dict[Text, Text] = Field(default_factory=dict)
     source: dict[Text, Text] = Field(default_factory=dict)
