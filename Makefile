@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTHON ?= python3
 
-.PHONY: run official pilot test test-slow mutants lint install
+.PHONY: run official pilot test test-slow test-device mutants lint install
 
 run: $(STAMP)
 	$(BIN)/harness run --method all --bench synthetic
@@ -44,6 +44,10 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	HARNESS_FULL_ROUNDS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/speed
 	HARNESS_FULL_ROUNDS=1 $(BIN)/pytest tests/speed
+
+# One tiny cell per method that uses torch, on a GPU and on the processor; skipped without a GPU.
+test-device: $(STAMP)
+	$(BIN)/pytest -m device tests/methods/devices
 
 # Hours: edits the protocol, statistics and splits one operator at a time and lists what no test notices. For one module:
 # make mutants MODULES=harness/statistics/curves.py
