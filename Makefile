@@ -7,7 +7,7 @@ PYTHON ?= python3
 # The tests start hundreds of processes; without cached bytecode each would compile the harness anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run official pilot test test-slow mutants lint install
+.PHONY: run official pilot test test-slow test-device mutants lint install
 
 run: $(STAMP)
 	$(BIN)/harness run --method all --bench synthetic
@@ -47,6 +47,10 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	HARNESS_FULL_ROUNDS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/speed
 	HARNESS_FULL_ROUNDS=1 $(BIN)/pytest tests/speed
+
+# One tiny cell per method that uses torch, on a GPU and on the processor; skipped without a GPU.
+test-device: $(STAMP)
+	$(BIN)/pytest -m device tests/methods/devices
 
 # Hours: edits the protocol, statistics and splits one operator at a time and lists what no test notices. For one module:
 # make mutants MODULES=harness/statistics/curves.py

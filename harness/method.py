@@ -117,7 +117,8 @@ class Context:
     Attributes:
         seed: seed for initialisation and data order; the same for every trial of a cell.
         classes: name and anchor text of each class, in label order, including classes without a training row.
-        device: ``cpu``.
+        device: where torch methods compute: ``cpu``, ``cuda`` (the GPU that the run chose is the only one in sight) or
+            ``mps``. ``cpu`` for a method that does not declare torch among its ``requires``.
         precision: ``float32`` or ``bfloat16`` (autocast).
         should_stop: returns True once the cell's time budget is spent or the trial is pruned; ``fit`` must then return
             what it has learned so far. A fit that ignores it is terminated at 1.5 times the budget, and the trial is
@@ -316,6 +317,11 @@ class MethodInfo:
     def adapter(self) -> dict[str, Any] | None:
         """Content behind the method as plain values; None if its name and version stand for it."""
         return None if self.content is None else dict(self.content())
+
+    @property
+    def uses_torch(self) -> bool:
+        """Whether the method declares that it needs torch; only such a method computes on the device of a run."""
+        return any(module.partition(".")[0] == "torch" for module in self.requires)
 
     def description(self) -> dict[str, Any]:
         """Returns name, version, kind and tags as plain values, for ``harness list methods``."""

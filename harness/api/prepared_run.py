@@ -17,6 +17,7 @@ from harness.api.methods import Methods, check_labels, check_requirements, choos
 from harness.errors import UserError
 from harness.execution.budget import Budget, Pruner, Sampler
 from harness.execution.changed_code import changed_code
+from harness.execution.devices import choose_device
 from harness.execution.local_executor import LocalExecutor
 from harness.execution.plan import Plan, choose_scenarios, make_plan
 from harness.execution.progress import Progress, ProgressState
@@ -63,6 +64,7 @@ class RunOptions:
         shard: part of the cells to run, from 1, and number of parts; None for all cells.
         results: results folder.
         precision: precision of torch methods: ``auto``, ``float32`` or ``bfloat16``.
+        device: where torch methods compute: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         perturb: perturbation suites; ``depth`` and ``draws`` apply to them.
         diagnostics: add tests without the attack, and probes on parts of the input.
         plugins: Python files that register methods or benchmarks.
@@ -90,6 +92,7 @@ class RunOptions:
     shard: tuple[int, int] | None = None
     results: Path = Path("results/local")
     precision: str = "auto"
+    device: str = "auto"
     perturb: Sequence[str] = ()
     depth: int | None = None
     draws: int | None = None
@@ -130,6 +133,11 @@ class PreparedRun:
     changed: tuple[str, ...] = ()
 
     @property
+    def device(self) -> str:
+        """Where the torch methods of the run compute; empty if it has none."""
+        return next((cell.device for cell in self.plan.cells if cell.method.uses_torch), "")
+
+    @property
     def waiting(self) -> int:
         """Number of cells to run."""
         return len(self.plan.waiting(self.retry_failed))
@@ -161,6 +169,8 @@ def prepare(options: RunOptions) -> PreparedRun:
     benchmark = open_benchmark(options.benchmark, options.data)
     corpus = benchmark.meta()
     check_labels(options.labels, corpus)
+    uses_torch = any(method.uses_torch for method in methods)
+    device = choose_device(options.device, uses_torch, on_cluster=cluster is not None)
     scenarios = choose_scenarios(benchmark, options.scenarios, quick=options.preset == "quick")
     work = [(spec, methods) for spec in scenarios] + (probe_work(scenarios, corpus) if options.diagnostics else [])
     store = Store(Path(options.results))
@@ -176,6 +186,7 @@ def prepare(options: RunOptions) -> PreparedRun:
         perturbed,
         options.save_models,
         precision,
+        device,
         options.rerun,
     )
     if options.shard is not None:

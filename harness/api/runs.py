@@ -39,6 +39,7 @@ def run(
     workers: int | None = None,
     memory: float | None = None,
     precision: str = "auto",
+    device: str = "auto",
     executor: str = "local",
     ray_address: str = "",
     results: str | Path = "results/local",
@@ -80,6 +81,7 @@ def run(
         workers: number of cells that run at the same time; by default one per core.
         memory: memory limit of a worker in gigabytes; by default a fair share of the machine, infinity for no limit.
         precision: precision of torch methods: ``auto``, ``float32`` or ``bfloat16``.
+        device: where torch methods compute: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         executor: ``local`` or ``ray``, with ``ray_address``.
         results: folder of records.
         plugins: Python files that register methods or benchmarks.
@@ -131,6 +133,7 @@ def run(
         ray_address=ray_address,
         results=Path(results),
         precision=precision,
+        device=device,
         perturb=_names(perturb),
         depth=depth,
         draws=draws,

@@ -115,6 +115,9 @@ def run(
     precision: Annotated[
         str, typer.Option(metavar="NAME", help="Torch: auto, float32 or bfloat16.", rich_help_panel=MACHINE)
     ] = "auto",
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="Torch: auto, cpu, cuda, cuda:N or mps.", rich_help_panel=MACHINE)
+    ] = "auto",
     executor: Annotated[
         str, typer.Option(metavar="NAME", help="local, or ray for a Ray cluster.", rich_help_panel=MACHINE)
     ] = "local",
@@ -171,6 +174,7 @@ def run(
             shard=options.shard(shard),
             results=results,
             precision=precision,
+            device=device,
             perturb=options.names(perturb),
             depth=depth,
             draws=draws,
@@ -222,6 +226,8 @@ def run(
 def _announce(prepared: "PreparedRun") -> None:
     plan, waiting, workers = prepared.plan, prepared.waiting, prepared.workers
     first, budget = plan.cells[0], plan.cells[0].budget
+    if prepared.device:
+        printing.say(f"Torch methods compute on: {prepared.device}.")
     for note in prepared.notes:
         printing.say(f"note: {note}")
     printing.say(

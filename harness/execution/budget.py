@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
+from harness.execution import devices
 from harness.protocol import STOP_FACTOR, WALL_FACTOR
-from harness.records.schema import CellInfo
+from harness.records.schema import CPU, CellInfo
 from harness.storage.shared_steps import SharedSteps
 
 Sampler = Literal["random", "tpe"]
@@ -70,6 +71,7 @@ class CellUsage:
             only these needed.
         peak_memory_mb: peak memory of its process, in MB.
         trials: one entry per trial that started.
+        peak_device_memory_mb: most memory of the GPU that torch had allocated, in MB; None on the processor.
     """
 
     compute_seconds: float
@@ -78,6 +80,7 @@ class CellUsage:
     trial_scoring_seconds: float = 0.0
     peak_memory_mb: float = 0.0
     trials: tuple[TrialUsage, ...] = ()
+    peak_device_memory_mb: float | None = None
 
 
 @dataclass
@@ -86,22 +89,37 @@ class Ledger:
 
     A shared step is charged with its recorded cost whether this process computed it or read it from the cache, so
     that the cost of a cell does not depend on which cell ran first.
+
+    On a GPU (``device``), a second in which the cell holds it counts as a compute second, beside the processor's.
     """
 
     budget: Budget
     shared: SharedSteps = field(default_factory=SharedSteps)
-    started: float = field(default_factory=time.process_time)
     trials: list[TrialUsage] = field(default_factory=list)
     limit_reached: bool = False  # whether `exhausted` was ever true, so that the limit may have changed the result
     tuning_seconds: float | None = None  # own seconds when tuning ended
     scored: tuple[float, float] | None = None  # own and shared seconds when the selected predictor was scored
     child_seconds: float = 0.0  # compute seconds of processes that the method started
+    device: str = CPU
+    started: float = field(init=False)
     _in_trial: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        devices.reset_peak_memory(self.device)
+        self.shared.clock = self._clock
+        self.started = self._clock()
+
+    def _clock(self) -> float:
+        """Returns processor seconds; on a GPU plus wall seconds, since a cell holds it until its results are here.
+
+        Methods return NumPy arrays, and a copy from the GPU waits for its work: no explicit synchronisation is needed.
+        """
+        return time.process_time() + (0.0 if self.device == CPU else time.perf_counter())
 
     @property
     def own_seconds(self) -> float:
         """Compute seconds of this process and of those its method started, without the shared steps it computed."""
-        return time.process_time() - self.started - self.shared.computed + self.child_seconds
+        return self._clock() - self.started - self.shared.computed + self.child_seconds
 
     @property
     def total_seconds(self) -> float:
@@ -111,11 +129,11 @@ class Ledger:
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Stops the clock while the harness itself works, for example opens the data: no method is charged for it."""
-        start = time.process_time()
+        start = self._clock()
         try:
             yield
         finally:
-            self.started += time.process_time() - start
+            self.started += self._clock() - start
 
     def end_tuning(self) -> None:
         """Marks the end of tuning; compute seconds after it count as prediction."""
@@ -132,7 +150,8 @@ class Ledger:
         scored, shared = self.scored or (own, self.shared.charged)
         others = own - scored + self.shared.charged - shared
         peak = max([peak_megabytes(), *(trial.peak_memory_mb for trial in self.trials)])
-        return CellUsage(tuning, shared, scored - tuning, others, peak, tuple(self.trials))
+        on_device = devices.peak_megabytes(self.device)
+        return CellUsage(tuning, shared, scored - tuning, others, peak, tuple(self.trials), on_device)
 
     def exhausted(self) -> bool:
         """Whether the compute seconds of the cell are used up; methods poll it as ``context.should_stop``."""

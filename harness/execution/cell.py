@@ -10,9 +10,10 @@ from harness.benchmark import BenchmarkRef
 from harness.data.corpus import CorpusMeta
 from harness.errors import UserError
 from harness.execution.budget import Budget, CellUsage
+from harness.execution.devices import device_type
 from harness.method import MethodInfo, MethodRef, Precision
 from harness.protocol import PROTOCOL_VERSION
-from harness.records.schema import CellId, CellInfo, EnvironmentInfo, PerturbationOptions
+from harness.records.schema import CPU, CellId, CellInfo, EnvironmentInfo, PerturbationOptions
 from harness.safe_text import encodable
 from harness.scenario import ScenarioSpec, Sizes
 from harness.scenarios.perturbed import NO_PERTURBED, PerturbedOptions
@@ -25,6 +26,7 @@ class Cell:
     Attributes:
         benchmark: reference that holds the fingerprint of the data.
         perturbed: perturbed environments that the run adds; they are already among those of ``scenario``.
+        device: where torch computes, ``cpu`` for a method without torch; the key does not have the number of a GPU.
         missing: what the corpus lacks for this method; empty if the cell can run.
     """
 
@@ -37,6 +39,7 @@ class Cell:
     sizes: Sizes
     preset: str
     precision: Precision
+    device: str = CPU
     perturbed: PerturbedOptions = NO_PERTURBED
     missing: str = ""
 
@@ -68,6 +71,7 @@ class Cell:
             sizes=[self.sizes.train, self.sizes.validation, self.sizes.test],
             preset=self.preset,
             precision=self.precision,
+            device=device_type(self.device),
             protocol=PROTOCOL_VERSION,
             adapter=self.method.adapter,
             perturbations=(
@@ -112,6 +116,7 @@ class Task:
         plugins: absolute paths of plug-in files.
         adapter: reference of a method of a family (``FAMILY:ARGUMENT``); None for other methods.
         code: the pickled method, if a worker cannot import it by discovery; else empty.
+        device: where torch computes, with the number of a GPU if it was given.
     """
 
     key: str
@@ -122,6 +127,7 @@ class Task:
     plugins: tuple[str, ...] = ()
     adapter: MethodRef | None = None
     code: bytes = b""
+    device: str = CPU
 
     @property
     def budget(self) -> Budget:

@@ -11,7 +11,7 @@ from harness.execution.cell import Cell, missing_for
 from harness.method import MethodInfo, Precision
 from harness.records.predictors import loadable
 from harness.records.provenance import native_precision
-from harness.records.schema import Record
+from harness.records.schema import CPU, Record
 from harness.records.store import Store
 from harness.scenario import ScenarioSpec, Sizes
 from harness.scenarios.input_views import AT, with_view
@@ -98,6 +98,7 @@ def make_plan(
     perturbed: PerturbedOptions = NO_PERTURBED,
     save_models: bool = False,
     precision: Precision | None = None,
+    device: str = CPU,
     rerun: bool = False,
 ) -> Plan:
     """Plans the cells of a run.
@@ -117,6 +118,7 @@ def make_plan(
         perturbed: perturbed environments to add to every scenario.
         save_models: save the predictors of methods that support it; those of views are never saved.
         precision: precision of torch methods; by default the fastest of this machine.
+        device: where the methods that use torch compute; the cells of all others are of the processor.
         rerun: run cells again although they have a record.
     """
     seeds = list(seeds)
@@ -133,6 +135,7 @@ def make_plan(
             sizes=sizes,
             preset=preset,
             precision=precision or native_precision(),
+            device=device if method.uses_torch else CPU,
             missing=missing_for(method, corpus),
         )
         for scenario, methods in ((with_perturbed(spec, perturbed), methods) for spec, methods in work)

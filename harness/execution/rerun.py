@@ -9,11 +9,12 @@ from harness.data.corpus import CorpusMeta
 from harness.errors import UserError
 from harness.execution.budget import Budget
 from harness.execution.cell import Cell, missing_for
+from harness.execution.devices import why_absent
 from harness.execution.plan import choose_scenarios
 from harness.execution.recorded_methods import NotRebuilt, method_of
 from harness.method import Precision
 from harness.protocol import RERUN_TOLERANCE
-from harness.records.schema import CellInfo, PerturbationOptions, Record, Result
+from harness.records.schema import CPU, CellInfo, PerturbationOptions, Record, Result
 from harness.scenario import Sizes
 from harness.scenarios.perturbed import NO_PERTURBED, PerturbedOptions, with_perturbed
 
@@ -77,7 +78,8 @@ def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta, allow_exte
         allow_external: see `method_of`.
 
     Raises:
-        NotRebuilt: the method, the scenario or a perturbation suite does not exist, or the cell has another key today.
+        NotRebuilt: the method, the scenario, a perturbation suite or the device does not exist here, or the cell has
+            another key today.
     """
     info = record.cell
     method = method_of(info, allow_external)
@@ -96,11 +98,14 @@ def rebuild(record: Record, benchmark: Benchmark, corpus: CorpusMeta, allow_exte
         sizes=Sizes(*info.sizes),
         preset=info.preset,
         precision=cast(Precision, info.precision),
+        device=info.device,
         perturbed=perturbed,
         missing=missing_for(method, corpus),
     )
     if cell.key != record.key:
         raise NotRebuilt(f"another cell today: {', '.join(_key_differences(info, cell.info))}")
+    if problem := why_absent(info.device):
+        raise NotRebuilt(f"it ran on {info.device}, and {problem}")
     if cell.missing:
         raise NotRebuilt(f"not applicable today: {cell.missing}")
     return cell
@@ -134,8 +139,9 @@ def compare(stored: Record, today: Record) -> RerunVerdict:
     """Compares the record of a rerun with the stored one.
 
     On the same processor model, with the same package versions and without a time limit that was reached, results must
-    be identical to the last digit. Otherwise the macro-F1 of every environment may differ by `RERUN_TOLERANCE`. Notes
-    are not compared: they are sentences for readers, whose wording may change without a change of the result.
+    be identical to the last digit, unless they were computed on a GPU. Otherwise the macro-F1 of every environment may
+    differ by `RERUN_TOLERANCE`. Notes are not compared: they are sentences for readers, whose wording may change
+    without a change of the result.
     """
 
     def verdict(same: bool, text: str, exact: bool = False) -> RerunVerdict:
@@ -199,8 +205,10 @@ def _beyond_tolerance(stored: Result, today: Result) -> list[Difference]:
 
 
 def _tolerance_reasons(stored: Record, today: Record) -> Iterator[str]:
-    """Yields the reasons why two runs of a cell may differ slightly: processor, package versions, time limits."""
+    """Yields the reasons why two runs of a cell may differ slightly: processor, GPU, package versions, time limits."""
     old, new = stored.provenance, today.provenance
+    if stored.cell.device != CPU:
+        yield f"computed on {stored.cell.device}"
     if old.machine.get("processor") != new.machine.get("processor"):
         yield "another processor model"
     pins = {name: (version, new.packages[name]) for name, version in old.packages.items() if name in new.packages}

@@ -112,6 +112,7 @@ def _context(task: Task, classes: tuple[str, ...], ledger: Ledger, report: Calla
     return Context.of(
         classes,
         seed=seeds.integer(task.cell.seed, "init"),
+        device=task.cell.device,
         precision=cast(Precision, task.cell.precision),
         should_stop=ledger.exhausted,
         report=report,

@@ -255,6 +255,7 @@ def _common(cell: Cell, plugins: tuple[str, ...]) -> dict[str, Any]:
         "plugins": plugins,
         "adapter": None if cell.method.in_memory else cell.method.ref,
         "code": _pickled(cell.method),
+        "device": cell.device,
     }
 
 
@@ -335,6 +336,7 @@ def _cost_fields(usage: CellUsage | None) -> dict[str, Any]:
         "predict_seconds": round(usage.predict_seconds, 3),
         "trial_scoring_seconds": round(usage.trial_scoring_seconds, 3),
         "peak_memory_mb": round(usage.peak_memory_mb, 1),
+        "peak_device_memory_mb": usage.peak_device_memory_mb and round(usage.peak_device_memory_mb, 1),
     }
 
 

@@ -12,6 +12,7 @@ from harness import seeds, space
 from harness.errors import format_error
 from harness.evaluation import metrics
 from harness.execution.budget import Ledger, OverBudget, Pruner, Sampler
+from harness.execution.devices import is_out_of_memory
 from harness.method import Context, Method, Predictor, TrainingData
 from harness.records.schema import FailureKind, LimitedBy, SelectedBy, TrialRecord, TrialState
 
@@ -91,7 +92,7 @@ def tune(
         except MemoryError:
             raise
         except Exception as error:
-            if _is_out_of_memory(error):
+            if is_out_of_memory(error):
                 raise MemoryError(str(error)) from error
             search.fail(trial, error)
         else:
@@ -106,11 +107,6 @@ def tune(
         raise CellFailure(*search.first_error)
     limited_by: LimitedBy = "seconds" if ledger.limit_reached else search.limited_by
     return Tuned(predictors.pop(best[1].number), search.trials, best[1], limited_by, predictors)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether an error other than MemoryError reports that memory ran out, as those of torch and XGBoost do."""
-    return any(words in str(error).lower() for words in ("can't allocate memory", "bad_alloc", "out of memory"))
 
 
 class _Trial:

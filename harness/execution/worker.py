@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.errors import UserError, format_error
 from harness.execution.budget import Ledger
 from harness.execution.cell import Task
+from harness.execution.devices import is_device_memory, is_out_of_memory, start_device
 from harness.execution.run_cell import run_cell
 from harness.execution.tuning import CellFailure
 from harness.records.schema import FailureKind
@@ -45,10 +46,11 @@ def work(
     redirect_output(Path(log))
     logging.getLogger("harness").addHandler(_NoteSender(connection))
     cache_entry.trust(verified)
+    start_device(task.device)
     if memory is not None:
         limit_memory(memory)
     start = time.perf_counter()
-    ledger = Ledger(task.budget)
+    ledger = Ledger(task.budget, device=task.device)
 
     def fail(kind: FailureKind, reason: str, detail: str) -> None:
         connection.send(("failed", kind, " ".join(reason.split())[:500], detail[-8000:], ledger.usage()))
@@ -60,14 +62,15 @@ def work(
             lambda number: connection.send(("trial", number)),
             lambda step, score: connection.send(("report", step, score)),
         )
-    except MemoryError:
-        fail("memory", _memory_reason(memory), traceback.format_exc())
     except CellFailure as failure:
         fail(failure.kind, str(failure), failure.detail)
     except UserError as error:
         fail("exception", str(error), "")
     except Exception as error:
-        fail("exception", format_error(error), traceback.format_exc())
+        if is_out_of_memory(error):
+            fail("memory", _memory_reason(error, memory, task.device), traceback.format_exc())
+        else:
+            fail("exception", format_error(error), traceback.format_exc())
     else:
         connection.send(("done", outcome, time.perf_counter() - start, cache_entry.verified()))
     connection.close()
@@ -87,7 +90,9 @@ class _NoteSender(logging.Handler):
         self._connection.send(("note", record.getMessage()))
 
 
-def _memory_reason(memory: int | None) -> str:
+def _memory_reason(error: Exception, memory: int | None, device: str) -> str:
+    if is_device_memory(error):
+        return f"out of memory on the device {device}: {str(error).partition('. ')[0]}"
     limit = "" if memory is None else f" of {memory / 2**30:.1f} GB per worker (--memory)"
     return f"out of memory: the cell needs more than the limit{limit}"
 

@@ -43,7 +43,7 @@ class Manifest(BaseModel):
     version: int
     classes: Annotated[list[str], Field(min_length=1, max_length=_MAX_CLASSES), AfterValidator(_distinct)]
     seed: int = Field(description="seed of the context")
-    device: str = Field(pattern="^cpu$", description="as in `Context`")
+    device: str = Field(pattern="^(cpu|cuda|mps)$", description="where it was trained, as in `Context`")
     precision: Precision
     files: dict[str, str] = Field(description="SHA-256 (hex) by path relative to the folder")
     digest: str = Field(default="", description="SHA-256 (hex) of all other fields")
@@ -129,7 +129,7 @@ def restore_of_record(
         folder, info, shared: see `restore`.
 
     Raises:
-        UserError: as `restore`; or the predictor has other classes or another precision than the record,
+        UserError: as `restore`; or the predictor has other classes, another precision or device than the record,
             or the files behind the method's name (such as an encoder) are not those of the record.
     """
     manifest = _read_manifest(folder, info, record.key)
@@ -174,6 +174,7 @@ def _check_record(folder: Path, manifest: Manifest, info: MethodInfo, record: Re
     pairs = {
         "classes": (manifest.classes, classes),
         "precision": (manifest.precision, cell.precision),
+        "device": (manifest.device, cell.device),
     }
     for name, (saved, recorded) in pairs.items():
         if saved != recorded:
@@ -190,11 +191,13 @@ def _check_record(folder: Path, manifest: Manifest, info: MethodInfo, record: Re
 
 
 def _load(folder: Path, info: MethodInfo, manifest: Manifest, shared: Shared | None) -> Predictor:
-    """Calls `Method.load` with the context of the manifest; any error of it becomes a `UserError`."""
+    """Calls `Method.load` with the context of the manifest; any error of it becomes a `UserError`.
+
+    A predictor that was trained on a GPU predicts on the processor, which every machine has.
+    """
     context = Context.of(
         manifest.classes,
         seed=manifest.seed,
-        device=manifest.device,
         precision=manifest.precision,
         shared=shared or SharedSteps(),
     )

@@ -28,6 +28,7 @@ from harness.records.fields import (
 from harness.scenario import DERIVED, EnvironmentKind
 
 SCHEMA: Literal[4] = 4
+CPU = "cpu"
 Status = Literal["done", "failed", "not-applicable"]
 LimitedBy = Literal["trials", "space", "seconds"]
 TrialState = Literal["complete", "pruned", "failed", "over-budget"]
@@ -91,6 +92,7 @@ class CellInfo(StrictModel):
     )
     preset: Text
     precision: Text
+    device: Text = Field(default=CPU, description="where torch computed, without the number of a GPU")
     protocol: Count
     adapter: Plain | None = Field(
         default=None, description="for a method of a family, of a plug-in or in memory: its content"
@@ -116,6 +118,8 @@ class CellInfo(StrictModel):
         plain = self.model_dump(mode="json", exclude={"view", "perturbations"})
         if self.adapter is None:
             del plain["adapter"]
+        if self.device == CPU:  # older records have no device
+            del plain["device"]
         seconds = (
             int(self.seconds) if float(self.seconds).is_integer() else self.seconds
         )  # 120 and 120.0 give the same key
@@ -251,6 +255,9 @@ class Provenance(StrictModel):
     predict_seconds: Amount = 0.0
     trial_scoring_seconds: Amount = Field(default=0.0, description="of scoring the trials that were not selected")
     peak_memory_mb: Amount = 0.0
+    peak_device_memory_mb: Amount | None = Field(
+        default=None, description="as torch allocated it; null on the processor"
+    )
     machine: dict[Text, Text] = Field(default_factory=dict)
     packages: dict[Text, Text] = Field(default_factory=dict)
     source: dict[Text, Text] = Field(default_factory=dict)

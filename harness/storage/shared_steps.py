@@ -55,6 +55,7 @@ class SharedSteps:
         self._used: dict[str, float] = {}
         self._open_uses: list[dict[str, float]] = []  # steps used so far by each step in progress, outermost first
         self.computed = 0.0
+        self.clock: Callable[[], float] = time.process_time  # compute seconds of this process
 
     @property
     def charged(self) -> float:
@@ -101,14 +102,14 @@ class SharedSteps:
     def _compute(self, folder: Path, compute: Callable[[], Arrays]) -> tuple[Arrays, _Cost]:
         """Computes and stores an entry; if it cannot be stored, returns the computed arrays instead of mapped ones."""
         uses: dict[str, float] = {}
-        start, computed_before = time.process_time(), self.computed
+        start, computed_before = self.clock(), self.computed
         self._open_uses.append(uses)
         try:
             arrays = compute()
         finally:
             self._open_uses.pop()
         # Steps that `compute` itself computed have been added to `self.computed`; subtract them from this step's cost.
-        seconds = time.process_time() - start - (self.computed - computed_before)
+        seconds = self.clock() - start - (self.computed - computed_before)
         self.computed += seconds
         cost = _Cost(compute_seconds=max(0.0, round(seconds, 3)), uses=uses)
         try:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 Rows = npt.NDArray[np.int64]
+RESIDENT_BYTES = 4 * 2**30  # activations up to this size are copied to a GPU at once
 
 
 class Inputs(Protocol):
@@ -67,12 +68,32 @@ def span_bytes(payloads: Payloads, spans: Sequence[Sequence[int]]) -> npt.NDArra
     return mask
 
 
-class HiddenInputs:
-    """Activations of a frozen trunk, stored in float16 and converted to float32 in each batch."""
+def to_device(tensor: "torch.Tensor", device: "str | torch.device") -> "torch.Tensor":
+    """Returns a tensor of the processor on a device.
 
-    def __init__(self, hidden: Ragged) -> None:
-        self._hidden = hidden
+    Without ``non_blocking``, a copy to a GPU would wait for all work that was given to it before, in every step.
+    """
+    return tensor.to(device, non_blocking=str(device).startswith("cuda"))
+
+
+class HiddenInputs:
+    """Activations of a frozen trunk, stored in float16 and converted to float32 in each batch.
+
+    They are many times larger than the payloads, so a GPU gets them once if they fit, and gathers batches by itself.
+
+    Args:
+        hidden: the activations, float16 (total tokens, features).
+        device: where batches are needed.
+    """
+
+    def __init__(self, hidden: Ragged, device: str = "cpu") -> None:
+        import torch
+
+        self._hidden, self._device = hidden, device
         self.lengths: Rows = hidden.lengths
+        self._resident: torch.Tensor | None = None
+        if device != "cpu" and len(hidden.values) and hidden.values.nbytes <= RESIDENT_BYTES:
+            self._resident = torch.from_numpy(np.array(hidden.values)).to(device)
 
     def batch(self, rows: Rows) -> "tuple[torch.Tensor, torch.Tensor]":
         """See `Inputs.batch`; float32 (rows, width, features)."""
@@ -80,6 +101,11 @@ class HiddenInputs:
 
         width = int(self.lengths[rows].max())
         valid = np.arange(width) < self.lengths[rows][:, None]
+        if self._resident is not None:
+            source = np.where(valid, self._hidden.offsets[:-1][rows][:, None] + np.arange(width), 0)
+            mask = to_device(torch.from_numpy(valid), self._device)
+            hidden = self._resident[to_device(torch.from_numpy(source), self._device)].float()
+            return hidden.masked_fill(~mask[:, :, None], 0.0), mask
         out = np.zeros((len(rows), width, self._hidden.values.shape[1]), dtype=np.float32)
         out[valid] = self._hidden.values[(self._hidden.offsets[:-1][rows][:, None] + np.arange(width))[valid]]
         return torch.from_numpy(out), torch.from_numpy(valid)

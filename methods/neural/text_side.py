@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .inputs import Inputs
+from .inputs import Inputs, to_device
 
 Inference = Literal["centroids", "anchors", "nearest"]
 BATCH = 64
@@ -100,7 +100,8 @@ class TrainedTextSide(TextSide):
         if not len(indices):
             return self.texts
         batch, mask = self._texts.batch(indices.cpu().numpy())
-        embeddings = functional.normalize(self.tower(batch.to(own.device), mask.to(own.device)).float(), dim=1)
+        batch, mask = to_device(batch, own.device), to_device(mask, own.device)
+        embeddings = functional.normalize(self.tower(batch, mask).float(), dim=1)
         return self.texts.index_copy(0, indices, embeddings)
 
     def refresh(self) -> bool:
@@ -121,10 +122,12 @@ def embed(tower: nn.Module, inputs: Inputs) -> npt.NDArray[np.float32]:
     with torch.inference_mode():
         for at in range(0, len(order), BATCH):
             batch, mask = inputs.batch(order[at : at + BATCH])
-            parts.append(functional.normalize(tower(batch.to(device), mask.to(device)).float(), dim=1).cpu().numpy())
+            batch, mask = to_device(batch, device), to_device(mask, device)
+            parts.append(functional.normalize(tower(batch, mask).float(), dim=1))
+        embeddings = torch.cat(parts).cpu().numpy()
     tower.train(training)
-    out = np.empty((len(order), parts[0].shape[1]), dtype=np.float32)
-    out[order] = np.concatenate(parts)
+    out = np.empty_like(embeddings)
+    out[order] = embeddings
     return out
 
 

@@ -210,7 +210,7 @@ class EncoderTop(Tower):
 
     def inputs(self, payloads: Payloads, context: Context) -> HiddenInputs:
         """See `Tower.inputs`; the trunk's activations are a shared step."""
-        return HiddenInputs(encoders.trunk_of_payloads(self.encoder, payloads, context))
+        return HiddenInputs(encoders.trunk_of_payloads(self.encoder, payloads, context), context.device)
 
     def reads(self, payloads: Payloads) -> npt.NDArray[np.bool_]:
         """See `Tower.reads`."""
@@ -218,7 +218,7 @@ class EncoderTop(Tower):
 
     def read_texts(self, texts: tuple[str, ...], context: Context) -> HiddenInputs:
         """Returns texts as inputs, whose batches are the arguments of `forward`."""
-        return HiddenInputs(encoders.trunk_of_texts(self.encoder, texts, context))
+        return HiddenInputs(encoders.trunk_of_texts(self.encoder, texts, context), context.device)
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Returns (n, width) from activations (n, tokens, width)."""

@@ -18,7 +18,7 @@ from harness import Context, Params, Payloads, Predictor, Space, TrainingData, i
 from . import saved
 from .encoders import autocast
 from .heads import Head
-from .inputs import Inputs, Rows, span_bytes
+from .inputs import Inputs, Rows, span_bytes, to_device
 from .scorers import Scorer
 from .towers import Tower
 
@@ -103,17 +103,17 @@ def train(
     optimizer = _optimizer(model, settings)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     schedule = get_cosine_schedule_with_warmup(optimizer, int(WARMUP_SHARE * steps), steps)
-    targets = torch.from_numpy(labels)
+    targets = torch.from_numpy(labels).to(context.device)
     best, best_state, epochs_without_gain = math.inf, copy.deepcopy(model.state_dict()), 0
     for epoch in range(settings.epochs):
         model.train()
         for rows in (options.sampler or batches)(inputs.lengths, settings.batch, rng):
             batch, mask = inputs.batch(rows)
-            index = torch.from_numpy(rows)
+            index = to_device(torch.from_numpy(rows), context.device)
             # Only the tower runs in the context's precision; losses and their gradients need float32.
             with autocast(context):
-                vectors = model.tower(batch.to(context.device), mask.to(context.device)).float()
-            loss = model.head.loss(vectors, targets[index].to(context.device), index.to(context.device))
+                vectors = model.tower(to_device(batch, context.device), to_device(mask, context.device)).float()
+            loss = model.head.loss(vectors, targets[index], index)
             if model.head.objective_changed():
                 # The moments of the old loss would scale the first steps of the new one wrongly, and an epoch before
                 # the change must not be selected.
@@ -194,10 +194,11 @@ def run(
         for rows in _prediction_batches(order, inputs.lengths):
             batch, mask = inputs.batch(rows)
             with autocast(context):
-                out = after(tower(batch.to(context.device), mask.to(context.device)).float())
-            parts.append(out.float().cpu().numpy())
-    table = np.empty((len(order), parts[0].shape[1]), dtype=np.float32)
-    table[order] = np.concatenate(parts)
+                out = after(tower(to_device(batch, context.device), to_device(mask, context.device)).float())
+            parts.append(out.float())
+        outputs = torch.cat(parts).cpu().numpy()  # once, since a copy from a GPU waits for all of its work
+    table = np.empty_like(outputs)
+    table[order] = outputs
     return table
 
 
@@ -266,7 +267,7 @@ class TorchPredictor(Predictor):
 
     def _run(self, after: Callable[[torch.Tensor], torch.Tensor], payloads: Payloads) -> npt.NDArray[np.float32]:
         if not len(payloads):
-            return after(torch.zeros(0, self.tower.width)).detach().numpy()
+            return after(torch.zeros(0, self.tower.width, device=self._context.device)).detach().cpu().numpy()
         return run(self.tower, after, self.tower.read(payloads, self._context), self._context)
 
     def unread(self, payloads: Payloads, spans: Sequence[Sequence[int]]) -> float | None:

@@ -49,7 +49,7 @@ def fit_calibrated(
     predictor = fit(train, validation)
     scorer = predictor.scorer
     assert isinstance(scorer, Prototypes)
-    scorer.penalty[torch.from_numpy(classes)] = penalty
+    scorer.penalty[torch.from_numpy(classes).to(scorer.penalty.device)] = penalty
     return predictor
 
 

@@ -86,9 +86,10 @@ class EnvironmentHead(CrossEntropyHead):
         as one environment.
         """
         environment = self.environments[rows]
-        masks = [environment == e for e in torch.unique(environment)]
-        whole_batch = [torch.ones_like(masks[0])]
-        masks = [mask for mask in masks if int(mask.sum()) >= MIN_ENVIRONMENT_ROWS] or whole_batch
+        present, counts = torch.unique(environment, return_counts=True)
+        rows_of = counts.cpu().tolist()  # all at once, since reading a value waits for a GPU
+        masks = [environment == e for e, n in zip(present, rows_of, strict=True) if n >= MIN_ENVIRONMENT_ROWS]
+        masks = masks or [torch.ones_like(environment, dtype=torch.bool)]
         scores = self.scorer(vectors)
         risks = [functional.cross_entropy(scores[m], labels[m]) for m in masks]
         weight = self.weight if self.steps >= self.start_step else self.EARLY_WEIGHT

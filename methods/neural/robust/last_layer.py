@@ -69,7 +69,7 @@ def refit(
     with torch.no_grad():
         linear.weight.zero_()
         linear.bias.fill_(ABSENT_CLASS_BIAS)
-        index = torch.from_numpy(classes)
+        index = torch.from_numpy(classes).to(linear.weight.device)
         linear.weight[index] = torch.from_numpy(slope).float().to(linear.weight.device)
         linear.bias[index] = torch.from_numpy(offset - slope @ centre).float().to(linear.weight.device)
     return passes < MAX_PASSES

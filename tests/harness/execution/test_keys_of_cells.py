@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness import registry
+from harness import hashing, registry
 from harness.benchmark import BenchmarkRef
 from harness.data.corpus import CorpusMeta
 from harness.execution.budget import Budget
@@ -48,6 +48,7 @@ OTHERS: dict[str, list[Any]] = {
     "sizes": [Sizes(2, 2, 3), Sizes(1, 3, 3), Sizes(1, 2, None)],
     "preset": ["standard"],
     "precision": ["bfloat16"],
+    "device": ["cuda", "mps"],
 }
 # Where the data are is not part of the key, only what they are; perturbed environments are in it by their versions,
 # which depth and draws are part of; a cell that lacks something does not run.
@@ -70,6 +71,18 @@ def test_a_field_of_a_cell_changes_its_key(name: str, value: object) -> None:
 @pytest.mark.parametrize("name", NOT_IN_KEY)
 def test_what_is_not_in_the_key_does_not_change_it(name: str) -> None:
     assert replace(cell(), **{name: NOT_IN_KEY[name]}).key == cell().key
+
+
+def test_the_processor_has_the_keys_of_records_without_a_device() -> None:
+    info = cell().info
+    assert "device" in info.model_fields_set
+    plain = info.model_dump(exclude={"view", "perturbations", "adapter", "device"})
+    versions = {name: spec.version for name, spec in info.environments.items()}
+    assert info.key({}) == hashing.of_json({**plain, "environments": versions, "seconds": 60, "space": {}})
+
+
+def test_the_number_of_a_gpu_is_not_in_the_key() -> None:
+    assert replace(cell(), device="cuda:1").key == replace(cell(), device="cuda").key
 
 
 def another(name: str, value: object) -> object:

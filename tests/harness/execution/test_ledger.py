@@ -79,3 +79,19 @@ def test_the_other_trials_are_scored_at_a_cost_of_their_own(computed: Path) -> N
     assert usage.predict_seconds == pytest.approx(0.1, abs=0.05)
     assert usage.shared_seconds == 0
     assert usage.trial_scoring_seconds == pytest.approx(0.4, abs=0.1)
+
+
+def test_on_a_gpu_the_seconds_in_which_a_cell_holds_it_count_too(tmp_path: Path) -> None:
+    ledger = Ledger(Budget(1, 10.0), SharedSteps(tmp_path), device="mps")
+    before = ledger.total_seconds
+    time.sleep(0.2)
+    assert before + 0.2 <= ledger.total_seconds < before + 0.35
+    with ledger.paused():
+        time.sleep(0.2)
+    assert ledger.total_seconds < before + 0.35
+    ledger.shared("step", "content", lambda: time.sleep(0.2) or {"a": np.zeros(1)})
+    assert ledger.usage().shared_seconds >= 0.2
+    assert ledger.own_seconds < before + 0.35
+    processor = Ledger(Budget(1, 10.0), SharedSteps(tmp_path))
+    time.sleep(0.2)
+    assert processor.total_seconds < 0.1
