@@ -1,6 +1,7 @@
 """The device on which the torch methods of a run compute: the processor or a GPU."""
 
 import contextlib
+import gc
 import os
 import platform
 import re
@@ -105,6 +106,17 @@ def start_device(device: str) -> None:
     import torch
 
     torch.zeros(1, device=device_type(device))  # starts CUDA, which no method is charged for
+
+
+def forget_tasks(device: str, seed: int) -> None:
+    """Frees what earlier tasks of this process left, and sets torch's global state to what a new process would have."""
+    import torch
+
+    gc.collect()
+    torch.use_deterministic_algorithms(False)
+    torch.manual_seed(seed)  # a method that does not seed torch must not depend on the cells before
+    if device_type(device) == "cuda":
+        torch.cuda.empty_cache()
 
 
 def reset_peak_memory(device: str) -> None:

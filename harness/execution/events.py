@@ -67,11 +67,14 @@ class Executor(Protocol):
         """Number of tasks that run at the same time."""
         ...
 
-    def run(self, tasks: Iterable[tuple[Task, Path]]) -> Generator[Event, None, None]:
+    def run(
+        self, tasks: Iterable[tuple[Task, Path]], device_tasks: Iterable[tuple[Task, Path]] = ()
+    ) -> Generator[Event, None, None]:
         """Runs tasks and yields their events as they happen.
 
         Args:
             tasks: pairs of a task and its log file; the next pair is requested only when a worker is free.
+            device_tasks: the same for tasks on a GPU, which run beside the others.
 
         Closing the generator kills the running tasks.
         """

@@ -1,4 +1,7 @@
-"""The local executor: one process per cell, forked from a server that has already imported the heavy libraries."""
+"""The local executor: one process per cell, forked from a server that has already imported the heavy libraries.
+
+Cells on a GPU run one after the other in a single process, since starting CUDA may take longer than a cell.
+"""
 
 import contextlib
 import multiprocessing
@@ -18,7 +21,7 @@ from pathlib import Path
 from harness.execution.budget import CellUsage
 from harness.execution.cell import Task
 from harness.execution.events import Event, Failed, Finished, Note, Started, TrialStarted
-from harness.execution.worker import FORK_SERVER_FOLDER, SAFE_PATH, work
+from harness.execution.worker import FORK_SERVER_FOLDER, SAFE_PATH, serve, work
 from harness.protocol import STOP_FACTOR, THREADS
 from harness.records.schema import FailureKind
 from harness.storage import cache_entry
@@ -42,6 +45,8 @@ class _Running:
     start: float
     log: Path
     finished: bool = False
+    serves: bool = False  # the process runs further tasks, on a GPU
+    cpu_before: float = 0.0  # processor seconds of its process before the task
 
     @property
     def age(self) -> float:
@@ -66,21 +71,32 @@ class LocalExecutor:
         self.memory = memory
         self._preload = sorted({"harness.execution.preload", *preload})
 
-    def run(self, tasks: Iterable[tuple[Task, Path]]) -> Generator[Event, None, None]:
-        """See `Executor.run`."""
+    def run(
+        self, tasks: Iterable[tuple[Task, Path]], device_tasks: Iterable[tuple[Task, Path]] = ()
+    ) -> Generator[Event, None, None]:
+        """See `Executor.run`; at most one of the tasks on a GPU runs at a time."""
         context = process_context(self._preload)
-        waiting = iter(tasks)
+        waiting, waiting_for_device = iter(tasks), iter(device_tasks)
         running: list[_Running] = []
+        idle: _Running | None = None  # the process of the GPU, if it has no task
         ended: list[tuple[_Running, Event]] = []
         try:
             while True:
-                while len(running) < self.workers and (pair := next(waiting, None)) is not None:
-                    running.append(self._start(context, *pair))
+                while len(running) < self.workers:
+                    on_device = None if any(r.serves for r in running) else next(waiting_for_device, None)
+                    if on_device is not None:
+                        running.append(self._start_on_device(idle, *on_device))
+                        idle = None
+                    elif (pair := next(waiting, None)) is not None:
+                        running.append(self._start(context, *pair))
+                    else:
+                        break
                     yield Started(running[-1].task)
                 # Ended processes are joined and reported only after their successors have started, so that no worker
                 # is idle while the coordinator writes records.
                 for cell, last in ended:
-                    _stop_process(cell)
+                    if not (cell.serves and cell.finished):
+                        _stop_process(cell)
                     yield last
                 if not running:
                     return
@@ -95,11 +111,36 @@ class LocalExecutor:
                         cell.finished = isinstance(event, Finished)
                         running.remove(cell)
                         ended.append((cell, event))
+                        if cell.serves and cell.finished:
+                            idle = cell
                     elif event is not None:
                         yield event
         finally:
             for cell in running:
                 _stop_process(cell)
+            if idle is not None:
+                idle.connection.close()  # which ends the process
+                _stop_process(idle)
+
+    def _start_on_device(self, idle: _Running | None, task: Task, log: Path) -> _Running:
+        """Gives a task to the process of the GPU, and starts that first if there is none.
+
+        It is spawned, not forked: a library that was imported in the fork server may have asked for GPUs, and CUDA does
+        not work in a process that was forked after that.
+        """
+        if idle is None:
+            context = multiprocessing.get_context("spawn")
+            connection, other = context.Pipe()
+            arguments = task.device, self.memory, tuple(self._preload), other
+            process: BaseProcess = context.Process(target=serve, args=arguments, daemon=True)
+            start_process(process)
+            other.close()
+        else:
+            process, connection = idle.process, idle.connection
+        used = _cpu_usage(process)
+        connection.send((task, str(log), cache_entry.verified()))
+        spent = 0.0 if used is None else used.compute_seconds
+        return _Running(task, process, connection, time.monotonic(), log, serves=True, cpu_before=spent)
 
     def _start(self, context: BaseContext, task: Task, log: Path) -> _Running:
         receiver, sender = context.Pipe(duplex=False)
@@ -135,16 +176,18 @@ class LocalExecutor:
         if cell.age < budget.wall_limit:
             return None
         reason = f"still running after {budget.wall_limit:g} s, the wall limit of {budget.seconds:g} s of budget"
-        return Failed(cell.task, "wall-limit", reason, _tail(cell.log), cell.age, _cpu_usage(cell.process))
+        return Failed(
+            cell.task, "wall-limit", reason, _tail(cell.log), cell.age, _cpu_usage(cell.process, cell.cpu_before)
+        )
 
 
-def _cpu_usage(process: BaseProcess) -> CellUsage | None:
-    """Returns the compute seconds of a running process; None if it cannot be read."""
+def _cpu_usage(process: BaseProcess, before: float = 0.0) -> CellUsage | None:
+    """Returns the processor seconds of a running process since it had used some; None if they cannot be read."""
     import psutil
 
     with contextlib.suppress(psutil.Error):
         times = psutil.Process(process.pid).cpu_times()
-        return CellUsage(times.user + times.system)
+        return CellUsage(max(0.0, times.user + times.system - before))
     return None
 
 

@@ -21,7 +21,7 @@ from harness.execution.events import Event, Executor, Failed, Finished
 from harness.execution.plan import Plan, can_save_predictor
 from harness.method import MethodInfo
 from harness.records.provenance import here, now
-from harness.records.schema import Failure, Provenance, Record, Result, TrialCost
+from harness.records.schema import CPU, Failure, Provenance, Record, Result, TrialCost
 from harness.records.store import Store, first_fault
 
 
@@ -130,7 +130,8 @@ class _PlanRunner:
         """Runs the cells that no other run has locked, and returns the others."""
         locked: dict[str, Cell] = {}
         others: list[Cell] = []
-        events = executor.run(self._tasks(cells, plugins, locked, others))
+        parts = [[cell for cell in cells if (cell.device == CPU) == on_processor] for on_processor in (True, False)]
+        events = executor.run(*(self._tasks(part, plugins, locked, others) for part in parts))
         try:
             for event in events:
                 if isinstance(event, Finished | Failed):

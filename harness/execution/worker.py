@@ -1,6 +1,7 @@
-"""The process of one cell: sets its own limits, runs the cell and sends messages to the executor."""
+"""The process of one cell, or of all cells on a GPU: sets its limits, runs cells and sends messages to the executor."""
 
 import ctypes
+import importlib
 import io
 import logging
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 from harness.errors import UserError, format_error
 from harness.execution.budget import Ledger
 from harness.execution.cell import Task
-from harness.execution.devices import is_device_memory, is_out_of_memory, start_device
+from harness.execution.devices import forget_tasks, is_device_memory, is_out_of_memory, start_device
 from harness.execution.run_cell import run_cell
 from harness.execution.tuning import CellFailure
 from harness.records.schema import FailureKind
@@ -45,10 +46,54 @@ def work(
     restore_environment()
     redirect_output(Path(log))
     logging.getLogger("harness").addHandler(_NoteSender(connection))
-    cache_entry.trust(verified)
-    start_device(task.device)
     if memory is not None:
         limit_memory(memory)
+    _run(task, memory, connection, verified)
+    connection.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # a normal exit would wait for threads of the method and run its atexit handlers
+
+
+def serve(device: str, memory: int | None, preload: tuple[str, ...], connection: Connection) -> None:
+    """Runs the tasks that it receives one after the other, on a device; never returns, but exits the process.
+
+    Messages are those of `work`. After a failure the executor replaces the process, since the device may be in a state
+    in which nothing runs on it any more.
+
+    Args:
+        device: the device, which is started with the first task.
+        memory: see `work`; counted once the device has started, which takes much memory itself.
+        preload: modules to import before the first task.
+        connection: receives pairs of a task, its log file and verified cache entries; ends the process when closed.
+    """
+    end_with_parent()
+    restore_environment()
+    os.environ.pop(FORK_SERVER_FOLDER, None)  # it is the fork server's to delete
+    logging.getLogger("harness").addHandler(_NoteSender(connection))
+    is_ready = False
+    while True:
+        try:
+            task, log, verified = connection.recv()
+        except EOFError:
+            os._exit(0)
+        redirect_output(Path(log))
+        if not is_ready:
+            for module in preload:
+                importlib.import_module(module)
+            start_device(device)
+            if memory is not None:
+                limit_memory(memory)
+            is_ready = True
+        forget_tasks(device, task.cell.seed)
+        _run(task, memory, connection, verified)
+
+
+def _run(
+    task: Task, memory: int | None, connection: Connection, verified: Mapping[str, cache_entry.EntryState]
+) -> None:
+    """Runs a task in this process, and sends the messages that `work` describes."""
+    cache_entry.trust(verified)
     start = time.perf_counter()
     ledger = Ledger(task.budget, device=task.device)
 
@@ -73,10 +118,6 @@ def work(
             fail("exception", format_error(error), traceback.format_exc())
     else:
         connection.send(("done", outcome, time.perf_counter() - start, cache_entry.verified()))
-    connection.close()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)  # a normal exit would wait for threads of the method and run its atexit handlers
 
 
 class _NoteSender(logging.Handler):

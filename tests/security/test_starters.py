@@ -49,6 +49,9 @@ ALLOWED = {
     "harness/execution/cell.py method_of pickle.loads": "written by the coordinator of the same run",
     "harness/execution/local_executor.py process_context multiprocessing.get_context": "workers with the code of this "
     "package; the current folder is kept off their path",
+    "harness/execution/local_executor.py LocalExecutor._start_on_device multiprocessing.get_context": "as the workers",
+    "harness/execution/worker.py serve importlib.import_module": "what registered methods declare that they require; "
+    "the fork server imports the same for other cells",
     "harness/execution/ray/cluster.py join ray.init": CLUSTER,
     "harness/execution/ray/cluster.py listens socket.create_connection": CLUSTER,
     "harness/execution/ray/executor.py RayExecutor._launch ray.remote": CLUSTER,

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.execution.cell import RunTask, Task, method_of
+from harness.execution.cell import RunTask, Task
 from harness.execution.events import Event, Failed, Finished, Started
 from harness.execution.ray.cluster import Node, join, last_line, listens, nodes
 from harness.execution.ray.file_transfer import SentFile, pack_method_files, pack_run_files
 from harness.execution.ray.node import CellEnded, CellStarted, Message, NodeSetup, run_cell_on_node
 from harness.records.provenance import here
-from harness.records.schema import FailureKind
+from harness.records.schema import CPU, FailureKind
 
 _UPDATE_SECONDS = 1.0  # seconds between updates of the list of nodes
 _CRASH_GRACE_SECONDS = 2.0  # seconds from the crash of a worker to the check whether its node is alive
@@ -79,16 +79,23 @@ class RayExecutor:
         """Number of cells that run at the same time on the nodes that the cluster has now."""
         return self._max_cells or max(1, sum(map(self._slots, self._nodes.values())))
 
-    def run(self, tasks: Iterable[tuple[Task, Path]]) -> Generator[Event, None, None]:
+    def run(
+        self, tasks: Iterable[tuple[Task, Path]], device_tasks: Iterable[tuple[Task, Path]] = ()
+    ) -> Generator[Event, None, None]:
         """See `Executor.run`."""
         import ray
 
-        cells = ((task, log) for task, log in tasks if isinstance(task, RunTask))
+        cells, device_cells = (
+            ((task, log) for task, log in pairs if isinstance(task, RunTask)) for pairs in (tasks, device_tasks)
+        )
         remote_cells: list[_RemoteCell] = []
         try:
             while True:
                 self._update_nodes()
-                while len(remote_cells) < self.workers and (pair := next(cells, None)) is not None:
+                while len(remote_cells) < self.workers:
+                    pair = next(device_cells, None) if self._has_free_gpu(remote_cells) else None
+                    if pair is None and (pair := next(cells, None)) is None:
+                        break
                     remote_cells.append(_RemoteCell(*pair, start=time.monotonic()))
                     self._launch(remote_cells[-1])
                 if not remote_cells:
@@ -102,6 +109,11 @@ class RayExecutor:
             for remote in remote_cells:
                 ray.cancel(remote.stream, force=True)
 
+    def _has_free_gpu(self, remote_cells: list[_RemoteCell]) -> bool:
+        """Whether fewer cells need a GPU than there are; one may always wait, so that a cluster grows if it can."""
+        in_use = sum(remote.task.device != CPU for remote in remote_cells)
+        return in_use < max(1, sum(node.gpus for node in self._nodes.values()))
+
     def _launch(self, remote: _RemoteCell) -> None:
         """Submits a cell to Ray, which chooses a node for it."""
         import ray
@@ -110,14 +122,13 @@ class RayExecutor:
             self._setup = ray.put(
                 NodeSetup(self._memory, self._preload, str(Path.cwd()), pack_run_files(remote.task, ray.put))
             )
-        heavy = method_of(remote.task).kind == "heavy"
         remote.node = remote.crashed_at = None
         remote.stream = (
             ray.remote(run_cell_on_node)
             .options(
                 name=remote.task.label,
                 num_cpus=1,
-                num_gpus=int(heavy and any(node.gpus for node in self._nodes.values())),
+                num_gpus=int(remote.task.device != CPU),
                 memory=self._memory or None,
                 num_returns="streaming",
                 max_retries=0,  # Ray would also retry cells that crashed; lost nodes are handled in `_handle_lost_node`

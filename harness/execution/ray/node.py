@@ -15,6 +15,7 @@ from harness.execution.local_executor import LocalExecutor
 from harness.execution.ray.cluster import nodes
 from harness.execution.ray.file_transfer import RunFiles, SentFile, localize
 from harness.records.provenance import here
+from harness.records.schema import CPU
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def run_cell_on_node(task: RunTask, setup: NodeSetup, files: Mapping[str, SentFi
     os.close(handle)
     model = Path(f"{name}.model")
     try:
-        for event in executor.run([(replace(local, model=str(model) if task.model else ""), Path(name))]):
+        pairs = [(replace(local, model=str(model) if task.model else ""), Path(name))]
+        for event in executor.run(pairs) if task.device == CPU else executor.run([], pairs):
             if isinstance(event, TrialStarted | Note):
                 yield replace(event, task=task)
             elif isinstance(event, Finished | Failed):
