@@ -4,13 +4,16 @@ from typing import TYPE_CHECKING
 
 from harness import Context, PairedMethod, Params, TrainingData, register_method
 
-from .base.encoder import REQUIRES, SHARED_STEP
+from .base.encoder import REQUIRES
 from .base.text import AlignmentStrategy
-from .learners.encoder import EncoderLearner
+from .learners.encoder import FineTunedEncoder
 
 if TYPE_CHECKING:
     from .neural.heads import Alignment
     from .neural.text_side import TextSide
+
+
+TRAINED_LAYERS = 2  # of six
 
 
 class PaperAlignment(AlignmentStrategy):
@@ -37,13 +40,18 @@ class PaperAlignment(AlignmentStrategy):
     summary="as in the paper: triplet loss on text, squared distance to the CVE's text, nearest generic anchor",
     reference="arXiv 2603.20181",
     requires=REQUIRES,
-    shared=SHARED_STEP,
+    shared="minilm-trunk, two layers trained",
     contrasts=("transformer",),
 )
 class TextGuidedPaper(PairedMethod):
-    """Searches what `transformer` searches. No strategy, since the paper's payload tower is an encoder."""
+    """No strategy, since the paper's payload tower is a fine-tuned encoder; here two layers of MiniLM are trained.
 
-    space = EncoderLearner.space
+    A network beside the frozen encoder, as `transformer` has it, does not learn from this loss.
+    """
+
+    space = FineTunedEncoder.space
 
     def __init__(self) -> None:
-        super().__init__(PaperAlignment(), EncoderLearner())
+        learner = FineTunedEncoder()
+        learner.trained = TRAINED_LAYERS
+        super().__init__(PaperAlignment(), learner)

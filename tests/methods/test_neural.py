@@ -22,7 +22,8 @@ from tests.tools import golden
 
 def test_payload_text_puts_the_body_before_the_headers() -> None:
     assert (
-        payload_text(b"POST /a HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\nbody=1") == "POST /a HTTP/1.1\nbody=1\nHost: h\nX: y"
+        payload_text(b"POST /a HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\nbody=1")
+        == "POST /a HTTP/1.1\nbody=1\nHost: h\r\nX: y"
     )
     assert payload_text(b"\xff no request") == "\xff no request"
     assert payload_text(b"") == ""

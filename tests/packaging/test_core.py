@@ -61,7 +61,7 @@ def test_lists_say_what_is_not_installed(core: CoreShell) -> None:
     [
         (("run", "--method", "byte-cnn"), f"byte-cnn needs torch and transformers; install them with: {NEURAL}."),
         (("run", "--method", "all,transformer"), "transformer needs torch, tokenizers and transformers; install them"),
-        (("run", "--method", "heavy"), "need torch, timm, transformers and tokenizers; install them with: pip install"),
+        (("run", "--method", "byte-image"), "install them with: pip install 'shortcut-harness[image,neural]'"),
         (
             ("run", "--method", "modsecurity:."),
             "needs libmodsecurity; install it with: pip install 'shortcut-harness[rules]'",
