@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from harness import (
-    AdaptedMethod,
     Context,
     Float,
     Learner,
@@ -16,10 +15,10 @@ from harness import (
     TrainingData,
     UserError,
     register_learner,
-    register_method_family,
     register_strategy,
     registry,
 )
+from harness.api.methods import choose_methods
 from tests.conftest import Shell
 
 
@@ -105,11 +104,6 @@ def test_a_pair_that_cannot_be_is_refused_in_one_sentence(
     [
         (lambda cls: register_strategy("Bad Name", version=1, summary="")(cls), "a-z"),
         (lambda cls: register_strategy("plain", version=1, summary="")(cls), "used for the learner without a strategy"),
-        (lambda cls: register_strategy("exec", version=1, summary="")(cls), "exec is used for a method family"),
-        (
-            lambda cls: register_method_family("rwg", version=1, argument="X", summary="")(AdaptedMethod),
-            "method family name rwg is used by a strategy",
-        ),
         (
             lambda cls: register_learner("own", plain="majority", version=1, summary="")(type("Own", (Learner,), {})),
             r"learner own: the method name majority is already used by harness\.methods\.majority",
@@ -188,3 +182,12 @@ def test_an_edited_half_of_a_notebook_makes_another_method() -> None:
     assert content(1, 1) == first
     assert content(2, 1) != first
     assert content(1, 2) != first
+
+
+def test_a_pair_comes_before_a_family_of_its_strategy_s_name() -> None:
+    names = "text-guided:ngrams,text-guided:ngrams:negatives=none"
+    (pair, variant), _ = choose_methods(names, {}, None)
+    assert pair is registry.method("text-guided:ngrams")
+    assert pair.ref is None
+    assert variant.ref is not None
+    assert variant.name == "text-guided:ngrams:negatives=none"

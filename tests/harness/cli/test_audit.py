@@ -148,7 +148,7 @@ def test_hostile_bytes_are_shown_as_text(shell: Shell) -> None:
         (("--scenario", "rnadom"), "did you mean random"),
         (("--scenario", "random@carrier"), "includes every view"),
         (("--learner", "tfidf-logrek"), "did you mean tfidf-logreg"),
-        (("--learner", "text-guided"), "method without tags"),
+        (("--learner", "text-guided:encoder"), "method without tags"),
         (("--map", "lable=x"), "did you mean label"),
     ],
 )

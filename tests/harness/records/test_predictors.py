@@ -169,8 +169,10 @@ def test_the_model_of_another_record_is_refused(shell: Shell) -> None:
 
 def test_the_model_of_another_method_or_version_is_refused(saved_run: Shell) -> None:
     info, place = registry.method("majority"), record_of(saved_run, "majority").with_suffix(".model")
-    with pytest.raises(UserError, match="was saved by version 1 of majority, but this is version 2 of tfidf-logreg"):
-        predictors.restore(place, registry.method("tfidf-logreg"))
+    other = registry.method("tfidf-logreg")
+    words = f"was saved by version 1 of majority, but this is version {other.version} of tfidf-logreg"
+    with pytest.raises(UserError, match=words):
+        predictors.restore(place, other)
     with pytest.raises(UserError, match="but this is version 2 of majority"):
         predictors.restore(place, replace(info, version=2))
 
