@@ -6,8 +6,8 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UserError
 from harness.records.schema import CPU
@@ -79,7 +79,8 @@ def why_absent(device: str) -> str:
 
 
 @contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Any:
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Sets environment variables and restores them at the end."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

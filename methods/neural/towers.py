@@ -258,7 +258,7 @@ class SideNetwork(Tower):
 
     def inputs(self, payloads: Payloads, context: Context) -> HiddenInputs:
         """See `Tower.inputs`; the activations are a shared step."""
-        return HiddenInputs(encoders.trunk_of_payloads(self.encoder, payloads, context))
+        return HiddenInputs(encoders.trunk_of_payloads(self.encoder, payloads, context), context.device)
 
     def reads(self, payloads: Payloads) -> npt.NDArray[np.bool_]:
         """See `Tower.reads`."""
