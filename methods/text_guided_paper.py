@@ -6,14 +6,11 @@ from harness import Context, PairedMethod, Params, TrainingData, register_method
 
 from .base.encoder import REQUIRES
 from .base.text import AlignmentStrategy
-from .learners.encoder import FineTunedEncoder
+from .learners.encoder import TRAINED_LAYERS, TWO_LAYERS, FineTunedEncoder
 
 if TYPE_CHECKING:
     from .neural.heads import Alignment
     from .neural.text_side import TextSide
-
-
-TRAINED_LAYERS = 2  # of six
 
 
 class PaperAlignment(AlignmentStrategy):
@@ -40,7 +37,7 @@ class PaperAlignment(AlignmentStrategy):
     summary="as in the paper: triplet loss on text, squared distance to the CVE's text, nearest generic anchor",
     reference="arXiv 2603.20181",
     requires=REQUIRES,
-    shared="minilm-trunk, two layers trained",
+    shared=TWO_LAYERS,
     contrasts=("transformer",),
 )
 class TextGuidedPaper(PairedMethod):

@@ -45,6 +45,10 @@ class EncoderLearner(EncoderTower, TorchLearner):
     space = SIDE_SPACE
 
 
+TRAINED_LAYERS = 2  # of MiniLM's six, in the methods that fine-tune it; the layers below are a frozen trunk
+TWO_LAYERS = "minilm-trunk, two layers trained"  # name of the shared step of these methods
+
+
 class FineTunedEncoder(EncoderLearner):
     """The same with trained upper layers, or a whole trained encoder, in place of the network beside it."""
 
