@@ -49,7 +49,9 @@ class Ngrams(TorchLearner):
     """
 
     abilities = frozenset(("weights", "loss", "linear"))
-    epochs = 30  # with 15, the last one was the best in most trainings of some strategies, also on the pilot CVEs
+    # On a convex loss validation often improves to the end of the schedule, however long it is. 30 epochs gain 0.001 to
+    # 0.009 of macro-F1 over 15 on the pilot CVEs.
+    epochs = 30
     # AdamW moves the weights of rare n-grams as fast as those of frequent ones, which overfits: on the pilot CVEs its
     # macro-F1 is 0.65, that of gradient descent with momentum 0.71, and that of L-BFGS 0.70.
     momentum = 0.9
