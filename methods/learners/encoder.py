@@ -53,4 +53,5 @@ class FineTunedEncoder(EncoderLearner):
     """The same with trained upper layers, or a whole trained encoder, in place of the network beside it."""
 
     epochs = FINE_TUNING_EPOCHS
+    batch = 12  # with 16, a batch as long as a payload may be needs more than 256 MB
     space = FINE_TUNING_SPACE
