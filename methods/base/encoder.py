@@ -1,4 +1,4 @@
-"""Base classes of the torch methods that are no pairs, and of learners whose tower is a pretrained encoder."""
+"""Base classes of torch methods without a strategy, and of learners whose tower is a pretrained encoder."""
 
 from abc import abstractmethod
 from pathlib import Path

@@ -48,7 +48,7 @@ class Tower(nn.Module):
         raise NotImplementedError
 
     def reads(self, payloads: Payloads) -> npt.NDArray[np.bool_] | None:
-        """Returns which bytes of payloads, in the tower's form, are read, bool (bytes,); None if there is no limit."""
+        """Returns which bytes of payloads, in the tower's form, are read, bool (bytes,); None if all are."""
         return None
 
 
