@@ -16,7 +16,7 @@ MAX_BYTES = 1024  # later bytes are cut; 99 % of real requests are shorter than 
 @register_learner(
     "byte-cnn",
     plain="byte-cnn",
-    version=3,
+    version=4,
     summary="gated convolution over bytes, global maximum, cross-entropy",
     reference="Raff et al. 2018, arXiv 1710.09435",
     requires=TORCH,

@@ -101,8 +101,25 @@ class ByteCNN(Tower):
 
         The last window is the first one that reaches the payload's end, so that the result does not depend on the
         other payloads of the batch. Padding is embedded as zero vectors.
+
+        The maximum has a gradient only in the window where it is reached. So the windows are searched without one, and
+        the response is computed again in those alone (Raff et al. 2021, arXiv 2012.09390).
         """
-        vectors = self.embed(functional.pad(ids, (0, self.stride - 1)))
+        ids = functional.pad(ids, (0, self.stride - 1))
+        with torch.no_grad():
+            best = self._best_windows(ids, mask)
+        # Without the row of the padding, so that it gets no gradient.
+        embedding = torch.cat((torch.zeros_like(self.embed.weight[:1]), self.embed.weight[1:]))
+        at = self.stride * best[:, :, None] + torch.arange(self.window, device=ids.device)
+        chosen = ids.gather(1, at.flatten(1)).flatten()
+        windows = embedding.index_select(0, chosen).view(len(ids), self.width, -1)
+        weight, bias = self.filters.weight.view(2, self.width, -1), self.filters.bias.view(2, self.width)
+        value, gate = torch.einsum("nci,kci->knc", windows, weight) + bias[:, None]
+        return cast(torch.Tensor, self.dropout(value * torch.sigmoid(gate)))
+
+    def _best_windows(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Returns the number of the window in which each filter responds most, int64 (n, channels)."""
+        vectors = self.embed(ids)
         n, width, depth = vectors.shape
         steps = (width - self.window) // self.stride + 1
         strides = (width * depth, self.stride * depth, 1)
@@ -111,8 +128,10 @@ class ByteCNN(Tower):
         value, gate = self.filters(windows).chunk(2, dim=-1)
         last = -(-(mask.sum(dim=1) - self.window).clamp(min=0) // self.stride)
         beyond = torch.arange(steps, device=ids.device) > last[:, None]
-        features = (value * torch.sigmoid(gate)).masked_fill(beyond[:, :, None], -torch.inf)
-        return cast(torch.Tensor, self.dropout(features.amax(dim=1)))
+        features = torch.sigmoid(gate).mul_(value).masked_fill_(beyond[:, :, None], -torch.inf)
+        # In two dimensions, for which torch has a fast loop over channels in the last place; argmax is ten times slower.
+        pooled = functional.adaptive_max_pool2d(features.transpose(1, 2)[:, :, None], (1, 1), return_indices=True)
+        return pooled[1].flatten(1)
 
 
 class AttentionBlock(nn.Module):
@@ -359,5 +378,6 @@ class HashedNgrams(Tower):
 
     def forward(self, buckets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Returns (n, 2**bits) from bucket numbers and their weights, both (n, n-grams)."""
-        vectors = weights.new_zeros(len(buckets), self.width).scatter_add(1, buckets, weights * self.idf[buckets])
-        return functional.normalize(vectors, dim=1)
+        # A bucket occurs once per row, so that the length of the vector is that of its n-grams' weights.
+        values = functional.normalize(weights * self.idf[buckets], dim=1)
+        return values.new_zeros(len(buckets), self.width).scatter_add_(1, buckets, values)

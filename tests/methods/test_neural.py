@@ -35,12 +35,19 @@ def test_byte_cnn_is_a_gated_convolution_over_every_window() -> None:
     inputs = ByteInputs(Payloads.from_list([b"hello world", b"abc", b""]), 100, shortest=4)
     batch, mask = inputs.batch(np.arange(3))
     weight = tower.filters.weight.reshape(10, 4, 3).permute(0, 2, 1)  # as a convolution: out, in, window
-    output = tower(batch, mask)
+    output, plain = tower(batch, mask), []
     for row, length in enumerate((11, 4, 4)):  # one byte more than the last stride, so that a window ends in padding
         own = functional.pad(batch[row : row + 1, :length], (0, (4 - length) % 2))
-        plain = functional.conv1d(tower.embed(own).transpose(1, 2), weight, tower.filters.bias, stride=2)
-        value, gate = plain.chunk(2, dim=1)
-        assert torch.allclose(output[row], (value * torch.sigmoid(gate)).amax(2)[0], atol=1e-6)
+        both = functional.conv1d(tower.embed(own).transpose(1, 2), weight, tower.filters.bias, stride=2)
+        value, gate = both.chunk(2, dim=1)
+        plain.append((value * torch.sigmoid(gate)).amax(2)[0])
+    expected = torch.stack(plain)
+    assert torch.allclose(output, expected, atol=1e-6)
+    parameters = list(tower.parameters())
+    upstream = torch.randn_like(output)
+    gradients = [torch.autograd.grad((o * upstream).sum(), parameters) for o in (output, expected)]
+    assert all(torch.allclose(own, other, atol=1e-6) for own, other in zip(*gradients, strict=True))
+    assert (gradients[0][0][0] == 0).all(), "padding has no gradient"
 
 
 @pytest.mark.parametrize("stride", [1, 3])
