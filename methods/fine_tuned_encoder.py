@@ -8,7 +8,7 @@ from .learners.encoder import TRAINED_LAYERS, TWO_LAYERS, FineTunedEncoder
 
 @register_method(
     "control-fine-tuning",
-    version=1,
+    version=2,
     kind="control",
     summary="MiniLM on payload text, its two top layers fine-tuned by cross-entropy",
     reference="Wang et al. 2020, arXiv 2002.10957; Reimers and Gurevych 2019, arXiv 1908.10084",

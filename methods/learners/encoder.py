@@ -19,7 +19,7 @@ from ..base.torch_learner import TorchLearner
 @register_learner(
     "encoder",
     plain="transformer",
-    version=5,
+    version=6,
     summary="a narrow network beside frozen MiniLM on payload text, trained by cross-entropy",
     reference="Sung et al. 2022, arXiv 2206.06522; Wang et al. 2020, arXiv 2002.10957",
     requires=REQUIRES,

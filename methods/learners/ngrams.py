@@ -38,7 +38,7 @@ ITERATIONS_PER_PASS = 5
 @register_learner(
     "ngrams",
     plain="tfidf-logreg",
-    version=3,
+    version=4,
     summary="hashed byte n-gram TF-IDF + multinomial logistic regression",
     requires=("sklearn.linear_model", "scipy.sparse"),
 )

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from harness import Categorical, Float, Int, Space
 
+_SHORTEST = 1e-12  # shorter vectors count as this long, so that nothing is divided by zero
 WIDE, RANK = 4096, 64  # wider vectors, as of n-grams, are mapped through so many dimensions
 
 
@@ -71,9 +72,11 @@ class Linear(Scorer):
 
     def classify(self, vectors: torch.Tensor) -> torch.Tensor:
         """Returns logits (n, classes) of vectors of the classifier's own width."""
-        if self.length:
-            vectors = functional.normalize(vectors, dim=1) * self.length
-        return cast(torch.Tensor, self.linear(vectors))
+        if not self.length:
+            return cast(torch.Tensor, self.linear(vectors))
+        # Scores are scaled in place of vectors, which are many times wider.
+        scale = self.length / torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp(min=_SHORTEST)
+        return functional.linear(vectors, self.linear.weight) * scale + self.linear.bias
 
 
 class ProjectedLinear(Linear):
