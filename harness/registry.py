@@ -76,7 +76,8 @@ def register_method(
         name: letters a-z, digits and hyphens.
         version: raise it whenever the same data and seed may give another result.
         summary: one line for ``harness list methods``.
-        kind: ``ranked``, ``control`` (it exists to falsify a claim), ``fixed`` (not trained here) or ``heavy``.
+        kind: ``ranked``, ``control`` (it exists to falsify a claim), ``fixed`` (not trained here) or ``heavy`` (left
+            out of ``--method all``, since its cells take many times as long as others).
         tags: what the method uses beside payloads and labels: ``text``, ``groups``, ``span``, which it is given, or
             ``rules`` for attacks that people wrote, which it has.
         reference: the paper that the method implements.

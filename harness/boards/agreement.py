@@ -68,7 +68,7 @@ def agreement(first: Board, second: Board) -> Agreement:
 
 
 def _counts(row: Row | None) -> bool:
-    return row is not None and row.kind == "ranked" and row.complete and row.method != FALLBACK
+    return row is not None and row.kind in ("ranked", "heavy") and row.complete and row.method != FALLBACK
 
 
 def _seeds(rows: Mapping[str, Row], methods: Sequence[str]) -> list[int]:
@@ -99,7 +99,7 @@ def _exclusions(first: Mapping[str, Row], second: Mapping[str, Row], counted: se
         row = first.get(name) or second[name]
         if name == FALLBACK:
             yield f"{name}: the fallback for failed cells"
-        elif row.kind != "ranked":
+        elif row.kind not in ("ranked", "heavy"):
             yield f"{name}: kind {row.kind}, which is not ranked"
         elif absent := [which for which, rows in (("first", first), ("second", second)) if name not in rows]:
             yield f"{name}: not on the {absent[0]} board"

@@ -70,7 +70,7 @@ def make_row(
         rank=None,
         ranks=None,
         letters="",
-        unranked_reason=incomplete or ("" if cell.kind in ("ranked", "fixed") else cell.kind),
+        unranked_reason=incomplete or ("control" if cell.kind == "control" else ""),
         score=t_interval(sample) if sample else None,
         by_seed=dict(zip(scored_cells, sample.values, strict=True)) if sample else {},
         sample=sample,

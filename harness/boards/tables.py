@@ -121,7 +121,7 @@ def _cells(row: Row) -> str:
         (row.stale, "stale"),
     )
     text = ", ".join(f"{count} {word}" for count, word in counts if count)
-    return f"{text}; {row.unranked_reason}" if row.kind not in ("ranked", "fixed") else text
+    return f"{text}; {row.unranked_reason}" if row.kind == "control" else text
 
 
 def intervals(board: Board) -> Iterator[TextTable]:

@@ -76,7 +76,7 @@ class Linear(Scorer):
             return cast(torch.Tensor, self.linear(vectors))
         # Scores are scaled in place of vectors, which are many times wider.
         scale = self.length / torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp(min=_SHORTEST)
-        return functional.linear(vectors, self.linear.weight) * scale + self.linear.bias
+        return cast(torch.Tensor, functional.linear(vectors, self.linear.weight) * scale + self.linear.bias)
 
 
 class ProjectedLinear(Linear):

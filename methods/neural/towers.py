@@ -129,7 +129,7 @@ class ByteCNN(Tower):
         last = -(-(mask.sum(dim=1) - self.window).clamp(min=0) // self.stride)
         beyond = torch.arange(steps, device=ids.device) > last[:, None]
         features = torch.sigmoid(gate).mul_(value).masked_fill_(beyond[:, :, None], -torch.inf)
-        # In two dimensions, for which torch has a fast loop over channels in the last place; argmax is ten times slower.
+        # Two-dimensional pooling has a fast loop for channels in the last place; argmax takes ten times as long.
         pooled = functional.adaptive_max_pool2d(features.transpose(1, 2)[:, :, None], (1, 1), return_indices=True)
         return pooled[1].flatten(1)
 

@@ -9,10 +9,10 @@ CHEAPEST_FIRST = ("ngrams", "byte-cnn", "encoder")
 def is_slow(info: MethodInfo) -> bool:
     """Whether only the full rounds look at a method.
 
-    These are controls, heavy methods, the second text-guided one, and pairs of a strategy and a learner except the
-    strategy's cheapest: its code is the same on every learner, and so is the learner's under every strategy.
+    These are controls, heavy methods, and pairs of a strategy and a learner except the strategy's cheapest: its code is
+    the same on every learner, and so is the learner's under every strategy.
     """
-    if info.kind in ("control", "heavy") or info.name == "text-guided-paper":
+    if info.kind in ("control", "heavy"):
         return True
     strategy, colon, learner = info.name.partition(":")
     if not colon:

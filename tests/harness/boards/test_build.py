@@ -116,6 +116,15 @@ def test_a_claim_is_judged_where_all_its_methods_have_cells(plain_records: list[
     assert "of its cells" in markdown([board])
 
 
+def test_a_heavy_method_is_ranked_if_it_has_all_cells(plain_records: list[Record]) -> None:
+    places = sorted({(r.cell.scenario, r.cell.seed) for r in plain_records})
+    heavy = [record("costly", *place, 0.99, kind="heavy") for place in places]
+    ranks = {row.method: row.rank for row in board_of([*plain_records, *heavy], {}).rows}
+    assert (ranks["costly"], ranks["best"]) == (1, 2)
+    partial = {row.method: row for row in board_of([*plain_records, *heavy[1:]], {}).rows}
+    assert (partial["costly"].rank, partial["costly"].unranked_reason) == (None, "missing cells")
+
+
 def test_a_contrast_that_failed_is_not_beaten(plain_records: list[Record]) -> None:
     def failed(*seeds: int) -> Board:
         places = {("cve-disjoint", seed) for seed in seeds}
