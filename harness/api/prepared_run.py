@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
@@ -18,6 +18,7 @@ from harness.errors import UserError
 from harness.execution.budget import Budget, Pruner, Sampler
 from harness.execution.changed_code import changed_code
 from harness.execution.devices import choose_device
+from harness.execution.expected_time import NO_FORECAST, Forecast, forecast
 from harness.execution.local_executor import LocalExecutor
 from harness.execution.plan import Plan, choose_scenarios, make_plan
 from harness.execution.progress import Progress, ProgressState
@@ -142,6 +143,11 @@ class PreparedRun:
         """Number of cells to run."""
         return len(self.plan.waiting(self.retry_failed))
 
+    @cached_property
+    def forecast(self) -> Forecast:
+        """The expected time of the cells to run."""
+        return forecast(self.plan.waiting(self.retry_failed))
+
 
 def prepare(options: RunOptions) -> PreparedRun:
     """Checks the options of a run and plans its cells.
@@ -244,7 +250,8 @@ def run_cells(prepared: PreparedRun, console: "Console", progress: bool = True) 
         show = partial(console.print, markup=False, highlight=False, soft_wrap=True)
         executor = RayExecutor(prepared.cluster, prepared.workers, prepared.memory, preload, show)
     cells = Counter(cell.id.method for cell in waiting)
-    state = ProgressState(cells, len(plan.cells) - len(waiting), lambda: executor.workers)
+    expected = prepared.forecast if progress and waiting else NO_FORECAST
+    state = ProgressState(cells, len(plan.cells) - len(waiting), lambda: executor.workers, expected)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_end_as_interrupt())
         progress_view = stack.enter_context(Progress(console, state, silent=not progress))

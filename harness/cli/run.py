@@ -237,15 +237,27 @@ def _announce(prepared: "PreparedRun") -> None:
         f"{sum(bool(c.missing) for c in plan.cells)} not applicable."
     )
     if waiting:
-        hours = waiting * budget.seconds / 3600
-        at_once, limit = "one at a time per CPU of the cluster", ""
-        if workers:
-            at_once = f"{workers} at a time"
-            limit = f"; hard limit {-(-waiting // workers) * budget.wall_limit / 60:.0f} minutes of wall time"
+        at_once = f"{workers} at a time" if workers else "one at a time per CPU of the cluster"
         printing.say(
-            f"Each cell: {budget.trials} trials, {budget.seconds:g} compute seconds of tuning; {at_once}. At most "
-            f"{hours:.2f} core-hours of tuning{limit}."
+            f"Each cell: {budget.trials} trials, at most {budget.seconds:g} compute seconds of tuning; {at_once}."
         )
+        printing.say(_expected_time(prepared))
+
+
+def _expected_time(prepared: "PreparedRun") -> str:
+    """Returns the expected time of the cells to run, as a sentence."""
+    from harness.execution.progress import duration
+
+    expected, workers = prepared.forecast, prepared.workers
+    if not expected.cells:
+        return "Expected time: unknown until a cell has ended, since none of these methods comes with a time."
+    if workers:
+        sentence = f"Expected time: about {duration(expected.wall_seconds(workers))}"
+    else:
+        sentence = f"Expected time: about {duration(expected.total)} of one CPU, divided by the CPUs of the cluster"
+    if expected.untimed:
+        sentence += f", if {', '.join(expected.untimed)} is as fast as the others are on average"
+    return sentence + "."
 
 
 def _report(console: "Console", outcome: "RunOutcome", results: Path, data: list[str]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.execution.cell import PrepareTask, Task
 from harness.execution.events import Event, Failed, Finished, Note, Started, TrialStarted
+from harness.execution.expected_time import NO_FORECAST, Forecast
 from harness.execution.scheduler import FinishedElsewhere
 from harness.execution.status import MethodProgress, RunningCell, RunProgress
 from harness.safe_text import printable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 100  # without a terminal, a run of up to this many cells prints a line for each
 LINE_SECONDS = 2.0  # seconds between the lines of a longer run
+_LEAST_LEFT = 0.1  # a running cell is expected to run on for at least this share of its time so far
 
 
 def duration(seconds: float) -> str:
@@ -52,13 +54,18 @@ class ProgressState:
         waiting: number of cells to run, by method.
         cached: number of cells that already have a record.
         workers: returns the number of cells that run at the same time, which changes on a cluster.
+        expected: expected times of these cells.
     """
 
-    def __init__(self, waiting: Mapping[str, int], cached: int, workers: Callable[[], int]) -> None:
+    def __init__(
+        self, waiting: Mapping[str, int], cached: int, workers: Callable[[], int], expected: Forecast = NO_FORECAST
+    ) -> None:
         self.groups = {name: _MethodCells(cells) for name, cells in waiting.items()}
         self.cached = cached
         self.running: dict[tuple[str, str | None], _Running] = {}
         self._workers = workers
+        self._expected = expected
+        self._shared_seconds = 0.0  # wall seconds of the finished preparations of shared steps
 
     @property
     def cells(self) -> int:
@@ -88,30 +95,59 @@ class ProgressState:
             self.cached += 1
         else:
             self.running.pop(place, None)
-            if not isinstance(task, PrepareTask):
-                group = self.groups[task.cell.method]
-                group.done += 1
-                group.failed += isinstance(event, Failed)
-                group.seconds += event.wall_seconds
+            if isinstance(task, PrepareTask):
+                self._shared_seconds += event.wall_seconds
+                return
+            group = self.groups[task.cell.method]
+            group.done += 1
+            group.failed += isinstance(event, Failed)
+            group.seconds += event.wall_seconds
 
     def remaining(self) -> float | None:
-        """Estimates the remaining seconds; None before any cell has finished.
+        """Estimates the remaining seconds; None before any cell has finished if no time was expected.
 
-        A cell is expected to take the mean time of its method's finished cells, or of all finished cells if its method
-        has none yet. Time that running cells have already spent is subtracted.
+        A cell is expected to take the mean time of its method's finished cells. If its method has none yet, it takes
+        its expected time, in proportion to the times of the finished cells, or the mean of all finished cells. Time
+        that running cells have already spent is subtracted; one that takes longer than expected runs on for a tenth
+        of it.
         """
-        done = self.done
-        if not done:
+        mean = self._means()
+        if not mean:
             return None
-        overall = sum(group.seconds for group in self.groups.values()) / done
-        mean = {name: group.seconds / group.done if group.done else overall for name, group in self.groups.items()}
         work = sum(mean[name] * (group.cells - group.done) for name, group in self.groups.items())
-        now = time.time()
+        shared, now = max(0.0, self._expected.shared * self._pace() - self._shared_seconds), time.time()
         for cell in self.running.values():
-            if not isinstance(cell.task, PrepareTask):
-                work -= min(now - cell.start, mean[cell.task.cell.method])
+            spent = now - cell.start
+            if isinstance(cell.task, PrepareTask):
+                shared = max(0.0, shared - spent)
+            else:
+                work -= min(spent, mean[cell.task.cell.method] - _LEAST_LEFT * spent)
         # The last cells do not use all workers: divide by as many as there are cells left.
-        return max(0.0, work) / max(1, min(self._workers(), self.cells - done))
+        return max(0.0, work + shared) / max(1, min(self._workers(), self.cells - self.done))
+
+    def _pace(self) -> float:
+        """Returns the time of the finished cells as a multiple of their expected time; 1 before any has finished."""
+        pairs = [
+            (group.seconds, group.done * self._expected.cells[name])
+            for name, group in self.groups.items()
+            if group.done and name in self._expected.cells
+        ]
+        expected = sum(seconds for _, seconds in pairs)
+        return sum(seconds for seconds, _ in pairs) / expected if expected else 1.0
+
+    def _means(self) -> dict[str, float]:
+        """Returns the expected seconds of a cell of each method; empty if nothing is known of any."""
+        done, pace = self.done, self._pace()
+        means = {name: group.seconds / group.done for name, group in self.groups.items() if group.done}
+        for name in self.groups.keys() & self._expected.cells.keys() - means.keys():
+            means[name] = pace * self._expected.cells[name]
+        if done:
+            typical = sum(group.seconds for group in self.groups.values()) / done
+        elif means:
+            typical = sum(means.values()) / len(means)
+        else:
+            return {}
+        return {name: means.get(name, typical) for name in self.groups}
 
     def snapshot(self) -> RunProgress:
         """Returns the state in plain values."""

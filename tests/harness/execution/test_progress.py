@@ -11,6 +11,7 @@ from harness.execution import progress
 from harness.execution.budget import CellUsage
 from harness.execution.cell import Outcome, Task
 from harness.execution.events import Failed, Finished, Started, TrialStarted
+from harness.execution.expected_time import Forecast
 from harness.execution.progress import Progress, ProgressState, duration
 from harness.execution.scheduler import FinishedElsewhere
 from tests.harness.execution.tasks import prepare_task, run_task
@@ -102,8 +103,21 @@ def test_what_is_left_follows_what_cells_of_each_method_have_cost() -> None:
     state.update(Started(task("slow", 9)))
     state.running["slow-9", None].start -= 60
     assert state.remaining() == pytest.approx(expected - 60 / 2, abs=0.5)
-    state.running["slow-9", None].start -= 6000
-    assert state.remaining() == pytest.approx(expected - 100 / 2)
+    state.running["slow-9", None].start -= 6000  # it has run for 6,060 seconds and is expected to need 606 more
+    assert state.remaining() == pytest.approx(expected - 100 / 2 + 606 / 2, abs=0.5)
+
+
+def test_expected_times_count_until_cells_have_ended_and_then_in_proportion_to_them() -> None:
+    expected = Forecast({"fast": 1.0, "slow": 50.0}, shared=20.0, total=0.0, longest=0.0)
+    state = ProgressState({"fast": 2, "slow": 2, "own": 2}, 0, lambda: 1, expected)
+    assert state.remaining() == pytest.approx(2 * 1.0 + 2 * 50.0 + 2 * 25.5 + 20.0)
+    state.update(Finished(task("fast", 0), OUTCOME, 3.0))  # three times the expected time
+    assert state.remaining() == pytest.approx(1 * 3.0 + 2 * 150.0 + 2 * 3.0 + 60.0)
+    state.update(Finished(task("slow", 0, "train"), OUTCOME, 15.0))
+    assert state.remaining() == pytest.approx(1 * 3.0 + 2 * 150.0 + 2 * 3.0 + 45.0)
+    state.update(Started(task("slow", 0, "id")))
+    state.running["slow-0", "id"].start -= 10
+    assert state.remaining() == pytest.approx(1 * 3.0 + 2 * 150.0 + 2 * 3.0 + 35.0, abs=0.5)
 
 
 def test_the_last_cell_is_not_shared_between_workers() -> None:
