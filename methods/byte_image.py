@@ -15,7 +15,7 @@ SIDE = 32  # pixels: 1,024 bytes
 
 @register_method(
     "byte-image",
-    version=2,
+    version=3,
     kind="heavy",
     summary="ResNet-18 on a byte plot of 32 by 32 pixels, from scratch, cross-entropy",
     reference="Nataraj et al. 2011, 10.1145/2016904.2016908; He et al. 2016, arXiv 1512.03385",

@@ -15,7 +15,7 @@ MAX_BYTES = 1024  # later bytes are cut; 99 % of real requests are shorter than 
 
 @register_method(
     "byte-transformer",
-    version=3,
+    version=4,
     summary="transformer over overlapping patches of bytes, from scratch, cross-entropy",
     reference="Vaswani et al. 2017, arXiv 1706.03762; Yu et al. 2023, arXiv 2305.07185",
     requires=("torch", "safetensors.torch", "transformers.optimization"),

@@ -32,7 +32,7 @@ class PaperAlignment(AlignmentStrategy):
 
 @register_method(
     "text-guided-paper",
-    version=6,
+    version=7,
     kind="heavy",
     tags=("text",),
     summary="as in the paper: triplet loss on text, squared distance to the CVE's text, nearest generic anchor",

@@ -92,8 +92,9 @@ def train(
     """Trains a model in place with a cosine schedule with warm-up, gradient clipping and early stopping.
 
     With validation data, the model gets the weights of the epoch with the lowest validation cross-entropy; without,
-    those of the last epoch. When the head changes its objective (`Head.objective_changed`), the optimizer's moments are
-    reset and the epochs before are no longer candidates. Ends early when ``context.should_stop``.
+    those of the last epoch. Epochs before the loss is below that of equal probabilities do not count towards the
+    patience. When the head changes its objective (`Head.objective_changed`), the optimizer's moments are reset and the
+    epochs before are no longer candidates. Ends early when ``context.should_stop``.
     """
     model.to(context.device)
     rng = np.random.default_rng(context.seed)
@@ -130,13 +131,14 @@ def train(
                 break
         model.head.finish_epoch()
         if validation is not None:
-            score = _cross_entropy(
-                probabilities(model, validation[0], context), validation[1], options.validation_weights
-            )
+            table = probabilities(model, validation[0], context)
+            score = _cross_entropy(table, validation[1], options.validation_weights)
             context.report(epoch, -score)
             improved = score < best
-            # A penalty that has yet to start must not be prevented by early stopping on the loss before it.
-            reset = improved or model.head.objective_change_pending()
+            # Early stopping must prevent neither a penalty that has yet to start, nor a training that has yet to learn
+            # anything: with few rows, an epoch has few steps.
+            learned = min(best, score) < math.log(table.shape[1])  # the loss of equal probabilities
+            reset = improved or not learned or model.head.objective_change_pending()
             epochs_without_gain = 0 if reset else epochs_without_gain + 1
             if improved:
                 best, best_state = score, copy.deepcopy(model.state_dict())
