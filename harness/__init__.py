@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         MethodRef,
         Predictor,
         TrainingData,
+        Unlabelled,
     )
     from harness.pairs import register_learner, register_strategy
     from harness.perturbations.message import Edit, Message
@@ -105,6 +106,7 @@ __all__ = [
     "Training",
     "TrainingData",
     "Transform",
+    "Unlabelled",
     "UserError",
     "audit",
     "byte_ngrams",
@@ -165,6 +167,7 @@ _NAMES = {
         "PairedMethod",
         "Predictor",
         "TrainingData",
+        "Unlabelled",
         "Transform",
     ),
     "harness.pairs": ("register_learner", "register_strategy"),

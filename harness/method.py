@@ -67,6 +67,20 @@ class Descriptions:
 
 
 @dataclass(frozen=True)
+class Unlabelled:
+    """Payloads for training whose class is not known.
+
+    Attributes:
+        payloads: n payloads.
+        of_row: int64 (n,), index into the texts of the training data's descriptions for each payload, -1 if it has
+            none; with the tag ``text``, otherwise None.
+    """
+
+    payloads: Payloads
+    of_row: npt.NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
 class TrainingData:
     """Training or validation data of one cell: copies, through which no other row of the corpus can be reached.
 
@@ -83,6 +97,7 @@ class TrainingData:
             corpus has no cues.
         spans: with the tag ``span``, otherwise None; per row the flat byte offsets of the attack (start, end, start,
             end ...), empty if unknown.
+        unlabelled: in training, payloads without a class, if the scenario has some; otherwise None.
     """
 
     payloads: Payloads
@@ -92,6 +107,7 @@ class TrainingData:
     environments: npt.NDArray[np.int64] | None = None
     cues: Mapping[str, npt.NDArray[np.int64]] | None = None
     spans: tuple[tuple[int, ...], ...] | None = None
+    unlabelled: Unlabelled | None = None
 
     def __len__(self) -> int:
         return len(self.payloads)
@@ -107,6 +123,7 @@ class TrainingData:
             None if self.environments is None else self.environments[rows],
             None if self.cues is None else {name: codes[rows] for name, codes in self.cues.items()},
             None if self.spans is None else tuple(self.spans[row] for row in rows.tolist()),
+            self.unlabelled,
         )
 
 

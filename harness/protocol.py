@@ -16,6 +16,11 @@ UNSEEN_FOLDS = 3  # number of parts of the classes; one part is unseen in `zero-
 IMBALANCE = 100.0  # rows of the most frequent class divided by those of the rarest one, at most, in `long-tail`
 FEWEST_RARE = 4  # training rows of the rarest class in `long-tail`: with one or two, no method ever predicts it
 AGREEING = 90  # percentage of training rows whose attribute agrees with their class, in `natural-90`
+FEW = (5, 20, 80)  # labelled training rows of each class in `few-5` …
+VALIDATION_PART = 3  # `few-N` has N divided by this number of validation rows of each class
+LABELLED_SHARE = 0.1  # share of the training rows that have a label in `described-only`
+NOISE = (20, 40)  # percentage of wrong labels in training and validation, in `noisy-20` …
+SHOTS = (1, 2, 5)  # training rows of each class of a third of the classes, in `few-shot-1` …
 FEWEST_SOURCE_UNITS = 2 * FOLDS  # fewest units of a tested source; smaller sources are only used for training
 FEWEST_ATTRIBUTE_UNITS = 2 * FOLDS  # fewest units of a class with, and without, an attribute to resample by
 

@@ -10,7 +10,15 @@ import numpy.typing as npt
 from harness.data.corpus import CUE, Corpus
 from harness.data.payloads import Payloads
 
-ShiftType = Literal["none", "spurious-correlation", "attribute-generalization", "class-imbalance", "temporal", "source"]
+ShiftType = Literal[
+    "none",
+    "spurious-correlation",
+    "attribute-generalization",
+    "class-imbalance",
+    "label-scarcity",
+    "temporal",
+    "source",
+]
 Rows = npt.NDArray[np.int64]
 NEUTRAL = "neutral"
 SEEN, UNSEEN = "seen", "unseen"  # environments of the scenario ``zero-shot``
@@ -82,6 +90,7 @@ class Environment:
         groups: int64 (n,), group of each row, None if the scenario has no groups (see `Scenario.grouped_by`). All rows
             of a group have the same class.
         sources: int64 (n,), source of each row, -1 if unknown; None if the scenario has one source.
+        labels: int64 (n,), the classes that a method is told in training and validation; None for those of the corpus.
     """
 
     transform: Transform
@@ -90,6 +99,7 @@ class Environment:
     draws: int = 1
     groups: Rows | None = None
     sources: Rows | None = None
+    labels: Rows | None = None
 
     @property
     def rows(self) -> Rows:
@@ -133,6 +143,7 @@ class ScenarioSpec:
         environments: declarations by name, in order.
         version: must be raised whenever its draws change.
         quick: whether the preset ``quick`` includes it when the user names no scenario.
+        named_only: whether a run has it only if the user names it, or ``all``.
         view: name of the part of each payload that methods see (an input view), empty for the whole payload.
     """
 
@@ -142,6 +153,7 @@ class ScenarioSpec:
     environments: Mapping[str, EnvironmentSpec]
     version: int = 1
     quick: bool = True
+    named_only: bool = False
     view: str = ""
 
     @property
@@ -183,6 +195,8 @@ class Scenario:
             none and they are numbered.
         grouped_by: in words, the property that separates the groups within a class in training and validation; empty
             if the scenario has no groups.
+        unlabelled: payloads for training without their classes; None if there are none.
+        described: int64, rows that training does not have but whose descriptions it may use, with their class.
     """
 
     spec: ScenarioSpec
@@ -196,3 +210,5 @@ class Scenario:
     unseen_classes: tuple[int, ...] = ()
     unit_column: str = ""
     grouped_by: str = ""
+    unlabelled: Environment | None = None
+    described: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))

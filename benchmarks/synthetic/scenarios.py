@@ -43,9 +43,16 @@ _DISJOINT = {"id": _PLAIN, "test": _SHIFTED}
 _VERSION = 3  # of every scenario
 # The planted scenarios and their rho. In all others cues carry no information (rho 0); `iid` is the control.
 RHO = {"planted-80": 0.80, "planted-95": 0.95, "planted-100": 1.0}
+# The scenarios with scarce labels, each with its number: rows of each class, percentage of wrong labels, rows of each
+# class of a third of the classes.
+FEW, NOISY, FEW_SHOT = (
+    {f"{name}-{number}": number for number in numbers}
+    for name, numbers in (("few", splits.FEW), ("noisy", splits.NOISE), ("few-shot", splits.SHOTS))
+)
+DESCRIBED = "described-only"
 # The columns of which training and tests share no value.
 _APART = {
-    "cve-disjoint": ("cve",),
+    **dict.fromkeys((*FEW, *NOISY, DESCRIBED, "cve-disjoint"), ("cve",)),
     "product-disjoint": ("product", "cve"),
     "technique-disjoint": ("group.technique", "cve"),
     "cluster-disjoint": ("cve",),
@@ -63,6 +70,10 @@ IMBALANCE = 100.0  # largest ratio of the rows of the most frequent class to tho
 def _disjoint(name: str, attribute: str, quick: bool = False) -> ScenarioSpec:
     summary = f"training and tests share no {attribute}; cues carry no information"
     return ScenarioSpec(name, "attribute-generalization", summary, _DISJOINT, _VERSION, quick)
+
+
+def _scarce(name: str, summary: str) -> ScenarioSpec:
+    return ScenarioSpec(name, "label-scarcity", summary, {"test": _SHIFTED}, _VERSION, quick=False, named_only=True)
 
 
 SPECS: tuple[ScenarioSpec, ...] = (
@@ -107,6 +118,27 @@ SPECS: tuple[ScenarioSpec, ...] = (
         _VERSION,
         quick=False,
     ),
+    *(
+        _scarce(name, f"{rows} labelled training rows of each class, and all descriptions; tests on new CVEs")
+        for name, rows in FEW.items()
+    ),
+    _scarce(DESCRIBED, "most training rows have their CVE's description and no class; tests on new CVEs"),
+    *(
+        _scarce(name, f"{percent}% of the labels of training and validation are wrong; tests on new CVEs")
+        for name, percent in NOISY.items()
+    ),
+    *(
+        ScenarioSpec(
+            name,
+            "none",
+            f"a third of the classes have {rows} training row{'s' * (rows > 1)} each, and their descriptions",
+            {"seen": _PLAIN, "unseen": _PLAIN},
+            _VERSION,
+            quick=False,
+            named_only=True,
+        )
+        for name, rows in FEW_SHOT.items()
+    ),
 )
 
 
@@ -144,6 +176,8 @@ class _Split:
     notes: tuple[str, ...] = ()
     until: int | None = None
     unseen: tuple[int, ...] = ()
+    described: Codes | None = None
+    unlabelled: Codes | None = None
 
 
 def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenario:
@@ -174,10 +208,25 @@ def _build(corpus: Corpus, spec: ScenarioSpec, folds: splits.Folds, seed: int, s
     flipped = {name: env.subject for name, env in spec.environments.items() if env.kind == "flip"}
     assigner = _CueAssigner(model, corpus, seed, RHO.get(spec.name, 0.0), flipped)
     rows = {name: split.parts.id if name in ("id", "seen") else split.parts.test for name in spec.environments}
+    train, validation = (
+        assigner.environment(name, part)
+        for name, part in (("train", split.parts.train), ("validation", split.parts.validation))
+    )
+    if spec.name in NOISY:
+        train, validation = (
+            replace(
+                part,
+                labels=splits.noisy_labels(
+                    corpus.labels[part.rows], NOISY[spec.name] / 100, corpus.classes, seed, number
+                ),
+            )
+            for number, part in enumerate((train, validation))
+        )
+    unlabelled = split.unlabelled
     return Scenario(
         spec=spec,
-        train=assigner.environment("train", split.parts.train),
-        validation=assigner.environment("validation", split.parts.validation),
+        train=train,
+        validation=validation,
         environments={name: assigner.environment(name, rows[name]) for name in spec.environments},
         unit=folds.unit,
         notes=(*split.notes, *(f"{spec.name}: {note}" for note in split.parts.notes)),
@@ -186,6 +235,8 @@ def _build(corpus: Corpus, spec: ScenarioSpec, folds: splits.Folds, seed: int, s
         unseen_classes=split.unseen,
         unit_column=_UNIT_COLUMNS.get(spec.name, ""),
         grouped_by="whether the collector agrees with it" if spec.name in RHO else "",
+        unlabelled=None if unlabelled is None else assigner.environment("unlabelled", unlabelled),
+        described=split.parts.train[:0] if split.described is None else split.described,
     )
 
 
@@ -210,6 +261,18 @@ def _split(corpus: Corpus, spec: ScenarioSpec, folds: splits.Folds, sizes: Sizes
         parts, unseen = splits.zero_shot(folds, sizes)
         names = ", ".join(corpus.classes[c] for c in unseen)
         return _Split(parts, (f"zero-shot: fold {folds.number} trains on no row of {names}",), unseen=unseen)
+    if spec.name in FEW:
+        scarce = splits.few_labels(folds, FEW[spec.name], sizes, splits.new_cves(corpus))
+        return _Split(scarce.parts, described=scarce.described)
+    if spec.name == DESCRIBED:
+        scarce = splits.some_labels(folds, sizes, splits.new_cves(corpus))
+        return _Split(scarce.parts, unlabelled=scarce.unlabelled)
+    if spec.name in FEW_SHOT:
+        scarce, classes = splits.few_shot(folds, FEW_SHOT[spec.name], sizes)
+        names = ", ".join(corpus.classes[c] for c in classes)
+        return _Split(
+            scarce.parts, (f"{spec.name}: fold {folds.number} has few rows of {names}",), described=scarce.described
+        )
     if spec.name in ("technique-disjoint", "cluster-disjoint", "embedding-disjoint"):
         by_cve = splits.make_folds(corpus, ["cve"], folds.seed, reserved=folds.reserved)
         return _Split(splits.crossed(folds, by_cve, sizes, splits.new_cves(corpus)))

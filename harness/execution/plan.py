@@ -63,8 +63,9 @@ class Plan:
 def choose_scenarios(benchmark: Benchmark, names: Sequence[str], quick: bool) -> list[ScenarioSpec]:
     """Returns the named scenarios of a benchmark, all of them for ``all``, or its default ones if no name is given.
 
-    The default is every scenario, or those marked ``quick`` under the preset ``quick``. ``SCENARIO@VIEW`` names a
-    scenario in which only a part of each payload is visible (`input_views.with_view`).
+    The default is every scenario that is not marked ``named_only``, or those marked ``quick`` under the preset
+    ``quick``. ``SCENARIO@VIEW`` names a scenario in which only a part of each payload is visible
+    (`input_views.with_view`).
 
     Raises:
         UserError: a name is unknown, or the corpus lacks what the scenario needs.
@@ -81,7 +82,7 @@ def choose_scenarios(benchmark: Benchmark, names: Sequence[str], quick: bool) ->
         if name not in specs:
             raise UserError(f"--scenario {name} is unknown for {benchmark.ref}; {nearest(name, list(specs))}")
     if not names:
-        return [spec for spec in specs.values() if spec.quick or not quick]
+        return [spec for spec in specs.values() if (spec.quick or not quick) and not spec.named_only]
     pairs = [(specs[name], view) for name, _, view in (text.partition(AT) for text in names)]
     return [with_view(spec, view) if view else spec for spec, view in pairs]
 

@@ -58,6 +58,7 @@ def show_part(scenario: Scenario, spec: ScenarioSpec) -> Scenario:
         spec=spec,
         train=part(scenario.train),
         validation=part(scenario.validation),
+        unlabelled=None if scenario.unlabelled is None else part(scenario.unlabelled),
         environments={name: part(scenario.environments[name]) for name in spec.environments},
     )
 

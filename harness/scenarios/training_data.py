@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.data.corpus import Corpus
-from harness.method import Tag, TrainingData
+from harness.method import Tag, TrainingData, Unlabelled
 from harness.scenario import Environment, Rendered, Rows, Scenario
 from harness.scenarios import training_texts
 
@@ -73,6 +73,10 @@ def cue_codes(cues: Sequence[Mapping[str, Sequence[str | None]]]) -> list[Codes]
     return out
 
 
+def _labels(corpus: Corpus, part: Environment) -> Rows:
+    return (corpus.labels[part.rows] if part.labels is None else part.labels).copy()
+
+
 def _sources(environment: Environment) -> Rows:
     return np.zeros_like(environment.rows) if environment.sources is None else environment.sources
 
@@ -95,13 +99,15 @@ def training_and_validation(
     train, validation = (
         TrainingData(
             payloads=content.payloads,
-            labels=corpus.labels[part.rows].copy(),
+            labels=_labels(corpus, part),
             spans=tuple(tuple(span or ()) for span in content.spans) if "span" in tags else None,
         )
         for part, content in zip(parts, rendered, strict=True)
     )
+    if scenario.unlabelled is not None:
+        train = replace(train, unlabelled=Unlabelled(scenario.unlabelled.render(corpus)))
     if "text" in tags:
-        train = replace(train, descriptions=training_texts.training_descriptions(corpus, scenario))
+        train = training_texts.with_descriptions(train, corpus, scenario)
         validation = replace(
             validation, descriptions=training_texts.descriptions_of_rows(corpus, scenario.validation.rows)
         )

@@ -3,17 +3,21 @@
 A text without a payload is public knowledge about one vulnerability. It is withheld from training if a validation or
 test row shares an attribute that the scenario holds out: always the CVE; the vendor or product if it is held out; a
 date from the start of the tests on; a class that is to stay unseen.
+
+Where labels are scarce, training also has texts of rows that it does not have as labelled payloads: those of
+`Scenario.described` with their class, those of `Scenario.unlabelled` without.
 """
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.data import values
 from harness.data.corpus import NAMED, Corpus, name_key
-from harness.method import Descriptions
+from harness.method import Descriptions, TrainingData
 from harness.scenario import Scenario
 
 _WORDS = {"cve": "CVE"}
@@ -22,19 +26,44 @@ _EPOCH = datetime.date(1970, 1, 1)
 
 def descriptions_of_rows(corpus: Corpus, rows: npt.NDArray[np.int64]) -> Descriptions:
     """Returns the distinct descriptions of rows, without texts that have no payload."""
-    return _collect(corpus, rows, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+    return _collect(corpus, [_Part(corpus.text_of_row[rows], corpus.labels[rows])])[0]
+
+
+def with_descriptions(train: TrainingData, corpus: Corpus, scenario: Scenario) -> TrainingData:
+    """Returns training data with its descriptions, and with those of the payloads without a class."""
+    descriptions, texts = _training(corpus, scenario)
+    unlabelled = train.unlabelled
+    if scenario.unlabelled is not None and unlabelled is not None:
+        place = {text: index for index, text in enumerate(texts)}
+        of_row = [place.get(text, -1) for text in corpus.text_of_row[scenario.unlabelled.rows].tolist()]
+        unlabelled = replace(unlabelled, of_row=np.array(of_row, dtype=np.int64))
+    return replace(train, descriptions=descriptions, unlabelled=unlabelled)
 
 
 def training_descriptions(corpus: Corpus, scenario: Scenario) -> Descriptions:
-    """Returns the descriptions of the training rows, followed by the texts without a payload that training may use."""
+    """Returns the descriptions that training may use: of its rows, of rows that it lacks, and without a payload."""
+    return _training(corpus, scenario)[0]
+
+
+def _training(corpus: Corpus, scenario: Scenario) -> tuple[Descriptions, list[int]]:
+    """Returns the descriptions of training, and the index in the corpus of each text."""
+    train = scenario.train
+    parts = [_Part(corpus.text_of_row[train.rows], corpus.labels[train.rows] if train.labels is None else train.labels)]
     if not corpus.descriptions.num_rows:
-        return descriptions_of_rows(corpus, scenario.train.rows)
+        return _collect(corpus, parts)
     codes = _classes(corpus)
-    free = _without_payload(corpus, codes)
+    allowed = np.ones(len(codes), dtype=np.bool_)
     for mask in _withheld(corpus, scenario, codes).values():
-        free &= ~mask
-    extra = np.flatnonzero(free)
-    return _collect(corpus, scenario.train.rows, extra, codes[extra])
+        allowed &= ~mask
+    if len(scenario.described):
+        text = corpus.text_of_row[scenario.described]
+        text = np.where((text >= 0) & allowed[text], text, -1)
+        parts.append(_Part(text, corpus.labels[scenario.described]))
+    if scenario.unlabelled is not None:
+        text = corpus.text_of_row[scenario.unlabelled.rows]
+        parts.append(_Part(text, np.full(len(text), -1, dtype=np.int64)))
+    extra = np.flatnonzero(_without_payload(corpus, codes) & allowed)
+    return _collect(corpus, [*parts, _Part(extra, codes[extra])])
 
 
 def withheld_note(corpus: Corpus, scenario: Scenario) -> str:
@@ -99,16 +128,29 @@ def _keys(column: str, value: str | None) -> Sequence[str]:
     return values.cves(value) if column == "cve" else (value,)
 
 
-def _collect(
-    corpus: Corpus, rows: npt.NDArray[np.int64], extra: npt.NDArray[np.int64], extra_labels: npt.NDArray[np.int64]
-) -> Descriptions:
-    texts = corpus.descriptions.column("text").to_pylist()
-    text = corpus.text_of_row[rows]
-    has_text = text >= 0
-    distinct, index = np.unique(text[has_text], return_inverse=True)
-    of_row = np.full(len(rows), -1, dtype=np.int64)
-    of_row[has_text] = index
-    labels = np.full(len(distinct), -1, dtype=np.int64)
-    labels[index] = corpus.labels[rows][has_text]
-    indices = [*distinct.tolist(), *extra.tolist()]
-    return Descriptions(tuple(texts[i] for i in indices), np.concatenate([labels, extra_labels]), of_row)
+@dataclass(frozen=True)
+class _Part:
+    """Texts of some rows, as indices into the texts of the corpus (-1: none), and the class of each (-1: unknown)."""
+
+    texts: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+
+
+def _collect(corpus: Corpus, parts: Sequence[_Part]) -> tuple[Descriptions, list[int]]:
+    """Returns the distinct texts of the parts, with the index in the corpus of each.
+
+    A text that occurs in several parts has the class of the first; ``of_row`` is of the rows of the first part.
+    """
+    classes: dict[int, int] = {}
+    for part in parts:
+        has_text = part.texts >= 0
+        distinct, index = np.unique(part.texts[has_text], return_inverse=True)
+        labels = np.full(len(distinct), -1, dtype=np.int64)
+        labels[index] = part.labels[has_text]
+        for text, label in zip(distinct.tolist(), labels.tolist(), strict=True):
+            classes.setdefault(text, label)
+    place = {text: index for index, text in enumerate(classes)}
+    of_row = np.array([place.get(text, -1) for text in parts[0].texts.tolist()], dtype=np.int64)
+    content = corpus.descriptions.column("text").to_pylist()
+    texts = tuple(content[text] for text in classes)
+    return Descriptions(texts, np.array(list(classes.values()), dtype=np.int64), of_row), list(classes)

@@ -1,15 +1,16 @@
 """The catalogue of generic scenarios: what each one requires, and how it is built."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from harness.data.corpus import CVES, GROUP, Corpus, CorpusMeta
 from harness.errors import UserError
-from harness.protocol import AGREEING, FOLDS, IMBALANCE, WINDOWS
-from harness.scenario import Environment, EnvironmentSpec, Rows, Scenario, ScenarioSpec, Sizes, StoredRows
+from harness.protocol import AGREEING, FEW, FOLDS, IMBALANCE, NOISE, SHOTS, WINDOWS
+from harness.scenario import Environment, EnvironmentSpec, Rows, Scenario, ScenarioSpec, ShiftType, Sizes, StoredRows
 from harness.scenarios import splits
 from harness.scenarios.generic import draws
 from harness.scenarios.generic.attributes import most_informative_cue
@@ -127,7 +128,30 @@ def catalogue(meta: CorpusMeta) -> list[Generic]:
         Generic(_NATURAL, draws.natural, linked, strata=draws.by_attribute),
         Generic(_LONG_TAIL, draws.long_tail, linked),
         Generic(ZERO_SHOT, draws.zero_shot, linked),
+        *(Generic(spec, draw, linked) for spec, draw in _scarce_labels()),
     ]
+
+
+def _scarce_labels() -> Iterator[tuple[ScenarioSpec, Draw]]:
+    """Yields the scenarios with scarce labels; a run has them only if they are named."""
+
+    def spec(name: str, summary: str, shift: ShiftType = "label-scarcity") -> ScenarioSpec:
+        environments = {"test": _SHIFTED} if shift == "label-scarcity" else {"seen": _PLAIN, "unseen": _PLAIN}
+        return ScenarioSpec(name, shift, summary, environments, _VERSION, quick=False, named_only=True)
+
+    for rows in FEW:
+        summary = f"{rows} labelled training rows of each class, and all descriptions; tests on new units"
+        yield spec(f"few-{rows}", summary), partial(draws.few_labels, rows=rows)
+    yield (
+        spec("described-only", "most training rows have their description and no class; tests on new units"),
+        draws.some_labels,
+    )
+    for percent in NOISE:
+        summary = f"{percent}% of the labels of training and validation are wrong; tests on new units"
+        yield spec(f"noisy-{percent}", summary), partial(draws.noisy_labels, percent=percent)
+    for rows in SHOTS:
+        summary = f"a third of the classes have at most {rows} training rows each, and their descriptions"
+        yield spec(f"few-shot-{rows}", summary, "none"), partial(draws.few_shot, rows=rows)
 
 
 def _disjoint(name: str, what: str, quick: bool = False) -> ScenarioSpec:
@@ -220,8 +244,8 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
     columns = GroupsAndSources.of(corpus, rows)
     return Scenario(
         spec=spec,
-        train=columns.environment(rows.train),
-        validation=columns.environment(rows.validation),
+        train=_with_noise(columns.environment(rows.train), rows.noise, corpus, seed, 0),
+        validation=_with_noise(columns.environment(rows.validation), rows.noise, corpus, seed, 1),
         environments={name: Environment(StoredRows(rows.environments[name])) for name in spec.environments},
         unit=folds.unit,
         unit_column=generic.unit_column,
@@ -229,8 +253,17 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
         disjoint_columns=() if generic.spec.shift == "none" else generic.links,
         test_start=None if rows.until is None else int(rows.until),
         unseen_classes=rows.unseen,
-        grouped_by=columns.by,
+        grouped_by="" if rows.noise else columns.by,
+        unlabelled=None if rows.unlabelled is None else columns.environment(rows.unlabelled),
+        described=rows.train[:0] if rows.described is None else rows.described,
     )
+
+
+def _with_noise(part: Environment, rate: float, corpus: Corpus, seed: int, number: int) -> Environment:
+    if not rate:
+        return part
+    labels = splits.noisy_labels(corpus.labels[part.rows], rate, corpus.classes, seed, number)
+    return replace(part, labels=labels, groups=None)  # groups would tell the true class
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.data.corpus import GROUP, Corpus, CorpusMeta
+from harness.errors import UserError
 from harness.protocol import AGREEING, IMBALANCE
 from harness.scenario import Rows, Sizes
 from harness.scenarios import splits
@@ -30,6 +31,8 @@ class RowDraw:
         until: day (since 1970) at which the tests begin; None without a cut-off.
         unseen: classes without training rows.
         choice: the attribute that was made to correlate with the class; None without one.
+        described, unlabelled: see `splits.ScarceParts`.
+        noise: share of wrong labels in training and validation.
     """
 
     train: Rows
@@ -39,6 +42,9 @@ class RowDraw:
     until: float | None = None
     unseen: tuple[int, ...] = ()
     choice: Choice | None = None
+    described: Rows | None = None
+    unlabelled: Rows | None = None
+    noise: float = 0.0
 
 
 def random(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
@@ -105,6 +111,45 @@ def zero_shot(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
     parts, unseen = splits.zero_shot(folds, sizes)
     note = f"fold {folds.number} does not train on {_class_names(corpus, unseen)}"
     return RowDraw(parts.train, parts.validation, {"seen": parts.id, "unseen": parts.test}, (note,), unseen=unseen)
+
+
+def few_labels(corpus: Corpus, folds: Folds, sizes: Sizes, rows: int) -> RowDraw:
+    """See `splits.few_labels`."""
+    return _scarce(splits.few_labels(folds, rows, sizes, splits.new_cves(corpus)))
+
+
+def some_labels(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
+    """See `splits.some_labels`."""
+    if not (corpus.text_of_row >= 0).any():
+        raise UserError("it needs a description of at least one row.")
+    return _scarce(splits.some_labels(folds, sizes, splits.new_cves(corpus)))
+
+
+def noisy_labels(corpus: Corpus, folds: Folds, sizes: Sizes, percent: int) -> RowDraw:
+    """See `splits.disjoint` and `splits.noisy_labels`."""
+    parts = splits.disjoint(folds, sizes, splits.new_cves(corpus))
+    return RowDraw(parts.train, parts.validation, {"test": parts.test}, parts.notes, noise=percent / 100)
+
+
+def few_shot(corpus: Corpus, folds: Folds, sizes: Sizes, rows: int) -> RowDraw:
+    """See `splits.few_shot`."""
+    scarce, classes = splits.few_shot(folds, rows, sizes)
+    parts = scarce.parts
+    note = f"fold {folds.number} has few rows of {_class_names(corpus, classes)}"
+    environments = {"seen": parts.id, "unseen": parts.test}
+    return RowDraw(parts.train, parts.validation, environments, (note,), described=scarce.described)
+
+
+def _scarce(scarce: splits.ScarceParts) -> RowDraw:
+    parts = scarce.parts
+    return RowDraw(
+        parts.train,
+        parts.validation,
+        {"test": parts.test},
+        parts.notes,
+        described=scarce.described,
+        unlabelled=scarce.unlabelled,
+    )
 
 
 def leave_one_source_out(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:

@@ -7,11 +7,13 @@ temporal ones, which test all cores after the cut-off, and those by source. No c
 """
 
 from harness.data.linking import components, link
-from harness.protocol import FOLDS, TEMPORAL_SHARE, UNSEEN_FOLDS, VALIDATION_SHARE, WINDOWS
+from harness.protocol import FEW, FOLDS, NOISE, SHOTS, TEMPORAL_SHARE, UNSEEN_FOLDS, VALIDATION_SHARE, WINDOWS
 from harness.scenarios.splits.clusters import cluster_folds
 from harness.scenarios.splits.correlation import ResampledRows, correlated
 from harness.scenarios.splits.folds import Folds, Mask, Parts, folds_of_units, make_folds, reserved_fold
+from harness.scenarios.splits.label_noise import noisy_labels
 from harness.scenarios.splits.new_cves import NewCves, new_cves
+from harness.scenarios.splits.scarcity import ScarceParts, few_labels, few_shot, some_labels
 from harness.scenarios.splits.sources import cross_source, leave_one_source_out, testable_sources
 from harness.scenarios.splits.tail import long_tail, tail_ratio
 from harness.scenarios.splits.time import cutoff, days, iso, temporal, windows
@@ -19,7 +21,10 @@ from harness.scenarios.splits.units import crossed, disjoint, random
 from harness.scenarios.splits.unseen import unseen_classes, zero_shot
 
 __all__ = [
+    "FEW",
     "FOLDS",
+    "NOISE",
+    "SHOTS",
     "TEMPORAL_SHARE",
     "UNSEEN_FOLDS",
     "VALIDATION_SHARE",
@@ -29,6 +34,7 @@ __all__ = [
     "NewCves",
     "Parts",
     "ResampledRows",
+    "ScarceParts",
     "cluster_folds",
     "components",
     "correlated",
@@ -37,6 +43,8 @@ __all__ = [
     "cutoff",
     "days",
     "disjoint",
+    "few_labels",
+    "few_shot",
     "folds_of_units",
     "iso",
     "leave_one_source_out",
@@ -44,8 +52,10 @@ __all__ = [
     "long_tail",
     "make_folds",
     "new_cves",
+    "noisy_labels",
     "random",
     "reserved_fold",
+    "some_labels",
     "tail_ratio",
     "temporal",
     "testable_sources",

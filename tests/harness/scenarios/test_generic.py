@@ -16,6 +16,7 @@ from harness.data.attack_clusters import attack_clusters
 from harness.protocol import FEWEST_ATTRIBUTE_UNITS
 from harness.scenarios import generic, splits
 from harness.scenarios.generic import attributes, catalogue
+from harness.scenarios.training_data import training_and_validation
 from tests.conftest import ROOT, Shell
 
 CLASSES = ("open-redirect", "path-traversal", "sql-injection", "template-injection")
@@ -33,7 +34,17 @@ ALL = (
     "natural-90",
     "long-tail",
     "zero-shot",
+    "few-5",
+    "few-20",
+    "few-80",
+    "described-only",
+    "noisy-20",
+    "noisy-40",
+    "few-shot-1",
+    "few-shot-2",
+    "few-shot-5",
 )
+SCARCE = tuple(name for name in ALL[ALL.index("few-5") :] if name != "described-only")  # without descriptions
 
 
 def word(number: int) -> str:
@@ -69,9 +80,17 @@ def requests(rows: int = 1500, **changes: object) -> Corpus:
     return Corpus.create("toy", pa.table({name: values for name, values in columns.items() if values is not None}))
 
 
+def described() -> Corpus:
+    """The requests, each with the description of its CVE."""
+    base = requests()
+    cves = [f"CVE-2020-{number}" for number in range(150)]
+    texts = pa.table({"description_id": cves, "text": [f"text of {cve}" for cve in cves], "cve": cves})
+    return Corpus.create("toy", base.table.append_column("description_id", [base.table["cve"]]), texts)
+
+
 @pytest.fixture(scope="module")
 def toy() -> Corpus:
-    return requests()
+    return described()
 
 
 def draw(corpus: Corpus, name: str, seed: int = 0, sizes: Sizes = Sizes()) -> Scenario:  # noqa: B008
@@ -87,6 +106,7 @@ def rows_of(scenario: Scenario) -> dict[str, np.ndarray]:
 def test_columns_tell_what_is_offered(toy: Corpus) -> None:
     assert tuple(spec.name for spec in generic.scenarios(toy.meta)) == ALL
     assert generic.survey(toy) == {}
+    assert generic.survey(requests()) == {"described-only": "it needs a description of at least one row."}
     assert generic.unavailable(toy.meta) == {}
     shifts = {spec.name: spec.shift for spec in generic.scenarios(toy.meta)}
     assert shifts["random"] == "none"
@@ -101,7 +121,7 @@ def test_a_missing_column_is_one_sentence() -> None:
     without = dict.fromkeys(("cve", "group.cve", "product", "vendor", "source", "date"))
     meta = requests(**without).meta
     assert [spec.name for spec in generic.scenarios(meta)] == [
-        "random", "cluster-disjoint", "natural-90", "long-tail", "zero-shot",
+        "random", "cluster-disjoint", "natural-90", *ALL[ALL.index("long-tail") :],
     ]  # fmt: skip
     lacking = generic.unavailable(meta, "--map {}=COLUMN".format)
     assert lacking["temporal"] == lacking["temporal-windows"] == "it needs dates: --map date=COLUMN."
@@ -284,8 +304,8 @@ def test_the_mapped_columns_link_rows() -> None:
 
 def test_a_draw_is_the_same_in_any_process(toy: Corpus) -> None:
     code = (
-        "import hashlib\nfrom tests.harness.scenarios.test_generic import ALL, draw, requests, rows_of\n"
-        "rows = [[(k, v.tolist()) for k, v in rows_of(draw(requests(), n, 1, size)).items()] for n in ALL\n"
+        "import hashlib\nfrom tests.harness.scenarios.test_generic import ALL, described, draw, rows_of\n"
+        "rows = [[(k, v.tolist()) for k, v in rows_of(draw(described(), n, 1, size)).items()] for n in ALL\n"
         "         for size in [__import__('harness').Sizes(300, 80, 90)]]\n"
         "print(hashlib.sha256(repr(rows).encode()).hexdigest())"
     )
@@ -418,7 +438,8 @@ def test_files_map_cues_and_find_near_duplicates(tmp_path: Path, cache: Path) ->
     assert corpus.meta.notes == ("10 rows are near-duplicates of others (clusters: 1); no split separates a cluster",)
     assert corpus.meta.cues == ("zone",)
     names = [spec.name for spec in benchmark.scenarios()]
-    assert names == [n for n in ALL if n not in ("group-disjoint", "vendor-disjoint", "product-disjoint")]
+    lacking = ("group-disjoint", "vendor-disjoint", "product-disjoint", "described-only")
+    assert names == [name for name in ALL if name not in lacking]
     assert benchmark.unavailable()["group-disjoint"] == "it needs groups: --map group=COLUMN (or A+B for several)."
 
 
@@ -480,9 +501,44 @@ def test_requests_of_templates_carry_what_their_columns_promise(cache: Path, nuc
         "natural-90",
         "long-tail",
         "zero-shot",
+        *SCARCE,
     ]
     assert "too coarse for 4 windows" in benchmark.unavailable()["temporal-windows"]
     corpus = benchmark.corpus()
-    assert set(catalogue.survey(corpus)) == {"temporal-windows"}
+    assert set(catalogue.survey(corpus)) == {"temporal-windows", "described-only"}
     for name in offered:
         assert all(map(len, rows_of(draw(corpus, name, 7)).values()))
+
+
+@pytest.mark.parametrize("name", SCARCE)
+def test_labels_are_scarce_in_training_alone(toy: Corpus, name: str) -> None:
+    sizes = Sizes(200, 60, 80)
+    scenario, kind, number = draw(toy, name, 1, sizes), *name.rsplit("-", 1)
+    train, told = scenario.train, scenario.train.labels
+    counts = np.bincount(toy.labels[train.rows], minlength=4)
+    if kind == "few":
+        assert counts.tolist() == [int(number)] * 4
+        assert len(scenario.described) > 500
+    elif kind == "noisy":
+        assert told is not None
+        assert (told != toy.labels[train.rows]).sum() == round(int(number) / 100 * 200)
+        assert train.groups is None
+        assert scenario.grouped_by == ""
+    else:
+        assert [counts[c] for c in splits.unseen_classes(4, 1)] == [int(number)]
+        assert set(scenario.environments) == {"seen", "unseen"}
+    cve = toy.codes("cve")[0]
+    tested = np.concatenate([environment.rows for environment in scenario.environments.values()])
+    assert set(cve[tested]).isdisjoint(cve[train.rows])
+    assert all(environment.labels is None for environment in scenario.environments.values())
+
+
+def test_payloads_without_a_class_come_with_their_descriptions(toy: Corpus) -> None:
+    scenario = draw(toy, "described-only", 0, Sizes(200, 60, 80))
+    train = training_and_validation(toy, scenario, frozenset({"text"}))[0]
+    assert train.unlabelled is not None
+    assert train.descriptions is not None
+    assert (len(train), len(train.unlabelled.payloads)) == (20, 180)
+    assert scenario.unlabelled is not None
+    named = toy.table["cve"].take(scenario.unlabelled.rows).to_pylist()
+    assert [train.descriptions.texts[text] for text in train.unlabelled.of_row] == [f"text of {cve}" for cve in named]
