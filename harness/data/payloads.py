@@ -42,6 +42,12 @@ class Payloads(Sequence[bytes]):
         return cls(np.frombuffer(b"".join(items), dtype=np.uint8).copy(), offsets)
 
     @classmethod
+    def concatenate(cls, parts: Sequence["Payloads"]) -> "Payloads":
+        """Returns the payloads of all parts, in their order."""
+        lengths = np.concatenate([part.lengths for part in parts])
+        return cls(np.concatenate([part.data for part in parts]), np.concatenate([[0], np.cumsum(lengths)]))
+
+    @classmethod
     def from_arrow(cls, column: "pa.ChunkedArray | pa.Array") -> "Payloads":
         """Copies an Arrow ``large_binary`` column without nulls."""
         import pyarrow as pa

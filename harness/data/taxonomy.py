@@ -3,6 +3,7 @@
 Identifiers are those of the Common Weakness Enumeration (https://cwe.mitre.org).
 """
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -150,6 +151,7 @@ _QUALIFIERS = frozenset(
     "attack attacks vulnerability vulnerabilities web based reflected stored persistent dom blind time boolean error "
     "union second order classic generic possible detected".split()
 )
+_UNTELLING = frozenset("and attack request server system side language".split())  # words of names that fit any class
 _NUMBER = re.compile(r"\A\s*(?:CAPEC-?)?\d+\s*[-–—:.)]\s*", re.I)
 
 
@@ -168,6 +170,30 @@ def class_named(text: str) -> str | None:
     if found is not None or not inside:
         return found
     return most_specific(filter(None, map(_class_of_words, inside)))
+
+
+def without_class_words(text: str) -> str:
+    """Returns a text without the names of classes, in any spelling, and without the words that these consist of.
+
+    ``SQL injection in the search form`` becomes ``in the search form``. What is left describes an attack without naming
+    its class; words such as ``query``, which belong to no name, stay.
+    """
+    for pattern in _class_words():
+        text = pattern.sub(" ", text)
+    return " ".join(text.split())
+
+
+@functools.cache
+def _class_words() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Returns patterns of the names of all classes, and of the words that names and anchors consist of."""
+    names = sorted(filter(str.isalnum, _CLASS_OF_NAME), key=len, reverse=True)
+    spelled = (r"[^a-z0-9]{0,2}".join(name) for name in names)
+    told = " ".join(f"{name} {anchor}" for name, (anchor, _) in _CLASSES.items()).lower()
+    words = sorted(set(re.findall("[a-z]{3,}", told)) - _UNTELLING, key=len, reverse=True)
+    return (
+        re.compile(rf"\b(?:{'|'.join(spelled)})(?:s|es)?\b", re.I),
+        re.compile(rf"\b(?:{'|'.join(words)})(?:s|es|ed|ing)?\b", re.I),
+    )
 
 
 def unrecognised(labels: Iterable[str]) -> list[str]:

@@ -18,9 +18,7 @@ def with_copies(data: TrainingData, copies: Sequence[Payloads]) -> TrainingData:
     """
     texts = data.descriptions
     parts = (data.payloads, *copies)
-    lengths = np.concatenate([part.lengths for part in parts])
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    payloads = Payloads(np.concatenate([part.data for part in parts]), offsets)
+    payloads = Payloads.concatenate(parts)
     rows = np.tile(np.arange(len(data)), len(parts))
     return TrainingData(
         payloads, data.labels[rows], None if texts is None else replace(texts, of_row=texts.of_row[rows])

@@ -19,6 +19,7 @@ from harness import (
 )
 
 from .encoder import DEFAULT_ENCODER
+from .unlabelled import with_unlabelled
 
 if TYPE_CHECKING:
     from ..neural.heads import Alignment, Head
@@ -138,6 +139,18 @@ class AlignmentStrategy(TextStrategy):
             return self.align(learner, train, validation, params, context, training)
 
         return unseen.fit_calibrated(fit, train, validation, context)
+
+    def align(
+        self,
+        learner: Learner,
+        train: TrainingData,
+        validation: TrainingData,
+        params: Params,
+        context: Context,
+        training: Training,
+    ) -> "TorchPredictor":
+        """See `TextStrategy.align`; payloads without a class are aligned with their descriptions too."""
+        return super().align(learner, with_unlabelled(train), validation, params, context, training)
 
     def head(
         self, width: int, classes: int, length: float, side: "TextSide", train: TrainingData, params: Params

@@ -29,6 +29,7 @@ from ..base.torch_learner import TorchLearner
         "header-mix",
         "text-guided",
         "control-class-names",
+        "control-masked-descriptions",
         "control-more-passes",
         "control-payload-contrast",
         "control-permuted-descriptions",

@@ -90,7 +90,9 @@ class SharedHead(Head):
 
     def loss(self, vectors: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Returns the mean of both cross-entropies; texts are sampled with torch's global random generator."""
-        sample = torch.randint(len(self.side.texts), (len(vectors),)).to(vectors.device)
+        known = self.side.labels >= 0
+        texts = torch.arange(len(known), device=known.device)[known]
+        sample = texts[torch.randint(len(texts), (len(vectors),)).to(vectors.device)]
         text_scores = cast(Linear, self.scorer).classify(self.side.texts[sample])
         text_loss = functional.cross_entropy(text_scores, self.side.labels[sample])
         return (functional.cross_entropy(self.scorer(vectors), labels) + text_loss) / 2
@@ -119,6 +121,8 @@ class Alignment:
 class AlignmentHead(Head):
     """Pulls payloads towards the texts of their CVE or class, and pushes them away from those of other classes.
 
+    A payload without a class (-1) is pulled towards its own text and away from all others.
+
     Args:
         scorer: holds the prototypes that prediction compares with.
         side: the texts.
@@ -136,7 +140,8 @@ class AlignmentHead(Head):
         # The bias starts at the log odds of a match, as in Zhai et al. 2023: most pairs are no match, and from zero the
         # first steps would do nothing but learn that. `matches` is the mean number of positives of a text.
         pairs = max(len(side.texts), 2)
-        matches = float(torch.bincount(side.labels).float().square().sum() / pairs) if alignment.same_class else 1.0
+        known = side.labels[side.labels >= 0]
+        matches = float(torch.bincount(known).float().square().sum() / pairs) if alignment.same_class else 1.0
         log_odds = torch.tensor(-math.log(max(pairs - matches, 1.0) / matches))
         self.bias = nn.Parameter(log_odds / SCALAR_LR_FACTOR, requires_grad=alignment.learned)
         self.register_buffer("negatives", negatives, persistent=False)
@@ -159,7 +164,7 @@ class AlignmentHead(Head):
         if self.alignment.objective == "squared":
             return losses.squared_distance(unit, texts, own)
         logits = (SCALAR_LR_FACTOR * self.log_scale).exp() * unit @ texts.T
-        same_class = labels[:, None] == self.side.labels[None, :]
+        same_class = (labels[:, None] == self.side.labels[None, :]) & (labels[:, None] >= 0)
         same_text = own[:, None] == torch.arange(len(texts), device=unit.device)[None, :]
         positive = same_text | same_class if self.alignment.same_class else same_text
         if self.alignment.objective == "sigmoid":

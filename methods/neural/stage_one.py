@@ -148,7 +148,8 @@ def permuted_side(side: TextSide, data: TrainingData, context: Context) -> TextS
     cycle = rng.permutation(classes)
     target = np.empty(classes, dtype=np.int64)
     target[cycle] = np.roll(cycle, 1)  # a single cycle over all classes, so none maps to itself
-    labels = target[side.labels.numpy()]
+    given = side.labels.numpy()
+    labels = np.where(given >= 0, target[given], -1)
     replacement = np.full(len(labels), -1, dtype=np.int64)
     original = side.of_row.numpy()
     for text in np.unique(original[original >= 0]):

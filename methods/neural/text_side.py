@@ -21,7 +21,7 @@ class TextSide(nn.Module):
 
     Args:
         texts: float32 (m, width), unit length.
-        labels: int64 (m,), the classes of the texts.
+        labels: int64 (m,), the classes of the texts; -1 if unknown.
         of_row: int64 (training rows,), each row's own text; -1 if it has none.
         anchors: float32 (classes, width), unit length.
         inference: the prototypes of a class: the mean of its texts, its anchor, or all of its texts. For a class
@@ -54,14 +54,16 @@ class TextSide(nn.Module):
     def prototypes(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns the prototypes, float32 (p, width), unit length, and their classes, int64 (p,)."""
         classes = torch.arange(len(self.anchors), device=self.anchors.device)
-        text_counts = torch.bincount(self.labels, minlength=len(self.anchors))
+        known = self.labels >= 0
+        texts, labels = self.texts[known], self.labels[known]
+        text_counts = torch.bincount(labels, minlength=len(self.anchors))
         if self.inference == "anchors":
             return self.anchors, classes
         if self.inference == "centroids":
-            sums = torch.zeros_like(self.anchors).index_add_(0, self.labels, self.texts)
+            sums = torch.zeros_like(self.anchors).index_add_(0, labels, texts)
             return torch.where(text_counts[:, None] > 0, functional.normalize(sums, dim=1), self.anchors), classes
         bare = text_counts == 0
-        return torch.cat([self.texts, self.anchors[bare]]), torch.cat([self.labels, classes[bare]])
+        return torch.cat([texts, self.anchors[bare]]), torch.cat([labels, classes[bare]])
 
     def current(self, own: torch.Tensor) -> torch.Tensor:
         """Returns the embeddings of all texts; if the text tower is trained, those of ``own`` carry a gradient.

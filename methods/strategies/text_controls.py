@@ -1,8 +1,9 @@
 """Controls for the claim that descriptions help: learner, search space and budget as in `text-guided`."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness import Context, Learner, Params, Predictor, Strategy, Training, TrainingData, register_strategy
+from harness import Context, Learner, Params, Predictor, Strategy, Training, TrainingData, register_strategy, taxonomy
 
 from ..base.encoder import REQUIRES
 from ..base.text import ALIGNMENT_SPACE, AlignmentStrategy, TextStrategy
@@ -46,6 +47,26 @@ class PermutedDescriptions(AlignmentStrategy):
         from ..neural.stage_one import permuted_side
 
         return permuted_side(super().side(train, params, context), train, context)
+
+
+@register_strategy(
+    "control-masked-descriptions",
+    version=1,
+    kind="control",
+    tags=("text",),
+    summary="aligned as in text-guided, with descriptions without the words that name a class",
+    requires=REQUIRES,
+)
+class MaskedDescriptions(AlignmentStrategy):
+    """Tests whether descriptions say more than the name of their class, which most of them contain."""
+
+    def side(self, train: TrainingData, params: Params, context: Context) -> "TextSide":
+        """See `TextStrategy.side`."""
+        texts = train.descriptions
+        if texts is not None:
+            masked = tuple(taxonomy.without_class_words(text) for text in texts.texts)
+            train = replace(train, descriptions=replace(texts, texts=masked))
+        return super().side(train, params, context)
 
 
 @register_strategy(

@@ -43,3 +43,10 @@ def test_slices_a_sliced_arrow_array() -> None:
     assert list(Payloads.from_arrow(arrow.slice(1, 3))) == [b"bb", b"", b"dddd"]
     assert list(Payloads.from_arrow(arrow.slice(0, 0))) == []
     assert np.array_equal(Payloads.from_arrow(arrow).take([3]).lengths, [4])
+
+
+def test_concatenated_payloads_are_those_of_the_parts_in_order() -> None:
+    parts = [[b"a", b""], [], [b"bc"]]
+    joined = Payloads.concatenate([Payloads.from_list(part) for part in parts])
+    assert list(joined) == [b"a", b"", b"bc"]
+    assert joined == Payloads.from_list([b"a", b"", b"bc"])

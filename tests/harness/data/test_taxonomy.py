@@ -11,6 +11,7 @@ from harness.data.taxonomy import (
     most_specific,
     threat_class,
     unrecognised,
+    without_class_words,
 )
 
 
@@ -98,3 +99,17 @@ def test_a_technique_has_one_class(payload: bytes, names: set[str], name: str | 
 def test_every_class_has_an_anchor_and_covers_itself() -> None:
     assert all(classes_of(name) == {name} and threat_class(name).anchor == ANCHORS[name] for name in ANCHORS)
     assert classes_of("code_injection") == {"code-injection", "template-injection"}
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("SQL injection in the search form", "in the search form"),
+        ("A Cross-Site Scripting (XSS) flaw via a comment", "A ( ) flaw via a comment"),
+        ("OS-command injections run a shell", "run a shell"),
+        ("uploads of files, SSRF and open redirects", "of , and"),
+        ("changes a query of the database server", "changes a query of the database server"),
+    ],
+)
+def test_texts_without_the_words_of_classes(text: str, rest: str) -> None:
+    assert without_class_words(text) == rest
