@@ -7,7 +7,7 @@ PYTHON ?= python3
 # The tests start hundreds of processes; without cached bytecode each would compile the harness anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run official pilot test test-slow test-device mutants lint install
+.PHONY: run official pilot test test-slow test-device bench mutants lint install
 
 run: $(STAMP)
 	$(BIN)/harness run --method all --bench synthetic
@@ -52,6 +52,13 @@ test-slow: $(STAMP)
 # One tiny cell per method that uses torch, on a GPU and on the processor; skipped without a GPU.
 test-device: $(STAMP)
 	$(BIN)/pytest -m device tests/methods/devices
+
+# Minutes: times every part at two sizes beside its peers, saves them in .benchmarks, and prints them with growth exponents
+# and ratios to the state that was saved last.
+bench: $(STAMP)
+	$(BIN)/pytest tests/bench -o python_files="bench_*.py" -o python_functions="bench_*" \
+	  --benchmark-only --benchmark-save=bench --benchmark-quiet
+	$(BIN)/python -m tests.tools.bench_table
 
 # Hours: edits the protocol, statistics and splits one operator at a time and lists what no test notices. For one module:
 # make mutants MODULES=harness/statistics/curves.py

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.records.schema import CellId
-from harness.records.store import Store
 from tests.conftest import ROOT
-from tests.harness.boards.boards import RUN, record
+from tests.harness.boards.boards import RUN
+from tests.speed.stores import filled
 
 METHODS, SEEDS = (35, 96) if os.environ.get("HARNESS_FULL_ROUNDS") else (14, 24)  # times three scenarios
 BOUND = 25  # times reading them
@@ -34,19 +33,6 @@ def processor_time(*command: object) -> float:
     subprocess.run([sys.executable, *map(str, command)], check=True, cwd=ROOT, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def filled(folder: Path, methods: int, seeds: int) -> Store:
-    """Writes the cells of three scenarios, without syncing each."""
-    store = Store(folder)
-    for method in range(methods):
-        for scenario in RUN:
-            for seed in range(seeds):
-                cell = record(f"m-{method}", scenario, seed, 0.3 + method / 60)
-                path = store.path(CellId(cell.cell.benchmark, scenario, cell.cell.method, seed, cell.key))
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(cell.model_dump_json(), encoding="utf-8")
-    return store
 
 
 def test_a_board_costs_little_more_than_reading_its_records(tmp_path: Path, benchmark: BenchmarkFixture) -> None:

@@ -8,7 +8,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness import Payloads, input_forms, near_duplicates, request_fields
 from harness.data.http_request import Request
-from tests.speed.test_duplicates_speed import natural
+from tests.speed.payloads import natural
 
 COUNT, ROUNDS = 4000, 5
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from pytest_benchmark.fixture import BenchmarkFixture
-from threadpoolctl import threadpool_limits
 
 from harness import BenchmarkRef, Sizes, TrainingData, registry, space
 from harness.scenarios import training_texts
 from harness.scenarios.training_data import training_and_validation
+from tests.speed import threads
 from tests.tools import golden
 
 registry.discover()
@@ -23,11 +22,8 @@ SIZES = Sizes(220, 66, 220)
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
+    with threads.one_thread():
         yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ uvicorn: it parses the request into events, the header is changed there, and it 
 import time
 from collections.abc import Callable
 
-import h11
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -17,6 +16,7 @@ from harness.perturbations.carrier import Host
 from harness.perturbations.engine import PerturbationTally, attempt
 from harness.perturbations.message import Message
 from tests.harness.perturbations.rows import messages
+from tests.speed.alternatives.rewriting import through_h11
 
 ROUNDS = 5
 
@@ -36,19 +36,6 @@ def seconds(call: Callable[[Message], object], found: list[Message]) -> float:
             call(message)
         rounds.append(time.process_time() - began)
     return min(rounds) / len(found)
-
-
-def through_h11(message: Message) -> bytes:
-    """The request with another Host, by h11."""
-    server, client = h11.Connection(h11.SERVER), h11.Connection(h11.CLIENT)
-    server.receive_data(message.payload)
-    head = server.next_event()
-    assert isinstance(head, h11.Request)
-    fields = [(n, b"other.example" if n.lower() == b"host" else v) for n, v in head.headers.raw_items()]
-    out = client.send(h11.Request(method=head.method, target=head.target, headers=fields)) or b""
-    while isinstance(event := server.next_event(), h11.Data):
-        out += client.send(event) or b""
-    return out + (client.send(h11.EndOfMessage()) or b"")
 
 
 @pytest.mark.parametrize(("tier", "per_class", "least"), [("A", 30, 0.4), ("B", 6, 0.01), ("C", 30, 0.4)])

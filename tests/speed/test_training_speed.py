@@ -12,13 +12,15 @@ from harness.methods.neural.inputs import ByteInputs
 from harness.methods.neural.scorers import Prototypes
 from harness.methods.neural.text_side import TextSide
 from harness.methods.neural.towers import ByteCNN, EncoderTop, SideNetwork, WholeEncoder
-from harness.methods.neural.training import Classifier, Settings, batches, fit_classifier, seed_everything
+from harness.methods.neural.training import Classifier, Settings, fit_classifier, seed_everything
 from harness.methods.neural.training import train as fit
 from pytest_benchmark.fixture import BenchmarkFixture
-from torch import nn
 from torch.nn import functional
 
 from harness import BenchmarkRef, Payloads, Sizes, TrainingData, registry
+from tests.speed.alternatives.malconv import PlainMalConv
+from tests.speed.threads import torch_threads
+from tests.speed.training import epoch, payloads_of_512_bytes
 from tests.tools import golden
 
 ROUNDS = 5
@@ -26,10 +28,8 @@ ROUNDS = 5
 
 @pytest.fixture
 def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(2):
+        yield
 
 
 def natural_payloads(rows: int) -> tuple[Payloads, np.ndarray]:
@@ -39,21 +39,6 @@ def natural_payloads(rows: int) -> tuple[Payloads, np.ndarray]:
     corpus = benchmark.corpus()
     train = benchmark.build(corpus, benchmark.scenarios()[0], 0, Sizes(rows, 110, 110)).train.rows
     return corpus.payloads(train), corpus.labels[train]
-
-
-def epoch(tower: nn.Module, inputs: ByteInputs, labels: np.ndarray) -> float:
-    """Seconds of one epoch of cross-entropy training, data included."""
-    head = nn.Linear(128, 11)
-    optimizer = torch.optim.AdamW([*tower.parameters(), *head.parameters()], lr=1e-3)
-    targets = torch.from_numpy(labels)
-    tower.train()
-    began = time.perf_counter()
-    for rows in batches(inputs.lengths, 32, np.random.default_rng(0)):
-        loss = functional.cross_entropy(head(tower(*inputs.batch(rows))), targets[torch.from_numpy(rows)])
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-    return time.perf_counter() - began
 
 
 def compare(ours: Callable[[], float], other: Callable[[], float], rounds: int = ROUNDS) -> float:
@@ -74,25 +59,10 @@ def test_padding_to_the_batch_is_3_times_faster_than_to_1024(benchmark: Benchmar
     assert ratio >= 3
 
 
-class PlainMalConv(nn.Module):
-    """The textbook module: embedding, two convolutions, gate, maximum."""
-
-    def __init__(self, embedding: int = 8, window: int = 16, stride: int = 8) -> None:
-        super().__init__()
-        self.embed = nn.Embedding(257, embedding, padding_idx=0)
-        self.value, self.gate = (nn.Conv1d(embedding, 128, window, stride) for _ in range(2))
-
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        vectors = self.embed(ids).transpose(1, 2)
-        return (self.value(vectors) * torch.sigmoid(self.gate(vectors))).amax(2)
-
-
 @pytest.mark.usefixtures("two_threads")
 def test_byte_cnn_with_malconv_sizes_keeps_up_with_the_plain_module(benchmark: BenchmarkFixture) -> None:
-    rng = np.random.default_rng(0)
     n = 2000
-    payloads = Payloads(rng.integers(0, 256, 512 * n).astype(np.uint8), np.arange(n + 1, dtype=np.int64) * 512)
-    labels = rng.integers(11, size=n)
+    payloads, labels = payloads_of_512_bytes(n)
     inputs = ByteInputs(payloads, 512, shortest=16)
     tower, plain = ByteCNN(8, 128, 16, stride=8), PlainMalConv()
     ratio = compare(lambda: epoch(tower, inputs, labels), lambda: epoch(plain, inputs, labels))

@@ -26,7 +26,9 @@ SIZES = Sizes(88, 22, 44)
 TEXT: frozenset[Tag] = frozenset({"text"})
 
 
-def tiny(tags: frozenset[Tag] = TEXT) -> tuple[TrainingData, TrainingData, TrainingData, tuple[str, ...]]:
+def tiny(
+    tags: frozenset[Tag] = TEXT, sizes: Sizes = SIZES
+) -> tuple[TrainingData, TrainingData, TrainingData, tuple[str, ...]]:
     """Train, validation and test rows of a tiny synthetic cell, with what the tags ask for, and the classes.
 
     The scenario is `iid`; for methods that are told of groups or spans one that has groups and two sources.
@@ -36,7 +38,7 @@ def tiny(tags: frozenset[Tag] = TEXT) -> tuple[TrainingData, TrainingData, Train
     corpus = benchmark.corpus()
     name = "planted-80" if tags & {"groups", "span"} else "iid"
     spec = next(spec for spec in benchmark.scenarios() if spec.name == name)
-    scenario = benchmark.build(corpus, spec, 0, SIZES)
+    scenario = benchmark.build(corpus, spec, 0, sizes)
     train, validation = training_and_validation(corpus, scenario, tags)
     if train.descriptions is not None:
         train = replace(train, descriptions=_few(train.descriptions))

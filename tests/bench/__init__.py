@@ -1,0 +1,1 @@
+"""Times of each part at two sizes, by pytest-benchmark: ``make bench``."""
