@@ -77,7 +77,7 @@ def register_method(
         version: raise it whenever the same data and seed may give another result.
         summary: one line for ``harness list methods``.
         kind: ``ranked``, ``control`` (it exists to falsify a claim), ``fixed`` (not trained here) or ``heavy`` (left
-            out of ``--method all``, since its cells take many times as long as others).
+            out of ``--method all``: its cells take many times as long, or few scenarios have what it needs).
         tags: what the method uses beside payloads and labels: ``text``, ``groups``, ``span``, which it is given, or
             ``rules`` for attacks that people wrote, which it has.
         reference: the paper that the method implements.

@@ -59,7 +59,8 @@ def run(
             mapping from names to them.
         benchmark: a benchmark's name, ``files:PATH``, a data file's path, a pair (payloads, labels), or a mapping of
             columns (``payload``, ``label``, and more as docs/benchmarks.md lists them).
-        scenarios: names of scenarios, ``all`` for every one; by default those of the benchmark for the preset.
+        scenarios: names of scenarios, ``all`` for every one; by default those of the benchmark for the preset, without
+            those with scarce labels.
         seeds: number of seeds, or a list of seeds; by default those of the preset.
         trials: configurations per cell; by default those of the preset.
         seconds: compute seconds (CPU time) of tuning per cell; by default those of the preset.

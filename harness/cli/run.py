@@ -29,7 +29,7 @@ def run(
     ] = "all",
     scenario: Annotated[
         str,
-        typer.Option(metavar="NAME,…", help="Scenarios (default: all, or a few with quick).", rich_help_panel=WHAT),
+        typer.Option(metavar="NAME,…", help="Scenarios, or all (default: most; few with quick).", rich_help_panel=WHAT),
     ] = "",
     plugin: Annotated[
         list[str] | None,
