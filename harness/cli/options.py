@@ -188,6 +188,18 @@ def seeds(text: str | None) -> list[int] | None:
     raise UserError(f"--seeds {text}: the value must be a count above 0 (6), a range (2-4) or a list (0,3).")
 
 
+def positive_numbers(option: str, text: str) -> list[int]:
+    """Reads a comma-separated list of whole numbers above 0.
+
+    Raises:
+        UserError: the text is none.
+    """
+    parts = names(text)
+    if not parts or not all(re.fullmatch(r"[1-9]\d{0,5}", part) for part in parts):
+        raise UserError(f"{option} {text}: the value must be whole numbers above 0, as in 1,2,4.")
+    return [int(part) for part in parts]
+
+
 def shard(text: str) -> tuple[int, int] | None:
     """Reads ``--shard``: the number of the part, from 1, and the number of parts.
 

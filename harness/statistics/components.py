@@ -97,6 +97,38 @@ def estimates(
     return out if sampling is None else [*out, sampling]
 
 
+def planned(
+    values: Sequence[float],
+    folds: Sequence[int],
+    parts: int,
+    influence: Influence | None = None,
+    dependence: float = OF_SCORES,
+    *,
+    repeats: int,
+) -> list[Estimate] | None:
+    """Returns what `estimates` is expected to return if every fold had this many repeats.
+
+    The components stay as estimated, and so does the sampling of the test units, which are the same in every repeat.
+
+    Args:
+        values, folds, parts, influence, dependence: see `estimates`.
+        repeats: seeds of each fold.
+
+    Returns:
+        None if the components cannot be told apart: with one fold, or without a second repeat of any.
+    """
+    squares = _squares(values, folds)
+    if squares.folds < 2 or squares.n == squares.folds:
+        return None
+    between = max((squares.between - squares.within) / squares.typical, 0.0)
+    n = squares.folds * repeats
+    plan = _Squares(squares.within + repeats * between, squares.within, squares.folds, n, repeats, 1 / squares.folds)
+    out = [_between(plan, dependence / max(parts - 1, 1))]
+    if repeats > 1:
+        out.append(Estimate(math.sqrt(squares.within / n), n - squares.folds))
+    return out if influence is None else [*out, _sampling(influence, squares.folds)]
+
+
 def components(values: Sequence[float], folds: Sequence[int], influence: Influence | None = None) -> Components:
     """Returns the components of the variance of one seed's value, as standard deviations; see `estimates`."""
     squares = _squares(values, folds)

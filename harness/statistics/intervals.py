@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.statistics.components import OF_DIFFERENCES, OF_SCORES, Influence, estimates, fold_means
+from harness.statistics.components import OF_DIFFERENCES, OF_SCORES, Estimate, Influence, estimates, fold_means, planned
 
 CONFIDENCE = 0.95
 POWER = 0.8
@@ -107,14 +107,24 @@ def detectable(sample: Sample, confidence: float = CONFIDENCE) -> float | None:
 
     From the noncentral t distribution (Cohen 1988); None for fewer than two values.
     """
+    return None if len(sample.values) < 2 else _detectable(estimates(*sample), confidence)
+
+
+def detectable_with(sample: Sample, repeats: int, confidence: float = CONFIDENCE) -> float | None:
+    """Returns what `detectable` is expected to be with this many repeats of every fold.
+
+    Returns:
+        None if the sample cannot tell how much repeats vary; see `components.planned`.
+    """
+    plan = planned(*sample, repeats=repeats)
+    return None if plan is None else _detectable(plan, confidence)
+
+
+def _detectable(errors: Sequence[Estimate], confidence: float) -> float:
     from scipy.special import nctdtrinc
 
-    if len(sample.values) < 2:
-        return None
     quantile = 0.5 + confidence / 2
-    return max(
-        float(nctdtrinc(e.freedom, 1 - POWER, _t_quantile(e.freedom, quantile))) * e.error for e in estimates(*sample)
-    )
+    return max(float(nctdtrinc(e.freedom, 1 - POWER, _t_quantile(e.freedom, quantile))) * e.error for e in errors)
 
 
 def sign_flip_p(sample: Sample) -> float | None:

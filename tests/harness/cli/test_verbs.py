@@ -37,7 +37,7 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return end.value.code if isinstance(end.value.code, int) else 0
 
 
-def test_the_top_level_has_ten_verbs_and_results_has_seven(
+def test_the_top_level_has_ten_verbs_and_results_has_eight(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_main(monkeypatch, "--help") == 0
@@ -46,6 +46,7 @@ def test_the_top_level_has_ten_verbs_and_results_has_seven(
         "board",
         "compare",
         "agreement",
+        "power",
         "budget",
         "verify",
         "status",

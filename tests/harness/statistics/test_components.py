@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.statistics.components import OF_SCORES, components, estimates, fold_means, unit_influence
+from harness.statistics.components import OF_SCORES, components, estimates, fold_means, planned, unit_influence
 
 # Folds 0, 1, 2 have two, one and three repeats: means 2, 5, 8, mean of all 5.5.
 UNBALANCED, FOLDS = [1.0, 3.0, 5.0, 6.0, 8.0, 10.0], [0, 0, 1, 2, 2, 2]
@@ -103,3 +103,24 @@ def test_the_influence_is_the_derivative_of_the_mean_over_the_classes_of_the_tru
 
     grown = [(macro_f1(np.ones(3) + step) - macro_f1(np.ones(3))) / 1e-6 for step in 1e-6 * np.eye(3)]
     assert unit_influence(true, hit, predicted) == pytest.approx(grown, abs=1e-5)
+
+
+def test_a_plan_for_the_repeats_that_there_are_is_the_estimate_itself() -> None:
+    values = (np.random.default_rng(3).normal(size=(3, 6)) + np.arange(6)).ravel().tolist()
+    influence = np.random.default_rng(4).normal(size=(18, 40))
+    influence -= influence.mean(axis=1, keepdims=True)
+    arguments = values, [*range(6)] * 3, 6, influence, OF_SCORES
+    assert planned(*arguments, repeats=3) == [pytest.approx(e) for e in estimates(*arguments)]
+
+
+def test_a_plan_of_more_repeats_divides_the_variance_of_the_draws_alone() -> None:
+    plan = planned(UNBALANCED, FOLDS, 6, repeats=8)
+    assert plan is not None
+    covariance = OF_SCORES / 5
+    assert plan[0].error ** 2 == pytest.approx(OF_FOLDS / 3 + WITHIN / 24 + covariance * (OF_FOLDS + WITHIN))
+    assert plan[1] == (pytest.approx(math.sqrt(WITHIN / 24)), 21)
+
+
+def test_no_plan_without_a_second_repeat_or_a_second_fold() -> None:
+    assert planned([0.1, 0.2, 0.4], [0, 1, 2], 6, repeats=4) is None
+    assert planned([0.1, 0.2, 0.4], [0, 0, 0], 6, repeats=4) is None
