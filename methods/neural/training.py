@@ -196,8 +196,8 @@ def run(
         for rows in _prediction_batches(order, inputs.lengths):
             batch, mask = inputs.batch(rows)
             with autocast(context):
-                out = after(tower(to_device(batch, context.device), to_device(mask, context.device)).float())
-            parts.append(out.float())
+                vectors = tower(to_device(batch, context.device), to_device(mask, context.device)).float()
+            parts.append(after(vectors))
         outputs = torch.cat(parts).cpu().numpy()  # once, since a copy from a GPU waits for all of its work
     table = np.empty_like(outputs)
     table[order] = outputs

@@ -11,7 +11,7 @@ from harness.methods.neural.stage_one import _one_text_per_class, permuted_side
 from harness.methods.neural.text import Ragged, payload_text
 from harness.methods.neural.text_side import TextSide
 from harness.methods.neural.towers import ByteCNN, ByteTransformer, NgramBag
-from harness.methods.neural.training import batches
+from harness.methods.neural.training import batches, run
 from harness.methods.neural.unseen import _best_penalty, without_classes
 from torch import nn
 from torch.nn import functional
@@ -283,3 +283,14 @@ def test_permuted_texts_belong_to_another_class_in_training_and_in_inference() -
     assert permutation.of_row[2] == -1
     for text in range(4):
         assert torch.equal(permutation.anchors[permutation.labels[text]], side.anchors[side.labels[text]])
+
+
+def test_scores_are_computed_in_float32_whatever_the_precision_of_the_tower() -> None:
+    torch.manual_seed(0)
+    tower, scorer = ByteCNN(8, 16, 4, 1).eval(), Prototypes(16, 12, 3, 3, projected=True)
+    scorer.set(functional.normalize(torch.randn(3, 12), dim=1), torch.arange(3))
+    inputs = ByteInputs(Payloads.from_list([b"GET /a HTTP/1.1", b"POST /bc HTTP/1.1"]), 64, shortest=4)
+    exact, fast = (run(tower, scorer, inputs, Context(0, (), "cpu", p, None)) for p in ("float32", "bfloat16"))
+    assert exact.dtype == fast.dtype == np.float32
+    assert np.allclose(exact, fast, atol=0.05)
+    assert not np.array_equal(exact, fast)
