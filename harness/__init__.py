@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from harness.api.audits import AuditResult, audit
     from harness.api.leaderboards import Leaderboard, leaderboard
     from harness.api.predictions import predict
-    from harness.api.results import Results, ResultTable, load_results
+    from harness.api.result_table import ResultTable
+    from harness.api.results import Results, load_results
     from harness.api.runs import run
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.data import (
@@ -147,7 +148,8 @@ _NAMES = {
     "harness.api.audits": ("AuditResult", "audit"),
     "harness.api.leaderboards": ("Leaderboard", "leaderboard"),
     "harness.api.predictions": ("predict",),
-    "harness.api.results": ("ResultTable", "Results", "load_results"),
+    "harness.api.result_table": ("ResultTable",),
+    "harness.api.results": ("Results", "load_results"),
     "harness.api.runs": ("run",),
     "harness.benchmark": ("Benchmark", "BenchmarkRef"),
     "harness.data.corpus": ("Corpus", "CorpusMeta"),
