@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     __version__: str
     from harness import hashing, oracles, registry, regular_file, seeds, sources, space, testing
     from harness.api.audits import AuditResult, audit
+    from harness.api.curve_results import CurveResults
+    from harness.api.curves import curve
     from harness.api.leaderboards import Leaderboard, leaderboard
     from harness.api.predictions import predict
     from harness.api.result_table import ResultTable
@@ -75,6 +77,7 @@ __all__ = [
     "Context",
     "Corpus",
     "CorpusMeta",
+    "CurveResults",
     "Descriptions",
     "Dimension",
     "Edit",
@@ -112,6 +115,7 @@ __all__ = [
     "cached",
     "cached_meta",
     "column_names",
+    "curve",
     "generic",
     "hashing",
     "http_request",
@@ -146,6 +150,8 @@ __all__ = [
 # Where each name lives; imported on first use.
 _NAMES = {
     "harness.api.audits": ("AuditResult", "audit"),
+    "harness.api.curve_results": ("CurveResults",),
+    "harness.api.curves": ("curve",),
     "harness.api.leaderboards": ("Leaderboard", "leaderboard"),
     "harness.api.predictions": ("predict",),
     "harness.api.result_table": ("ResultTable",),

@@ -8,11 +8,13 @@ from typing import Any
 
 from harness import registry
 from harness.api.contrasts import bounds, in_scenario, in_score
+from harness.api.curve_results import CurveResults
 from harness.api.result_table import ResultTable
 from harness.boards.build import boards, setting_of
 from harness.boards.model import Board, Row
 from harness.boards.rules import RULES
 from harness.errors import UserError, nearest
+from harness.protocol import CURVE
 from harness.records.predictions import Predictions, check_record, read
 from harness.records.schema import Record
 from harness.records.store import Contents, Store
@@ -47,6 +49,10 @@ class Results:
         registry.discover()
         return tuple(boards(self.records, RULES))
 
+    def curves(self) -> CurveResults:
+        """Returns the learning curves, made by `harness.curve` or `harness curve`; they are on no board."""
+        return CurveResults(self.records, self.folder)
+
     @property
     def failures(self) -> dict[str, str]:
         """The reasons of failed cells, by cell."""
@@ -65,7 +71,10 @@ class Results:
         return ResultTable.of_rows(rows, (*_BOARD_COLUMNS, *names))
 
     def cells(self) -> ResultTable:
-        """Returns one row per cell and environment, with all metrics; a single row for a cell without a result."""
+        """Returns one row per cell and environment, with all metrics; a single row for a cell without a result.
+
+        ``rows`` is the limit of training rows.
+        """
         rows: list[dict[str, Any]] = []
         metrics: dict[str, None] = {}
         for record in self.records:
@@ -75,6 +84,7 @@ class Results:
                 "method": record.cell.method,
                 "scenario": record.cell.scenario,
                 "seed": record.cell.seed,
+                "rows": record.cell.sizes[0],
                 "status": record.status,
                 "train_seconds": record.provenance.compute_seconds,
                 "key": record.key,
@@ -177,7 +187,7 @@ _BOARD_COLUMNS = (
     "method", "rank", "score", "low", "high", "id", "gap", "worst", "worst_environment", "train_seconds", "track",
     "kind", "benchmark", "preset", "done", "failed", "missing",
 )  # fmt: skip
-_CELL_COLUMNS = ("benchmark", "preset", "method", "scenario", "seed", "status", "environment")
+_CELL_COLUMNS = ("benchmark", "preset", "method", "scenario", "seed", "rows", "status", "environment")
 
 
 def load_results(folder: str | Path = "results/local") -> Results:
@@ -212,7 +222,8 @@ def read_records(folder: Path, option: str = "--results ") -> Contents:
 
 
 def _label(record: Record) -> str:
-    return f"{record.cell.method} on {record.cell.scenario}, seed {record.cell.seed}"
+    rows = f", {record.cell.sizes[0]} rows" if record.cell.preset == CURVE else ""
+    return f"{record.cell.method} on {record.cell.scenario}, seed {record.cell.seed}{rows}"
 
 
 def _board_row(board: Board, row: Row) -> dict[str, Any]:
