@@ -119,6 +119,7 @@ def test_a_failed_cell_counts_with_the_fallback_and_is_marked() -> None:
     assert lines[0][0] == "a"
     assert [text.endswith("‡") for text in lines[0][1:4]] == [False, False, True]
     assert lines[0][4] == "3"
+    assert not any("‡" in text for text in lines[1])  # the fallback itself
     assert "a at 400 rows, seed 2: failed: out of memory" in with_fallback.notes
     assert "‡: failed cells count with the scores of majority" in notes(with_fallback)
     without = only(failing)
@@ -143,6 +144,33 @@ def test_curves_that_share_too_little_are_not_compared() -> None:
     apart = only([*curve("a", (0.5, 0.6, 0.7), 2)[:4], *curve("b", (0.5, 0.5, 0.5), 2)[2:4]])
     assert apart.crossings == ()
     assert "a and b are not compared: they have no two sizes in common" in apart.notes
+
+
+def test_two_curves_are_compared_over_the_sizes_and_seeds_of_both() -> None:
+    """`b` has a larger size and is listed first; over the sizes and seeds of both, `a` is ahead."""
+    short = [r for r in curve("a", (0.3, 0.6, 0.7), 3) if r.cell.sizes[0] < 400]
+    long = [r for r in curve("b", (0.5, 0.4, 0.8), 3) if r.cell.seed > 0]
+    curves = only([*short, *long])
+    assert [one.method for one in curves.curves] == ["b", "a"]
+    (pair,) = curves.crossings
+    assert (pair.method, pair.other, pair.sizes) == ("a", "b", (0, 1))
+    assert (pair.crossing.smallest, pair.crossing.largest, pair.crossing.changes) == (-1, 1, 1)
+    at_200 = ({r.cell.seed: r for r in own if r.cell.sizes[0] == 200} for own in (short, long))
+    expected = in_scenario(SCENARIO, *at_200)
+    assert expected["seeds"] == 2
+    assert (pair.difference.mean, pair.difference.low) == pytest.approx((expected["difference"], expected["low"]))
+
+
+def test_probes_have_no_curve() -> None:
+    found = curve("a", (0.5, 0.6, 0.7), 2)
+    views = [r.model_copy(update={"cell": r.cell.model_copy(update={"view": "carrier"})}) for r in found]
+    assert learning_curves(views, RULES) == []
+
+
+def test_a_test_of_one_class_is_not_scored_as_on_boards() -> None:
+    curves = only(curve("a", (0.5, 0.6, 0.7), 2, units=1))
+    assert curves.metric == "id"
+    assert "cve-disjoint/test: not scored, since a test has rows of a single class" in curves.notes
 
 
 def test_stale_records_do_not_count_and_are_said() -> None:

@@ -106,6 +106,21 @@ def test_the_influence_of_the_test_units_widens_the_interval() -> None:
     assert wide.low < narrow.low
 
 
+def test_the_influence_is_interpolated_as_the_values_are() -> None:
+    unit = np.array([[0.1, -0.1, np.nan, np.nan], [np.nan, np.nan, 0.1, -0.1]])
+    plain = samples([-1, -1.01], [1.01, 1])
+    known = [sample._replace(influence=part) for sample, part in zip(plain, (0 * unit, unit), strict=True)]
+    found = crossing((100, 200), known).interval
+    assert found is not None
+    assert found.low is not None
+    assert found.high is not None
+    share = math.log2(found.high / 100)
+    values = [a + share * (b - a) for a, b in zip(plain[0].values, plain[1].values, strict=True)]
+    interval = t_interval(samples(values)[0]._replace(influence=share * unit))
+    assert interval.half_width == pytest.approx(abs(interval.mean), abs=1e-5)
+    assert 100 * math.sqrt(2) - found.low < found.high - 100 * math.sqrt(2)
+
+
 def coverage(seeds: int, rounds: int) -> float:
     """The share of simulated pairs of curves whose interval contains the true crossing, at 283 rows.
 
