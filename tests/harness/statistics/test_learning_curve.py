@@ -2,9 +2,10 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from harness.statistics.components import OF_DIFFERENCES
@@ -13,6 +14,7 @@ from harness.statistics.learning_curve import Crossing, RowInterval, crossing
 
 FULL = bool(os.environ.get("HARNESS_FULL_ROUNDS"))
 ROWS = (100, 200, 400, 800)
+Floats = npt.NDArray[np.float64]
 
 
 def samples(*by_size: Sequence[float]) -> list[Sample]:
@@ -121,25 +123,45 @@ def test_the_influence_is_interpolated_as_the_values_are() -> None:
     assert 100 * math.sqrt(2) - found.low < found.high - 100 * math.sqrt(2)
 
 
-def coverage(seeds: int, rounds: int) -> float:
-    """The share of simulated pairs of curves whose interval contains the true crossing, at 283 rows.
+TRUTH = 200 * 2**0.5  # rows at which the simulated curves cross
+
+
+def simulated(seeds: int, rounds: int) -> Iterator[Floats]:
+    """Yields differences of two curves with a known crossing, float64 (seeds, sizes).
 
     A fold has an effect on the difference at all sizes, since all sizes test the same units, and another on its slope;
-    each cell has noise of its own. Rounds without a change of sign have no interval and do not count.
+    each cell has noise of its own.
     """
     random = np.random.default_rng([3, seeds])
-    truth = 0.04 * (np.log2(ROWS) - math.log2(200 * 2**0.5))
-    hits = []
+    truth = 0.04 * (np.log2(ROWS) - math.log2(TRUTH))
     for _ in range(rounds):
         level = random.normal(0, 0.02, seeds)[:, None] + random.normal(0, 0.01, seeds)[:, None] * np.log2(ROWS) / 8
-        values = truth + level + random.normal(0, 0.02, (seeds, len(ROWS)))
+        yield truth + level + random.normal(0, 0.02, (seeds, len(ROWS)))
+
+
+def coverage(seeds: int, rounds: int) -> float:
+    """The share of rounds whose interval contains the true crossing; those without a change of sign do not count."""
+    hits = []
+    for values in simulated(seeds, rounds):
         found = crossing(ROWS, samples(*(column.tolist() for column in values.T)))
         if found.rows is None:
             continue
         assert found.interval is not None
         low, high = found.interval
-        hits.append((low or 0) <= 200 * 2**0.5 <= (high or math.inf))
+        hits.append((low or 0) <= TRUTH <= (high or math.inf))
     assert len(hits) > 0.9 * rounds
+    return float(np.mean(hits))
+
+
+def bootstrap_coverage(seeds: int, rounds: int, draws: int = 200) -> float:
+    """The same for percentile intervals of a bootstrap over seeds."""
+    random, hits = np.random.default_rng(4), []
+    for values in simulated(seeds, rounds):
+        means = [values[random.integers(0, seeds, seeds)].mean(axis=0) for _ in range(draws)]
+        found = [crossing(ROWS, samples(*([mean] for mean in drawn))).rows for drawn in (values.mean(axis=0), *means)]
+        if found[0] is not None:
+            low, high = np.percentile([rows for rows in found[1:] if rows is not None], [2.5, 97.5])
+            hits.append(low <= TRUTH <= high)
     return float(np.mean(hits))
 
 
@@ -148,3 +170,7 @@ def test_the_interval_covers_the_true_crossing(seeds: int) -> None:
     rounds = 2000 if FULL else 150
     error = math.sqrt(0.05 * 0.95 / rounds)
     assert 0.95 - 3 * error < coverage(seeds, rounds) <= 1
+
+
+def test_a_bootstrap_over_few_seeds_would_cover_it_too_rarely() -> None:
+    assert bootstrap_coverage(3, 1000 if FULL else 50) < 0.9
