@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     __version__: str
     from harness import hashing, oracles, registry, regular_file, seeds, sources, space, testing
     from harness.api.audits import AuditResult, audit
+    from harness.api.curve_results import CurveResults
+    from harness.api.curves import curve
     from harness.api.leaderboards import Leaderboard, leaderboard
     from harness.api.predictions import predict
-    from harness.api.results import Results, ResultTable, load_results
+    from harness.api.result_table import ResultTable
+    from harness.api.results import Results, load_results
     from harness.api.runs import run
     from harness.benchmark import Benchmark, BenchmarkRef
     from harness.data import (
@@ -75,6 +78,7 @@ __all__ = [
     "Context",
     "Corpus",
     "CorpusMeta",
+    "CurveResults",
     "Descriptions",
     "Dimension",
     "Edit",
@@ -113,6 +117,7 @@ __all__ = [
     "cached",
     "cached_meta",
     "column_names",
+    "curve",
     "generic",
     "hashing",
     "http_request",
@@ -147,9 +152,12 @@ __all__ = [
 # Where each name lives; imported on first use.
 _NAMES = {
     "harness.api.audits": ("AuditResult", "audit"),
+    "harness.api.curve_results": ("CurveResults",),
+    "harness.api.curves": ("curve",),
     "harness.api.leaderboards": ("Leaderboard", "leaderboard"),
     "harness.api.predictions": ("predict",),
-    "harness.api.results": ("ResultTable", "Results", "load_results"),
+    "harness.api.result_table": ("ResultTable",),
+    "harness.api.results": ("Results", "load_results"),
     "harness.api.runs": ("run",),
     "harness.benchmark": ("Benchmark", "BenchmarkRef"),
     "harness.data.corpus": ("Corpus", "CorpusMeta"),

@@ -33,6 +33,7 @@ WALL_FACTOR = 10  # a cell is killed when its wall time is this many times its c
 EQUIVALENCE_MARGIN = 0.01  # of macro-F1: smallest difference of practical interest
 FALLBACK = "majority"  # a failed cell gets the score of this method
 PROBE_LEARNER = "tfidf-logreg"  # the method that is trained on views (parts of the input)
+CURVE = "curve"  # stands for the preset in records of learning curves, which are on no board: their sizes differ
 RERUN_TOLERANCE = 0.02  # in macro-F1, between processor models or package versions, or if a time limit was reached
 
 

@@ -9,6 +9,7 @@ from harness import registry
 from harness.boards.build import boards
 from harness.boards.check import check as compare
 from harness.boards.json_export import to_json
+from harness.boards.learning_curves import learning_curves
 from harness.boards.render import markdown
 from harness.boards.rules import RULES
 from harness.errors import UserError
@@ -77,7 +78,7 @@ def leaderboard(results: str | Path = "results/official") -> Leaderboard:
         )
     registry.discover()
     contents = Store(folder).contents()
-    built = boards(contents.records, RULES)
-    plain = to_json(built, {entry.path: entry.digest for entry in contents.entries})
+    built, curves = boards(contents.records, RULES), learning_curves(contents.records, RULES)
+    plain = to_json(built, {entry.path: entry.digest for entry in contents.entries}, curves)
     text = json.dumps(plain, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    return Leaderboard(markdown(built), text, contents.entries, contents.unreadable)
+    return Leaderboard(markdown(built, curves), text, contents.entries, contents.unreadable)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from harness import registry
 from harness.api.benchmarks import BenchmarkLike, DataOptions, open_benchmark, payload_list
 from harness.api.methods import check_requirements
-from harness.api.results import ResultTable
+from harness.api.result_table import ResultTable
 from harness.data.payloads import Payloads
 from harness.errors import UserError
 from harness.evaluation.metrics import check_probabilities

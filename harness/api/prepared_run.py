@@ -20,11 +20,12 @@ from harness.execution.changed_code import changed_code
 from harness.execution.devices import choose_device
 from harness.execution.expected_time import NO_FORECAST, Forecast, forecast
 from harness.execution.local_executor import LocalExecutor
-from harness.execution.plan import Plan, choose_scenarios, make_plan
+from harness.execution.plan import Plan, choose_scenarios, joined, make_plan
 from harness.execution.progress import Progress, ProgressState
 from harness.execution.scheduler import RunOutcome, run_plan
 from harness.execution.status import publish_status
 from harness.method import Precision
+from harness.protocol import CURVE
 from harness.protocol import preset as find_preset
 from harness.records.predictors import loadable
 from harness.records.provenance import command_line
@@ -149,8 +150,13 @@ class PreparedRun:
         return forecast(self.plan.waiting(self.retry_failed))
 
 
-def prepare(options: RunOptions) -> PreparedRun:
+def prepare(options: RunOptions, curve: Sequence[Sizes] = ()) -> PreparedRun:
     """Checks the options of a run and plans its cells.
+
+    Args:
+        options: see `RunOptions`.
+        curve: the sizes of a learning curve, in the order in which they run; empty for a run of one size. The records
+            then name no preset: the one of the options only sets seeds and budget.
 
     Raises:
         UserError: an option is out of range, names something unknown or contradicts another one; or the data or the
@@ -180,27 +186,31 @@ def prepare(options: RunOptions) -> PreparedRun:
     scenarios = choose_scenarios(benchmark, options.scenarios, quick=options.preset == "quick")
     work = [(spec, methods) for spec in scenarios] + (probe_work(scenarios, corpus) if options.diagnostics else [])
     store = Store(Path(options.results))
-    plan = make_plan(
-        work,
-        benchmark,
-        corpus,
-        range(preset.seeds) if options.seeds is None else options.seeds,
-        budget,
-        preset.sizes if options.rows is None else Sizes(*options.rows),
-        options.preset,
-        store,
-        perturbed,
-        options.save_models,
-        precision,
-        device,
-        options.rerun,
-    )
+    plans = [
+        make_plan(
+            work,
+            benchmark,
+            corpus,
+            range(preset.seeds) if options.seeds is None else options.seeds,
+            budget,
+            sizes,
+            CURVE if curve else options.preset,
+            store,
+            perturbed,
+            options.save_models,
+            precision,
+            device,
+            options.rerun,
+        )
+        for sizes in curve or [preset.sizes if options.rows is None else Sizes(*options.rows)]
+    ]
+    plan = joined(plans)
     if options.shard is not None:
         plan = plan.shard(*options.shard)
     names = {spec.base_name for spec in scenarios}
     others = [spec.name for spec in benchmark.scenarios() if spec.name not in names]
     notes = [*skipped, *corpus.notes]
-    if others:
+    if others and not curve:
         notes.append(f"scenarios not in this run: {', '.join(others)} (add them with --scenario)")
     if options.save_models:
         notes += _saving_notes(plan)

@@ -1,149 +1,23 @@
 """Results: the records of a folder or of a run, as tables."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
-from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness import registry
 from harness.api.contrasts import bounds, in_scenario, in_score
+from harness.api.curve_results import CurveResults
+from harness.api.result_table import ResultTable
 from harness.boards.build import boards, setting_of
 from harness.boards.model import Board, Row
 from harness.boards.rules import RULES
 from harness.errors import UserError, nearest
+from harness.protocol import CURVE
 from harness.records.predictions import Predictions, check_record, read
 from harness.records.schema import Record
 from harness.records.store import Contents, Store
-from harness.safe_text import printable
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_MOST_ROWS = 60  # rows of a table in its text and HTML representations
-_WIDTH = 120  # characters per line in its text representation
-
-
-class ResultTable:
-    """A table that prints itself, is displayed in notebooks, and exports to pandas, CSV and LaTeX.
-
-    Attributes:
-        arrow: the data, a `pyarrow.Table`.
-
-    Example:
-        >>> table = harness.load_results("results/local").table()
-        >>> table.to_csv("board.csv")
-    """
-
-    def __init__(self, arrow: "pa.Table") -> None:
-        self.arrow = arrow
-
-    @classmethod
-    def of_rows(cls, rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> "ResultTable":
-        """Builds a table from plain values; missing values are null."""
-        import pyarrow as pa
-
-        rows, columns = list(rows), list(columns)
-        return cls(pa.table({name: pa.array([row.get(name) for row in rows]) for name in columns}))
-
-    @property
-    def columns(self) -> list[str]:
-        """The names of the columns."""
-        return list(self.arrow.column_names)
-
-    def __len__(self) -> int:
-        return int(self.arrow.num_rows)
-
-    def __getitem__(self, column: str) -> list[Any]:
-        if column not in self.arrow.column_names:
-            raise UserError(f"the table has no column {column}; {nearest(column, self.columns)}")
-        values: list[Any] = self.arrow.column(column).to_pylist()
-        return values
-
-    def to_pylist(self) -> list[dict[str, Any]]:
-        """Returns one dictionary per row."""
-        rows: list[dict[str, Any]] = self.arrow.to_pylist()
-        return rows
-
-    def to_pandas(self) -> Any:
-        """Returns a `pandas.DataFrame`.
-
-        Raises:
-            UserError: pandas is not installed.
-        """
-        try:
-            import pandas  # type: ignore[import-untyped]  # noqa: F401
-        except ImportError as error:
-            raise UserError("to_pandas needs pandas; install it with: pip install pandas") from error
-        return self.arrow.to_pandas()
-
-    def to_csv(self, path: str | Path | None = None) -> str | None:
-        """Writes the table as CSV (RFC 4180) to a file, or returns the text if no path is given.
-
-        Raises:
-            UserError: the file cannot be written.
-        """
-        import io
-
-        import pyarrow.csv
-
-        stream = io.BytesIO()
-        pyarrow.csv.write_csv(self.arrow, stream)
-        return _write_text(stream.getvalue().decode("utf-8"), path)
-
-    def to_latex(self, path: str | Path | None = None) -> str | None:
-        """Writes the table as a LaTeX ``tabular`` (package booktabs) to a file, or returns the text; see `to_csv`."""
-        alignment = "".join("r" if _is_number(self.arrow.schema.field(name).type) else "l" for name in self.columns)
-        lines = [
-            rf"\begin{{tabular}}{{{alignment}}}",
-            r"\toprule",
-            " & ".join(map(_latex, self.columns)) + r" \\",
-            r"\midrule",
-            *(" & ".join(map(_latex, cells)) + r" \\" for cells in self.text_rows()),
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-        return _write_text("\n".join(lines) + "\n", path)
-
-    def text_rows(self, most: int | None = None) -> Iterator[list[str]]:
-        """Yields the first rows, or all, as text: floats with three decimals, nulls empty."""
-        for row in self.arrow.slice(0, most).to_pylist():
-            yield [_text(row[name]) for name in self.columns]
-
-    def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(printable(name))}</th>" for name in self.columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(printable(cell))}</td>" for cell in cells) + "</tr>"
-            for cells in self.text_rows(_MOST_ROWS)
-        )
-        more = f"<p>… {len(self) - _MOST_ROWS} more rows</p>" if len(self) > _MOST_ROWS else ""
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
-
-    def __repr__(self) -> str:
-        from rich import box
-        from rich.console import Console
-        from rich.table import Column, Table
-        from rich.text import Text
-
-        cells = list(self.text_rows(_MOST_ROWS))
-        widths = [max(map(len, column)) + 3 for column in zip(self.columns, *cells, strict=True)]
-        fitting = max(1, sum(total <= _WIDTH for total in accumulate(widths)))
-        table = Table(
-            *(Column(Text(printable(name)), no_wrap=True) for name in self.columns[:fitting]),
-            box=box.SIMPLE,
-            pad_edge=False,
-        )
-        for row in cells:
-            table.add_row(*(Text(printable(cell)) for cell in row[:fitting]))
-        console = Console(width=_WIDTH + 20, color_system=None, force_terminal=False)
-        with console.capture() as capture:
-            console.print(table)
-        text = "\n".join(line.rstrip() for line in capture.get().strip("\n").splitlines()) + "\n"
-        if fitting < len(self.columns):
-            text += f"columns hidden (too wide): {', '.join(map(printable, self.columns[fitting:]))}\n"
-        return text + (f"… {len(self) - _MOST_ROWS} more rows\n" if len(self) > _MOST_ROWS else "")
 
 
 @dataclass(frozen=True)
@@ -175,6 +49,10 @@ class Results:
         registry.discover()
         return tuple(boards(self.records, RULES))
 
+    def curves(self) -> CurveResults:
+        """Returns the learning curves, made by `harness.curve` or `harness curve`; they are on no board."""
+        return CurveResults(self.records, self.folder)
+
     @property
     def failures(self) -> dict[str, str]:
         """The reasons of failed cells, by cell."""
@@ -193,7 +71,10 @@ class Results:
         return ResultTable.of_rows(rows, (*_BOARD_COLUMNS, *names))
 
     def cells(self) -> ResultTable:
-        """Returns one row per cell and environment, with all metrics; a single row for a cell without a result."""
+        """Returns one row per cell and environment, with all metrics; a single row for a cell without a result.
+
+        ``rows`` is the limit of training rows.
+        """
         rows: list[dict[str, Any]] = []
         metrics: dict[str, None] = {}
         for record in self.records:
@@ -203,6 +84,7 @@ class Results:
                 "method": record.cell.method,
                 "scenario": record.cell.scenario,
                 "seed": record.cell.seed,
+                "rows": record.cell.sizes[0],
                 "status": record.status,
                 "train_seconds": record.provenance.compute_seconds,
                 "key": record.key,
@@ -305,7 +187,7 @@ _BOARD_COLUMNS = (
     "method", "rank", "score", "low", "high", "id", "gap", "worst", "worst_environment", "train_seconds", "track",
     "kind", "benchmark", "preset", "done", "failed", "missing",
 )  # fmt: skip
-_CELL_COLUMNS = ("benchmark", "preset", "method", "scenario", "seed", "status", "environment")
+_CELL_COLUMNS = ("benchmark", "preset", "method", "scenario", "seed", "rows", "status", "environment")
 
 
 def load_results(folder: str | Path = "results/local") -> Results:
@@ -340,7 +222,8 @@ def read_records(folder: Path, option: str = "--results ") -> Contents:
 
 
 def _label(record: Record) -> str:
-    return f"{record.cell.method} on {record.cell.scenario}, seed {record.cell.seed}"
+    rows = f", {record.cell.sizes[0]} rows" if record.cell.preset == CURVE else ""
+    return f"{record.cell.method} on {record.cell.scenario}, seed {record.cell.seed}{rows}"
 
 
 def _board_row(board: Board, row: Row) -> dict[str, Any]:
@@ -362,39 +245,3 @@ def _board_row(board: Board, row: Row) -> dict[str, Any]:
         "failed": len(row.failed),
         "missing": len(row.missing),
     }
-
-
-def _is_number(kind: "pa.DataType") -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-_LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "\\": r"\textbackslash{}",
-}
-
-
-def _latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in printable(text))
-
-
-def _write_text(text: str, path: str | Path | None) -> str | None:
-    if path is None:
-        return text
-    from harness.storage.atomic_write import atomic_write
-
-    try:
-        with atomic_write(Path(path)) as file:
-            file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror}).") from error
-    return None

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from harness.api.benchmarks import BenchmarkLike, DataOptions
 from harness.api.methods import Methods
-from harness.api.prepared_run import Rows, RunOptions, execute, prepare
+from harness.api.prepared_run import PreparedRun, Rows, RunOptions, execute, prepare
 from harness.api.results import Results
+from harness.errors import UserError
+from harness.records.schema import Record
 
 
 def run(
@@ -103,16 +105,13 @@ def run(
         >>> results = harness.run("tfidf-logreg,majority", "synthetic", scenarios="cve-disjoint", seeds=3)
         >>> results.table().to_csv("board.csv")
     """
-    from harness.api.console import PrintableConsole
-    from harness.errors import UserError
-
     data = DataOptions(
         mapping or {},
-        _value_tuples(where),
+        value_tuples(where),
         strict,
         target,
         target_mapping or {},
-        _value_tuples(target_where),
+        value_tuples(target_where),
         text,
         text_mapping or {},
     )
@@ -120,7 +119,7 @@ def run(
         methods=methods,
         benchmark=benchmark,
         data=data,
-        scenarios=_names(scenarios),
+        scenarios=name_list(scenarios),
         seeds=range(seeds) if isinstance(seeds, int) else seeds,
         trials=trials,
         seconds=seconds,
@@ -135,7 +134,7 @@ def run(
         results=Path(results),
         precision=precision,
         device=device,
-        perturb=_names(perturb),
+        perturb=name_list(perturb),
         depth=depth,
         draws=draws,
         diagnostics=diagnostics,
@@ -147,8 +146,27 @@ def run(
         save_models=save_models,
     )
     prepared = prepare(options)
+    return Results(executed(prepared, progress), Path(results))
+
+
+def executed(prepared: PreparedRun, progress: bool) -> tuple[Record, ...]:
+    """Executes a prepared run as Python functions do: warnings and exceptions in place of printed lines.
+
+    Args:
+        prepared: return value of `prepare`.
+        progress: show progress on standard error, or in the notebook.
+
+    Returns:
+        The records of all requested cells.
+
+    Raises:
+        UserError: the run cannot start, or a record could not be read or written; all other cells have run.
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    from harness.api.console import PrintableConsole
+
     for sentence in prepared.changed:
-        warnings.warn(sentence, stacklevel=2)
+        warnings.warn(sentence, stacklevel=3)
     outcome = execute(prepared, PrintableConsole(stderr=True), progress)
     if outcome.interrupted:
         raise KeyboardInterrupt
@@ -156,14 +174,16 @@ def run(
         raise UserError(f"{len(outcome.read_errors)} cells did not run: {outcome.read_errors[0]}")
     if outcome.write_errors:
         raise UserError(f"{len(outcome.write_errors)} records could not be written: {outcome.write_errors[0]}")
-    return Results(tuple(outcome.records), Path(results))
+    return tuple(outcome.records)
 
 
-def _names(names: str | Sequence[str]) -> list[str]:
+def name_list(names: str | Sequence[str]) -> list[str]:
+    """Returns names from a list or a comma-separated text, without empty ones and repeats."""
     if isinstance(names, str):
         names = names.split(",")
     return list(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
-def _value_tuples(where: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
+def value_tuples(where: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
+    """Returns the allowed values of each column as tuples; a single text is one value."""
     return {column: (values,) if isinstance(values, str) else tuple(values) for column, values in (where or {}).items()}

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from harness.boards.build import setting_of
+from harness.boards.build import budget_setting
 from harness.boards.model import Setting
-from harness.protocol import STOP_FACTOR
+from harness.protocol import CURVE, STOP_FACTOR
 from harness.records.schema import CellInfo, LimitedBy, Record, TrialState
 
 _ASPECTS: Mapping[str, Callable[[CellInfo], str]] = {
@@ -56,11 +56,11 @@ class BudgetUse:
 
 
 def by_board(records: Iterable[Record]) -> dict[Setting, list[Record]]:
-    """Groups records by board, without records of input views, which compare no methods."""
+    """Groups records by board, without those of input views, which compare no methods; all sizes of curves together."""
     groups: dict[Setting, list[Record]] = defaultdict(list)
     for record in records:
         if not record.cell.view:
-            groups[setting_of(record)].append(record)
+            groups[budget_setting(record)].append(record)
     return dict(sorted(groups.items(), key=lambda item: repr(item[0])))
 
 
@@ -114,9 +114,10 @@ def share_of_seconds(record: Record) -> float:
 
 def findings(records: Sequence[Record]) -> list[str]:
     """Returns a sentence for each way in which methods had different budgets or exceeded them; empty if none did."""
-    corpora: dict[tuple[str, str, int], list[Record]] = defaultdict(list)
+    corpora: dict[tuple[str, str, int, bool], list[Record]] = defaultdict(list)
     for record in records:
-        corpora[record.cell.benchmark, record.cell.corpus, record.cell.protocol].append(record)
+        cell = record.cell
+        corpora[cell.benchmark, cell.corpus, cell.protocol, cell.preset == CURVE].append(record)
     sentences: list[str] = []
     for (benchmark, *_), members in sorted(corpora.items()):
         sentences += [f"{benchmark}: {sentence}" for sentence in (*_unequal(members), *_overspent(members))]

@@ -20,7 +20,7 @@ from harness.boards.record_selection import (
     superseded,
 )
 from harness.boards.rows import make_row, scoring_records
-from harness.protocol import FALLBACK
+from harness.protocol import CURVE, FALLBACK
 from harness.records.schema import Record
 from harness.scenarios.perturbed import own_environments
 
@@ -30,6 +30,12 @@ def setting_of(record: Record) -> Setting:
     c = record.cell
     budget = (c.trials, c.seconds, c.sampler, c.pruner)
     return Setting(c.protocol, c.benchmark, c.corpus, c.preset, *budget, c.precision, tuple(c.sizes))
+
+
+def budget_setting(record: Record) -> Setting:
+    """Returns the setting of a record for comparing budgets: sizes of learning curves differ by design."""
+    setting = setting_of(record)
+    return setting._replace(sizes=()) if setting.preset == CURVE else setting
 
 
 def setting_differences(setting: Setting, usual: Setting) -> str:
@@ -67,11 +73,13 @@ def boards(records: Iterable[Record], rules: Rules) -> list[Board]:
 
     Args:
         records: any records; those of different protocols, corpora, presets, budgets or precisions never share a board.
+            Those of learning curves are on none (`harness.boards.learning_curves`).
         rules: see `Rules`.
     """
     groups: dict[Setting, list[Record]] = defaultdict(list)
     for record in records:
-        groups[setting_of(record)].append(record)
+        if record.cell.preset != CURVE:
+            groups[setting_of(record)].append(record)
     in_order = [_board(setting, group, rules) for setting, group in sorted(groups.items(), key=_order)]
     return sorted(in_order, key=lambda board: (not board.ranked, -board.setting.protocol))
 
@@ -128,8 +136,8 @@ def _board(setting: Setting, records: list[Record], rules: Rules) -> Board:
         notes=(
             *merge_numbers(notes),
             *class_notes(tested),
-            *_shared_test_notes(counts.shared_units),
-            *_stale_notes(stale, outdated),
+            *shared_test_notes(counts.shared_units),
+            *stale_notes(stale, outdated),
             *_incomplete_seeds(common, cells, scored),
             *_uncommon_cells(by_cell, common),
         ),
@@ -166,12 +174,14 @@ def _perturbation_counts(records: list[Record]) -> Iterable[str]:
         yield f"{scenario}/{env}: " + ", ".join(f"{n} {what}" for what, n in sorted(total.items()) if n)
 
 
-def _shared_test_notes(units: int) -> Iterable[str]:
+def shared_test_notes(units: int) -> Iterable[str]:
+    """Yields a note if all seeds test the same units, so many of them; see `BoardCounts.shared_units`."""
     if units:
         yield f"all seeds test the same {units} units: intervals are over training draws and over these units"
 
 
-def _stale_notes(stale: list[Record], outdated: Mapping[str, str]) -> Iterable[str]:
+def stale_notes(stale: list[Record], outdated: Mapping[str, str]) -> Iterable[str]:
+    """Returns a note per version that made stale records; see `record_selection.superseded`."""
     counts = Counter(outdated[r.key] for r in stale)
     return sorted(f"{n} stale record{'s' if n > 1 else ''}, made by {made_by}" for made_by, n in counts.items())
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import hashing, regular_file
-from harness.boards.build import Rules, setting_differences, setting_of
+from harness.boards.build import Rules, budget_setting, setting_differences, setting_of
 from harness.boards.model import Setting
 from harness.boards.record_selection import one_per_cell, superseded
 from harness.errors import UserError
@@ -75,7 +75,7 @@ def _other_budgets(entries: Sequence[Entry], rules: Rules) -> Iterator[str]:
     """Yields a line per record whose budget or precision differs from most records of its corpus and preset."""
     groups: dict[tuple[int, str, str, str], list[tuple[Entry, Setting]]] = defaultdict(list)
     for entry in entries:
-        setting = setting_of(entry.record)
+        setting = budget_setting(entry.record)
         if not rules.is_stale(entry.record):
             groups[setting.protocol, setting.benchmark, setting.corpus, setting.preset].append((entry, setting))
     for members in groups.values():

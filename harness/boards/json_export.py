@@ -5,6 +5,8 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
+from harness.boards import curve_tables
+from harness.boards.learning_curves import LearningCurves
 from harness.boards.model import Board, Effect, Row, ScenarioSeed
 from harness.boards.verdicts import sentence
 from harness.statistics.contrasts import Claim
@@ -15,15 +17,22 @@ SCHEMA = 3
 _DIGITS = 6  # hides differences in the last bits between machines
 
 
-def to_json(boards: Sequence[Board], files: Mapping[str, str]) -> dict[str, Any]:
+def to_json(boards: Sequence[Board], files: Mapping[str, str], curves: Sequence[LearningCurves] = ()) -> dict[str, Any]:
     """Returns the boards as JSON values.
 
     Args:
         boards: in the order of the page.
         files: digest of each record's file by its path in the results folder.
+        curves: learning curves of the folder; without any, there is no key for them.
     """
     plain = {"schema_version": SCHEMA, "boards": [_board(board) for board in boards], "records": dict(files)}
     rounded: dict[str, Any] = _rounded(plain)
+    return rounded | ({"curves": curves_to_json(curves)} if curves else {})
+
+
+def curves_to_json(curves: Sequence[LearningCurves]) -> list[dict[str, Any]]:
+    """Returns learning curves as JSON values."""
+    rounded: list[dict[str, Any]] = _rounded([curve_tables.to_json(each) for each in curves])
     return rounded
 
 

@@ -4,9 +4,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from harness.boards import defaults, tables
+from harness.boards import curve_tables, defaults, tables
 from harness.boards.by_environment import scenarios
 from harness.boards.diagnostics import diagnostics
+from harness.boards.learning_curves import LearningCurves
 from harness.boards.model import Board
 from harness.boards.verdicts import contrasts, differences, sentence
 from harness.protocol import FALLBACK
@@ -54,14 +55,23 @@ _COLUMN_GAP = 3  # characters between two columns in a terminal
 _DETAILS = (defaults.search, differences, tables.intervals, scenarios, diagnostics)
 
 
-def markdown(boards: Sequence[Board]) -> str:
-    """Returns the whole leaderboard as Markdown.
+def markdown(boards: Sequence[Board], curves: Sequence[LearningCurves] = ()) -> str:
+    """Returns the whole leaderboard as Markdown, with the learning curves below the boards.
 
     If any board ranks methods, those that do not show only their main table; ``leaderboard.json`` holds the rest.
     """
     any_ranks = any(board.ranked for board in boards)
     parts = [HEADER, *(_board(board, brief=any_ranks and not board.ranked) for board in boards)]
-    return "\n".join(parts if boards else [HEADER, "No records yet.\n"])
+    parts += map(curves_markdown, curves)
+    return "\n".join(parts if len(parts) > 1 else [HEADER, "No records yet.\n"])
+
+
+def curves_markdown(curves: LearningCurves) -> str:
+    """Returns learning curves as Markdown: a heading, the scores by number of training rows, the crossings, notes."""
+    parts = [f"## {in_markdown(curve_tables.title(curves))}\n"]
+    parts += [_table(*table) for table in curve_tables.tables(curves)]
+    notes = curve_tables.notes(curves)
+    return "\n".join([*parts, *([_bullets("Notes", notes)] if notes else [])])
 
 
 def _board(board: Board, brief: bool) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from harness import registry
 from harness.boards.budget_use import findings as budget_findings
-from harness.boards.build import setting_differences, setting_of
+from harness.boards.build import budget_setting, setting_differences
 from harness.errors import UserError
 from harness.evaluation import counts
 from harness.execution.recorded_methods import NotAllowed, NotRebuilt, declaration_of, external_of, is_fixed
-from harness.protocol import PRESETS, PROTOCOL_VERSION, STOP_FACTOR
+from harness.protocol import CURVE, PRESETS, PROTOCOL_VERSION, STOP_FACTOR
 from harness.records.consistency import disagreements
 from harness.records.schema import CellInfo, Record, Result
 from harness.records.store import MODEL, Store, read
@@ -104,9 +104,13 @@ def _key(record: Record, allow_external: bool) -> Iterator[str]:
 
 
 def _budget(record: Record) -> Iterator[str]:
-    """Yields deviations from the preset's sizes, trials, seconds and seeds."""
+    """Yields deviations from the preset's sizes, trials, seconds and seeds; learning curves are free in these."""
     cell = record.cell
+    if record.provenance.compute_seconds > STOP_FACTOR * cell.seconds:
+        yield f"it used {record.provenance.compute_seconds:.0f} compute seconds; its budget is {cell.seconds:g}"
     preset = PRESETS.get(cell.preset)
+    if cell.preset == CURVE:
+        return
     if preset is None:
         yield f"the preset {cell.preset} does not exist"
         return
@@ -119,8 +123,6 @@ def _budget(record: Record) -> Iterator[str]:
             yield f"its {name} are {stated}, but those of the preset {preset.name} are {expected}"
     if cell.seed >= preset.seeds:
         yield f"seed {cell.seed} is outside those of the preset {preset.name}, 0 to {preset.seeds - 1}"
-    if record.provenance.compute_seconds > STOP_FACTOR * cell.seconds:
-        yield f"it used {record.provenance.compute_seconds:.0f} compute seconds; its budget is {cell.seconds:g}"
 
 
 def _result(record: Record, result: Result) -> Iterator[str]:
@@ -148,10 +150,10 @@ def _trials(record: Record, result: Result) -> Iterator[str]:
 
 def _other_settings(records: Sequence[tuple[str, Record]], official: Sequence[Record]) -> Iterator[tuple[str, str]]:
     """Yields records with another corpus, search or precision, which would form a board of their own."""
-    settings = Counter(map(setting_of, official)).most_common()
+    settings = Counter(map(budget_setting, official)).most_common()
     corpora = {setting.corpus for setting, _ in settings}
     for name, record in records:
-        setting = setting_of(record)
+        setting = budget_setting(record)
         if corpora and setting.corpus not in corpora:
             yield name, f"no existing record has this corpus, {setting.benchmark} {setting.corpus[:8]}"
         same = (s for s, _ in settings if s[:4] == setting[:4])

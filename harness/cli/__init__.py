@@ -11,6 +11,7 @@ import typer
 from harness.cli import printing
 from harness.cli.audit import audit
 from harness.cli.check import check_app
+from harness.cli.curve import curve
 from harness.cli.data import data_app
 from harness.cli.leaderboard import leaderboard
 from harness.cli.list_ import list_app
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"max_content_width": HELP_WIDTH},
 )
-for verb in (run, predict, leaderboard, report, audit):
+for verb in (run, curve, predict, leaderboard, report, audit):
     app.command(cls=Verb)(verb)
 app.add_typer(list_app, name="list")
 app.add_typer(data_app, name="data")

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from harness.api.prepared_run import Rows
     from harness.benchmark import Benchmark
 
-DATA = "Data"  # the section of --help that holds the options below
+# The sections of --help.
+WHAT = "What to run"
+HOW_MUCH = "How much"
+DATA = "Data"
+MACHINE = "Where it runs"
+OUTPUT = "Output"
 PLUGIN_HELP = "Python file with methods or benchmarks."
 
 Plugin = Annotated[list[str] | None, typer.Option("--plugin", metavar="FILE", help=PLUGIN_HELP)]
@@ -61,6 +66,54 @@ TextMap = Annotated[
     typer.Option("--text-map", metavar="FIELD=COL,…", help="--map for --text.", rich_help_panel=DATA),
 ]
 
+
+# Options of `harness run` and `harness curve`.
+Seeds = Annotated[
+    str | None,
+    typer.Option(metavar="N|A-B|A,B", help="Count (6), range (2-4) or list (0,3 or 3,).", rich_help_panel=HOW_MUCH),
+]
+Trials = Annotated[
+    int | None, typer.Option(metavar="N", help="Configurations to try per cell.", rich_help_panel=HOW_MUCH)
+]
+Seconds = Annotated[
+    float | None,
+    typer.Option(metavar="S", help="CPU seconds for tuning per cell.", rich_help_panel=HOW_MUCH),
+]
+Sampler = Annotated[str, typer.Option(metavar="NAME", help="Trial sampler: random or tpe.", rich_help_panel=HOW_MUCH)]
+Pruner = Annotated[str, typer.Option(metavar="NAME", help="Pruner: none, median, hyperband.", rich_help_panel=HOW_MUCH)]
+Workers = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Cells to run in parallel (default: all cores).", rich_help_panel=MACHINE),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(metavar="GB|none", help="Memory limit per worker (default: fair share).", rich_help_panel=MACHINE),
+]
+Precision = Annotated[
+    str, typer.Option(metavar="NAME", help="Torch: auto, float32 or bfloat16.", rich_help_panel=MACHINE)
+]
+Device = Annotated[
+    str, typer.Option(metavar="NAME", help="Torch: auto, cpu, cuda, cuda:N or mps.", rich_help_panel=MACHINE)
+]
+Executor = Annotated[
+    str, typer.Option(metavar="NAME", help="local, or ray for a Ray cluster.", rich_help_panel=MACHINE)
+]
+RayAddress = Annotated[
+    str,
+    typer.Option(metavar="HOST:PORT", help="Ray cluster, or auto (default: start one here).", rich_help_panel=MACHINE),
+]
+Shard = Annotated[
+    str,
+    typer.Option(metavar="I/N", help="Run part I of N parts, for job arrays.", rich_help_panel=MACHINE),
+]
+RunPlugin = Annotated[
+    list[str] | None,
+    typer.Option("--plugin", metavar="FILE", help=PLUGIN_HELP, rich_help_panel=WHAT),
+]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.", rich_help_panel=WHAT)]
+Rerun = Annotated[bool, typer.Option("--rerun", help="Run cells again that have a record.", rich_help_panel=WHAT)]
+Results = Annotated[Path, typer.Option(metavar="DIR", help="Results folder.", rich_help_panel=OUTPUT)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would run, and stop.", rich_help_panel=OUTPUT)]
 
 AllowExternal = Annotated[
     bool,
@@ -167,6 +220,18 @@ def rows(text: str | None) -> "Rows | None":
         raise UserError(f"--rows {text}: the value must be three numbers above 0, or all, as in 440,110,220.")
     train, validation, test = (None if part == "all" else int(part) for part in parts)
     return train, validation, test
+
+
+def curve_rows(text: str) -> list[int]:
+    """Reads ``--rows`` of a learning curve: numbers of training rows; whether they ascend is checked later.
+
+    Raises:
+        UserError: a part is not a number above 0.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and 0 < int(part) < 1e9 for part in parts):
+        raise UserError(f"--rows {text}: the value must be two or more numbers above 0, as in 55,110,330.")
+    return [int(part) for part in parts]
 
 
 def seeds(text: str | None) -> list[int] | None:

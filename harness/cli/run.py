@@ -15,86 +15,66 @@ if TYPE_CHECKING:
     from harness.execution.scheduler import RunOutcome
 
 
-# The sections of `harness run --help`, beside options.DATA.
-WHAT = "What to run"
-HOW_MUCH = "How much"
-MACHINE = "Where it runs"
-OUTPUT = "Output"
-
-
 def run(
     method: Annotated[
         str,
-        typer.Option(metavar="NAME,…", help="Methods, or all ranked ones.", rich_help_panel=WHAT),
+        typer.Option(metavar="NAME,…", help="Methods, or all ranked ones.", rich_help_panel=options.WHAT),
     ] = "all",
     scenario: Annotated[
         str,
-        typer.Option(metavar="NAME,…", help="Scenarios, or all (default: most; few with quick).", rich_help_panel=WHAT),
+        typer.Option(
+            metavar="NAME,…", help="Scenarios, or all (default: most; few with quick).", rich_help_panel=options.WHAT
+        ),
     ] = "",
-    plugin: Annotated[
-        list[str] | None,
-        typer.Option("--plugin", metavar="FILE", help=options.PLUGIN_HELP, rich_help_panel=WHAT),
-    ] = None,
+    plugin: options.RunPlugin = None,
     perturb: Annotated[
         str,
-        typer.Option(metavar="SUITE,…", help="Perturbed tests: carrier, encoding, syntax, all.", rich_help_panel=WHAT),
+        typer.Option(
+            metavar="SUITE,…", help="Perturbed tests: carrier, encoding, syntax, all.", rich_help_panel=options.WHAT
+        ),
     ] = "",
     depth: Annotated[
         int | None,
-        typer.Option(metavar="1-3", help="Perturbations per payload (default: 1).", rich_help_panel=WHAT),
+        typer.Option(metavar="1-3", help="Perturbations per payload (default: 1).", rich_help_panel=options.WHAT),
     ] = None,
     draws: Annotated[
         int | None,
-        typer.Option(metavar="K", help="Perturbed copies per payload (default: 3).", rich_help_panel=WHAT),
+        typer.Option(metavar="K", help="Perturbed copies per payload (default: 3).", rich_help_panel=options.WHAT),
     ] = None,
     diagnostics: Annotated[
         bool,
-        typer.Option("--diagnostics", help="Add tests without the attack, and probes.", rich_help_panel=WHAT),
+        typer.Option("--diagnostics", help="Add tests without the attack, and probes.", rich_help_panel=options.WHAT),
     ] = False,
     labels: Annotated[
         str,
         typer.Option(
             metavar="THEIRS=CLASS,…",
             help="Map your classifier's labels, or a JSON file.",
-            rich_help_panel=WHAT,
+            rich_help_panel=options.WHAT,
         ),
     ] = "",
     timeout: Annotated[
         float | None,
-        typer.Option(metavar="S", help="Seconds to wait for your classifier (default: 60).", rich_help_panel=WHAT),
+        typer.Option(
+            metavar="S", help="Seconds to wait for your classifier (default: 60).", rich_help_panel=options.WHAT
+        ),
     ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Run failed cells again.", rich_help_panel=WHAT)
-    ] = False,
-    rerun: Annotated[
-        bool, typer.Option("--rerun", help="Run cells again that have a record.", rich_help_panel=WHAT)
-    ] = False,
+    retry_failed: options.RetryFailed = False,
+    rerun: options.Rerun = False,
     preset: Annotated[
-        str, typer.Option(metavar="NAME", help="quick, standard or full size.", rich_help_panel=HOW_MUCH)
+        str, typer.Option(metavar="NAME", help="quick, standard or full size.", rich_help_panel=options.HOW_MUCH)
     ] = "quick",
-    seeds: Annotated[
-        str | None,
-        typer.Option(metavar="N|A-B|A,B", help="Count (6), range (2-4) or list (0,3 or 3,).", rich_help_panel=HOW_MUCH),
-    ] = None,
-    trials: Annotated[
-        int | None, typer.Option(metavar="N", help="Configurations to try per cell.", rich_help_panel=HOW_MUCH)
-    ] = None,
-    seconds: Annotated[
-        float | None,
-        typer.Option(metavar="S", help="CPU seconds for tuning per cell.", rich_help_panel=HOW_MUCH),
-    ] = None,
+    seeds: options.Seeds = None,
+    trials: options.Trials = None,
+    seconds: options.Seconds = None,
     rows: Annotated[
         str | None,
         typer.Option(
-            metavar="TRAIN,VAL,TEST", help="Maximum rows of each part; all: no limit.", rich_help_panel=HOW_MUCH
+            metavar="TRAIN,VAL,TEST", help="Maximum rows of each part; all: no limit.", rich_help_panel=options.HOW_MUCH
         ),
     ] = None,
-    sampler: Annotated[
-        str, typer.Option(metavar="NAME", help="Trial sampler: random or tpe.", rich_help_panel=HOW_MUCH)
-    ] = "random",
-    pruner: Annotated[
-        str, typer.Option(metavar="NAME", help="Pruner: none, median, hyperband.", rich_help_panel=HOW_MUCH)
-    ] = "none",
+    sampler: options.Sampler = "random",
+    pruner: options.Pruner = "none",
     bench: options.Bench = "synthetic",
     mapping: options.Map = None,
     where: options.Where = None,
@@ -104,43 +84,21 @@ def run(
     target_where: options.TargetWhere = None,
     text: options.Text = "",
     text_map: options.TextMap = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Cells to run in parallel (default: all cores).", rich_help_panel=MACHINE),
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(metavar="GB|none", help="Memory limit per worker (default: fair share).", rich_help_panel=MACHINE),
-    ] = None,
-    precision: Annotated[
-        str, typer.Option(metavar="NAME", help="Torch: auto, float32 or bfloat16.", rich_help_panel=MACHINE)
-    ] = "auto",
-    device: Annotated[
-        str, typer.Option(metavar="NAME", help="Torch: auto, cpu, cuda, cuda:N or mps.", rich_help_panel=MACHINE)
-    ] = "auto",
-    executor: Annotated[
-        str, typer.Option(metavar="NAME", help="local, or ray for a Ray cluster.", rich_help_panel=MACHINE)
-    ] = "local",
-    ray_address: Annotated[
-        str,
-        typer.Option(
-            metavar="HOST:PORT", help="Ray cluster, or auto (default: start one here).", rich_help_panel=MACHINE
-        ),
-    ] = "",
-    shard: Annotated[
-        str,
-        typer.Option(metavar="I/N", help="Run part I of N parts, for job arrays.", rich_help_panel=MACHINE),
-    ] = "",
-    results: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.", rich_help_panel=OUTPUT)] = Path(
-        "results/local"
-    ),
+    workers: options.Workers = None,
+    memory: options.Memory = None,
+    precision: options.Precision = "auto",
+    device: options.Device = "auto",
+    executor: options.Executor = "local",
+    ray_address: options.RayAddress = "",
+    shard: options.Shard = "",
+    results: options.Results = Path("results/local"),
     save_models: Annotated[
         bool,
-        typer.Option("--save-models", help="Save each cell's predictor beside its record.", rich_help_panel=OUTPUT),
+        typer.Option(
+            "--save-models", help="Save each cell's predictor beside its record.", rich_help_panel=options.OUTPUT
+        ),
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would run, and stop.", rich_help_panel=OUTPUT)
-    ] = False,
+    dry_run: options.DryRun = False,
 ) -> None:
     """Train, tune and evaluate methods on a benchmark.
 
@@ -191,7 +149,7 @@ def run(
     if not prepared.plan.cells:
         printing.say(f"--shard {shard}: this part has no cells.")
         return
-    _announce(prepared)
+    announce(prepared, f"preset {prepared.plan.cells[0].preset}")
     if dry_run:
         return
     outcome = execute(prepared, console)
@@ -209,6 +167,16 @@ def run(
     _report(
         console, outcome, results, [word for name, values in given.items() for v in values or () for word in (name, v)]
     )
+    raise typer.Exit(exit_code(outcome))
+
+
+def exit_code(outcome: "RunOutcome", error: bool = False) -> int:
+    """Returns the exit code of a run, after printing what could not be read or written, and whether it was interrupted.
+
+    Args:
+        outcome: of the run.
+        error: print on standard error.
+    """
     problems = {
         "not run": outcome.read_errors,
         "record not written": outcome.write_errors,
@@ -216,32 +184,41 @@ def run(
     }
     for what, lines in problems.items():
         for line in lines:
-            printing.say(f"{what}: {line}")
+            printing.say(f"{what}: {line}", error)
     if outcome.interrupted:
-        printing.say("Interrupted; finished cells are kept. The same command continues from here.")
-        raise typer.Exit(130)
-    raise typer.Exit(1 if outcome.count("failed") or any(problems.values()) else 0)
+        printing.say("Interrupted; finished cells are kept. The same command continues from here.", error)
+        return 130
+    return 1 if outcome.count("failed") or any(problems.values()) else 0
 
 
-def _announce(prepared: "PreparedRun") -> None:
+def announce(prepared: "PreparedRun", what: str, error: bool = False) -> None:
+    """Prints what a run is about to do.
+
+    Args:
+        prepared: the run, which has cells.
+        what: its preset or sizes, in words.
+        error: print on standard error.
+    """
     plan, waiting, workers = prepared.plan, prepared.waiting, prepared.workers
     first, budget = plan.cells[0], plan.cells[0].budget
     if prepared.device:
-        printing.say(f"Torch methods compute on: {prepared.device}.")
+        printing.say(f"Torch methods compute on: {prepared.device}.", error)
     for note in prepared.notes:
-        printing.say(f"note: {note}")
+        printing.say(f"note: {note}", error)
     printing.say(
         f"{len(plan.cells)} cells on {first.corpus.name} ({first.corpus.rows} payloads, {len(first.corpus.classes)} "
-        f"classes), preset {first.preset}: {waiting} to run, {len(plan.cached)} with a record, "
+        f"classes), {what}: {waiting} to run, {len(plan.cached)} with a record, "
         f"{f'{len(plan.unreadable)} with an unreadable record, ' if plan.unreadable else ''}"
-        f"{sum(bool(c.missing) for c in plan.cells)} not applicable."
+        f"{sum(bool(c.missing) for c in plan.cells)} not applicable.",
+        error,
     )
     if waiting:
         at_once = f"{workers} at a time" if workers else "one at a time per CPU of the cluster"
         printing.say(
-            f"Each cell: {budget.trials} trials, at most {budget.seconds:g} compute seconds of tuning; {at_once}."
+            f"Each cell: {budget.trials} trials, at most {budget.seconds:g} compute seconds of tuning; {at_once}.",
+            error,
         )
-        printing.say(_expected_time(prepared))
+        printing.say(_expected_time(prepared), error)
 
 
 def _expected_time(prepared: "PreparedRun") -> str:

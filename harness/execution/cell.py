@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.execution.budget import Budget, CellUsage
 from harness.execution.devices import device_type
 from harness.method import MethodInfo, MethodRef, Precision
-from harness.protocol import PROTOCOL_VERSION
+from harness.protocol import CURVE, PROTOCOL_VERSION
 from harness.records.schema import CPU, CellId, CellInfo, EnvironmentInfo, PerturbationOptions
 from harness.safe_text import encodable
 from harness.scenario import ScenarioSpec, Sizes
@@ -93,7 +93,8 @@ class Cell:
     @property
     def label(self) -> str:
         """A short description for progress lines and messages."""
-        return f"{self.method.name} on {self.scenario.name}, seed {self.seed}"
+        rows = f", {self.sizes.train} rows" if self.preset == CURVE else ""
+        return f"{self.method.name} on {self.scenario.name}, seed {self.seed}{rows}"
 
 
 def missing_for(method: MethodInfo, corpus: CorpusMeta) -> str:

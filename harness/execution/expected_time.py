@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.execution.cell import Cell
+from harness.scenario import Sizes
 
 TEXT = "text"  # name of the shared steps on descriptions, which methods do not declare
 _FILE = Path(__file__).with_name("cell_seconds.json")
@@ -98,13 +99,15 @@ def cell_seconds() -> CellSeconds:
 
 def _forecast(cells: list[Cell], known: CellSeconds, slowness: float) -> Forecast:
     seconds: dict[str, list[float]] = {}
-    steps: dict[tuple[str, int, str], float] = {}
+    steps: dict[tuple[str, int, Sizes, str], float] = {}
     untimed: dict[str, int] = {}
     for cell in cells:
         name = cell.method.name
         train, tested = _rows(cell)
         for step in _steps(cell):
-            steps[cell.scenario.name, cell.seed, step] = known.steps.get(step, 0.0) * (train + tested) / 1000
+            steps[cell.scenario.name, cell.seed, cell.sizes, step] = (
+                known.steps.get(step, 0.0) * (train + tested) / 1000
+            )
         if name not in known.methods:
             untimed[name] = untimed.get(name, 0) + 1
             continue

@@ -156,6 +156,17 @@ def make_plan(
     return Plan(cells, cached, again, unreadable, rerun)
 
 
+def joined(plans: Sequence[Plan]) -> Plan:
+    """Returns one plan of the cells of several, at least one, such as those of different numbers of rows."""
+    return Plan(
+        tuple(cell for plan in plans for cell in plan.cells),
+        {key: record for plan in plans for key, record in plan.cached.items()},
+        frozenset(key for plan in plans for key in plan.without_predictor),
+        {key: reason for plan in plans for key, reason in plan.unreadable.items()},
+        any(plan.rerun for plan in plans),
+    )
+
+
 def can_save_predictor(cell: Cell) -> bool:
     """Whether the predictor of a cell can be saved; not for views, which are not trained on whole payloads."""
     return loadable(cell.method) and not cell.scenario.view

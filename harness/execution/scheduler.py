@@ -186,7 +186,7 @@ class _PlanRunner:
     def _tasks(
         self, cells: list[Cell], plugins: tuple[str, ...], locked: dict[str, Cell], others: list[Cell]
     ) -> Iterator[tuple[Task, Path]]:
-        """Yields the tasks of the cells that it could lock, by scenario and seed, each with its log file.
+        """Yields the tasks of the cells that it could lock, by scenario, seed and sizes, each with its log file.
 
         Of each group come cells without a shared step first, then the preparations of a shared step before the cells
         that use it. There is one preparation per part of the scenario, so that several workers compute a step
@@ -196,7 +196,7 @@ class _PlanRunner:
         Cells are locked lazily, when the executor requests the next task: another run on the folder can take those
         that this run has not reached yet.
         """
-        for _, group in groupby(cells, key=lambda cell: (cell.scenario.name, cell.seed)):
+        for _, group in groupby(cells, key=lambda cell: (cell.scenario.name, cell.seed, cell.sizes)):
             members = sorted(group, key=lambda cell: bool(cell.method.shared))
             prepared: set[str] = set()
             for cell in members:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from harness import registry
 from harness.benchmark import Benchmark, BenchmarkRef
-from harness.boards.model import Board
+from harness.boards.model import Board, Setting
 from harness.errors import UserError
 from harness.records.predicted_classes import PredictedClasses
 from harness.records.predictions import read_classes
@@ -60,15 +60,15 @@ def has_predictions(store: Store, record: Record) -> bool:
     return record.result is not None and store.kept_predictions(record.id) is not None
 
 
-def by_hash(named: Benchmark | None, boards: Sequence[Board]) -> dict[str, Benchmark]:
+def by_hash(named: Benchmark | None, settings: Sequence[Setting]) -> dict[str, Benchmark]:
     """Returns the benchmark that the user named by the content hash of its corpus; empty without one.
 
     Raises:
-        UserError: no board has this hash.
+        UserError: no board or learning curve has this hash.
     """
     if named is None:
         return {}
-    meta, known = named.meta(), {board.setting.corpus: board.setting.benchmark for board in boards}
+    meta, known = named.meta(), {setting.corpus: setting.benchmark for setting in settings}
     if meta.hash not in known:
         others = ", ".join(f"{name} {digest[:8]}" for digest, name in known.items())
         raise UserError(

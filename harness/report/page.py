@@ -13,6 +13,7 @@ from harness.boards import defaults, tables
 from harness.boards.build import Rules, boards, display_names, setting_of
 from harness.boards.by_environment import scenarios
 from harness.boards.diagnostics import diagnostics
+from harness.boards.learning_curves import learning_curves
 from harness.boards.model import TRACKS, Board
 from harness.boards.tables import NO_VALUE, TextTable
 from harness.boards.verdicts import contrasts, differences, sentence, summary
@@ -23,6 +24,7 @@ from harness.report.charts import charts
 from harness.report.confusion import confusion_matrices
 from harness.report.corpora import DatasetCard, by_hash, dataset_card, open_corpus
 from harness.report.figures import Chart, script
+from harness.report.learning_curves import CurveSection, curve_sections
 from harness.report.samples import SamplePanel, sample_panel, select_predictions
 from harness.safe_text import printable
 
@@ -86,10 +88,10 @@ def make(
     Raises:
         UserError: no record is of the named benchmark.
     """
-    every = boards(records, rules)
-    corpora = by_hash(named, every)
+    every, curves = boards(records, rules), learning_curves(records, rules)
+    corpora = by_hash(named, [*(board.setting for board in every), *(each.setting for each in curves)])
     sections = [_section(f"board-{i}", board, records, store, rules, corpora, say) for i, board in enumerate(every)]
-    return _render(sections, len(records))
+    return _render(sections, curve_sections(curves), len(records))
 
 
 def _section(
@@ -111,7 +113,7 @@ def _section(
         *charts(board, name),
         search.compute_cost(board, name),
         *search.expected_best(board, name),
-        *search.learning_curves(records, names, methods, name),
+        *search.training_scores(records, names, methods, name),
     ]
     return BoardSection(
         name=name,
@@ -171,7 +173,7 @@ def _templates() -> Any:
     return engine
 
 
-def _render(sections: Sequence[BoardSection], records: int) -> str:
+def _render(sections: Sequence[BoardSection], curves: Sequence[CurveSection], records: int) -> str:
     from markupsafe import Markup
 
     templates = _templates()
@@ -180,9 +182,11 @@ def _render(sections: Sequence[BoardSection], records: int) -> str:
     for text in code.values():
         assert "</script" not in text.lower()
     values = {section.name: _values(section) for section in sections}
+    values |= {section.name: {"charts": {section.chart.name: section.chart.figure}} for section in curves}
     return str(
         templates.get_template("report.html.j2").render(
             sections=sections,
+            curves=curves,
             records=records,
             policy=Markup(policy),
             style=Markup(_resource("report.css")),

@@ -1,4 +1,4 @@
-"""Charts and a table of the hyperparameter search: compute, trials, learning curves."""
+"""Charts and a table of the hyperparameter search: compute, trials, scores during training."""
 
 from collections.abc import Iterator, Sequence
 from typing import get_args
@@ -19,7 +19,7 @@ from harness.report.figures import (
     plotly_json,
 )
 
-_MAX_POINTS = 200  # of one learning curve
+_MAX_POINTS = 200  # of one training
 
 
 def compute_cost(board: Board, prefix: str) -> Chart:
@@ -93,10 +93,10 @@ def expected_best(board: Board, prefix: str) -> Iterator[Chart]:
     yield Chart(f"{prefix}-expected-best", title, caption, plotly_json(figure), (title, header, lines))
 
 
-def learning_curves(
+def training_scores(
     records: Sequence[Record], names: dict[str, str], methods: Sequence[str], prefix: str
 ) -> Iterator[Chart]:
-    """Yields the learning curves of the best trials of one scenario and seed: the one with reports of most methods.
+    """Yields the chart of what the best trials of one scenario and seed reported: the one with reports of most methods.
 
     Args:
         records: of the board.
@@ -136,7 +136,11 @@ def learning_curves(
         caption += f" No reports from {', '.join(silent)}."
     header = ["method", "reports", "last step", "last score", "best score", "at step"]
     yield Chart(
-        f"{prefix}-learning", "Learning curves", caption, plotly_json(figure), ("Learning curves", header, lines)
+        f"{prefix}-learning",
+        "Scores during training",
+        caption,
+        plotly_json(figure),
+        ("Scores during training", header, lines),
     )
 
 

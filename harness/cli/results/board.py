@@ -7,6 +7,7 @@ import typer
 
 from harness.cli import options, printing
 from harness.errors import UserError, nearest
+from harness.protocol import CURVE
 
 FORMATS = ("table", "csv", "latex", "json", "markdown")
 
@@ -26,6 +27,7 @@ def board(
     from harness import registry
     from harness.api.leaderboards import leaderboard
     from harness.api.results import load_results
+    from harness.cli.curve import print_curves
     from harness.cli.run import print_boards
 
     if format_ not in FORMATS:
@@ -35,10 +37,13 @@ def board(
     printing.say_unreadable(stored.unreadable)
     if format_ == "table":
         print_boards(printing.terminal(), stored.boards())
+        print_curves(stored.curves())
     elif format_ in ("json", "markdown"):
         page = leaderboard(results)
         print((page.json if format_ == "json" else page.markdown).rstrip("\n"))
     else:
         table = stored.table()
+        if curves := sum(record.cell.preset == CURVE for record in stored.records):
+            printing.say(f"harness: {curves} records of learning curves are not in this table", error=True)
         text = table.to_csv() if format_ == "csv" else table.to_latex()
         print((text or "").rstrip("\n"))

@@ -11,7 +11,7 @@ import pytest
 
 import harness
 from harness import Context, Method, Params, Payloads, Predictor, TrainingData, UserError, register_method, registry
-from harness.api import results as api_results
+from harness.api import result_table
 from harness.statistics.components import OF_DIFFERENCES
 from tests.conftest import Shell, results_of
 
@@ -93,7 +93,7 @@ def test_tables_export_and_show_in_a_notebook(ran: harness.Results, tmp_path: Pa
     assert r"worst\_environment" in latex
     assert table._repr_html_().count("<tr>") == len(table) + 1
     assert "columns hidden" in repr(table)
-    escaped = api_results.ResultTable.of_rows([{"name": "<b>&_\x1b[31m"}], ["name"])
+    escaped = result_table.ResultTable.of_rows([{"name": "<b>&_\x1b[31m"}], ["name"])
     assert "<b>" not in escaped._repr_html_()
     assert "\x1b" not in repr(escaped)
     assert r"\&\_" in str(escaped.to_latex())

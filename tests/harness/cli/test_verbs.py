@@ -13,7 +13,7 @@ from harness.cli import app, main
 from harness.cli.verbs import OLD_NAMES
 from tests.conftest import Shell
 
-TOP_LEVEL = ["run", "predict", "leaderboard", "report", "audit", "list", "data", "results", "new", "check"]
+TOP_LEVEL = ["run", "curve", "predict", "leaderboard", "report", "audit", "list", "data", "results", "new", "check"]
 ROOT: Any = typer.main.get_command(app)
 RUN_SECTIONS = ["What to run", "How much", "Data", "Where it runs", "Output", "Options"]
 
@@ -37,7 +37,7 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return end.value.code if isinstance(end.value.code, int) else 0
 
 
-def test_the_top_level_has_ten_verbs_and_results_has_eight(
+def test_the_top_level_has_eleven_verbs_and_results_has_eight(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_main(monkeypatch, "--help") == 0

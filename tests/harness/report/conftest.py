@@ -61,7 +61,7 @@ def _shell(folder: Path, cache: Path) -> Shell:
 
 @pytest.fixture(scope="session")
 def ran(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Shell:
-    """A folder in which four methods ran on planted cues and without, their predictors kept; with two boards."""
+    """A folder in which four methods ran on planted cues and without, their predictors kept; two boards and a curve."""
     shell = _shell(tmp_path_factory.mktemp("report"), cache)
     common = ("run", "--workers", 2, "--rows", "110,33,33", "--save-models")
     planted = ("--scenario", "planted-95,iid", "--preset", "standard", "--seeds", 2, "--trials", 3)
@@ -70,6 +70,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Shell:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "harness report" in done.stdout
     assert shell(*common, "--method", "majority", "--scenario", "iid").returncode == 0
+    sizes = ("--scenario", "cve-disjoint", "--rows", "22,44", "--seeds", 2, "--trials", 1)
+    assert shell("curve", "--method", "majority,nearest-neighbor", *sizes).returncode == 0
     return shell
 
 

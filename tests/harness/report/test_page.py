@@ -14,10 +14,13 @@ def test_every_chart_is_drawn_without_an_error_or_a_request(page: Page) -> None:
     names = page.run("return Array.from(document.querySelectorAll('.plot'), plot => plot.id)")
     first = {"scores", "against-id", "environments", "flip-rate", "cue-follow", "compute", "expected-best", "learning"}
     assert {name.removeprefix("board-0-") for name in names if name.startswith("board-0-")} == first
+    assert "curve-0-chart" in names
     assert page.draw_all() >= len(names) > len(first)
     marks = "return document.querySelectorAll('#board-0-flip-rate .bars path').length"
     assert page.run(marks) == 4 * 8  # methods and cues
     assert page.run("return document.querySelectorAll('#board-0-learning .lines path').length") == 1
+    assert page.run("return document.querySelectorAll('#curve-0-chart .lines path').length") == 2
+    assert page.run("return document.querySelectorAll('#curve-0-chart .yerror').length") == 4
     assert page.complaints() == []
     assert page.requests() == []
 
