@@ -18,6 +18,7 @@ from harness.scenario import Sizes
 TEXT = "text"  # name of the shared steps on descriptions, which methods do not declare
 _FILE = Path(__file__).with_name("cell_seconds.json")
 _CALIBRATION_SECONDS = 0.4
+_IN_BFLOAT16 = 0.7  # time of a torch method where bfloat16 is used, in relation to float32, in which the times are
 _SHORT_RUN = 20.0  # expected seconds below which a run is not worth a calibration
 
 
@@ -104,16 +105,16 @@ def _forecast(cells: list[Cell], known: CellSeconds, slowness: float) -> Forecas
     for cell in cells:
         name = cell.method.name
         train, tested = _rows(cell)
+        factor = _IN_BFLOAT16 if cell.precision == "bfloat16" and cell.method.uses_torch else 1.0
         for step in _steps(cell):
-            steps[cell.scenario.name, cell.seed, cell.sizes, step] = (
-                known.steps.get(step, 0.0) * (train + tested) / 1000
-            )
+            seconds_of_step = factor * known.steps.get(step, 0.0) * (train + tested) / 1000
+            steps[cell.scenario.name, cell.seed, cell.sizes, step] = seconds_of_step
         if name not in known.methods:
             untimed[name] = untimed.get(name, 0) + 1
             continue
         one, trials = known.methods[name], cell.budget.trials
         tuning = min(trials * one.tuning * train / 1000, max(cell.budget.seconds, one.tuning * train / 1000))
-        own = tuning + trials * one.scoring * tested / 1000
+        own = factor * (tuning + trials * one.scoring * tested / 1000)
         seconds.setdefault(name, []).append(slowness * (own + known.start))
     every = [value for values in seconds.values() for value in values]
     shared = slowness * sum(steps.values())

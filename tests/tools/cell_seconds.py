@@ -1,6 +1,7 @@
 """Writes the expected times of cells from the records of a run: python -m tests.tools.cell_seconds FOLDER
 
-The records must be of one processor, this one, and hold every method of interest on the same scenarios and seeds.
+The records must be in float32 and of one processor, this one, and hold every method of interest on the same scenarios
+and seeds.
 """
 
 import json
@@ -22,6 +23,8 @@ from harness.records.store import Store
 def main(folder: Path) -> None:
     registry.discover()
     records = [record for record in Store(folder).contents().records if record.status == "done"]
+    if {record.cell.precision for record in records} != {"float32"}:
+        sys.exit(f"{folder}: the records must be in float32; run with --precision float32.")
     processors = {record.provenance.machine["processor"] for record in records} | {here("").machine["processor"]}
     if len(processors) != 1:
         sys.exit(f"{folder}: the records must be of one processor, this one, not of {sorted(processors)}.")

@@ -50,6 +50,13 @@ def test_a_cell_takes_its_trials_its_tests_and_its_start() -> None:
     assert expected(of(method("a")), slowness=3.0).total == pytest.approx(3 * 4.7)
 
 
+def test_torch_methods_take_less_time_in_bfloat16() -> None:
+    half = replace(of(method("a")), precision="bfloat16")
+    assert expected(half).total == pytest.approx(4.7), "it does not use torch"
+    torch = replace(half, method=replace(half.method, requires=("torch",)))
+    assert expected(torch).total == pytest.approx(0.7 * 4.2 + 0.5)
+
+
 def test_no_trial_starts_after_the_compute_seconds_but_the_first_ends() -> None:
     assert expected(of(method("a"), seconds=3.0)).total == pytest.approx(3.0 + 0.2 + 0.5)
     assert expected(of(method("a"), seconds=1.0)).total == pytest.approx(2.0 + 0.2 + 0.5)
