@@ -106,6 +106,7 @@ def train(
     schedule = get_cosine_schedule_with_warmup(optimizer, int(WARMUP_SHARE * steps), steps)
     targets = torch.from_numpy(labels).to(context.device)
     best, best_state, epochs_without_gain = math.inf, copy.deepcopy(model.state_dict()), 0
+    learned = False
     for epoch in range(settings.epochs):
         model.train()
         for rows in (options.sampler or batches)(inputs.lengths, settings.batch, rng):
@@ -137,7 +138,7 @@ def train(
             improved = score < best
             # Early stopping must prevent neither a penalty that has yet to start, nor a training that has yet to learn
             # anything: with few rows, an epoch has few steps.
-            learned = min(best, score) < math.log(table.shape[1])  # the loss of equal probabilities
+            learned = learned or score < math.log(table.shape[1])  # the loss of equal probabilities
             reset = improved or not learned or model.head.objective_change_pending()
             epochs_without_gain = 0 if reset else epochs_without_gain + 1
             if improved:

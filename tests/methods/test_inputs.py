@@ -14,7 +14,7 @@ registry.discover()
 READING = [
     info
     for info in registry.methods().values()
-    if info.origin.startswith("harness.methods.") and info.name != "majority"
+    if info.origin.startswith("harness.methods.") and info.kind != "fixed" and info.name != "majority"
 ]
 ONE_FORM = {"normal-input": "normal", "control-raw-input": "raw"}  # strategies that are claims about the form
 
