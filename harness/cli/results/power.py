@@ -45,7 +45,8 @@ def power(
     methods = sorted({record.cell.method for record in chosen})
     for name in {method, other} - set(methods):
         raise UserError(f"{results}: there is no record of {name}; {nearest(name, methods)}")
-    boards = replace(stored, records=tuple(chosen)).boards()
+    # Of these two alone: a board counts only seeds that most of its methods have.
+    boards = replace(stored, records=tuple(r for r in chosen if r.cell.method in (method, other))).boards()
     by_method = [(board, {row.method: row for row in board.rows if row.sample}) for board in boards]
     pairs = [(board, rows[method], rows[other]) for board, rows in by_method if {method, other} <= set(rows)]
     if not pairs:
