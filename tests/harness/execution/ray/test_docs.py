@@ -43,6 +43,7 @@ def test_the_slurm_script_runs_all_cells_in_parts(shell: Shell, mapped: tuple[st
             ["bash", str(script), *arguments], capture_output=True, text=True, cwd=shell.folder, env=environment
         )
         assert done.returncode == 0, done.stdout + done.stderr
-    assert shell("run", *arguments, "--results", "whole").returncode == 0
+    # The script fixes the precision, since nodes may differ in the fastest one.
+    assert shell("run", *arguments, "--precision", "float32", "--results", "whole").returncode == 0
     assert results_of(shell.folder / "harness-results") == results_of(shell.folder / "whole")
     assert len(results_of(shell.folder / "whole")) == 6
