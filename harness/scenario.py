@@ -47,8 +47,6 @@ class Rendered:
 class Transform(Protocol):
     """Renders corpus rows as payloads, deterministically: as stored, with assigned cues, or perturbed.
 
-    A transform owns the rows that it was created for, so that rows and rendering always match.
-
     It owns the rows that it was made for, so that neither can be exchanged without the other.
     """
 
@@ -90,7 +88,7 @@ class Environment:
         groups: int64 (n,), group of each row, None if the scenario has no groups (see `Scenario.grouped_by`). All rows
             of a group have the same class.
         sources: int64 (n,), source of each row, -1 if unknown; None if the scenario has one source.
-        labels: int64 (n,), the classes that a method is told in training and validation; None for those of the corpus.
+        labels: int64 (n,), the classes given to methods in training and validation; None for those of the corpus.
     """
 
     transform: Transform

@@ -214,12 +214,7 @@ def _build(corpus: Corpus, spec: ScenarioSpec, folds: splits.Folds, seed: int, s
     )
     if spec.name in NOISY:
         train, validation = (
-            replace(
-                part,
-                labels=splits.noisy_labels(
-                    corpus.labels[part.rows], NOISY[spec.name] / 100, corpus.classes, seed, number
-                ),
-            )
+            splits.with_noisy_labels(part, NOISY[spec.name] / 100, corpus, seed, number)
             for number, part in enumerate((train, validation))
         )
     unlabelled = split.unlabelled

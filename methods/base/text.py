@@ -82,6 +82,7 @@ class TextStrategy(Strategy):
         training: Training,
     ) -> "TorchPredictor":
         """Trains both stages once; arguments as `fit`."""
+        train = self.pairs(train)
         side = self.side(train, params, context)
         classes = len(context.classes)
 
@@ -90,6 +91,10 @@ class TextStrategy(Strategy):
 
         predictor = learner.fit(train, validation, params, context, replace(training, head=head))
         return cast("TorchPredictor", predictor)
+
+    def pairs(self, train: TrainingData) -> TrainingData:
+        """Returns the rows that both stages are trained on; by default those with a class."""
+        return train
 
     def side(self, train: TrainingData, params: Params, context: Context) -> "TextSide":
         """Returns the targets of stage two: the embeddings of descriptions and class anchors after stage one."""
@@ -140,17 +145,9 @@ class AlignmentStrategy(TextStrategy):
 
         return unseen.fit_calibrated(fit, train, validation, context)
 
-    def align(
-        self,
-        learner: Learner,
-        train: TrainingData,
-        validation: TrainingData,
-        params: Params,
-        context: Context,
-        training: Training,
-    ) -> "TorchPredictor":
-        """See `TextStrategy.align`; payloads without a class are aligned with their descriptions too."""
-        return super().align(learner, with_unlabelled(train), validation, params, context, training)
+    def pairs(self, train: TrainingData) -> TrainingData:
+        """See `TextStrategy.pairs`; payloads without a class are aligned with their descriptions too."""
+        return with_unlabelled(train)
 
     def head(
         self, width: int, classes: int, length: float, side: "TextSide", train: TrainingData, params: Params

@@ -171,12 +171,6 @@ class AlignmentHead(Head):
             return losses.sigmoid(logits + SCALAR_LR_FACTOR * self.bias, positive, same_class)
         return losses.infonce(logits, positive, same_class)
 
-    def begin(self, epoch_steps: int, epochs: int) -> None:
-        """Called before training with the steps of an epoch and the maximum number of epochs."""
-
-    def finish_step(self) -> None:
-        """Called after each step of the optimizer."""
-
     def finish_epoch(self) -> None:
         """Copies the temperature, and the prototypes if the text tower is trained, to the scorer."""
         self._rescale()
@@ -218,12 +212,6 @@ class PayloadContrastHead(Head):
         itself = rows[:, None] == torch.arange(len(self.bank), device=rows.device)[None, :]
         positive = (labels[:, None] == self.bank_labels[None, :]) & in_bank & ~itself
         return losses.infonce(unit @ self.bank.T / self.temperature, positive, itself | ~in_bank)
-
-    def begin(self, epoch_steps: int, epochs: int) -> None:
-        """Called before training with the steps of an epoch and the maximum number of epochs."""
-
-    def finish_step(self) -> None:
-        """Called after each step of the optimizer."""
 
     def finish_epoch(self) -> None:
         """Sets the prototypes to the classes' mean vectors."""

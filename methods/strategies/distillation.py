@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Distillation(Strategy):
     """The simplest use of text: a classifier of words is trained on the descriptions whose class is known.
 
-    Where a scenario has no payload without a class, it is the plain learner, and says so.
+    Where a scenario has no payload without a class, it is the plain learner, with a note.
     """
 
     needs = frozenset(("weights",))

@@ -37,7 +37,7 @@ PSEUDO_LABEL_SPACE: Space = {
 class PseudoLabels(Strategy):
     """Shows what payloads without a class are worth without their descriptions.
 
-    Where a scenario has none, it is the plain learner, and says so; hence not among the methods of ``all``.
+    Where a scenario has none, it is the plain learner, with a note; hence not among the methods of ``all``.
     """
 
     needs = frozenset(("weights",))

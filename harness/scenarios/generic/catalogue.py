@@ -242,10 +242,16 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
     except UserError as error:
         raise UserError(f"scenario {spec.name}: {error}") from error
     columns = GroupsAndSources.of(corpus, rows)
+    train, validation = columns.environment(rows.train), columns.environment(rows.validation)
+    if rows.noise:
+        train, validation = (
+            splits.with_noisy_labels(part, rows.noise, corpus, seed, number)
+            for number, part in enumerate((train, validation))
+        )
     return Scenario(
         spec=spec,
-        train=_with_noise(columns.environment(rows.train), rows.noise, corpus, seed, 0),
-        validation=_with_noise(columns.environment(rows.validation), rows.noise, corpus, seed, 1),
+        train=train,
+        validation=validation,
         environments={name: Environment(StoredRows(rows.environments[name])) for name in spec.environments},
         unit=folds.unit,
         unit_column=generic.unit_column,
@@ -257,13 +263,6 @@ def build(corpus: Corpus, spec: ScenarioSpec, seed: int, sizes: Sizes) -> Scenar
         unlabelled=None if rows.unlabelled is None else columns.environment(rows.unlabelled),
         described=rows.train[:0] if rows.described is None else rows.described,
     )
-
-
-def _with_noise(part: Environment, rate: float, corpus: Corpus, seed: int, number: int) -> Environment:
-    if not rate:
-        return part
-    labels = splits.noisy_labels(corpus.labels[part.rows], rate, corpus.classes, seed, number)
-    return replace(part, labels=labels, groups=None)  # groups would tell the true class
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def some_labels(corpus: Corpus, folds: Folds, sizes: Sizes) -> RowDraw:
 
 
 def noisy_labels(corpus: Corpus, folds: Folds, sizes: Sizes, percent: int) -> RowDraw:
-    """See `splits.disjoint` and `splits.noisy_labels`."""
+    """See `splits.disjoint` and `splits.with_noisy_labels`."""
     parts = splits.disjoint(folds, sizes, splits.new_cves(corpus))
     return RowDraw(parts.train, parts.validation, {"test": parts.test}, parts.notes, noise=percent / 100)
 

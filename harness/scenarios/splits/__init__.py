@@ -11,7 +11,7 @@ from harness.protocol import FEW, FOLDS, NOISE, SHOTS, TEMPORAL_SHARE, UNSEEN_FO
 from harness.scenarios.splits.clusters import cluster_folds
 from harness.scenarios.splits.correlation import ResampledRows, correlated
 from harness.scenarios.splits.folds import Folds, Mask, Parts, folds_of_units, make_folds, reserved_fold
-from harness.scenarios.splits.label_noise import noisy_labels
+from harness.scenarios.splits.label_noise import with_noisy_labels
 from harness.scenarios.splits.new_cves import NewCves, new_cves
 from harness.scenarios.splits.scarcity import ScarceParts, few_labels, few_shot, some_labels
 from harness.scenarios.splits.sources import cross_source, leave_one_source_out, testable_sources
@@ -52,7 +52,6 @@ __all__ = [
     "long_tail",
     "make_folds",
     "new_cves",
-    "noisy_labels",
     "random",
     "reserved_fold",
     "some_labels",
@@ -61,5 +60,6 @@ __all__ = [
     "testable_sources",
     "unseen_classes",
     "windows",
+    "with_noisy_labels",
     "zero_shot",
 ]

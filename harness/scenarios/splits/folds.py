@@ -291,11 +291,15 @@ def sample(rows: Rows, most: int | None, labels: Rows, rng: np.random.Generator)
     """
     if most is None or len(rows) <= most:
         return rows
+    by_class, rank = shuffled_by_class(rows, labels, rng)
+    # Spreads the rows of each class evenly over (0, 1): any prefix of the order by place has every class in its share.
+    place = (rank + 0.5) / np.bincount(labels[by_class])[labels[by_class]]
+    return np.sort(by_class[np.argsort(place, kind="stable")[:most]])
+
+
+def shuffled_by_class(rows: Rows, labels: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Returns the rows ordered by class, in random order within each, and their places from 0 within their class."""
     shuffled = rng.permutation(rows)
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     counts = np.bincount(labels[by_class])
-    counts = counts[counts > 0]
-    rank = np.arange(len(by_class)) - np.repeat(np.cumsum(counts) - counts, counts)
-    # Spreads the rows of each class evenly over (0, 1): any prefix of the order by place has every class in its share.
-    place = (rank + 0.5) / np.repeat(counts, counts)
-    return np.sort(by_class[np.argsort(place, kind="stable")[:most]])
+    return by_class, np.arange(len(by_class)) - np.repeat(np.cumsum(counts) - counts, counts)

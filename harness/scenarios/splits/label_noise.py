@@ -1,12 +1,14 @@
 """Wrong labels, as real sources of labels confuse classes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from harness import seeds
-from harness.scenario import Rows
+from harness.data.corpus import Corpus
+from harness.scenario import Environment, Rows
 
 # How often the CWE of a CVE record is of the first class and the words of its description name the second, in 10,270
 # descriptions of the CVE Program's data (CISA's vulnrichment, CC0) that name one class.
@@ -90,3 +92,12 @@ def noisy_labels(labels: Rows, rate: float, classes: Sequence[str], seed: int, p
     limits[:, -1] = 1.0
     out[rows] = (drawn[rows, None] >= limits[labels[rows]]).sum(axis=1)
     return out
+
+
+def with_noisy_labels(part: Environment, rate: float, corpus: Corpus, seed: int, number: int) -> Environment:
+    """Returns training or validation with wrong labels, and without groups, which would tell the true class.
+
+    Arguments are those of `noisy_labels`, with ``number`` as the number of the part.
+    """
+    labels = noisy_labels(corpus.labels[part.rows], rate, corpus.classes, seed, number)
+    return replace(part, labels=labels, groups=None)

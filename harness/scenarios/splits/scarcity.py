@@ -10,7 +10,7 @@ import numpy as np
 from harness import seeds
 from harness.protocol import LABELLED_SHARE, VALIDATION_PART
 from harness.scenario import Rows, Sizes
-from harness.scenarios.splits.folds import Folds, Parts, sample
+from harness.scenarios.splits.folds import Folds, Parts, sample, shuffled_by_class
 from harness.scenarios.splits.new_cves import NewCves
 from harness.scenarios.splits.units import disjoint
 from harness.scenarios.splits.unseen import zero_shot
@@ -89,8 +89,5 @@ def few_shot(folds: Folds, rows: int, sizes: Sizes) -> tuple[ScarceParts, tuple[
 
 def _of_each_class(rows: Rows, most: int, folds: Folds, stream: tuple[int, ...]) -> Rows:
     """Draws at most this many rows of each class; a smaller number draws a subset of the same rows."""
-    shuffled = seeds.generator(folds.seed, "split", stream).permutation(rows)
-    by_class = shuffled[np.argsort(folds.labels[shuffled], kind="stable")]
-    counts = np.bincount(folds.labels[by_class])
-    rank = np.arange(len(by_class)) - np.repeat(np.cumsum(counts) - counts, counts)
+    by_class, rank = shuffled_by_class(rows, folds.labels, seeds.generator(folds.seed, "split", stream))
     return np.sort(by_class[rank < most])
